@@ -1,0 +1,122 @@
+//! The fields of one packet that flow tables and filters match on, each of them known or not.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::OfPort;
+use crate::Mac;
+
+/// EtherType of IPv4 (RFC 894).
+pub const ETH_IPV4: u16 = 0x0800;
+/// EtherType of ARP (RFC 826).
+pub const ETH_ARP: u16 = 0x0806;
+/// EtherType of IPv6 (RFC 2464).
+pub const ETH_IPV6: u16 = 0x86dd;
+/// EtherType of RARP (RFC 903).
+pub const ETH_RARP: u16 = 0x8035;
+
+/// IP protocol number of ICMP (RFC 792).
+pub const PROTO_ICMP: u8 = 1;
+/// IP protocol number of TCP (RFC 9293).
+pub const PROTO_TCP: u8 = 6;
+/// IP protocol number of UDP (RFC 768).
+pub const PROTO_UDP: u8 = 17;
+/// Next-header number of ICMPv6 (RFC 4443).
+pub const PROTO_ICMPV6: u8 = 58;
+/// IP protocol number of SCTP (RFC 9260).
+pub const PROTO_SCTP: u8 = 132;
+
+/// A packet as a flow table sees it. `None` means "not known", and then no rule on that field is certain.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PacketFields {
+    /// OpenFlow number of the port it came in at.
+    pub of_port: Option<OfPort>,
+    /// Datapath number of the port it came in at: another numbering than `of_port`.
+    pub dp_port: Option<u32>,
+    /// Name of the port it came in at, for dumps that print names.
+    pub port_name: Option<String>,
+    /// Ethernet source.
+    pub eth_src: Option<Mac>,
+    /// Ethernet destination.
+    pub eth_dst: Option<Mac>,
+    /// EtherType behind all VLAN tags.
+    pub eth_type: Option<u16>,
+    /// The outermost VLAN tag, as the frame was when it came in (untagged at an access port).
+    pub vlan: VlanTag,
+    /// IP source.
+    pub ip_src: Option<IpAddr>,
+    /// IP destination.
+    pub ip_dst: Option<IpAddr>,
+    /// IP protocol, or the last next-header of IPv6.
+    pub ip_proto: Option<u8>,
+    /// TCP, UDP or SCTP source port.
+    pub l4_src: Option<u16>,
+    /// TCP, UDP or SCTP destination port.
+    pub l4_dst: Option<u16>,
+    /// ICMP or ICMPv6 type.
+    pub icmp_type: Option<u8>,
+    /// ICMP or ICMPv6 code.
+    pub icmp_code: Option<u8>,
+    /// ARP or RARP operation.
+    pub arp_op: Option<u16>,
+    /// ARP sender protocol address.
+    pub arp_spa: Option<Ipv4Addr>,
+    /// ARP target protocol address.
+    pub arp_tpa: Option<Ipv4Addr>,
+    /// ARP sender hardware address.
+    pub arp_sha: Option<Mac>,
+    /// ARP target hardware address.
+    pub arp_tha: Option<Mac>,
+    /// What is known of its connection-tracking state.
+    pub ct: CtKnowledge,
+}
+
+/// The outermost VLAN tag of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VlanTag {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// No tag.
+    None,
+    /// A tag with this VLAN id (0 is a priority tag) and, when known, priority.
+    Tagged {
+        /// VLAN id, 12 bits.
+        vid: u16,
+        /// Priority code point, 3 bits.
+        pcp: Option<u8>,
+    },
+}
+
+/// What is known of a packet's connection-tracking state inside a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CtKnowledge {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// It has not been through conntrack: `ct_state` is 0.
+    Untracked,
+    /// It has: `+trk` holds, the rest is not known.
+    Tracked,
+}
+
+impl PacketFields {
+    /// True when it is certainly IPv4 or IPv6, false when certainly not.
+    pub fn is_ip(&self) -> Option<bool> {
+        self.eth_type.map(|t| t == ETH_IPV4 || t == ETH_IPV6)
+    }
+
+    /// The IPv4 source, or the sender of an ARP packet, as OpenFlow's `nw_src` sees it (ovs-fields(7)).
+    pub fn nw_src(&self) -> Option<IpAddr> {
+        if self.is_arp() { self.arp_spa.map(IpAddr::V4) } else { self.ip_src }
+    }
+
+    /// The IPv4 destination, or the target of an ARP packet.
+    pub fn nw_dst(&self) -> Option<IpAddr> {
+        if self.is_arp() { self.arp_tpa.map(IpAddr::V4) } else { self.ip_dst }
+    }
+
+    /// True for ARP and RARP.
+    pub fn is_arp(&self) -> bool {
+        matches!(self.eth_type, Some(ETH_ARP | ETH_RARP))
+    }
+}
