@@ -1,0 +1,260 @@
+//! Opening whatever a user hands in: a bundle (tar or directory), a bare capture, a directory of the old script.
+//!
+//! Inputs are hostile: names are checked, counts and sizes bounded, nothing is extracted to disk.
+
+mod files;
+mod legacy;
+
+pub use files::Files;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::manifest::{End, Manifest, RunInfo, SCHEMA, SegmentInfo};
+use crate::packets::decompress::{self, Stream};
+use crate::ping::PingLog;
+use crate::point::{Point, Role};
+use crate::state::StateReader;
+use crate::{BundleError, Result, layout};
+
+/// What an input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A bundle, sealed or not.
+    Bundle,
+    /// One pcap or pcapng file.
+    Capture,
+    /// A directory of check_network.sh.
+    Legacy,
+}
+
+/// An opened input.
+#[derive(Debug)]
+pub struct Input {
+    /// As the user named it.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What the run says about itself, if it is a bundle.
+    pub info: Option<RunInfo>,
+    /// How the run ended, if it was sealed.
+    pub end: Option<End>,
+    /// Points known before the packets are read.
+    pub points: Vec<Point>,
+    /// Packet files, in order of point and number.
+    pub segments: Vec<Segment>,
+    /// Host state.
+    pub state: StateReader,
+    /// Everything else.
+    pub files: Files,
+    /// Pings.
+    pub pings: Vec<PingLog>,
+    /// What a reader must know before trusting silence.
+    pub remarks: Vec<String>,
+}
+
+/// One packet file.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// Index into [`Input::points`]; `None` in a bare capture, whose own interfaces are the points.
+    pub point: Option<usize>,
+    /// The file as the user knows it: its path in the bundle, or as given.
+    pub name: String,
+    /// What the manifest says about it.
+    pub info: Option<SegmentInfo>,
+    place: Place,
+}
+
+/// Where bytes lie.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// A file.
+    File(PathBuf),
+    /// A part of a tar.
+    Part { tar: PathBuf, offset: u64, length: u64 },
+}
+
+impl Place {
+    pub(crate) fn open(&self) -> std::io::Result<Stream> {
+        match self {
+            Self::File(path) => Ok(Box::new(File::open(path)?)),
+            Self::Part { tar, offset, length } => {
+                let mut file = File::open(tar)?;
+                file.seek(SeekFrom::Start(*offset))?;
+                Ok(Box::new(file.take(*length)))
+            }
+        }
+    }
+
+    /// Bytes on disk.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Self::File(path) => std::fs::metadata(path).map_or(0, |m| m.len()),
+            Self::Part { length, .. } => *length,
+        }
+    }
+}
+
+impl Segment {
+    /// The uncompressed stream.
+    pub fn open(&self) -> Result<Stream> {
+        let raw = self.place.open().map_err(BundleError::io("open", &self.name))?;
+        decompress::open(raw).map_err(BundleError::io("read", &self.name))
+    }
+
+    /// Bytes of the file as it lies on the disk, for progress.
+    pub fn file_bytes(&self) -> u64 {
+        self.place.size()
+    }
+}
+
+impl Input {
+    /// Opens an input of any kind.
+    pub fn open(path: &Path) -> Result<Self> {
+        let meta = std::fs::metadata(path).map_err(BundleError::io("open", path))?;
+        if meta.is_dir() {
+            let files = Files::directory(path)?;
+            return if files.has(layout::RUN) || files.has(layout::MANIFEST) {
+                Self::bundle(path, files)
+            } else {
+                legacy::open(path, files)
+            };
+        }
+        if let Some(files) = Files::tar(path)? {
+            return if files.has(layout::RUN) || files.has(layout::MANIFEST) {
+                Self::bundle(path, files)
+            } else {
+                legacy::open(path, files)
+            };
+        }
+        Self::capture(path)
+    }
+
+    fn capture(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let segment =
+            Segment { point: None, name: name.clone(), info: None, place: Place::File(path.to_owned()) };
+        let stream = segment.open()?;
+        let known = crate::packets::PacketReader::open(stream).map_err(BundleError::io("read", path))?;
+        if known.is_none() {
+            return Err(BundleError::Unknown { path: path.to_owned() });
+        }
+        Ok(Self { segments: vec![segment], ..Self::empty(name, Kind::Capture, Files::default()) })
+    }
+
+    fn bundle(path: &Path, files: Files) -> Result<Self> {
+        let name = path.display().to_string();
+        let mut input = Self::empty(name.clone(), Kind::Bundle, files);
+        input.remarks.append(&mut input.files.remarks());
+        let manifest = input.json::<Manifest>(layout::MANIFEST);
+        let info = match &manifest {
+            Some(m) => Some(m.info.clone()),
+            None => input.json::<RunInfo>(layout::RUN),
+        };
+        let Some(info) = info else {
+            return Err(BundleError::Damaged {
+                what: name,
+                why: "neither manifest.json nor run.json can be read".into(),
+            });
+        };
+        if info.schema > SCHEMA {
+            let why = format!("written by a newer netcap (schema {}); use its netcap-analyze", info.schema);
+            return Err(BundleError::Damaged { what: name, why });
+        }
+        if manifest.is_none() {
+            input
+                .remarks
+                .push("the run was not sealed; `netcap seal DIR` closes what a crash left open".into());
+        }
+        input.points.clone_from(&info.points);
+        input.info = Some(info);
+        input.end = manifest.as_ref().map(|m| m.end.clone());
+        input.remarks.extend(manifest.iter().flat_map(|m| m.remarks.iter().take(1_000).cloned()));
+        input.add_segments(manifest.as_ref());
+        if let Some(text) = input.files.text(layout::STATE_INDEX) {
+            input.state = StateReader::from_index(&text);
+        }
+        input.add_pings();
+        Ok(input)
+    }
+
+    /// Segments are taken from the files that are there; the manifest only adds what it knows about them.
+    fn add_segments(&mut self, manifest: Option<&Manifest>) {
+        let listed = manifest.map(|m| m.segments.as_slice()).unwrap_or_default();
+        let known: std::collections::BTreeMap<_, _> =
+            listed.iter().map(|info| (layout::segment(&info.point, info.number), info)).collect();
+        let mut found = Vec::new();
+        for (path, place) in self.files.under(layout::PACKETS) {
+            let Some((point, number)) = layout::parse_segment(path) else { continue };
+            found.push((point.to_owned(), number, path.to_owned(), place.clone()));
+        }
+        found.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        for (point, _, path, place) in found {
+            let index = self.point_index(&point);
+            let info = known.get(&path).map(|i| (*i).clone());
+            self.segments.push(Segment { point: Some(index), name: path, info, place });
+        }
+        let missing = known.keys().filter(|path| !self.files.has(path)).count();
+        if missing > 0 {
+            self.remarks.push(format!("{missing} segments named in the manifest are missing"));
+        }
+    }
+
+    /// The index of a point; one that nothing described is added as it is.
+    fn point_index(&mut self, id: &str) -> usize {
+        if let Some(index) = self.points.iter().position(|p| p.id == id) {
+            return index;
+        }
+        self.points.push(Point {
+            id: id.to_owned(),
+            iface: id.to_owned(),
+            role: Role::Other,
+            vswitch: None,
+            mac: None,
+            mtu: None,
+            vlan: None,
+            filter: String::new(),
+            snaplen: 0,
+        });
+        self.points.len() - 1
+    }
+
+    fn add_pings(&mut self) {
+        let addresses = self.info.as_ref().map(|i| i.pings.clone()).unwrap_or_default();
+        for address in addresses {
+            if let Some(text) = self.files.text(&layout::ping_lines(&address)) {
+                self.pings.push(PingLog::from_lines(&address, &text));
+            }
+        }
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&mut self, path: &str) -> Option<T> {
+        let bytes = self.files.read_small(path)?;
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Some(value),
+            Err(err) => {
+                self.remarks.push(format!("{path} cannot be read: {err}"));
+                None
+            }
+        }
+    }
+
+    fn empty(name: String, kind: Kind, files: Files) -> Self {
+        Self {
+            name,
+            kind,
+            info: None,
+            end: None,
+            points: Vec::new(),
+            segments: Vec::new(),
+            state: StateReader::default(),
+            files,
+            pings: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

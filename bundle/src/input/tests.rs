@@ -1,0 +1,105 @@
+use super::*;
+use std::io::Write;
+
+fn pcap(packets: u8) -> Vec<u8> {
+    let mut out = Vec::new();
+    for v in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
+        out.extend(v.to_le_bytes());
+    }
+    for n in 0..packets {
+        for v in [100u32, u32::from(n), 20, 20] {
+            out.extend(v.to_le_bytes());
+        }
+        out.extend([n; 20]);
+    }
+    out
+}
+
+fn tar_of(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, data) in members {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(data.len() as u64);
+        header.set_mode(0o600);
+        // Written past the library's own check of names: that is what an attacker does.
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        tar.append(&header, *data).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+fn write(dir: &Path, name: &str, data: &[u8]) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, data).unwrap();
+    path
+}
+
+#[test]
+fn a_bare_capture_compressed_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = write(dir.path(), "a.pcap", &pcap(2));
+    let packed = write(dir.path(), "b.pcap.zst", &zstd::encode_all(&pcap(2)[..], 1).unwrap());
+    for path in [plain, packed] {
+        let input = Input::open(&path).unwrap();
+        assert_eq!((input.kind, input.segments.len()), (Kind::Capture, 1));
+    }
+    let text = write(dir.path(), "notes.txt", b"not a capture at all");
+    let err = Input::open(&text).unwrap_err().to_string();
+    assert!(err.contains("not a capture") && err.contains("pcapng"), "{err}");
+}
+
+#[test]
+fn the_old_scripts_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "eth2/eth2.pcap", &pcap(1));
+    write(dir.path(), "vnet0/vnet0.pcap", &pcap(3));
+    write(dir.path(), "20230607103752-ping.log", b"PING 1.2.3.4 (1.2.3.4) 56(84) bytes of data.\n");
+    write(dir.path(), "check_network.log", b"words");
+    let input = Input::open(dir.path()).unwrap();
+    assert_eq!(input.kind, Kind::Legacy);
+    let roles: Vec<_> = input.points.iter().map(|p| (p.iface.as_str(), p.role.word())).collect();
+    assert_eq!(roles, [("eth2", "uplink"), ("vnet0", "vnet")]);
+    assert_eq!(input.pings[0].address, "1.2.3.4");
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(Input::open(empty.path()), Err(BundleError::Unknown { .. })));
+}
+
+#[test]
+fn tar_members_that_lead_outside_are_ignored_and_a_cut_tar_is_read_up_to_the_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = tar_of(&[
+        ("top/../../etc/passwd", b"x"),
+        ("/abs/eth9/a.pcap", &pcap(1)),
+        ("top/eth2/a.pcap", &pcap(2)),
+        ("top/eth3/a.pcap", &pcap(40)),
+    ]);
+    let whole = write(dir.path(), "old.tar", &bytes);
+    let input = Input::open(&whole).unwrap();
+    let names: Vec<_> = input.segments.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["eth2/a.pcap", "eth3/a.pcap"]);
+    assert!(
+        input
+            .remarks
+            .iter()
+            .any(|r| r.contains("leads outside") || r.contains("lead outside") || r.contains("outside"))
+    );
+
+    let cut = write(dir.path(), "cut.tar", &bytes[..bytes.len() - 2_500]);
+    let input = Input::open(&cut).unwrap();
+    let mut stream = input.segments.last().unwrap().open().unwrap();
+    let mut got = Vec::new();
+    stream.read_to_end(&mut got).unwrap();
+    assert!(got.len() < pcap(40).len());
+    assert!(!input.remarks.is_empty());
+}
+
+#[test]
+fn a_manifest_from_the_future_and_a_broken_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut file = File::create(dir.path().join(layout::MANIFEST)).unwrap();
+    file.write_all(b"{\"schema\": 1, \"tool\"").unwrap();
+    let err = Input::open(dir.path()).unwrap_err().to_string();
+    assert!(err.contains("manifest"), "{err}");
+}

@@ -1,0 +1,180 @@
+//! What a run says about itself: at its start ([`RunInfo`]) and when it is sealed ([`Manifest`]).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Nanos, Point};
+
+/// Version of the manifest's shape. Readers refuse a larger one with a sentence.
+pub const SCHEMA: u32 = 1;
+
+/// What is known when a run starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `netcap 0.1.0`.
+    pub tool: String,
+    /// `HOST-STAMP`.
+    pub run: String,
+    /// Host name.
+    pub host: String,
+    /// Kernel release.
+    #[serde(default)]
+    pub kernel: String,
+    /// Boot id: two runs of one boot share one monotonic clock.
+    #[serde(default)]
+    pub boot_id: String,
+    /// The command line.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// Seconds east of Greenwich on the recording host; reports are printed in this zone.
+    #[serde(default)]
+    pub utc_offset_s: i32,
+    /// When the run started.
+    pub started: Clock,
+    /// What was recorded.
+    pub points: Vec<Point>,
+    /// What was pinged.
+    #[serde(default)]
+    pub pings: Vec<String>,
+    /// Where Open vSwitch was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ovs_rundir: Option<String>,
+}
+
+/// The host's clocks read together, so that a stepped wall clock can be told from lost time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Clock {
+    /// `CLOCK_REALTIME`, nanoseconds since the epoch.
+    pub realtime: Nanos,
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub monotonic_ns: i64,
+}
+
+/// A sealed run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// What was known at the start.
+    #[serde(flatten)]
+    pub info: RunInfo,
+    /// When it ended; absent when the end was never reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Clock>,
+    /// Why it ended.
+    pub end: End,
+    /// What each point counted.
+    #[serde(default)]
+    pub counts: Vec<PointCounts>,
+    /// Every segment, in order of point and number.
+    #[serde(default)]
+    pub segments: Vec<SegmentInfo>,
+    /// Every other file.
+    #[serde(default)]
+    pub files: Vec<FileInfo>,
+    /// What a reader must know before trusting silence: what was lost, cut, repaired or not recorded.
+    #[serde(default)]
+    pub remarks: Vec<String>,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum End {
+    /// The duration asked for had passed.
+    Duration,
+    /// Somebody stopped it.
+    Stopped {
+        /// `SIGINT`, `SIGTERM`.
+        by: String,
+    },
+    /// Recording could not go on.
+    Failed {
+        /// The reason.
+        why: String,
+    },
+    /// It was killed; sealed afterwards from what was on the disk.
+    Recovered,
+}
+
+/// Sums over all segments of one point.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointCounts {
+    /// The point's id.
+    pub point: String,
+    /// Packets that passed the filter, as the kernel counted them for the socket (written + dropped).
+    pub received: u64,
+    /// Packets written.
+    pub written: u64,
+    /// Packets the kernel dropped because the ring was full.
+    pub dropped: u64,
+    /// Bytes on the wire of the packets written.
+    pub wire_bytes: u64,
+}
+
+/// One segment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentInfo {
+    /// The point's id.
+    pub point: String,
+    /// Counted from 1.
+    pub number: u32,
+    /// Packets in it.
+    pub packets: u64,
+    /// Bytes on the wire of these packets.
+    pub wire_bytes: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// First and last packet stamp; absent when there is no packet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Nanos>,
+    /// See `first`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Nanos>,
+    /// When the segment was opened: from here on silence means silence.
+    #[serde(default)]
+    pub opened: Nanos,
+    /// When it was closed.
+    #[serde(default)]
+    pub closed: Nanos,
+    /// Packets the kernel counted for the socket while the segment was open.
+    pub received: u64,
+    /// Packets the kernel dropped while the segment was open.
+    pub dropped: u64,
+    /// BLAKE3 of the file, hex.
+    pub blake3: String,
+    /// True when the segment was cut by a crash and closed again by `netcap seal`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repaired: bool,
+}
+
+/// One file that is not a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileInfo {
+    /// Path in the bundle.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// BLAKE3, hex.
+    pub blake3: String,
+}
+
+impl Manifest {
+    /// Sums the segments by point, in the order of `info.points`.
+    pub fn sum_counts(&mut self) {
+        self.counts = self
+            .info
+            .points
+            .iter()
+            .map(|point| {
+                let mut sum = PointCounts { point: point.id.clone(), ..PointCounts::default() };
+                for seg in self.segments.iter().filter(|s| s.point == point.id) {
+                    sum.received = sum.received.saturating_add(seg.received);
+                    sum.written = sum.written.saturating_add(seg.packets);
+                    sum.dropped = sum.dropped.saturating_add(seg.dropped);
+                    sum.wire_bytes = sum.wire_bytes.saturating_add(seg.wire_bytes);
+                }
+                sum
+            })
+            .collect();
+    }
+}

@@ -1,0 +1,92 @@
+use super::*;
+use proptest::prelude::*;
+
+fn drain(bytes: Vec<u8>) -> Option<(u64, Tail)> {
+    let mut reader = PacketReader::open(Box::new(io::Cursor::new(bytes))).unwrap()?;
+    while let Some(packet) = reader.next_packet() {
+        assert!(packet.data.len() <= PACKET_MAX);
+    }
+    Some((reader.packets(), reader.tail().cloned().unwrap()))
+}
+
+/// A classic pcap with `n` packets of 60 bytes.
+fn pcap(n: u32, big: bool, magic: u32) -> Vec<u8> {
+    let put = |out: &mut Vec<u8>, v: u32| out.extend(if big { v.to_be_bytes() } else { v.to_le_bytes() });
+    let mut out = Vec::new();
+    put(&mut out, magic);
+    for v in [0x0004_0002, 0, 0, 65_535, 1] {
+        put(&mut out, v);
+    }
+    for i in 0..n {
+        for v in [100 + i, 7, 60, 1_500] {
+            put(&mut out, v);
+        }
+        out.extend([0xaa; 60]);
+    }
+    out
+}
+
+#[test]
+fn classic_pcap_in_both_orders_and_resolutions() {
+    for (big, magic, nanos) in
+        [(false, 0xa1b2_c3d4, 7_000), (true, 0xa1b2_c3d4, 7_000), (true, 0xa1b2_3c4d, 7)]
+    {
+        let mut reader = PacketReader::open(Box::new(io::Cursor::new(pcap(3, big, magic)))).unwrap().unwrap();
+        assert_eq!(reader.interfaces()[0].link, LinkType::ETHERNET);
+        let first = reader.next_packet().unwrap();
+        assert_eq!((first.number, first.at, first.wire_len), (1, Nanos(100_000_000_000 + nanos), 1_500));
+        assert_eq!(drain(pcap(3, big, magic)), Some((3, Tail::Complete)));
+    }
+}
+
+#[test]
+fn a_cut_file_gives_what_it_has() {
+    let whole = pcap(3, false, 0xa1b2_c3d4);
+    let cut = whole[..whole.len() - 1].to_vec();
+    assert!(matches!(drain(cut), Some((2, Tail::Cut { .. }))));
+    assert_eq!(drain(whole[..24].to_vec()), Some((0, Tail::Complete)));
+    assert_eq!(drain(whole[..20].to_vec()), None);
+    assert_eq!(drain(Vec::new()), None);
+}
+
+#[test]
+fn absurd_lengths_end_the_walk() {
+    let mut bytes = pcap(2, false, 0xa1b2_c3d4);
+    bytes[24 + 8..24 + 12].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(matches!(drain(bytes), Some((0, Tail::Damaged { .. }))));
+}
+
+fn sample() -> Vec<u8> {
+    use super::super::{Frame, SegmentMeta, block};
+    let meta = SegmentMeta { iface: "eth2".into(), snaplen: 96, ..SegmentMeta::default() };
+    let mut out = Vec::new();
+    block::head(&mut out, &meta);
+    for n in 0..5 {
+        let frame = Frame {
+            at: Nanos(n),
+            direction: Direction::In,
+            wire_len: 60,
+            vlan: Some((0x8100, 5)),
+            data: &[1; 60],
+        };
+        block::packet(&mut out, &frame, 1);
+    }
+    block::statistics(&mut out, &block::Statistics::default());
+    out
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = drain(bytes);
+    }
+
+    #[test]
+    fn any_damage_is_answered(at in 0usize..2000, value: u8, cut in 0usize..2000, classic: bool) {
+        let mut bytes = if classic { pcap(5, false, 0xa1b2_c3d4) } else { sample() };
+        let len = bytes.len();
+        bytes[at % len] = value;
+        bytes.truncate(cut % len);
+        let _ = drain(bytes);
+    }
+}

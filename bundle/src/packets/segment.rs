@@ -1,0 +1,169 @@
+//! Writing one segment: pcapng inside exactly one zstd frame, flushed often, hashed on the way.
+//!
+//! One frame, because Wireshark 4.0 stops at the first frame boundary of a multi-frame file; flushed at least every
+//! second by the caller, because everything before the last flush can be read back from a file cut anywhere.
+
+use std::io::{self, Write};
+
+use super::Direction;
+use super::block::{self, Statistics};
+use crate::manifest::SegmentInfo;
+use crate::{Mac, Nanos};
+
+/// What a segment says about itself in its first blocks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SegmentMeta {
+    /// The point's id.
+    pub point: String,
+    /// Interface name.
+    pub iface: String,
+    /// What the interface is to the host.
+    pub description: String,
+    /// Interface MAC.
+    pub mac: Option<Mac>,
+    /// The filter as the user wrote it.
+    pub filter: String,
+    /// Bytes kept of each frame.
+    pub snaplen: u32,
+    /// Operating system of the recording host.
+    pub os: String,
+    /// Tool and version.
+    pub tool: String,
+}
+
+/// One frame on its way into a segment.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// Kernel stamp.
+    pub at: Nanos,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Length on the wire, without a tag held in `vlan`.
+    pub wire_len: u32,
+    /// The tag that the kernel took out of the frame: TPID and TCI.
+    pub vlan: Option<(u16, u16)>,
+    /// The captured bytes, from the destination MAC on.
+    pub data: &'a [u8],
+}
+
+/// Uncompressed bytes collected before they are handed to the compressor.
+const CHUNK: usize = 128 * 1024;
+
+/// A segment being written.
+pub struct SegmentWriter<W: Write> {
+    out: zstd::stream::write::Encoder<'static, Hashed<W>>,
+    buffer: Vec<u8>,
+    info: SegmentInfo,
+    /// Statistics last written into the file.
+    told: (u64, u64),
+}
+
+impl<W: Write> SegmentWriter<W> {
+    /// Starts segment `number` of the point, at zstd `level`, as of time `now`.
+    pub fn new(out: W, meta: &SegmentMeta, number: u32, level: i32, now: Nanos) -> io::Result<Self> {
+        let mut encoder =
+            zstd::stream::write::Encoder::new(Hashed { out, hash: blake3::Hasher::new(), bytes: 0 }, level)?;
+        encoder.include_checksum(true)?;
+        let mut buffer = Vec::with_capacity(CHUNK * 2);
+        block::head(&mut buffer, meta);
+        let info = SegmentInfo {
+            point: meta.point.clone(),
+            number,
+            opened: now,
+            closed: now,
+            ..SegmentInfo::default()
+        };
+        let mut writer = Self { out: encoder, buffer, info, told: (0, 0) };
+        writer.flush()?;
+        Ok(writer)
+    }
+
+    /// Appends one frame; `lost` packets were dropped before it.
+    pub fn packet(&mut self, frame: &Frame<'_>, lost: u64) -> io::Result<()> {
+        block::packet(&mut self.buffer, frame, lost);
+        self.info.packets += 1;
+        self.info.wire_bytes += u64::from(frame.wire_len);
+        self.info.first = Some(self.info.first.map_or(frame.at, |t| t.min(frame.at)));
+        self.info.last = Some(self.info.last.map_or(frame.at, |t| t.max(frame.at)));
+        if self.buffer.len() >= CHUNK { self.drain() } else { Ok(()) }
+    }
+
+    /// Adds what the kernel counted for the socket since the last call; `dropped` is part of `received`.
+    pub fn count(&mut self, received: u64, dropped: u64) {
+        self.info.received += received;
+        self.info.dropped += dropped;
+    }
+
+    /// Makes everything so far readable by others, whatever happens next. New losses get a statistics block.
+    pub fn sync(&mut self, now: Nanos) -> io::Result<()> {
+        if self.info.dropped != self.told.1 {
+            self.write_statistics(now);
+        }
+        self.flush()
+    }
+
+    /// Packets and compressed bytes so far, and when it was opened.
+    pub fn size(&self) -> (u64, u64, Nanos) {
+        (self.info.packets, self.out.get_ref().bytes, self.info.opened)
+    }
+
+    /// Ends the segment: final statistics, end of the frame with its checksum. Returns what goes into the index.
+    pub fn finish(mut self, now: Nanos) -> io::Result<(W, SegmentInfo)> {
+        self.write_statistics(now);
+        self.drain()?;
+        let hashed = self.out.finish()?;
+        self.info.closed = now;
+        self.info.file_bytes = hashed.bytes;
+        self.info.blake3 = hashed.hash.finalize().to_hex().to_string();
+        Ok((hashed.out, self.info))
+    }
+
+    fn write_statistics(&mut self, now: Nanos) {
+        let stats = Statistics {
+            opened: self.info.opened,
+            now,
+            received: self.info.received,
+            dropped: self.info.dropped,
+            written: self.info.packets,
+        };
+        block::statistics(&mut self.buffer, &stats);
+        self.told = (stats.received, stats.dropped);
+    }
+
+    fn drain(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.drain()?;
+        self.out.flush()
+    }
+}
+
+/// Counts and hashes what passes, so that sealing need not read segments again.
+struct Hashed<W: Write> {
+    out: W,
+    hash: blake3::Hasher,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let n = self.out.write(data)?;
+        self.hash.update(data.get(..n).unwrap_or_default());
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests;

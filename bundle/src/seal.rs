@@ -1,0 +1,228 @@
+//! Sealing a run: closing what a crash left open, the manifest, and the one file to send.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+
+use crate::input::Files;
+use crate::manifest::{Clock, End, FileInfo, Manifest, RunInfo, SegmentInfo};
+use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
+use crate::{BundleError, Nanos, Result, layout};
+
+/// zstd level of a repaired segment: the recorder's own.
+const LEVEL: i32 = 1;
+
+/// Reads what a run knew at its start.
+pub fn read_run(dir: &Path) -> Result<RunInfo> {
+    let path = dir.join(layout::RUN);
+    let bytes = fs::read(&path).map_err(BundleError::io("read", &path))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|e| BundleError::Damaged { what: path.display().to_string(), why: e.to_string() })
+}
+
+/// Writes `value` as JSON so that the file is complete or absent.
+pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
+    let partial = path.with_extension("partial");
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|e| BundleError::Damaged { what: path.display().to_string(), why: e.to_string() })?;
+    text.push(b'\n');
+    fs::write(&partial, text).map_err(BundleError::io("write", &partial))?;
+    fs::rename(&partial, path).map_err(BundleError::io("rename", &partial))
+}
+
+/// Closes a run in `dir`: repairs segments that were not finished, hashes every file, writes the manifest.
+///
+/// `remarks` is what the recorder wants a reader to know. Sealing twice gives the same manifest.
+pub fn seal(
+    dir: &Path,
+    info: RunInfo,
+    ended: Option<Clock>,
+    end: End,
+    remarks: Vec<String>,
+) -> Result<Manifest> {
+    let mut manifest =
+        Manifest { info, ended, end, counts: Vec::new(), segments: Vec::new(), files: Vec::new(), remarks };
+    remove_partial(dir)?;
+    let indexed = read_indexes(dir)?;
+    let files = Files::directory(dir)?;
+    let paths: Vec<String> = files.paths().map(str::to_owned).collect();
+    for path in &paths {
+        let Some((point, number)) = layout::parse_segment(path) else { continue };
+        if let Some(info) = indexed.get(path) {
+            manifest.segments.push(info.clone());
+            continue;
+        }
+        let info = repair(dir, path, point, number)?;
+        let lost = if info.1.is_empty() { "" } else { ": " };
+        manifest.remarks.push(format!("{path} was not closed and has been repaired{lost}{}", info.1));
+        manifest.segments.push(info.0);
+    }
+    manifest.segments.sort_by(|a, b| (&a.point, a.number).cmp(&(&b.point, b.number)));
+    for path in &paths {
+        if layout::parse_segment(path).is_none() && path != layout::MANIFEST {
+            let (bytes, blake3) = hash(&dir.join(path))?;
+            manifest.files.push(FileInfo { path: path.clone(), bytes, blake3 });
+        }
+    }
+    manifest.sum_counts();
+    write_json(&dir.join(layout::MANIFEST), &manifest)?;
+    Ok(manifest)
+}
+
+/// Streams a sealed run as a tar whose top folder is the run's name; the manifest comes first.
+pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
+    let files = Files::directory(dir)?;
+    let mut tar = tar::Builder::new(BufWriter::with_capacity(1 << 20, out));
+    let rest = files.paths().filter(|p| *p != layout::MANIFEST);
+    for path in std::iter::once(layout::MANIFEST).chain(rest) {
+        let full = dir.join(path);
+        let file = File::open(&full).map_err(BundleError::io("open", &full))?;
+        let size = file.metadata().map_err(BundleError::io("read", &full))?.len();
+        let mut header = tar::Header::new_gnu();
+        header.set_size(size);
+        header.set_mode(0o600);
+        header.set_mtime(0);
+        header.set_entry_type(tar::EntryType::Regular);
+        // `take` keeps the tar well formed should the file grow meanwhile.
+        tar.append_data(&mut header, format!("{run}/{path}"), file.take(size))
+            .map_err(BundleError::io("bundle", &full))?;
+    }
+    let mut out = tar.into_inner().map_err(BundleError::io("finish", "the bundle"))?;
+    out.flush().map_err(BundleError::io("write", "the bundle"))
+}
+
+/// What the recorder noted when it closed segments, by path.
+fn read_indexes(dir: &Path) -> Result<BTreeMap<String, SegmentInfo>> {
+    let mut out = BTreeMap::new();
+    let top = dir.join(layout::PACKETS);
+    let Ok(points) = fs::read_dir(&top) else { return Ok(out) };
+    for point in points {
+        let point = point.map_err(BundleError::io("list", &top))?;
+        let Ok(name) = point.file_name().into_string() else { continue };
+        let Ok(text) = fs::read_to_string(dir.join(layout::segment_index(&name))) else { continue };
+        for info in text.lines().filter_map(|line| serde_json::from_str::<SegmentInfo>(line).ok()) {
+            let path = layout::segment(&info.point, info.number);
+            // A line is believed only if the file is what it says.
+            if fs::metadata(dir.join(&path)).is_ok_and(|m| m.len() == info.file_bytes) {
+                out.insert(path, info);
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// A line of a point's segment index.
+pub fn index_line(info: &SegmentInfo) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(info)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Writes the readable part of a cut segment anew, so that stock tools open it without complaint.
+fn repair(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentInfo, String)> {
+    let full = dir.join(path);
+    let partial = full.with_extension("partial");
+    let file = File::open(&full).map_err(BundleError::io("open", &full))?;
+    let stream = decompress::open(Box::new(file)).map_err(BundleError::io("read", &full))?;
+    let reader = PacketReader::open(stream).map_err(BundleError::io("read", &full));
+    let Ok(Some(mut reader)) = reader else {
+        // Killed before the first flush: nothing was promised, nothing is there.
+        let (bytes, blake3) = hash(&full)?;
+        let info =
+            SegmentInfo { point: point.into(), number, file_bytes: bytes, blake3, ..SegmentInfo::default() };
+        return Ok((SegmentInfo { repaired: true, ..info }, "no packet had been written yet".into()));
+    };
+    let out = File::create(&partial).map_err(BundleError::io("create", &partial))?;
+    let info = copy(&mut reader, out, point, number).map_err(BundleError::io("repair", &full))?;
+    fs::rename(&partial, &full).map_err(BundleError::io("rename", &partial))?;
+    let why = match reader.tail() {
+        Some(Tail::Damaged { at, why }) => format!("damaged at byte {at} of its content ({why})"),
+        _ => String::new(),
+    };
+    Ok((info, why))
+}
+
+fn copy(reader: &mut PacketReader, out: File, point: &str, number: u32) -> io::Result<SegmentInfo> {
+    let mut writer: Option<SegmentWriter<File>> = None;
+    let mut out = Some(out);
+    let mut lost = 0;
+    let mut last = Nanos::default();
+    while let Some(packet) = reader.next_packet() {
+        let frame = Frame {
+            at: packet.at,
+            direction: packet.direction,
+            wire_len: packet.wire_len,
+            vlan: None,
+            data: packet.data,
+        };
+        lost += packet.lost_before;
+        last = last.max(packet.at);
+        // The interface description precedes the first packet, so the writer can be made only now; the borrow of the
+        // packet's bytes ends before the reader is asked for the interface.
+        let bytes = frame.data.to_vec();
+        let lost_before = packet.lost_before;
+        let at = frame.at;
+        let frame = Frame { data: &[], ..frame };
+        if writer.is_none()
+            && let Some(out) = out.take()
+        {
+            writer = Some(SegmentWriter::new(out, &meta_of(reader, point), number, LEVEL, at)?);
+        }
+        if let Some(writer) = &mut writer {
+            writer.packet(&Frame { data: &bytes, ..frame }, lost_before)?;
+        }
+    }
+    let mut writer = match (writer, out) {
+        (Some(writer), _) => writer,
+        (None, Some(out)) => SegmentWriter::new(out, &meta_of(reader, point), number, LEVEL, last)?,
+        (None, None) => return Err(io::Error::other("no output")),
+    };
+    let written = reader.packets();
+    let dropped = reader.interfaces().first().and_then(|i| i.dropped).unwrap_or(0).max(lost);
+    writer.count(written.saturating_add(dropped), dropped);
+    let (file, info) = writer.finish(last)?;
+    file.sync_all()?;
+    Ok(SegmentInfo { repaired: true, ..info })
+}
+
+fn meta_of(reader: &PacketReader, point: &str) -> SegmentMeta {
+    let iface = reader.interfaces().first().cloned().unwrap_or_default();
+    SegmentMeta {
+        point: point.into(),
+        iface: iface.name,
+        description: iface.description,
+        mac: iface.mac,
+        filter: iface.filter,
+        snaplen: iface.snaplen,
+        os: String::new(),
+        tool: "netcap seal".into(),
+    }
+}
+
+fn hash(path: &Path) -> Result<(u64, String)> {
+    let mut file = File::open(path).map_err(BundleError::io("open", path))?;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut bytes = 0;
+    loop {
+        let n = file.read(&mut buffer).map_err(BundleError::io("read", path))?;
+        if n == 0 {
+            return Ok((bytes, hasher.finalize().to_hex().to_string()));
+        }
+        bytes += n as u64;
+        hasher.update(buffer.get(..n).unwrap_or_default());
+    }
+}
+
+/// Files that a crash left half written are not part of the run.
+fn remove_partial(dir: &Path) -> Result<()> {
+    for path in Files::directory(dir)?.paths().filter(|p| p.ends_with(layout::PARTIAL_END)) {
+        let full = dir.join(path);
+        fs::remove_file(&full).map_err(BundleError::io("remove", &full))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use super::*;
+use crate::input::Input;
+use crate::packets::Direction;
+use crate::point::{Point, Role};
+
+fn info() -> RunInfo {
+    RunInfo {
+        schema: crate::manifest::SCHEMA,
+        tool: "netcap test".into(),
+        run: "host1-20261121000000".into(),
+        host: "host1".into(),
+        kernel: String::new(),
+        boot_id: String::new(),
+        options: Vec::new(),
+        utc_offset_s: 0,
+        started: Clock::default(),
+        points: vec![Point {
+            id: "eth2".into(),
+            iface: "eth2".into(),
+            role: Role::Uplink { bond: None },
+            vswitch: None,
+            mac: None,
+            mtu: None,
+            vlan: None,
+            filter: String::new(),
+            snaplen: 0,
+        }],
+        pings: Vec::new(),
+        ovs_rundir: None,
+    }
+}
+
+/// A run with one closed segment of 3 packets and one that was cut after 5 flushed packets.
+fn crashed(dir: &Path) {
+    write_json(&dir.join(layout::RUN), &info()).unwrap();
+    fs::create_dir_all(dir.join(layout::point_dir("eth2"))).unwrap();
+    let meta = SegmentMeta { point: "eth2".into(), iface: "eth2".into(), ..SegmentMeta::default() };
+    let fill = |number, packets| {
+        let mut seg = SegmentWriter::new(Vec::new(), &meta, number, 1, Nanos(1)).unwrap();
+        for n in 0..packets {
+            let frame = Frame {
+                at: Nanos(100 + n),
+                direction: Direction::In,
+                wire_len: 60,
+                vlan: None,
+                data: &[9; 60],
+            };
+            seg.packet(&frame, u64::from(n == 2)).unwrap();
+        }
+        seg.sync(Nanos(200)).unwrap();
+        (seg.size().1, seg.finish(Nanos(300)).unwrap())
+    };
+    let (_, (bytes, closed)) = fill(1, 3);
+    fs::write(dir.join(layout::segment("eth2", 1)), bytes).unwrap();
+    fs::write(dir.join(layout::segment_index("eth2")), index_line(&closed).unwrap()).unwrap();
+    let (flushed, (bytes, _)) = fill(2, 5);
+    fs::write(dir.join(layout::segment("eth2", 2)), &bytes[..usize::try_from(flushed).unwrap()]).unwrap();
+    fs::write(dir.join("packets/eth2/000009.partial"), b"half").unwrap();
+}
+
+#[test]
+fn a_killed_run_is_closed_and_bundled_and_read() {
+    let dir = tempfile::tempdir().unwrap();
+    crashed(dir.path());
+    let manifest = seal(dir.path(), info(), None, End::Recovered, Vec::new()).unwrap();
+    let packets: Vec<_> = manifest.segments.iter().map(|s| (s.number, s.packets, s.repaired)).collect();
+    assert_eq!(packets, [(1, 3, false), (2, 5, true)]);
+    assert_eq!(manifest.counts[0].written, 8);
+    assert_eq!(manifest.counts[0].dropped, 1, "the loss noted in the packet survives the repair");
+    assert!(!dir.path().join("packets/eth2/000009.partial").exists());
+
+    let again = seal(dir.path(), info(), None, End::Recovered, Vec::new()).unwrap();
+    assert_eq!(again.segments.len(), 2);
+
+    let tar = dir.path().with_extension("tar");
+    write_tar(dir.path(), &manifest.info.run, File::create(&tar).unwrap()).unwrap();
+    for path in [tar.as_path(), dir.path()] {
+        let input = Input::open(path).unwrap();
+        assert_eq!(input.points.len(), 1);
+        assert_eq!(input.end, Some(End::Recovered));
+        let mut total = 0;
+        for segment in &input.segments {
+            let mut reader = PacketReader::open(segment.open().unwrap()).unwrap().unwrap();
+            while reader.next_packet().is_some() {}
+            assert_eq!(reader.tail(), Some(&Tail::Complete));
+            total += reader.packets();
+        }
+        assert_eq!(total, 8, "{}", path.display());
+    }
+    fs::remove_file(tar).unwrap();
+}
+
+#[test]
+fn an_index_line_that_lies_about_its_file_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    crashed(dir.path());
+    let path = dir.path().join(layout::segment("eth2", 1));
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
+    let manifest = seal(dir.path(), info(), None, End::Recovered, Vec::new()).unwrap();
+    assert!(manifest.segments[0].repaired);
+}

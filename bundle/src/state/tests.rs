@@ -1,0 +1,73 @@
+use super::*;
+use crate::input::Files;
+use crate::source::{Cadence, Parsed, RawItem, Snapshot, SourceDef};
+
+#[derive(Debug, Default)]
+struct Words(Vec<String>);
+
+impl Snapshot for Words {
+    const DEF: SourceDef = SourceDef { id: "words", about: "", cadence: Cadence::Periodic, recipes: &[] };
+
+    fn parse(items: &[RawItem<'_>]) -> Parsed<Self> {
+        Parsed { value: Self(items.iter().map(|i| i.text().into_owned()).collect()), defects: Vec::new() }
+    }
+}
+
+fn taken(text: &str, at: i64) -> Taken {
+    Taken {
+        source: "words",
+        item: "list",
+        arg: "vswitch0".into(),
+        at: Nanos(at),
+        took_ns: 1,
+        outcome: Outcome::Ok,
+        bytes: text.as_bytes().to_vec(),
+        truncated: false,
+        stderr: Vec::new(),
+    }
+}
+
+fn reader(dir: &std::path::Path) -> (StateReader, Files) {
+    let text = std::fs::read_to_string(dir.join(crate::layout::STATE_INDEX)).unwrap();
+    (StateReader::from_index(&text), Files::directory(dir).unwrap())
+}
+
+#[test]
+fn what_does_not_change_is_stored_once_and_visited_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = StateWriter::create(dir.path(), 1 << 20).unwrap();
+    for (text, at) in [("a", 10), ("a", 20), ("b", 30), ("b", 40)] {
+        writer.round(vec![taken(text, at)]).unwrap();
+    }
+    let (state, files) = reader(dir.path());
+    assert_eq!(state.lines().count(), 4);
+    let mut seen = Vec::new();
+    state.visit::<Words>(&files, |r| {
+        seen.push((r.at.0, r.parsed.value.0.concat()));
+        true
+    });
+    // The last round is always visited: it says until when the state held.
+    assert_eq!(seen, [(10, "a".into()), (30, "b".into()), (40, "b".into())]);
+    assert_eq!(std::fs::read_dir(dir.path().join("state/words/list@vswitch0")).unwrap().count(), 2);
+}
+
+#[test]
+fn large_samples_come_back_and_the_budget_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = StateWriter::create(dir.path(), 30_000).unwrap();
+    let large = "recirc_id(0),in_port(3) ".repeat(4_000);
+    writer.round(vec![taken(&large, 1)]).unwrap();
+    let noise: String = (0..4_000u32).map(|n| blake3::hash(&n.to_le_bytes()).to_hex().to_string()).collect();
+    writer.round(vec![taken(&noise, 2)]).unwrap();
+    assert_eq!(writer.refused(), 1);
+    let (state, files) = reader(dir.path());
+    let first = state.first::<Words>(&files).unwrap();
+    assert_eq!(first.parsed.value.0, [large]);
+    assert!(state.lines().any(|l| matches!(&l.outcome, Outcome::Failed { why } if why.contains("budget"))));
+}
+
+#[test]
+fn a_torn_index_line_never_existed() {
+    let state = StateReader::from_index("{\"round\":1,\"source\":\"words\"\n\nnonsense");
+    assert_eq!((state.defects, state.lines().count()), (2, 0));
+}

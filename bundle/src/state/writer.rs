@@ -1,0 +1,141 @@
+//! Writing samples: a file when the bytes are new, an index line always.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::IndexLine;
+use crate::source::Outcome;
+use crate::{BundleError, Nanos, Result, layout};
+
+/// Samples from this size on are compressed: nightly flow dumps are megabytes of the same words.
+const COMPRESS_FROM: usize = 16 * 1024;
+/// zstd level of samples: they are few and compress 10 to 30 times.
+const LEVEL: i32 = 3;
+/// Bytes of standard error kept.
+const STDERR_MAX: usize = 400;
+
+/// One sample fresh from the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The source's id.
+    pub source: &'static str,
+    /// The recipe's item.
+    pub item: &'static str,
+    /// What the recipe was repeated over; empty when once.
+    pub arg: String,
+    /// When it was started.
+    pub at: Nanos,
+    /// How long it took, in nanoseconds.
+    pub took_ns: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Output.
+    pub bytes: Vec<u8>,
+    /// True when `bytes` was cut.
+    pub truncated: bool,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// Appends samples to a run's directory, bounded by a byte budget.
+pub struct StateWriter {
+    dir: PathBuf,
+    index: File,
+    round: u32,
+    /// Hash and path of the last sample of each item.
+    last: BTreeMap<(&'static str, &'static str, String), (blake3::Hash, String)>,
+    numbers: BTreeMap<(&'static str, &'static str, String), u32>,
+    left: u64,
+    refused: u64,
+}
+
+impl StateWriter {
+    /// Starts in a run's directory; at most `budget` bytes are written.
+    pub fn create(dir: &Path, budget: u64) -> Result<Self> {
+        let path = dir.join(layout::STATE_INDEX);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(BundleError::io("create", parent))?;
+        }
+        let index = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(BundleError::io("create", &path))?;
+        let (last, numbers) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { dir: dir.to_owned(), index, round: 0, last, numbers, left: budget, refused: 0 })
+    }
+
+    /// Writes the samples taken together.
+    pub fn round(&mut self, taken: Vec<Taken>) -> Result<()> {
+        self.round += 1;
+        for sample in taken {
+            self.sample(sample)?;
+        }
+        self.index.flush().map_err(BundleError::io("write", layout::STATE_INDEX))
+    }
+
+    /// Samples whose bytes were left out because the budget was spent.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    fn sample(&mut self, taken: Taken) -> Result<()> {
+        let key = (taken.source, taken.item, taken.arg.clone());
+        let hash = blake3::hash(&taken.bytes);
+        let mut outcome = taken.outcome;
+        let path = match self.last.get(&key) {
+            Some((old, path)) if *old == hash => path.clone(),
+            _ if taken.bytes.is_empty() => String::new(),
+            _ => self.file(&key, &taken.bytes)?.unwrap_or_else(|| {
+                outcome = Outcome::Failed { why: "the byte budget for host state is spent".into() };
+                String::new()
+            }),
+        };
+        self.last.insert(key, (hash, path.clone()));
+        let stderr = String::from_utf8_lossy(&taken.stderr).chars().take(STDERR_MAX).collect();
+        let line = IndexLine {
+            round: self.round,
+            source: taken.source.into(),
+            item: taken.item.into(),
+            arg: taken.arg,
+            at: taken.at,
+            took_ns: taken.took_ns,
+            outcome,
+            bytes: taken.bytes.len() as u64,
+            truncated: taken.truncated,
+            path,
+            stderr,
+        };
+        let mut text = serde_json::to_vec(&line)
+            .map_err(|e| BundleError::Damaged { what: layout::STATE_INDEX.into(), why: e.to_string() })?;
+        text.push(b'\n');
+        self.index.write_all(&text).map_err(BundleError::io("write", layout::STATE_INDEX))
+    }
+
+    fn file(&mut self, key: &(&'static str, &'static str, String), bytes: &[u8]) -> Result<Option<String>> {
+        let compress = bytes.len() >= COMPRESS_FROM;
+        let packed;
+        let data = if compress {
+            packed = zstd::encode_all(bytes, LEVEL).map_err(BundleError::io("compress", key.1))?;
+            &packed[..]
+        } else {
+            bytes
+        };
+        let Some(left) = self.left.checked_sub(data.len() as u64) else {
+            self.refused += 1;
+            return Ok(None);
+        };
+        self.left = left;
+        let number = self.numbers.entry(key.clone()).or_insert(0);
+        *number += 1;
+        let path = layout::sample(key.0, key.1, &key.2, *number, compress);
+        let full = self.dir.join(&path);
+        if let Some(parent) = full.parent() {
+            fs::create_dir_all(parent).map_err(BundleError::io("create", parent))?;
+        }
+        fs::write(&full, data).map_err(BundleError::io("write", &full))?;
+        Ok(Some(path))
+    }
+}
