@@ -1,1 +1,133 @@
 # shellcheck shell=bash
+# Switching faults on and off, and making sure of it.
+#
+# A fault NAME (with _ for -) is four functions: NAME_on and NAME_off act;
+# NAME_broken succeeds when what must be broken is; NAME_repaired when all is
+# well again. The last two leave in WHY what they saw.
+
+FAULTS=(ip-conflict lldp-backup acl-drop ct-zone cable mtu loss unplug-vm)
+TWINS=(lldp-active ct-ok acl-other)
+
+cmd_faults() {
+    cat <<'EOF'
+Faults; each takes --host H (default host1), and the options named with it:
+
+  ip-conflict   the PC configures, announces and uses an address the host owns, so the
+                gateway's neighbour cache names the PC's MAC    --victim hostN|vmN (host)
+  lldp-backup   LLDP every few seconds on the backup member with the bridge's MAC: the
+                switch moves the MAC there, the gateway's pings die  --interval SECONDS (2)
+  acl-drop      an OpenFlow rule drops the VM's ICMP to the gateway; with --libvirt also
+                nwfilter acl-test in the domain   --victim vmN  --direction out|in (out)
+  ct-zone       stateful firewall, zone 188 (or the VLAN) on the first VM's port and 0 on
+                the second's: TCP between them does not open; needs two VMs on the host
+  cable         the cable of a member is pulled: no carrier; the bond fails over
+                                                    --member eth2|eth3 (the active one)
+  mtu           both uplinks carry only 1400 octets: big packets vanish, small ones pass
+  loss          frames from the host are lost on their way to the switch  --percent N (30)
+  unplug-vm     the VM's port is no longer in the vswitch                   --victim vmN
+
+Healthy twins, which look like a fault and must not be taken for one:
+
+  lldp-active   the same LLDP, but on the active member: the MAC does not move
+  ct-ok         the same firewall with one zone on both ports: TCP opens
+  acl-other     an ICMP drop for an address nobody uses         --victim vmN
+EOF
+}
+
+cmd_fault() {
+    local action=${1:-} name=${2:-} fn
+    [[ $action == on || $action == off ]] || die "usage: lab fault on|off NAME [options]; \`lab faults\` lists them"
+    [[ " ${FAULTS[*]} ${TWINS[*]} " == *" $name "* && -n $name ]] ||
+        die "no fault '$name'; there are: ${FAULTS[*]}, and healthy twins: ${TWINS[*]}"
+    shift 2
+    load_config
+    parse_fault "$@"
+    fn=${name//-/_}
+    "fault_$action" "$name" "$fn" "$STATE/faults/$name.$HOST"
+}
+
+parse_fault() {
+    HOST=host1 VICTIM='' INTERVAL=2 MEMBER='' PERCENT=30 DIRECTION=out OPTIONS="$*"
+    while (($#)); do
+        [[ -n ${2:-} ]] || die "option '$1' wants a value"
+        case $1 in
+        --host) HOST=$2 ;;
+        --victim) VICTIM=$2 ;;
+        --interval) number INTERVAL "$1" "$2" 1 60 ;;
+        --percent) number PERCENT "$1" "$2" 1 99 ;;
+        --member) MEMBER=$2 ;;
+        --direction) DIRECTION=$2 ;;
+        *) die "unknown option '$1'; \`lab faults\` names the options" ;;
+        esac
+        shift 2
+    done
+    grep -qxF -- "$HOST" < <(host_nodes) || die "no host '$HOST'; there are: $(host_nodes | paste -sd' ')"
+    [[ -z $VICTIM ]] || grep -qxF -- "$VICTIM" < <(host_nodes && vm_nodes) ||
+        die "no victim '$VICTIM'; there are: $(nodes | grep -E '^(host|vm)' | paste -sd' ')"
+    [[ -z $MEMBER || $MEMBER == eth2 || $MEMBER == eth3 ]] || die "--member is eth2 or eth3, not '$MEMBER'"
+    [[ $DIRECTION == in || $DIRECTION == out ]] || die "--direction is in or out, not '$DIRECTION'"
+    # A VM that is named says on which host the fault is.
+    [[ $VICTIM != vm* ]] || HOST=$(vm_host "$VICTIM")
+    [[ $VICTIM != host* ]] || HOST=$VICTIM
+}
+
+# The victim, which for most faults must be a VM.
+need_vm() {
+    [[ -n $VICTIM ]] || VICTIM=$(first_vm "$HOST")
+    [[ $VICTIM == vm* ]] || die "this fault needs a VM as --victim, not '$VICTIM'"
+    TAP=$(vm_tap "$VICTIM")
+}
+
+fault_on() {
+    local name=$1 fn=$2 file=$3
+    [[ ! -e $file ]] || die "$name is already on at $HOST: $(cat "$file")"
+    "${fn}_prepare"
+    printf '%s\n' "$name --host $HOST $OPTIONS" >"$file"
+    WHY=''
+    if "${fn}_on" && "${fn}_broken"; then
+        say "$name is on: $WHY"
+        return
+    fi
+    warn "$name has no effect: $WHY"
+    "${fn}_off" || true
+    rm -f "$file"
+    exit 1
+}
+
+fault_off() {
+    local name=$1 fn=$2 file=$3 words
+    [[ -e $file ]] || { say "$name is not on at $HOST" && return; }
+    read -r -a words <"$file"
+    parse_fault "${words[@]:1}"
+    "${fn}_prepare"
+    "${fn}_off"
+    WHY=''
+    "${fn}_repaired" || die "$name is off, but the lab is not repaired: $WHY"
+    rm -f "$file"
+    say "$name is off: $WHY"
+}
+
+# reaches FROM ADDRESS [ping options]: does an answer come at all?
+reaches() {
+    local from=$1 address=$2
+    shift 2
+    inside "$from" ping -q -n -c 3 -i 0.2 -W 1 "$@" "$address" >/dev/null 2>&1
+}
+
+# The part of pings lost, in percent: loss_of FROM ADDRESS COUNT INTERVAL.
+loss_of() {
+    inside "$1" ping -q -n -c "$3" -i "$4" -W 1 "$2" 2>/dev/null | sed -n 's/.* \([0-9]*\)[.0-9]*% packet loss.*/\1/p'
+}
+
+# The owner of an address says so, and all caches and the switch know it again.
+announce() { # announce NODE IFACE ADDRESS
+    inside "$1" arping -q -U -c 2 -i 0.1 -w 2 -I "$2" "$3" >/dev/null 2>&1 ||
+        inside "$1" arping -q -U -c 1 -w 1 -I "$2" "$3" >/dev/null 2>&1 || true
+}
+
+host_reachable() {
+    until_true 6 reaches gw "$(host_ip "$HOST")" && until_true 6 reaches pc "$(host_ip "$HOST")" &&
+        WHY="the gateway reaches $HOST again" && return
+    WHY="the gateway or the PC does not reach $HOST"
+    return 1
+}

@@ -1,1 +1,130 @@
 # shellcheck shell=bash
+# Faults of addresses: who answers for an IP, and where the switch thinks a MAC is.
+
+ip_conflict_prepare() {
+    OWNER=${VICTIM:-$HOST}
+    VIP=$(node_ip "$OWNER")
+    PC_LEG=eth0 OWNER_IF=vswitch0
+    [[ $OWNER != vm* ]] || { PC_LEG=$(leg) && OWNER_IF=eth0; }
+    GW_LEG=$PC_LEG
+}
+
+ip_conflict_on() {
+    reaches gw "$VIP" || { WHY="the gateway does not reach $VIP even before" && return 1; }
+    ip -n "$(ns pc)" addr add "$VIP/32" dev "$PC_LEG"
+    # It says that it has the address, and it talks with it, as a PC does that was
+    # given the address by hand.
+    # shellcheck disable=SC2016
+    job_start "ip-conflict-$HOST" pc bash -c '
+        while :; do
+            arping -q -A -c 1 -w 1 -I "$1" "$2"
+            ping -q -n -c 1 -W 1 -I "$2" "$3"
+            sleep 2
+        done' _ "$PC_LEG" "$VIP" "$( [[ $OWNER == vm* ]] && vm_gw || printf %s "$GW_IP")"
+}
+
+ip_conflict_cached() {
+    inside gw ip neigh show "$VIP" dev "$GW_LEG" | grep -q "$1"
+}
+
+ip_conflict_reaches_pc() {
+    ip_conflict_cached "$PC_MAC_LEG" && [[ $(greeting_of gw "$VIP") == *lab_pc ]]
+}
+
+ip_conflict_broken() {
+    PC_MAC_LEG=$(inside pc cat "/sys/class/net/$PC_LEG/address")
+    until_true 10 ip_conflict_reaches_pc || {
+        WHY="the gateway's cache has '$(inside gw ip neigh show "$VIP" dev "$GW_LEG")', and $VIP answers as '$(greeting_of gw "$VIP")', not as the PC"
+        return 1
+    }
+    WHY="$VIP of $OWNER ($(owner_mac)) is at the PC ($PC_MAC_LEG) for the gateway; who connects to it meets the PC"
+}
+
+owner_mac() { if [[ $OWNER == vm* ]]; then vm_mac "$OWNER"; else host_mac "$OWNER" eth2; fi; }
+
+ip_conflict_off() {
+    job_stop "ip-conflict-$HOST"
+    ip -n "$(ns pc)" addr del "$VIP/32" dev "$PC_LEG" 2>/dev/null || true
+    announce "$OWNER" "$OWNER_IF" "$VIP"
+}
+
+ip_conflict_own() { [[ $(greeting_of gw "$VIP") == *"lab_$OWNER" ]] && ip_conflict_cached "$(owner_mac)"; }
+
+ip_conflict_repaired() {
+    until_true 10 ip_conflict_own && WHY="$VIP is at $OWNER again" && return
+    WHY="$VIP answers as '$(greeting_of gw "$VIP")', not as $OWNER"
+    return 1
+}
+
+# lldpd overwrites its environment, hence found by name, in its own namespace.
+lldpd_pids() {
+    local pid
+    for pid in $(ip netns pids "$(ns "$HOST")"); do
+        [[ $(cat "/proc/$pid/comm" 2>/dev/null) != lldpd ]] || printf '%s\n' "$pid"
+    done
+}
+
+lldpd_gone() { [[ -z $(lldpd_pids) ]]; }
+
+lldpd_start() {
+    local dir=$STATE/$HOST/lldpd
+    printf 'configure lldp tx-interval %d\n' "$INTERVAL" >"$dir/conf"
+    job_start "lldp-$HOST" "$HOST" lldpd -d -I "$1" -C "$1" -u /run/lldpd/socket -O /run/lldpd/conf
+}
+
+lldpd_stop() {
+    local pids
+    pids=$(lldpd_pids)
+    # shellcheck disable=SC2086
+    [[ -z $pids ]] || kill -TERM $pids 2>/dev/null || true
+    until_true 3 lldpd_gone || { pids=$(lldpd_pids) && kill -KILL $pids 2>/dev/null; } || true
+    rm -f "$STATE/$HOST/lldpd/socket"
+    announce "$HOST" vswitch0 "$(host_ip "$HOST")"
+}
+
+set_active() { inside "$HOST" ovs-appctl bond/set-active-member vswitch0_bond "$1" >/dev/null; }
+
+lldp_moved() { [[ $(switch_leg_of "$(host_mac "$HOST" eth2)") == "$HOST-$1" ]]; }
+
+lldp_backup_prepare() { ADDRESS=$(host_ip "$HOST"); }
+
+lldp_backup_on() {
+    # eth2 has the bridge's MAC, so eth2 must be the backup.
+    [[ $(active_member "$HOST") == eth3 ]] || { WHY="eth3 is not the active member" && return 1; }
+    reaches gw "$ADDRESS" || { WHY="the gateway does not reach $ADDRESS even before" && return 1; }
+    lldpd_start eth2
+}
+
+lldp_backup_loses() {
+    lldp_moved eth2 || return 1
+    LOST=$(loss_of gw "$ADDRESS" 12 0.1)
+    ((${LOST:-0} > 50))
+}
+
+lldp_backup_broken() {
+    LOST=0
+    until_true $((3 * INTERVAL + 6)) lldp_backup_loses || {
+        WHY="the switch has the MAC at '$(switch_leg_of "$(host_mac "$HOST" eth2)")', and the gateway loses $LOST % of its pings to $ADDRESS"
+        return 1
+    }
+    WHY="the switch has $(host_mac "$HOST" eth2) at $HOST-eth2 while eth3 is active; the gateway loses $LOST % of its pings to $ADDRESS"
+}
+
+lldp_backup_off() { lldpd_stop; }
+lldp_backup_repaired() { host_reachable; }
+
+lldp_active_prepare() { lldp_backup_prepare; }
+lldp_active_on() { set_active eth2 && announce "$HOST" vswitch0 "$ADDRESS" && lldpd_start eth2; }
+
+# For a twin, "broken" means that it does what it must and that nothing breaks.
+lldp_active_broken() {
+    sleep $((INTERVAL + 1))
+    LOST=$(loss_of gw "$ADDRESS" 12 0.1)
+    lldp_moved eth2 && [[ -n $(lldpd_pids) && ${LOST:-100} == 0 ]] &&
+        WHY="LLDP every $INTERVAL s on eth2, the active member; the gateway loses nothing" && return
+    WHY="the gateway loses ${LOST:-all} % of its pings, or lldpd does not run"
+    return 1
+}
+
+lldp_active_off() { set_active eth3 && lldpd_stop; }
+lldp_active_repaired() { host_reachable; }

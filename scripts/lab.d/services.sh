@@ -11,7 +11,7 @@ services_start() {
         job_start services "$node" socat TCP-LISTEN:8080,reuseaddr,fork "SYSTEM:head -c 65536 /dev/zero"
     done
     job_start services gw dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
-        --user=root --pid-file= --address="/lab/$GW_IP"
+        --user=root --pid-file= --address="/host1.lab/$(host_ip host1)"
 }
 
 # Who answers port 22 of an address: greeting_of FROM ADDRESS.

@@ -5,9 +5,9 @@ parse_up() {
     HOSTS=1 VMS=2 VLAN=0 LIBVIRT=0
     while (($#)); do
         case $1 in
-        --hosts) HOSTS=$(number "$1" "${2:-}" 1 16) && shift ;;
-        --vms) VMS=$(number "$1" "${2:-}" 1 20) && shift ;;
-        --vlan) VLAN=$(number "$1" "${2:-}" 2 4094) && shift ;;
+        --hosts) number HOSTS "$1" "${2:-}" 1 16 && shift ;;
+        --vms) number VMS "$1" "${2:-}" 1 20 && shift ;;
+        --vlan) number VLAN "$1" "${2:-}" 2 4094 && shift ;;
         --libvirt) LIBVIRT=1 ;;
         *) die "unknown option '$1' of \`lab up\`; it knows --hosts N, --vms N, --vlan TAG, --libvirt" ;;
         esac
@@ -16,9 +16,10 @@ parse_up() {
     ((HOSTS * VMS <= 80)) || die "$HOSTS hosts with $VMS VMs each are more than the 80 VMs a lab can have"
 }
 
+# number VARIABLE OPTION VALUE LOWEST HIGHEST
 number() {
-    [[ $2 =~ ^[0-9]{1,5}$ ]] && ((10#$2 >= $3 && 10#$2 <= $4)) || die "$1 wants a number from $3 to $4, not '$2'"
-    printf %d "$((10#$2))"
+    [[ $3 =~ ^[0-9]{1,5}$ ]] && ((10#$3 >= $4 && 10#$3 <= $5)) || die "$2 wants a number from $4 to $5, not '$3'"
+    printf -v "$1" %d "$((10#$3))"
 }
 
 cmd_up() {
@@ -74,7 +75,7 @@ raise_switch() {
     plug pc eth0 "$PC_IP/24" "$GW_IP"
     ((VLAN)) || return 0
     cable gw eth1 "${GW_MAC%fe}fd" switch gw-v
-    cable pc eth1 "${PC_MAC%8d}8e" switch pc-v
+    cable pc eth1 "${PC_MAC%d8}d9" switch pc-v
     ovs_access_switch
     plug gw eth1 "$(vm_gw)/24"
     plug pc eth1 "$(vm_net).50/24"
