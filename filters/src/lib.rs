@@ -1,0 +1,40 @@
+//! Capture filters that mean what people mean.
+//!
+//! libpcap compiles `icmp` to "the ethertype at offset 12 is IPv4 and …". A frame with a VLAN tag has its ethertype
+//! four bytes further on, and on Linux whether the tag is in the frame at all depends on the NIC, the direction and the
+//! program that looks (the kernel moves the outer tag into metadata; libpcap puts it back when it writes a file). So
+//! the same filter matches different packets live and offline, and an uplink trunk looks silent (libpcap issue 390,
+//! tcpdump issue 1261).
+//!
+//! [`Filter::compile`] lets libpcap compile the expression, and then rewrites the program so that it matches the same
+//! packets untagged, tagged in offload metadata, tagged in the payload, and in both (QinQ). The one program runs in the
+//! kernel ([`Filter::instructions`]) and offline ([`Filter::matches`]), so both give the same answer.
+//!
+//! The way through the crate: expression → `lexer` → `names` and `tags` (words libpcap must not see) → `libpcap` →
+//! `rewrite` → `program` (verified) → `vm`. A failure anywhere comes back as a [`FilterError`] that points at its place.
+
+mod assemble;
+mod combine;
+mod disassemble;
+mod error;
+mod filter;
+mod inner;
+mod instruction;
+mod lexer;
+mod libpcap;
+mod locate;
+mod names;
+mod presets;
+mod program;
+mod rewrite;
+mod suggest;
+mod tables;
+mod tags;
+mod vm;
+
+pub use combine::{all_of, any_of};
+pub use error::{Diagnosis, FilterError};
+pub use filter::{Filter, Options, VlanMode};
+pub use instruction::{INSTRUCTIONS_MAX, Instruction, SNAPLEN_MAX_BYTES};
+pub use presets::{Argument, Preset, PresetError, list, preset};
+pub use vm::VlanTag;

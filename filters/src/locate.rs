@@ -1,0 +1,143 @@
+//! Finds the word that libpcap's message is about; the message itself says no place.
+//!
+//! A syntax error is at the first word after which no continuation is valid any more. Whether a prefix can still be
+//! continued is found by trying the few continuations that the grammar has. Any other message is about the first
+//! prefix that already gives it.
+
+use std::ops::Range;
+
+use crate::lexer::{Kind, Token};
+use crate::libpcap::Compiler;
+
+/// What can follow a prefix, from nothing to the rest of a comparison of bytes.
+const CONTINUATIONS: [&str; 14] = [
+    "",
+    " arp",
+    " 1",
+    " 10.0.0.1",
+    " 1-2",
+    " port 1",
+    " arp or arp",
+    "]>0",
+    ":1]>0",
+    " 1]>0",
+    " 1:1]>0",
+    ">0",
+    " 0>0",
+    " 255.0.0.0",
+];
+/// Prefixes longer than this many words are not tried: it is the error path, but a person waits.
+const WORDS_MAX: usize = 400;
+
+/// A place and perhaps what to write there.
+pub(crate) struct Found {
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) suggestion: Option<String>,
+}
+
+/// The text that libpcap gets for these words.
+pub(crate) fn text(tokens: &[Token]) -> String {
+    let mut out = String::new();
+    for token in tokens.iter().filter(|token| !token.text.is_empty()) {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(&token.text);
+    }
+    out
+}
+
+/// Finds the place of the message.
+pub(crate) fn locate(compiler: &Compiler, tokens: &[Token], message: &str, expression: &str) -> Found {
+    let message = message.trim_start_matches("can't parse filter expression: ");
+    if message.contains("syntax error") {
+        return syntax(compiler, tokens, expression);
+    }
+    let same = |count: &usize| {
+        let prefix = tokens.get(..*count).unwrap_or_default();
+        let closed = format!("{}{}", text(prefix), ")".repeat(open(prefix)));
+        compiler.compile(&closed).is_err_and(|other| other.ends_with(message))
+    };
+    let count = (1..=tokens.len().min(WORDS_MAX)).find(same).unwrap_or(tokens.len());
+    let span =
+        count.checked_sub(1).and_then(|last| tokens.get(last)).map_or(0..0, |token| token.span.clone());
+    Found { span, message: message.to_owned(), suggestion: network(tokens, count, message) }
+}
+
+fn syntax(compiler: &Compiler, tokens: &[Token], expression: &str) -> Found {
+    let expression_end = expression.trim_end().len();
+    let bad = (0..tokens.len().min(WORDS_MAX)).find(|at| {
+        let prefix = tokens.get(..=*at).unwrap_or_default();
+        // The words that replace one word stand or fall together.
+        tokens.get(at + 1).is_none_or(|next| !next.text.is_empty()) && !can_go_on(compiler, prefix)
+    });
+    match bad.and_then(|at| tokens.get(at).map(|token| (at, token))) {
+        Some((at, token)) => Found {
+            span: token.span.clone(),
+            message: format!(
+                "`{}` cannot stand here",
+                expression.get(token.span.clone()).unwrap_or_default()
+            ),
+            suggestion: instead(tokens, at),
+        },
+        None if open(tokens) > 0 => Found {
+            span: expression_end..expression_end,
+            message: "a closing parenthesis is missing".to_owned(),
+            suggestion: Some(format!("`{}` at the end", ")".repeat(open(tokens)))),
+        },
+        None => Found {
+            span: expression_end..expression_end,
+            message: "the filter ends too early".to_owned(),
+            suggestion: None,
+        },
+    }
+}
+
+/// Whether some continuation of the words is a sentence. What it means does not matter here.
+fn can_go_on(compiler: &Compiler, prefix: &[Token]) -> bool {
+    let words = text(prefix);
+    let close = ")".repeat(open(prefix));
+    CONTINUATIONS.iter().any(|more| match compiler.compile(&format!("{words}{more}{close}")) {
+        Ok(_) => true,
+        Err(message) => !message.contains("syntax error"),
+    })
+}
+
+/// Parentheses that are still open.
+fn open(tokens: &[Token]) -> usize {
+    let count = |word: &str| tokens.iter().filter(|token| token.is(word)).count();
+    count("(").saturating_sub(count(")"))
+}
+
+/// What to write instead of a word that is right elsewhere.
+fn instead(tokens: &[Token], at: usize) -> Option<String> {
+    let token = tokens.get(at)?;
+    let before = at.checked_sub(1).and_then(|i| tokens.get(i));
+    if before.is_some_and(|before| before.is("proto")) && token.kind == Kind::Keyword {
+        return Some(format!("`\\{}`", token.text));
+    }
+    let ends_a_term = before.is_some_and(|before| {
+        before.kind != Kind::Operator
+            && !before.is_one_of(&["and", "or", "not", "host", "port", "net", "proto"])
+    });
+    let starts_a_term = matches!(token.kind, Kind::Keyword) && !token.is_one_of(&["and", "or"]);
+    if ends_a_term && starts_a_term {
+        return Some(format!("`and {}` or `or {}`", token.text, token.text));
+    }
+    let range = before.is_some_and(|before| before.is("portrange")) && matches!(token.kind, Kind::Number(_));
+    range.then(|| format!("`portrange {}-{}`", token.text, token.text))
+}
+
+/// `net 10.1.2.3/24` → `10.1.2.0/24`.
+fn network(tokens: &[Token], count: usize, message: &str) -> Option<String> {
+    if !message.contains("non-network bits") {
+        return None;
+    }
+    let last = tokens.get(..count)?;
+    let [.., address, slash, length] = last else { return None };
+    let Kind::Number(bits @ 0..=32) = length.kind else { return None };
+    let ip: std::net::Ipv4Addr = address.text.parse().ok().filter(|_| slash.is("/"))?;
+    let mask = u32::MAX.checked_shl(u32::BITS - bits).unwrap_or(0);
+    Some(format!("`{}/{bits}` or `host {ip}`", std::net::Ipv4Addr::from_bits(ip.to_bits() & mask)))
+}
