@@ -1,0 +1,198 @@
+//! The runbook on a real host: raise it, break it, record it, explain it; and the healthy twin that must stay silent.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use netcap_tests::lab::{Lab, said};
+use serde_json::Value;
+
+const NETCAP: &str = env!("CARGO_BIN_EXE_netcap");
+const GATEWAY: &str = "192.168.12.254";
+const HOST: &str = "192.168.12.19";
+
+fn analyze() -> PathBuf {
+    let path = Path::new(NETCAP).with_file_name("netcap-analyze");
+    assert!(path.is_file(), "{} is missing: cargo build -p netcap-analyze", path.display());
+    path
+}
+
+/// Records `seconds` on host1 with these options; `meanwhile` lists commands to run in nodes during it.
+fn record(lab: &Lab, seconds: u32, options: &[&str], meanwhile: &[(&str, &str)]) -> PathBuf {
+    let out = lab.dir().join("out");
+    let duration = format!("{seconds}s");
+    let out_text = out.to_string_lossy().into_owned();
+    let mut command = vec![NETCAP, "--duration", &duration, "--out", &out_text];
+    command.extend(options);
+    let netcap = lab.spawn("host1", &command);
+    // The recorder says nothing about being ready, and a field engineer does not wait either.
+    std::thread::sleep(Duration::from_secs(2));
+    let others: Vec<_> = meanwhile
+        .iter()
+        .map(|(node, words)| lab.spawn(node, &words.split_whitespace().collect::<Vec<_>>()))
+        .collect();
+    for other in others {
+        let _ = other.wait_with_output();
+    }
+    let said_by = netcap.wait_with_output().expect("netcap ends");
+    assert!(said_by.status.success(), "netcap: {}", said(&said_by));
+    let bundle = Lab::bundle(&out);
+    let text = String::from_utf8_lossy(&said_by.stdout).into_owned() + &String::from_utf8_lossy(&said_by.stderr);
+    assert!(text.contains(&*bundle.to_string_lossy()), "the last lines say where the bundle is: {text}");
+    bundle
+}
+
+fn explain(bundle: &Path) -> (Output, Value) {
+    let out = Command::new(analyze()).args(["--json", "-"]).arg(bundle).output().expect("netcap-analyze starts");
+    let json = serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(&out)));
+    (out, json)
+}
+
+fn findings<'a>(json: &'a Value, detector: &str) -> Vec<&'a Value> {
+    let all = json["findings"].as_array().expect("findings");
+    all.iter().filter(|f| f["detector"] == detector).collect()
+}
+
+/// The only finding of a detector, whose subject, claim and evidence hold every word.
+fn one<'a>(json: &'a Value, detector: &str, confidence: &str, words: &[&str]) -> &'a Value {
+    let found = findings(json, detector);
+    assert_eq!(found.len(), 1, "one {detector}: {json:#}");
+    let finding = found[0];
+    assert_eq!(finding["confidence"], confidence, "{finding:#}");
+    let text = format!("{} {} {}", finding["subject"], finding["claim"], finding["evidence"]);
+    for word in words {
+        assert!(text.contains(word), "{word} in {finding:#}");
+    }
+    finding
+}
+
+fn mac_of(lab: &Lab, node: &str, iface: &str) -> String {
+    let out = lab.exec(node, &["cat", &format!("/sys/class/net/{iface}/address")]);
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+#[test]
+fn an_address_owned_twice_is_named_with_both_owners() {
+    let Some(lab) = Lab::up("ip-conflict", &[]) else { return };
+    lab.fault_on("ip-conflict", &[]);
+    let bundle = record(&lab, 15, &["--vswitch", "vswitch0", "arp or icmp"], &[("gw", "ping -c 5 192.168.12.19")]);
+    let (out, json) = explain(&bundle);
+    assert_eq!(out.status.code(), Some(1), "{}", said(&out));
+    let host = mac_of(&lab, "host1", "vswitch0");
+    let text = findings(&json, "ip-conflict").first().map(|f| f["subject"].to_string()).unwrap_or_default();
+    let confidence = findings(&json, "ip-conflict").first().map_or("", |f| f["confidence"].as_str().unwrap_or(""));
+    assert!(["proven", "likely"].contains(&confidence), "{json:#}");
+    one(&json, "ip-conflict", confidence, &[HOST, &host, "vswitch0"]);
+    let other = lab.exec("pc", &["sh", "-c", "cat /sys/class/net/*/address | grep -v 00:00:00:00:00:00"]);
+    let macs = String::from_utf8_lossy(&other.stdout).into_owned();
+    assert!(macs.lines().any(|m| text.contains(m.trim())), "one of {macs} in {text}");
+}
+
+#[test]
+fn lldp_on_the_backup_member_is_named_with_its_consequence() {
+    let Some(lab) = Lab::up("lldp-backup", &[]) else { return };
+    lab.fault_on("lldp-backup", &["--interval", "2"]);
+    let bundle = record(
+        &lab,
+        25,
+        &["--vswitch", "vswitch0", "--ping", GATEWAY, "icmp or arp or ether proto 0x88cc"],
+        &[("gw", "ping -i 0.5 -c 36 192.168.12.19")],
+    );
+    let (out, json) = explain(&bundle);
+    assert_eq!(out.status.code(), Some(1), "{}", said(&out));
+    let mac = mac_of(&lab, "host1", "vswitch0");
+    one(&json, "lldp-mac-flap", "proven", &[&mac, "eth2", "eth3"]);
+    assert!(!findings(&json, "ping-loss").is_empty(), "the gateway's pings died: {json:#}");
+    assert!(findings(&json, "ip-conflict").is_empty(), "{json:#}");
+}
+
+#[test]
+fn a_drop_is_traced_to_port_flow_rule_and_nwfilter() {
+    let Some(lab) = Lab::up("acl-drop", &["--libvirt"]) else { return };
+    lab.fault_on("acl-drop", &[]);
+    let bundle = record(
+        &lab,
+        25,
+        &["--vswitch", "vswitch0", "--iface", "vnet0,vnet1"],
+        &[("vm1", "ping -c 18 192.168.12.254"), ("vm2", "ping -c 18 192.168.12.254")],
+    );
+    let (out, json) = explain(&bundle);
+    assert_eq!(out.status.code(), Some(1), "{}", said(&out));
+    one(&json, "acl-drop", "proven", &["vnet0", GATEWAY, "drop", "acl-test", "cookie"]);
+}
+
+#[test]
+fn a_healthy_minute_with_traffic_gives_no_finding() {
+    let Some(lab) = Lab::up("healthy", &[]) else { return };
+    lab.lab(&["traffic", "start"]);
+    let bundle = record(
+        &lab,
+        60,
+        &["--vswitch", "vswitch0", "--iface", "vnet0,vnet1", "--ping", GATEWAY, "--rotate-time", "20s"],
+        &[],
+    );
+    let (out, json) = explain(&bundle);
+    assert_eq!(json["findings"], serde_json::json!([]), "{json:#}");
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    stock_tools_open_what_was_recorded(&lab, &bundle);
+}
+
+fn stock_tools_open_what_was_recorded(lab: &Lab, bundle: &Path) {
+    let dir = lab.dir().join("untarred");
+    std::fs::create_dir_all(&dir).unwrap();
+    let tar = Command::new("tar").arg("-xf").arg(bundle).arg("-C").arg(&dir).status().unwrap();
+    assert!(tar.success());
+    let segment = netcap_tests::files_below(&dir, "eth3/000001.pcapng.zst").pop().expect("a segment of eth3");
+    let fields = ["frame.interface_name", "frame.packet_flags_direction"];
+    let out = Command::new("tshark")
+        .args(["-r", &segment.to_string_lossy(), "-T", "fields", "-e", fields[0], "-e", fields[1]])
+        .output()
+        .expect("tshark starts");
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let count = |direction: &str| text.lines().filter(|l| l.starts_with("eth3\t") && l.contains(direction)).count();
+    // 0x01 inbound, 0x02 outbound: both occur on the active member of a host with traffic.
+    assert!(count("0x00000001") > 10 && count("0x00000002") > 10, "{}", said(&out));
+    let out = Command::new("capinfos").arg(&segment).output().expect("capinfos starts");
+    let info = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(info.contains("Name = eth3") && info.contains("Number of stat entries = 1"), "{info}");
+}
+
+#[test]
+fn what_was_recorded_before_a_kill_is_sealed_and_explained() {
+    let Some(lab) = Lab::up("kill", &[]) else { return };
+    let out = lab.dir().join("out");
+    let out_text = out.to_string_lossy().into_owned();
+    let mut netcap = lab.spawn("host1", &[NETCAP, "--vswitch", "vswitch0", "--out", &out_text, "icmp"]);
+    std::thread::sleep(Duration::from_secs(2));
+    let mut pings = lab.spawn("gw", &["ping", "-i", "0.1", HOST]);
+    std::thread::sleep(Duration::from_secs(6));
+    let began = Instant::now();
+    let killed = Command::new("pkill").args(["-KILL", "-f", &format!("^{NETCAP}.*{out_text}")]).status().unwrap();
+    let killed_at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert!(killed.success() && began.elapsed() < Duration::from_secs(1));
+    let _ = (netcap.wait(), pings.kill(), pings.wait());
+
+    let run = std::fs::read_dir(&out).unwrap().flatten().map(|e| e.path()).find(|p| p.is_dir()).expect("a run");
+    let sealed = Command::new(NETCAP).arg("seal").arg(&run).output().unwrap();
+    assert!(sealed.status.success(), "{}", said(&sealed));
+    let (_, json) = explain(&Lab::bundle(&out));
+    let last = last_packet_ns(&lab, &Lab::bundle(&out));
+    let lost = killed_at.as_secs_f64() - last;
+    assert!(lost < 1.5, "the last {lost:.2} s are missing");
+    assert!(findings(&json, "ping-loss").is_empty(), "a kill is not a loss: {json:#}");
+}
+
+/// Stamp of the last packet of eth3, in seconds, as tshark reads it.
+fn last_packet_ns(lab: &Lab, bundle: &Path) -> f64 {
+    let dir = lab.dir().join("killed");
+    std::fs::create_dir_all(&dir).unwrap();
+    assert!(Command::new("tar").arg("-xf").arg(bundle).arg("-C").arg(&dir).status().unwrap().success());
+    let segment = netcap_tests::files_below(&dir, "eth3/000001.pcapng.zst").pop().expect("a segment of eth3");
+    let out = Command::new("tshark")
+        .args(["-r", &segment.to_string_lossy(), "-T", "fields", "-e", "frame.time_epoch"])
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", said(&out));
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    text.lines().last().expect("packets").trim().parse().expect("a stamp")
+}

@@ -1,0 +1,201 @@
+//! The laws of the repository: what review would otherwise have to remember.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use netcap_tests::{files_below, root};
+
+/// Lines of a file before its tests, at most.
+const LINES_MAX: usize = 420;
+/// Bytes of samples/ in all, at most.
+const SAMPLES_MAX: u64 = 5 * 1024 * 1024;
+
+fn sources(room: &str) -> Vec<PathBuf> {
+    files_below(&root().join(room).join("src"), ".rs")
+}
+
+/// The code of a file: without comments, and without its tests.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn is_test(path: &Path) -> bool {
+    path.components().any(|c| c.as_os_str() == "tests") || path.ends_with("tests.rs")
+}
+
+/// Collects breaches, so that a run lists them all.
+struct Law(&'static str, Vec<String>);
+
+impl Law {
+    fn breach(&mut self, path: &Path, what: impl Into<String>) {
+        let root = root();
+        let short = path.strip_prefix(&root).unwrap_or(path);
+        self.1.push(format!("  {}: {}", short.display(), what.into()));
+    }
+
+    fn judge(self) {
+        assert!(self.1.is_empty(), "{}\n{}", self.0, self.1.join("\n"));
+    }
+}
+
+fn forbid(law: &'static str, files: impl IntoIterator<Item = PathBuf>, words: &[&str], except: &[&str]) {
+    let mut law = Law(law, Vec::new());
+    for path in files {
+        if except.iter().any(|e| path.ends_with(e)) || is_test(&path) {
+            continue;
+        }
+        let code = code(&path);
+        for word in words.iter().filter(|w| code.contains(**w)) {
+            law.breach(&path, format!("{word:?}"));
+        }
+    }
+    law.judge();
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let mut law = Law("bundle and filters know neither recorder nor explainer, nor each other", Vec::new());
+    let allowed = [("bundle", &[][..]), ("filters", &[]), ("capture", &["bundle", "filters"]), ("analyze", &["bundle", "filters"])];
+    for (room, may) in allowed {
+        let path = root().join(room).join("Cargo.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let dependencies = text.split("[dev-dependencies]").next().unwrap_or_default();
+        for line in dependencies.lines().filter(|l| l.starts_with("netcap-")) {
+            if !may.iter().any(|m| line.starts_with(&format!("netcap-{m}."))) {
+                law.breach(&path, line);
+            }
+        }
+    }
+    law.judge();
+}
+
+#[test]
+fn detectors_do_no_io_and_know_no_other_detector() {
+    let dir = root().join("analyze/src/detectors");
+    let files: Vec<_> = files_below(&dir, ".rs").into_iter().filter(|p| *p != dir.join("mod.rs")).collect();
+    assert!(!files.is_empty());
+    forbid(
+        "a detector reads tables and snapshots, never files, and never another detector",
+        files,
+        &["std::fs", "std::net", "std::process", "std::thread", "std::env", "use super::", "crate::detectors::"],
+        &[],
+    );
+}
+
+#[test]
+fn unsafe_lives_in_one_file() {
+    let all = ["bundle", "filters", "capture", "analyze"].into_iter().flat_map(sources);
+    forbid("unsafe code lives in capture/src/sys.rs", all, &["unsafe {", "unsafe fn", "unsafe impl", "allow(unsafe_code)"], &["capture/src/sys.rs"]);
+}
+
+#[test]
+fn bundle_paths_are_spelt_in_one_file() {
+    let all = ["bundle", "filters", "capture", "analyze"].into_iter().flat_map(sources);
+    let words = ["\"packets/", "\"state/", "\"ping/", "manifest.json\"", "\"run.json", "index.jsonl", "segments.jsonl", "\"topology.txt"];
+    forbid("paths inside a bundle are spelt in bundle/src/layout.rs", all, &words, &["bundle/src/layout.rs"]);
+}
+
+#[test]
+fn the_explainer_reads_no_clock() {
+    forbid(
+        "analyze reads no clock: the same bundle gives the same bytes (only progress may look at the time)",
+        sources("analyze"),
+        &["SystemTime", "Instant::now", "Timestamp::now", "Zoned::now", "TimeZone::system"],
+        &["analyze/src/progress.rs"],
+    );
+    forbid("bundle reads no clock and runs nothing", sources("bundle"), &["SystemTime", "Instant::now", "Timestamp::now", "std::process", "tokio"], &[]);
+}
+
+#[test]
+fn every_detector_has_its_file_its_line_and_its_samples() {
+    let mut law = Law("one detector = one file + one registry line + one sample folder with its three cases", Vec::new());
+    let dir = root().join("analyze/src/detectors");
+    let registry = fs::read_to_string(dir.join("mod.rs")).unwrap();
+    for path in files_below(&dir, ".rs") {
+        let depth = path.strip_prefix(&dir).unwrap().components().count();
+        let Some(stem) = path.file_stem().and_then(|s| s.to_str()).filter(|s| *s != "mod" && depth == 1) else { continue };
+        if !registry.contains(&format!("{stem}::DETECTOR")) {
+            law.breach(&path, "no registry line");
+        }
+        let samples = root().join("samples").join(stem.replace('_', "-"));
+        for case in ["fires", "near-miss", "exonerated"] {
+            if !samples.join(case).join("expected.json").is_file() {
+                law.breach(&samples, format!("no {case}/expected.json"));
+            }
+        }
+    }
+    law.judge();
+}
+
+#[test]
+fn every_source_file_is_registered() {
+    let mut law = Law("one source = one file + one registry line", Vec::new());
+    let dir = root().join("bundle/src/sources");
+    let registry = fs::read_to_string(dir.join("mod.rs")).unwrap();
+    let all = registry.split("ALL").nth(1).unwrap_or_default();
+    for entry in fs::read_dir(&dir).unwrap().flatten() {
+        let path = entry.path();
+        let is_source = if path.is_dir() { path.join("mod.rs").is_file() } else { true };
+        let Some(stem) = path.file_stem().and_then(|s| s.to_str()).filter(|s| *s != "mod" && is_source) else { continue };
+        let text = fs::read_to_string(if path.is_dir() { path.join("mod.rs") } else { path.clone() }).unwrap();
+        if text.contains("impl Snapshot for") && !all.contains(&format!("{stem}::")) {
+            law.breach(&path, "not in ALL");
+        }
+    }
+    law.judge();
+}
+
+#[test]
+fn samples_stay_small() {
+    let total: u64 = files_below(&root().join("samples"), "").iter().map(|p| fs::metadata(p).map_or(0, |m| m.len())).sum();
+    assert!(total < SAMPLES_MAX, "samples/ holds {total} bytes, more than {SAMPLES_MAX}");
+}
+
+#[test]
+fn files_stay_readable() {
+    let mut law = Law("a file that outgrew its idea is split", Vec::new());
+    for path in ["bundle", "filters", "capture", "analyze"].into_iter().flat_map(sources) {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().lines().count();
+        if lines > LINES_MAX && !is_test(&path) {
+            law.breach(&path, format!("{lines} lines before its tests"));
+        }
+        if !text.trim_start().starts_with("//!") && !is_test(&path) {
+            law.breach(&path, "no //! that says what the file is for");
+        }
+    }
+    law.judge();
+}
+
+#[test]
+fn scripts_stop_at_the_first_error() {
+    let mut law = Law("every script sets -euo pipefail and says what it is for", Vec::new());
+    for entry in fs::read_dir(root().join("scripts")).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_file() {
+            let text = fs::read_to_string(&path).unwrap();
+            if text.starts_with("#!/usr/bin/env bash") && !text.contains("set -euo pipefail") {
+                law.breach(&path, "no set -euo pipefail");
+            }
+        }
+    }
+    law.judge();
+}
+
+#[test]
+fn translations_keep_their_placeholders() {
+    let mut law = Law("a translation has the placeholders of its English sentence", Vec::new());
+    for room in ["capture", "analyze"] {
+        let dir = root().join(room).join("locales");
+        assert!(dir.is_dir(), "{} has no locales", room);
+        for path in files_below(&dir, ".yml") {
+            let text = fs::read_to_string(&path).unwrap();
+            for line in text.lines().filter(|l| l.contains("%{") && l.matches("%{").count() != l.matches('}').count()) {
+                law.breach(&path, line);
+            }
+        }
+    }
+    law.judge();
+}
