@@ -2,12 +2,25 @@
 
 use crate::source::{Snapshot, SourceDef};
 
+pub mod linux_bridge;
+pub mod links;
+pub mod neighbours;
 pub mod ovs_bond;
+pub mod ovs_datapath;
+pub mod ovs_fdb;
 pub mod ovsdb;
 pub mod shared;
 
 /// Every source, alphabetical by id. The recorder, the command line and the manual derive from this list.
-pub const ALL: &[&SourceDef] = &[&ovs_bond::OvsBond::DEF, &ovsdb::Ovsdb::DEF];
+pub const ALL: &[&SourceDef] = &[
+    &links::Links::DEF,
+    &linux_bridge::LinuxBridge::DEF,
+    &neighbours::Neighbours::DEF,
+    &ovs_bond::OvsBond::DEF,
+    &ovs_datapath::OvsDatapath::DEF,
+    &ovs_fdb::OvsFdb::DEF,
+    &ovsdb::Ovsdb::DEF,
+];
 
 /// The source of that id.
 pub fn by_id(id: &str) -> Option<&'static SourceDef> {
