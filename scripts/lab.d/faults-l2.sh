@@ -82,7 +82,9 @@ lldpd_stop() {
     announce "$HOST" vswitch0 "$(host_ip "$HOST")"
 }
 
-set_active() { inside "$HOST" ovs-appctl bond/set-active-member vswitch0_bond "$1" >/dev/null; }
+# By the configured primary, for the bond goes back to it from any other choice.
+set_active() { inside "$HOST" ovs-vsctl --timeout=5 set Port vswitch0_bond other_config:bond-primary="$1"; }
+is_active() { [[ $(active_member "$HOST") == "$1" ]]; }
 
 lldp_moved() { [[ $(switch_leg_of "$(host_mac "$HOST" eth2)") == "$HOST-$1" ]]; }
 
@@ -107,6 +109,7 @@ lldp_backup_broken() {
         WHY="the switch has the MAC at '$(switch_leg_of "$(host_mac "$HOST" eth2)")', and the gateway loses $LOST % of its pings to $ADDRESS"
         return 1
     }
+    reaches "$HOST" "$GW_IP" || { WHY="$HOST does not reach the gateway either, so it is not this fault" && return 1; }
     WHY="the switch has $(host_mac "$HOST" eth2) at $HOST-eth2 while eth3 is active; the gateway loses $LOST % of its pings to $ADDRESS"
 }
 
@@ -114,7 +117,12 @@ lldp_backup_off() { lldpd_stop; }
 lldp_backup_repaired() { host_reachable; }
 
 lldp_active_prepare() { lldp_backup_prepare; }
-lldp_active_on() { set_active eth2 && announce "$HOST" vswitch0 "$ADDRESS" && lldpd_start eth2; }
+lldp_active_on() {
+    set_active eth2
+    until_true 5 is_active eth2 || { WHY="eth2 does not become the active member" && return 1; }
+    announce "$HOST" vswitch0 "$ADDRESS"
+    lldpd_start eth2
+}
 
 # For a twin, "broken" means that it does what it must and that nothing breaks.
 lldp_active_broken() {
@@ -126,5 +134,9 @@ lldp_active_broken() {
     return 1
 }
 
-lldp_active_off() { set_active eth3 && lldpd_stop; }
+lldp_active_off() {
+    set_active eth3
+    until_true 5 is_active eth3 || warn "eth3 does not become the active member again"
+    lldpd_stop
+}
 lldp_active_repaired() { host_reachable; }

@@ -122,7 +122,6 @@ tcp_fails() { ! tcp_opens "$@"; }
 
 ct_zone_prepare() {
     ((VMS >= 2)) || die "this fault needs two VMs on a host: run \`lab up --vms 2\`"
-    [[ ! -e $STATE/faults/ct-ok.$HOST || ! -e $STATE/faults/ct-zone.$HOST ]] || true
     VM_A=$(first_vm "$HOST")
     VM_B=vm$((${VM_A#vm} + 1))
     ZONE=$((VLAN ? VLAN : 188))

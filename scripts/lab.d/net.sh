@@ -75,11 +75,26 @@ cmd_hold() {
         done
         ;;
     esac
+    # Names are looked up here, not in the machine's own network, which the node
+    # cannot reach: a daemon that wants its host's name would wait for a time-out.
+    mount --bind "$STATE/hosts" /etc/hosts
+    [[ ! -e /etc/resolv.conf ]] || mount --bind "$STATE/resolv.conf" /etc/resolv.conf
     quiet_sysctls
     ip link set lo up
     printf '%s\n' "$$" >"$STATE/$node/holder.tmp"
     mv "$STATE/$node/holder.tmp" "$STATE/$node/holder.pid"
     exec sleep infinity
+}
+
+write_names() {
+    local node
+    {
+        say "127.0.0.1 localhost"
+        for node in $(nodes); do
+            [[ $node == switch ]] || say "$(node_ip "$node") $node"
+        done
+    } >"$STATE/hosts"
+    printf '%s\n' "nameserver $GW_IP" "options timeout:1 attempts:1" >"$STATE/resolv.conf"
 }
 
 # bind NAME DIR PARENT: the node's own DIR, where PARENT/NAME is on a real host.

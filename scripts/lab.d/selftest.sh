@@ -1,1 +1,117 @@
 # shellcheck shell=bash
+# The lab's test of itself: raise, break, repair, kill in the middle, look for remains.
+
+PASSED=0 FAILED=0
+
+verdict() { # verdict STATUS TEXT
+    if (($1 == 0)); then
+        PASSED=$((PASSED + 1)) && say "ok    $2"
+    else
+        FAILED=$((FAILED + 1)) && say "FAIL  $2"
+    fi
+}
+
+# expect TEXT CMD...: CMD must succeed; its words are shown when it does not.
+expect() {
+    local text=$1 out status=0
+    shift
+    out=$("$@" 2>&1) || status=$?
+    verdict $status "$text"
+    ((status == 0)) || sed 's/^/        /' <<<"$out"
+}
+
+refuse() {
+    local text=$1
+    shift
+    if "$@" >/dev/null 2>&1; then verdict 1 "$text"; else verdict 0 "$text"; fi
+}
+
+# Succeeds when nothing of the lab is left.
+nothing_left() {
+    local left=0
+    [[ -z $(namespaces) ]] || { say "namespaces: $(namespaces | paste -sd' ')" && left=1; }
+    find_lab_pids
+    ((${#PIDS[@]} == 0)) || { say "processes: ${PIDS[*]}" && left=1; }
+    ! grep -F " $STATE/" /proc/self/mountinfo || left=1
+    [[ ! -e $STATE ]] || { say "files: $(find "$STATE" | head -5 | paste -sd' ')" && left=1; }
+    [[ $(machine_links) == "$LINKS_BEFORE" ]] || { say "links: $(machine_links)" && left=1; }
+    return $left
+}
+
+machine_links() { ip -o link show | awk '{ print $2 }' | paste -sd' '; }
+
+selftest_faults() {
+    local name
+    for name in "${FAULTS[@]}" "${TWINS[@]}"; do
+        expect "$name on" "$SELF" fault on "$name"
+        refuse "$name on twice is refused" "$SELF" fault on "$name"
+        expect "$name off" "$SELF" fault off "$name"
+        expect "healthy after $name" "$SELF" check
+    done
+    expect "a conflict over a VM's address" "$SELF" fault on ip-conflict --victim vm1
+    expect "and its end" "$SELF" fault off ip-conflict --victim vm1
+    expect "unplugged" "$SELF" fault on unplug-vm
+    refuse "a fault that cannot show its effect is refused" "$SELF" fault on acl-drop
+    expect "plugged" "$SELF" fault off unplug-vm
+}
+
+selftest_libvirt() {
+    expect "virsh knows vm1" "$SELF" exec host1 virsh -q dumpxml vm1
+    expect "acl-drop with nwfilter" "$SELF" fault on acl-drop
+    expect "the domain names the filter" \
+        bash -c '"$1" exec host1 virsh dumpxml vm1 | grep -q "filterref filter=.acl-test"' _ "$SELF"
+    expect "the filter is there" "$SELF" exec host1 virsh -q nwfilter-dumpxml acl-test
+    expect "acl-drop off" "$SELF" fault off acl-drop
+    refuse "the filter is gone" "$SELF" exec host1 virsh -q nwfilter-dumpxml acl-test
+}
+
+# Killed at once, early, in the middle, and late; only the script itself is
+# killed, as the worst case: what it started runs on until `down`.
+selftest_kills() {
+    local after pid
+    for after in 0.05 0.15 0.3 0.45 0.6 0.8; do
+        "$SELF" up >/dev/null 2>&1 &
+        pid=$!
+        sleep "$after"
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+        expect "down after a kill at $after s" "$SELF" down
+        expect "nothing is left of it" nothing_left
+    done
+}
+
+# Two labs at once, of the same shape: neither sees the other.
+selftest_side_by_side() {
+    local other=${LAB}b
+    expect "a second lab beside the first" env NETCAP_LAB="$other" "$SELF" up --hosts 2 --vms 1 --vlan 188
+    expect "the second is healthy" env NETCAP_LAB="$other" "$SELF" check
+    expect "acl-drop in a VLAN" env NETCAP_LAB="$other" "$SELF" fault on acl-drop --host host2
+    expect "ip-conflict in a VLAN" env NETCAP_LAB="$other" "$SELF" fault on ip-conflict --victim vm1
+    expect "the first is healthy all the while" "$SELF" check
+    expect "the second is down" env NETCAP_LAB="$other" "$SELF" down
+    expect "the first is healthy still" "$SELF" check
+}
+
+cmd_selftest() {
+    local extra=()
+    # A lab of its own, so that a lab that is up is left alone.
+    export NETCAP_LAB=selftest-$$
+    LAB=$NETCAP_LAB STATE=$ROOT/$NETCAP_LAB
+    LINKS_BEFORE=$(machine_links)
+    [[ -n $(packages missing "${LIBVIRT_TOOLS[@]}") ]] || extra=(--libvirt)
+    trap 'NETCAP_LAB=${LAB}b "$SELF" down >/dev/null; teardown' EXIT
+    expect "up ${extra[*]}" "$SELF" up "${extra[@]}"
+    refuse "up twice is refused" "$SELF" up
+    expect "check" "$SELF" check
+    expect "traffic on" "$SELF" traffic start
+    ((${#extra[@]} == 0)) || selftest_libvirt
+    selftest_faults
+    expect "traffic off" "$SELF" traffic stop
+    selftest_side_by_side
+    expect "down" "$SELF" down
+    expect "nothing is left of it" nothing_left
+    expect "down twice" "$SELF" down
+    selftest_kills
+    say "$PASSED passed, $FAILED failed, in $SECONDS s"
+    ((FAILED == 0))
+}

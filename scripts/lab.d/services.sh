@@ -2,7 +2,8 @@
 # What listens in the nodes, and the steady light traffic of a healthy network.
 
 # Port 22 greets with the node's name, so that one sees who answers an address;
-# port 8080 gives 64 KiB; the gateway is the network's name server.
+# port 8080 gives 64 KiB; the gateway is the network's name server, which knows
+# host1.lab and of all other names that they do not exist.
 services_start() {
     local node
     for node in $(nodes); do
@@ -11,7 +12,7 @@ services_start() {
         job_start services "$node" socat TCP-LISTEN:8080,reuseaddr,fork "SYSTEM:head -c 65536 /dev/zero"
     done
     job_start services gw dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
-        --user=root --pid-file= --address="/host1.lab/$(host_ip host1)"
+        --user=root --pid-file= --address="/host1.lab/$(host_ip host1)" --address=/#/
 }
 
 # Who answers port 22 of an address: greeting_of FROM ADDRESS.

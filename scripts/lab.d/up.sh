@@ -48,6 +48,7 @@ raise_failed() {
 
 raise() {
     local node jobs=()
+    write_names
     for node in $(nodes); do node_add "$node"; done
     for node in $(nodes); do node_wait "$node"; done
     raise_switch
