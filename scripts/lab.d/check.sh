@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Is the lab healthy: does everything reach what it must?
 
 must_reach() {
@@ -37,5 +37,5 @@ check_pairs() {
 
 cmd_check() {
     load_config
-    check_pairs && say "lab '$LAB' is healthy"
+    check_pairs "" && say "lab '$LAB' is healthy"
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Names, messages, requirements, and running things inside a node.
 
 LAB=${NETCAP_LAB:-lab}
@@ -27,7 +27,7 @@ need_root() {
 # tool:package, all in Debian 12.
 TOOLS=(ovs-vsctl:openvswitch-switch ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch
     ovsdb-tool:openvswitch-common ip:iproute2 bridge:iproute2 nft:nftables nsenter:util-linux
-    unshare:util-linux setsid:util-linux ping:iputils-ping arping:iputils-arping ethtool:ethtool
+    unshare:util-linux setsid:util-linux flock:util-linux hostname:hostname ping:iputils-ping arping:iputils-arping ethtool:ethtool
     lldpd:lldpd socat:socat dnsmasq:dnsmasq-base)
 LIBVIRT_TOOLS=(libvirtd:libvirt-daemon-system virsh:libvirt-clients qemu-system-x86_64:qemu-system-x86)
 
@@ -76,6 +76,13 @@ inside() {
     shift
     pid=$(holder "$node") || die "node '$node' of lab '$LAB' is gone: run \`lab down\`, then \`lab up\`"
     nsenter -t "$pid" --net --mount --uts -- "$@"
+}
+
+# Start what puts itself into the background: daemon NODE CMD... Its words go to a
+# file, for a caller's pipe would stay open as long as the daemon runs.
+daemon() {
+    local log=$STATE/$1/start.log
+    inside "$@" </dev/null >"$log" 2>&1 || die "$2 of $1 does not start: $(tail -5 "$log")"
 }
 
 cmd_exec() {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Taking the lab down. Everything is found by name or by mark, not by a list that
 # `up` wrote, so a lab is cleared wherever its `up` was killed.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Switching faults on and off, and making sure of it.
 #
 # A fault NAME (with _ for -) is four functions: NAME_on and NAME_off act;
@@ -47,9 +47,10 @@ cmd_fault() {
 }
 
 parse_fault() {
-    HOST=host1 VICTIM='' INTERVAL=2 MEMBER='' PERCENT=30 DIRECTION=out OPTIONS="$*"
+    HOST=host1 VICTIM='' INTERVAL=2 MEMBER='' PERCENT=30 DIRECTION=out OPTIONS=''
     while (($#)); do
         [[ -n ${2:-} ]] || die "option '$1' wants a value"
+        [[ $1 == --host ]] || OPTIONS+=" $1 $2"
         case $1 in
         --host) HOST=$2 ;;
         --victim) VICTIM=$2 ;;
@@ -82,7 +83,7 @@ fault_on() {
     local name=$1 fn=$2 file=$3
     [[ ! -e $file ]] || die "$name is already on at $HOST: $(cat "$file")"
     "${fn}_prepare"
-    printf '%s\n' "$name --host $HOST $OPTIONS" >"$file"
+    printf '%s\n' "$name --host $HOST$OPTIONS" >"$file"
     WHY=''
     if "${fn}_on" && "${fn}_broken"; then
         say "$name is on: $WHY"

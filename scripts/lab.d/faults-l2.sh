@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Faults of addresses: who answers for an IP, and where the switch thinks a MAC is.
 
 ip_conflict_prepare() {
@@ -24,7 +24,7 @@ ip_conflict_on() {
 }
 
 ip_conflict_cached() {
-    inside gw ip neigh show "$VIP" dev "$GW_LEG" | grep -q "$1"
+    [[ $(inside gw ip neigh show "$VIP" dev "$GW_LEG") == *"$1"* ]]
 }
 
 ip_conflict_reaches_pc() {
@@ -77,7 +77,8 @@ lldpd_stop() {
     pids=$(lldpd_pids)
     # shellcheck disable=SC2086
     [[ -z $pids ]] || kill -TERM $pids 2>/dev/null || true
-    until_true 3 lldpd_gone || { pids=$(lldpd_pids) && kill -KILL $pids 2>/dev/null; } || true
+    # shellcheck disable=SC2046
+    until_true 3 lldpd_gone || kill -KILL $(lldpd_pids) 2>/dev/null || true
     rm -f "$STATE/$HOST/lldpd/socket"
     announce "$HOST" vswitch0 "$(host_ip "$HOST")"
 }

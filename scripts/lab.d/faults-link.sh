@@ -1,13 +1,10 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Faults of links: carrier, MTU, loss.
 
 cable_prepare() { ADDRESS=$(host_ip "$HOST"); }
 
 cable_on() {
     [[ -n $MEMBER ]] || MEMBER=$(active_member "$HOST")
-    # `off` must pull up the member that was pulled down, whichever is active then.
-    OPTIONS+=" --member $MEMBER"
-    printf '%s\n' "cable --host $HOST $OPTIONS" >"$STATE/faults/cable.$HOST"
     ip -n "$(ns switch)" link set "$HOST-$MEMBER" down
 }
 
@@ -22,7 +19,10 @@ cable_broken() {
     WHY="$MEMBER of $HOST has no carrier; the bond runs on $(active_member "$HOST")"
 }
 
-cable_off() { ip -n "$(ns switch)" link set "$HOST-$MEMBER" up; }
+cable_off() {
+    local member
+    for member in eth2 eth3; do ip -n "$(ns switch)" link set "$HOST-$member" up; done
+}
 cable_back() { [[ $(active_member "$HOST") == eth3 ]] && reaches "$HOST" "$GW_IP"; }
 
 cable_repaired() {
@@ -31,7 +31,7 @@ cable_repaired() {
     return 1
 }
 
-mtu_prepare() { VICTIM=$(first_vm "$HOST"); }
+mtu_prepare() { need_vm; }
 
 mtu_set() {
     local member
@@ -39,11 +39,11 @@ mtu_set() {
 }
 
 mtu_on() {
-    reaches "$VICTIM" "$(vm_gw)" -M do -s 1472 || { WHY="big packets do not pass even before" && return 1; }
+    reaches "$VICTIM" "$(vm_gw)" -M "do" -s 1472 || { WHY="big packets do not pass even before" && return 1; }
     mtu_set 1400
 }
 
-big_vanish() { ! reaches "$VICTIM" "$(vm_gw)" -M do -s 1472; }
+big_vanish() { ! reaches "$VICTIM" "$(vm_gw)" -M "do" -s 1472; }
 
 mtu_broken() {
     until_true 5 big_vanish || { WHY="packets of 1500 octets from $VICTIM still reach the gateway" && return 1; }
@@ -51,12 +51,10 @@ mtu_broken() {
     WHY="eth2 and eth3 of $HOST carry 1400 octets, $VICTIM sends 1500: these vanish, small ones pass"
 }
 
-mtu_off() {
-    mtu_set 1500
-}
+mtu_off() { mtu_set 1500; }
 
 mtu_repaired() {
-    until_true 5 reaches "$VICTIM" "$(vm_gw)" -M do -s 1472 && WHY="packets of 1500 octets pass" && return
+    until_true 5 reaches "$VICTIM" "$(vm_gw)" -M "do" -s 1472 && WHY="packets of 1500 octets pass" && return
     WHY="packets of 1500 octets do not pass"
     return 1
 }
@@ -82,7 +80,7 @@ loss_broken() {
     return 1
 }
 
-loss_off() { inside switch nft delete table netdev "loss_$HOST"; }
+loss_off() { inside switch nft delete table netdev "loss_$HOST" 2>/dev/null || true; }
 
 loss_repaired() {
     LOST=$(loss_of gw "$ADDRESS" 50 0.01)

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Faults inside Open vSwitch: rules, connection tracking, ports.
 
 ACL_COOKIE=0x20 OTHER_COOKIE=0x21 FW_COOKIE=0x30
@@ -26,6 +26,11 @@ EOF
     libvirt_define "$VICTIM" acl-test
 }
 
+acl_filter_there() {
+    [[ $(inside "$HOST" virsh dumpxml "$VICTIM") == *"filter='acl-test'"* ]] &&
+        [[ $(inside "$HOST" virsh nwfilter-dumpxml acl-test) == *"dstipaddr='$(vm_gw)'"* ]]
+}
+
 acl_filter_gone() {
     libvirt_define "$VICTIM"
     inside "$HOST" virsh -q nwfilter-undefine acl-test >/dev/null 2>&1 || true
@@ -49,7 +54,8 @@ acl_drop_broken() {
     for other in $(vm_nodes); do
         [[ $other == "$VICTIM" ]] || reaches "$other" "$(vm_gw)" || { WHY="$other does not reach the gateway either" && return 1; }
     done
-    WHY="$VICTIM ($TAP of $HOST) does not reach $(vm_gw) by ICMP, but the PC; the other VMs do"
+    ((LIBVIRT == 0)) || acl_filter_there || { WHY="the flow drops, but libvirt has no filter acl-test at $VICTIM" && return 1; }
+    WHY="$VICTIM ($TAP of $HOST) reaches the PC, but not $(vm_gw) by ICMP; the other VMs do"
 }
 
 acl_drop_off() {
@@ -135,7 +141,7 @@ ct_zone_on() {
 
 ct_zone_broken() {
     until_true 6 tcp_fails "$VM_A" "$(vm_ip "$VM_B")" || { WHY="TCP from $VM_A to $VM_B still opens" && return 1; }
-    tcp_opens gw "$(vm_ip "$VM_B")" && tcp_opens "$VM_A" "$(vm_gw)" ||
+    { tcp_opens gw "$(vm_ip "$VM_B")" && tcp_opens "$VM_A" "$(vm_gw)"; } ||
         { WHY="TCP with the gateway does not open either" && return 1; }
     WHY="TCP from $VM_A (zone $ZONE) to $VM_B (zone 0) does not open; with the gateway both talk"
 }
@@ -165,6 +171,7 @@ unplug_vm_broken() {
 }
 unplug_vm_off() {
     local words
+    inside "$HOST" ovs-vsctl --timeout=5 --if-exists del-port vswitch0 "$TAP"
     mapfile -t words < <(vm_port_words "$VICTIM")
     inside "$HOST" ovs-vsctl --timeout=5 "${words[@]}"
 }

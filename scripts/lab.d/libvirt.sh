@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # A libvirtd per host that knows the VMs as defined domains, which is enough for
 # `virsh dumpxml` and `virsh nwfilter-dumpxml`; the MAC joins domain and tap.
 
@@ -11,7 +11,7 @@ libvirt_start() {
     # As root, for else the probe of QEMU cannot open /dev/kvm, and is repeated.
     printf '%s\n' 'user = "root"' 'group = "root"' 'security_driver = "none"' 'remember_owner = 0' \
         >"$STATE/$host/libvirt/etc/qemu.conf"
-    inside "$host" libvirtd --daemon --pid-file /run/libvirt/libvirtd.pid </dev/null >/dev/null 2>&1
+    daemon "$host" libvirtd --daemon --pid-file /run/libvirt/libvirtd.pid
     until_true 10 inside "$host" virsh -q list >/dev/null 2>&1 ||
         die "libvirtd of $host does not answer: $(tail -3 "$STATE/$host/libvirt/log/libvirtd.log")"
     for vm in $(vm_nodes); do

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Nodes, addresses, MACs, and the cables between the nodes.
 
 GW_IP=192.168.12.254 GW_MAC=3c:8c:40:00:12:fe
@@ -40,7 +40,8 @@ node_ip() {
 node_add() {
     local node=$1
     mkdir -p "$STATE/$node"
-    ip netns add "$(ns "$node")"
+    # One at a time on the machine: the first ever makes /run/netns a mount point.
+    flock /run ip netns add "$(ns "$node")"
     setsid nsenter --net="/run/netns/$(ns "$node")" unshare --mount --uts -- \
         "$SELF" __hold "$node" </dev/null >>"$STATE/$node/hold.log" 2>&1 &
     disown
@@ -62,7 +63,7 @@ cmd_hold() {
     hostname "$node"
     mkdir -p "$sys"
     mount -t sysfs sysfs "$sys"
-    mount --rbind /sys/fs/cgroup "$sys/fs/cgroup"
+    mount --rbind /sys/fs/cgroup "$sys/fs/cgroup" || true # not every kernel has it
     mount --move "$sys" /sys
     case $node in
     host* | switch) bind openvswitch ovs /run && bind openvswitch ovs-db /var/lib && bind openvswitch ovs-log /var/log ;;
@@ -156,5 +157,5 @@ switch_port() {
 
 # The leg of the switch behind which it knows a MAC.
 switch_leg_of() {
-    inside switch bridge fdb show br br0 | awk -v mac="$1" '$1 == mac && !/permanent/ { print $3; exit }'
+    inside switch bridge fdb show br br0 | awk -v mac="$1" '$1 == mac && !/permanent/ && !seen++ { print $3 }'
 }

@@ -1,18 +1,18 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Open vSwitch: one ovsdb-server and one ovs-vswitchd per node, userspace datapath.
 
 ovs_start() {
     local node=$1
     ovsdb-tool create "$STATE/$node/ovs-db/conf.db" "$SCHEMA"
-    inside "$node" ovsdb-server /var/lib/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock \
-        --no-chdir --detach --pidfile --log-file -vconsole:off -vsyslog:off </dev/null >/dev/null 2>&1
+    daemon "$node" ovsdb-server /var/lib/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock \
+        --no-chdir --detach --pidfile --log-file -vconsole:emer -vsyslog:off
     inside "$node" ovs-vsctl --no-wait -- init -- set Open_vSwitch . \
         external-ids:hostname="$node" external-ids:system-id="$(cat /proc/sys/kernel/random/uuid)" \
         ovs-version="$(ovs-vsctl -V | awk 'NR == 1 { print $NF }')" system-type=netcap-lab \
         other_config:n-handler-threads=1 other_config:n-revalidator-threads=1
     # Never the kernel's datapath nor the machine's routes: several run side by side.
-    inside "$node" ovs-vswitchd unix:/run/openvswitch/db.sock --disable-system --disable-system-route \
-        --no-chdir --detach --pidfile --log-file -vconsole:off -vsyslog:off </dev/null >/dev/null 2>&1
+    daemon "$node" ovs-vswitchd unix:/run/openvswitch/db.sock --disable-system --disable-system-route \
+        --no-chdir --detach --pidfile --log-file -vconsole:emer -vsyslog:off
 }
 
 # The words of an `ovs-vsctl` transaction that adds a VM's port to its vswitch.
@@ -60,6 +60,6 @@ flows_add() { inside "$1" ovs-ofctl -O OpenFlow13 add-flows vswitch0 -; }
 flows_del() { inside "$1" ovs-ofctl -O OpenFlow13 del-flows vswitch0 "$2"; }
 
 active_member() {
-    inside "$1" ovs-appctl bond/show vswitch0_bond | awk '/^(member|slave) / { m = $2 } /active (member|slave)$/ { print m }' |
-        tr -d : | head -1
+    inside "$1" ovs-appctl bond/show vswitch0_bond |
+        awk '/^(member|slave) / { m = $2 } /active (member|slave)$/ { sub(":", "", m); print m }'
 }

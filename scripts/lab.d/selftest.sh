@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # The lab's test of itself: raise, break, repair, kill in the middle, look for remains.
 
 PASSED=0 FAILED=0
@@ -17,7 +17,7 @@ expect() {
     shift
     out=$("$@" 2>&1) || status=$?
     verdict $status "$text"
-    ((status == 0)) || sed 's/^/        /' <<<"$out"
+    ((status == 0)) || say "        ${out//$'\n'/$'\n'        }"
 }
 
 refuse() {
@@ -58,8 +58,6 @@ selftest_faults() {
 selftest_libvirt() {
     expect "virsh knows vm1" "$SELF" exec host1 virsh -q dumpxml vm1
     expect "acl-drop with nwfilter" "$SELF" fault on acl-drop
-    expect "the domain names the filter" \
-        bash -c '"$1" exec host1 virsh dumpxml vm1 | grep -q "filterref filter=.acl-test"' _ "$SELF"
     expect "the filter is there" "$SELF" exec host1 virsh -q nwfilter-dumpxml acl-test
     expect "acl-drop off" "$SELF" fault off acl-drop
     refuse "the filter is gone" "$SELF" exec host1 virsh -q nwfilter-dumpxml acl-test

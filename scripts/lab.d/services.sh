@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # What listens in the nodes, and the steady light traffic of a healthy network.
 
 # Port 22 greets with the node's name, so that one sees who answers an address;
@@ -52,6 +52,7 @@ cmd_job() {
     local peer=$1 gw=$2 turn=0
     while sleep 1; do
         dns_query "$turn" "$gw" || true
+        # shellcheck disable=SC2016
         ((turn % 2)) || timeout 3 bash -c 'cat <"/dev/tcp/$1/8080" >/dev/null' _ "$peer" 2>/dev/null || true
         turn=$((turn + 1))
     done

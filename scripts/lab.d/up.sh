@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # the parts share variables
 # Raising the lab, and showing what it is.
 
 parse_up() {
@@ -18,8 +18,10 @@ parse_up() {
 
 # number VARIABLE OPTION VALUE LOWEST HIGHEST
 number() {
-    [[ $3 =~ ^[0-9]{1,5}$ ]] && ((10#$3 >= $4 && 10#$3 <= $5)) || die "$2 wants a number from $4 to $5, not '$3'"
-    printf -v "$1" %d "$((10#$3))"
+    local value=-1
+    [[ ! $3 =~ ^[0-9]{1,5}$ ]] || value=$((10#$3))
+    ((value >= $4 && value <= $5)) || die "$2 wants a number from $4 to $5, not '$3'"
+    printf -v "$1" %d "$value"
 }
 
 cmd_up() {
@@ -41,6 +43,7 @@ cmd_up() {
 
 raise_failed() {
     trap - EXIT
+    disown -a # their end is wanted, not news
     warn "raising lab '$LAB' failed; taking it down again"
     teardown || true
     exit "$1"
@@ -61,7 +64,7 @@ raise() {
     done
     services_start
     # Everyone speaks once, so that the switch knows all and counters have begun.
-    until_true 10 check_pairs quiet || die "the lab is up, but not healthy: $(check_pairs 2>&1 | grep -v ^ok)"
+    until_true 10 check_pairs quiet || die "the lab is up, but not healthy: $(check_pairs "" 2>&1 | grep -v ^ok)"
 }
 
 raise_switch() {
