@@ -54,6 +54,20 @@ pub enum Role {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         guest_mac: Option<Mac>,
     },
+    /// A cable between two switches of this host; nothing can be captured on it.
+    Patch {
+        /// The port at the other end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+    },
+    /// A tunnel's end inside the switch; nothing can be captured on it, its packets are at the uplink.
+    Tunnel {
+        /// `vxlan`, `gre`, `geneve`, …
+        proto: String,
+        /// The other end's address, if it is fixed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remote: Option<String>,
+    },
     /// Named by the user; its place is not known.
     Other,
 }
@@ -66,6 +80,8 @@ impl Role {
             Self::Uplink { bond: Some(_) } => "bond",
             Self::Uplink { bond: None } => "uplink",
             Self::Vnet { .. } => "vnet",
+            Self::Patch { .. } => "patch",
+            Self::Tunnel { .. } => "tunnel",
             Self::Other => "iface",
         }
     }

@@ -114,7 +114,9 @@ impl Snapshot for LinuxBridge {
         for item in items {
             match item.item {
                 "link" => collect(item, &mut found.ports, &mut parsed, port),
-                "fdb" => collect(item, &mut found.fdb, &mut parsed, |value| fdb(value).map(|entry| vec![entry])),
+                "fdb" => {
+                    collect(item, &mut found.fdb, &mut parsed, |value| fdb(value).map(|entry| vec![entry]))
+                }
                 "vlan" => collect(item, &mut found.vlans, &mut parsed, vlans),
                 _ => {}
             }
@@ -211,7 +213,8 @@ mod tests {
 
     #[test]
     fn ports_addresses_and_vlans() {
-        let parsed = LinuxBridge::parse(&[item("link", "", LINK), item("fdb", "", FDB), item("vlan", "", VLAN)]);
+        let parsed =
+            LinuxBridge::parse(&[item("link", "", LINK), item("fdb", "", FDB), item("vlan", "", VLAN)]);
         assert_eq!(parsed.defects, []);
         let bridge = parsed.value;
         assert_eq!(bridge.ports_of("br9").map(|p| p.iface.as_str()).collect::<Vec<_>>(), ["vnet9"]);
@@ -223,7 +226,8 @@ mod tests {
 
     #[test]
     fn no_bridge_at_all_is_not_a_defect() {
-        let parsed = LinuxBridge::parse(&[item("link", "", "[]\n"), item("fdb", "", ""), item("vlan", "", "[{}]")]);
+        let parsed =
+            LinuxBridge::parse(&[item("link", "", "[]\n"), item("fdb", "", ""), item("vlan", "", "[{}]")]);
         assert_eq!((parsed.value, parsed.defects), (LinuxBridge::default(), vec![]));
     }
 

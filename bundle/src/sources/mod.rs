@@ -2,8 +2,9 @@
 
 use crate::source::{Snapshot, SourceDef};
 
-pub mod linux_bridge;
+pub mod libvirt;
 pub mod links;
+pub mod linux_bridge;
 pub mod neighbours;
 pub mod ovs_bond;
 pub mod ovs_datapath;
@@ -13,6 +14,7 @@ pub mod shared;
 
 /// Every source, alphabetical by id. The recorder, the command line and the manual derive from this list.
 pub const ALL: &[&SourceDef] = &[
+    &libvirt::Libvirt::DEF,
     &links::Links::DEF,
     &linux_bridge::LinuxBridge::DEF,
     &neighbours::Neighbours::DEF,

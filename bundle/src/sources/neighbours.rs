@@ -116,7 +116,13 @@ fn read_arp(item: &RawItem<'_>, entries: &mut Vec<Neighbour>, parsed: &mut Parse
         };
         // ATF_COM 0x02: answered; ATF_PERM 0x04 (include/uapi/linux/if_arp.h).
         let flags = super::shared::text::number(flags).unwrap_or(0);
-        let state = if flags & 4 != 0 { "PERMANENT" } else if flags & 2 != 0 { "" } else { "INCOMPLETE" };
+        let state = if flags & 4 != 0 {
+            "PERMANENT"
+        } else if flags & 2 != 0 {
+            ""
+        } else {
+            "INCOMPLETE"
+        };
         let mac = mac.parse::<Mac>().ok().filter(|mac| !mac.is_zero());
         let entry = Neighbour { ip, dev: (*dev).to_owned(), mac, state: state.to_owned(), router: false };
         if !push_capped(entries, entry, item, parsed) {
@@ -154,7 +160,10 @@ mod tests {
         let items = [item("neigh", "", ""), item("arp", "", ARP)];
         let parsed = Neighbours::parse(&items);
         assert_eq!(parsed.value.entries.len(), 2);
-        assert_eq!((parsed.value.entries[1].mac, parsed.value.entries[1].state.as_str()), (None, "INCOMPLETE"));
+        assert_eq!(
+            (parsed.value.entries[1].mac, parsed.value.entries[1].state.as_str()),
+            (None, "INCOMPLETE")
+        );
         let both = Neighbours::parse(&[item("neigh", "", JSON), item("arp", "", ARP)]);
         assert_eq!(both.value.entries.len(), 3);
     }

@@ -86,7 +86,13 @@ fn entry(bridge: &str, line: &str) -> Option<FdbEntry> {
         seconds => Some(seconds.parse().ok()?),
     };
     let mac = mac.parse().ok()?;
-    Some(FdbEntry { bridge: bridge.to_owned(), port: port.parse().ok()?, vlan: vlan.parse().ok()?, mac, age_s })
+    Some(FdbEntry {
+        bridge: bridge.to_owned(),
+        port: port.parse().ok()?,
+        vlan: vlan.parse().ok()?,
+        mac,
+        age_s,
+    })
 }
 
 #[cfg(test)]
@@ -115,13 +121,18 @@ LOCAL     0  1a:e7:c6:fa:ef:49  118
 
     #[test]
     fn a_foreign_line_is_a_defect_and_the_rest_is_kept() {
-        let parsed = parse_one::<OvsFdb>("fdb-show", "br0", "ovs-vswitchd: no such bridge\n    1     0  16:d2:21:39:0a:f2    8\n");
+        let parsed = parse_one::<OvsFdb>(
+            "fdb-show",
+            "br0",
+            "ovs-vswitchd: no such bridge\n    1     0  16:d2:21:39:0a:f2    8\n",
+        );
         assert_eq!((parsed.value.entries.len(), parsed.defects.len()), (1, 1));
     }
 
     #[test]
     fn corpus_parses() {
-        let (files, clean) = score::<OvsFdb>("fdb-show", &corpus_texts("text/canonical+hotsos", &["fdb.show_"]));
+        let (files, clean) =
+            score::<OvsFdb>("fdb-show", &corpus_texts("text/canonical+hotsos", &["fdb.show_"]));
         assert_eq!(files, clean);
     }
 

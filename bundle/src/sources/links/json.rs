@@ -65,7 +65,8 @@ fn linkinfo(link: &mut Link, info: &Value) {
         let member = info.get("info_slave_data").unwrap_or(&Value::Null);
         let is = |key: &str, word: &str| member.get(key).and_then(Value::as_str) == Some(word);
         link.bond_member = Some(BondMember { active: is("state", "ACTIVE"), mii_up: is("mii_status", "UP") });
-        link.permanent_mac = string(member, "perm_hwaddr").and_then(|text| text.parse().ok()).or(link.permanent_mac);
+        link.permanent_mac =
+            string(member, "perm_hwaddr").and_then(|text| text.parse().ok()).or(link.permanent_mac);
     }
 }
 

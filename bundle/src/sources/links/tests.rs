@@ -42,7 +42,10 @@ fn state_kind_and_counters_from_json() {
     let links = parsed.value;
     let eth2 = links.link("eth2").unwrap();
     assert!(eth2.admin_up() && !eth2.carrier());
-    assert_eq!((eth2.master.as_deref(), eth2.master_kind.as_deref()), (Some("ovs-system"), Some("openvswitch")));
+    assert_eq!(
+        (eth2.master.as_deref(), eth2.master_kind.as_deref()),
+        (Some("ovs-system"), Some("openvswitch"))
+    );
     let stats = eth2.stats.unwrap();
     assert_eq!((stats.rx.dropped, stats.rx.over, stats.rx.crc, stats.rx.frame), (7, 83_979, 3, 2));
     assert_eq!((stats.rx.fifo, stats.rx.missed, stats.tx.carrier, stats.tx.packets), (4, 5, 6, 8_404_047));
@@ -52,7 +55,8 @@ fn state_kind_and_counters_from_json() {
 
 #[test]
 fn kernel_bonds_addresses_and_gateways() {
-    let links = Links::parse(&[item("link", "", LINK), item("addr", "", ADDR), item("route", "", ROUTE)]).value;
+    let links =
+        Links::parse(&[item("link", "", LINK), item("addr", "", ADDR), item("route", "", ROUTE)]).value;
     let member = links.link("eth4").unwrap();
     assert_eq!(member.bond_member, Some(BondMember { active: false, mii_up: true }));
     assert_ne!(member.permanent_mac, member.mac);
@@ -74,20 +78,27 @@ fn text_stands_in_for_json() {
     assert_eq!((vnet0.mtu, vnet0.operstate.as_str(), vnet0.addresses[0].prefix), (Some(1500), "UP", 64));
     let stats = vnet0.stats.unwrap();
     assert_eq!((stats.rx.errors, stats.rx.dropped, stats.rx.missed, stats.rx.multicast), (1, 2, 3, 4));
-    assert_eq!((stats.rx.crc, stats.rx.frame, stats.rx.fifo, stats.rx.over, stats.tx.carrier), (5, 6, 7, 8, 9));
+    assert_eq!(
+        (stats.rx.crc, stats.rx.frame, stats.rx.fifo, stats.rx.over, stats.tx.carrier),
+        (5, 6, 7, 8, 9)
+    );
     let json = Links::parse(&[item("link", "", LINK), item("text", "", TEXT)]);
     assert!(json.value.link("vnet0").unwrap().addresses.is_empty());
 }
 
 #[test]
 fn something_else_is_a_defect() {
-    assert_eq!(parse_one::<Links>("link", "", "Option \"-j\" is unknown, try \"ip -help\".").defects.len(), 1);
+    assert_eq!(
+        parse_one::<Links>("link", "", "Option \"-j\" is unknown, try \"ip -help\".").defects.len(),
+        1
+    );
     assert_eq!(parse_one::<Links>("link", "", "[{\"ifname\":\"eth0\"}]").defects.len(), 1);
 }
 
 #[test]
 fn corpus_parses() {
-    let texts = corpus_texts("text/canonical+hotsos", &["networking/ip_-d_address", "networking/ip_-s_-d_link"]);
+    let texts =
+        corpus_texts("text/canonical+hotsos", &["networking/ip_-d_address", "networking/ip_-s_-d_link"]);
     let (files, clean) = score::<Links>("text", &texts);
     assert_eq!(files, clean);
     for (_, text) in &texts {

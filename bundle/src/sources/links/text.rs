@@ -6,8 +6,20 @@ use crate::sources::shared::text::{lines, usable};
 
 /// Kinds of interfaces that open their own line below `link/ether` with `-d`.
 const KINDS: [&str; 14] = [
-    "bridge", "bond", "veth", "tun", "vlan", "vxlan", "openvswitch", "dummy", "macvtap", "macvlan", "ipvlan", "gre",
-    "geneve", "team",
+    "bridge",
+    "bond",
+    "veth",
+    "tun",
+    "vlan",
+    "vxlan",
+    "openvswitch",
+    "dummy",
+    "macvtap",
+    "macvlan",
+    "ipvlan",
+    "gre",
+    "geneve",
+    "team",
 ];
 
 pub(super) fn links(item: &RawItem<'_>, parsed: &mut Parsed<Links>) {
@@ -26,7 +38,9 @@ pub(super) fn links(item: &RawItem<'_>, parsed: &mut Parsed<Links>) {
             }
             continue;
         }
-        let Some(link) = current.as_ref().and_then(|(index, name)| parsed.value.entry(*index, name)) else { continue };
+        let Some(link) = current.as_ref().and_then(|(index, name)| parsed.value.entry(*index, name)) else {
+            continue;
+        };
         let words: Vec<&str> = line.split_whitespace().collect();
         if let Some(first) = words.first().filter(|word| is_counter_heading(word)) {
             heading = words.iter().skip(1).map(|word| word.to_ascii_lowercase()).collect();
@@ -71,7 +85,9 @@ fn detail(link: &mut Link, words: &[&str]) {
                 link.addresses.push(Address { ip, prefix: prefix.parse().unwrap_or(all), scope });
             }
         }
-        [kind, ..] if kind.ends_with("_slave") => link.master_kind = kind.strip_suffix("_slave").map(ToOwned::to_owned),
+        [kind, ..] if kind.ends_with("_slave") => {
+            link.master_kind = kind.strip_suffix("_slave").map(ToOwned::to_owned)
+        }
         [kind, ..] if KINDS.contains(&kind) => {
             link.kind = Some(kind.to_owned());
             if kind == "vlan" {

@@ -45,7 +45,10 @@ impl DpFlow {
     /// It throws the packet away: `drop`, `drop(reason)`, or nothing to do.
     pub fn is_drop(&self) -> bool {
         let actions = self.actions.trim();
-        actions.is_empty() || actions == "drop" || actions.starts_with("drop(") || actions.starts_with("drop:")
+        actions.is_empty()
+            || actions == "drop"
+            || actions.starts_with("drop(")
+            || actions.starts_with("drop:")
     }
 
     /// A field's text, of the innermost headers.
@@ -81,7 +84,8 @@ impl DpFlow {
 
     /// VLAN ids from the outermost tag inwards; `None` inside for a tag whose id does not matter.
     pub fn vlans(&self) -> Vec<Option<u16>> {
-        let tags = (0..NESTING_MAX).map_while(|depth| self.fields.get(&format!("{}vlan", "encap/".repeat(depth))));
+        let tags =
+            (0..NESTING_MAX).map_while(|depth| self.fields.get(&format!("{}vlan", "encap/".repeat(depth))));
         tags.map(|tag| {
             let vid = Masked::parse(value_of(tag, "vid")?)?.exact(12)?;
             u16::try_from(vid).ok()
@@ -91,13 +95,15 @@ impl DpFlow {
 
     /// IP source (IPv4 or IPv6), or the sender of ARP.
     pub fn ip_src(&self) -> Option<MaskedIp> {
-        let text = self.sub("ipv4", "src").or_else(|| self.sub("ipv6", "src")).or_else(|| self.sub("arp", "sip"));
+        let text =
+            self.sub("ipv4", "src").or_else(|| self.sub("ipv6", "src")).or_else(|| self.sub("arp", "sip"));
         MaskedIp::parse(text?)
     }
 
     /// IP destination (IPv4 or IPv6), or the target of ARP.
     pub fn ip_dst(&self) -> Option<MaskedIp> {
-        let text = self.sub("ipv4", "dst").or_else(|| self.sub("ipv6", "dst")).or_else(|| self.sub("arp", "tip"));
+        let text =
+            self.sub("ipv4", "dst").or_else(|| self.sub("ipv6", "dst")).or_else(|| self.sub("arp", "tip"));
         MaskedIp::parse(text?)
     }
 
@@ -149,7 +155,9 @@ impl DpFlow {
             other => call(other).filter(|(name, _)| *name == "ct").map(|(_, inside)| inside),
         });
         inside
-            .map(|inside| value_of(inside, "zone").and_then(number).and_then(|z| u16::try_from(z).ok()).unwrap_or(0))
+            .map(|inside| {
+                value_of(inside, "zone").and_then(number).and_then(|z| u16::try_from(z).ok()).unwrap_or(0)
+            })
             .collect()
     }
 
@@ -195,7 +203,12 @@ fn flow(line: usize, text: &str) -> Option<DpFlow> {
         }
     }
     flow.in_port = flow.fields.get("in_port").cloned();
-    flow.recirc_id = flow.fields.get("recirc_id").and_then(|id| number(id)).and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
+    flow.recirc_id = flow
+        .fields
+        .get("recirc_id")
+        .and_then(|id| number(id))
+        .and_then(|id| u32::try_from(id).ok())
+        .unwrap_or(0);
     understood.then_some(flow)
 }
 

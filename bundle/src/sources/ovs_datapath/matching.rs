@@ -2,8 +2,8 @@
 
 use super::DpFlow;
 use crate::Mac;
-use crate::sources::shared::{CtKnowledge, Masked, MaskedIp, MaskedMac, PacketFields, Ternary, VlanTag};
 use crate::sources::shared::text::{call, split_top};
+use crate::sources::shared::{CtKnowledge, Masked, MaskedIp, MaskedMac, PacketFields, Ternary, VlanTag};
 
 impl DpFlow {
     /// Whether a packet uses this flow. Fields that [`PacketFields`] does not have make it unknown, never yes.
@@ -55,7 +55,9 @@ impl DpFlow {
 fn parts(inside: &str, check: impl Fn(&str, &str) -> Ternary) -> Ternary {
     split_top(inside, ',')
         .into_iter()
-        .map(|piece| piece.split_once('=').map_or(Ternary::Unknown, |(part, value)| check(part.trim(), value.trim())))
+        .map(|piece| {
+            piece.split_once('=').map_or(Ternary::Unknown, |(part, value)| check(part.trim(), value.trim()))
+        })
         .collect()
 }
 

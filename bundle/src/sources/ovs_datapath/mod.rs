@@ -82,7 +82,8 @@ impl OvsDatapath {
 
     /// The interface with that datapath port number.
     pub fn iface_of(&self, dp_port: u32) -> Option<&str> {
-        let shown = self.ports.iter().find(|port| port.dp_port == Some(dp_port)).map(|port| port.iface.as_str());
+        let shown =
+            self.ports.iter().find(|port| port.dp_port == Some(dp_port)).map(|port| port.iface.as_str());
         shown.or_else(|| {
             let mut all = self.datapaths.iter().flat_map(|datapath| &datapath.ports);
             all.find(|port| port.number == dp_port).map(|port| port.name.as_str())

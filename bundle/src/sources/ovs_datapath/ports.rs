@@ -53,7 +53,8 @@ fn statistic(datapath: &mut Datapath, line: &str) -> bool {
     let line = line.trim();
     let Some((key, rest)) = line.split_once(':') else { return false };
     let count = |name: &str| {
-        rest.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix(':')?.parse::<u64>().ok())
+        rest.split_whitespace()
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix(':')?.parse::<u64>().ok())
     };
     match key {
         "lookups" => {
@@ -62,7 +63,8 @@ fn statistic(datapath: &mut Datapath, line: &str) -> bool {
             datapath.lost = count("lost");
         }
         "flows" => datapath.flows = rest.trim().parse().ok(),
-        "masks" | "cache" | "caches" | "cache-hit" | "miss" | "RX packets" | "TX packets" | "collisions" | "RX bytes" | "masks-cache" => {}
+        "masks" | "cache" | "caches" | "cache-hit" | "miss" | "RX packets" | "TX packets" | "collisions"
+        | "RX bytes" | "masks-cache" => {}
         _ => return false,
     }
     true

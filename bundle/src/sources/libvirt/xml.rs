@@ -1,0 +1,86 @@
+//! XML from a host, with limits: a bundle may come from anywhere.
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+use super::Libvirt;
+use crate::source::{Parsed, RawItem};
+
+/// Nodes read of one document; a machine with a hundred disks has a few thousand.
+const NODES_MAX: u32 = 100_000;
+
+/// Elements inside one another; libvirt's definitions stay below ten.
+const DEPTH_MAX: usize = 64;
+
+/// Reads the item as one document with that root. DTDs, and with them entities, are refused.
+pub(super) fn read<E>(
+    text: &str,
+    root: &str,
+    item: &RawItem<'_>,
+    parsed: &mut Parsed<Libvirt>,
+    convert: impl Fn(Node<'_, '_>) -> Option<E>,
+) -> Option<E> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    if deeper_than(text, DEPTH_MAX) {
+        parsed.defect(item, 0, format!("elements nested deeper than {DEPTH_MAX}"));
+        return None;
+    }
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
+    let document = match Document::parse_with_options(text.trim_start(), options) {
+        Ok(document) => document,
+        Err(error) => {
+            let line = usize::try_from(error.pos().row).unwrap_or(0);
+            parsed.defect(item, line, format!("not XML: {error}"));
+            return None;
+        }
+    };
+    let element = document.root_element();
+    let value = if element.has_tag_name(root) { convert(element) } else { None };
+    if value.is_none() {
+        parsed.defect(item, 1, format!("not a <{root}> definition with a name"));
+    }
+    value
+}
+
+/// An upper bound of the nesting, found without recursion: opening tags less closing tags.
+fn deeper_than(text: &str, max: usize) -> bool {
+    let mut depth = 0_usize;
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        let tail = rest.get(at + 1..).unwrap_or_default();
+        let end = tail.find('>').unwrap_or(tail.len());
+        let tag = tail.get(..end).unwrap_or_default();
+        if tag.starts_with('/') {
+            depth = depth.saturating_sub(1);
+        } else if !tag.starts_with(['!', '?']) && !tag.ends_with('/') {
+            depth += 1;
+        }
+        if depth > max {
+            return true;
+        }
+        rest = tail;
+    }
+    false
+}
+
+/// The first child element of that name.
+pub(super) fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+    node.children().find(|child| child.is_element() && child.has_tag_name(name))
+}
+
+/// An attribute of the first child element of that name.
+pub(super) fn of_child(node: Node<'_, '_>, name: &str, attribute: &str) -> Option<String> {
+    child(node, name)?.attribute(attribute).map(ToOwned::to_owned)
+}
+
+/// The trimmed text of the first child element of that name.
+pub(super) fn text_of(node: Node<'_, '_>, name: &str) -> Option<String> {
+    let text = child(node, name)?.text()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The child elements.
+pub(super) fn elements<'a, 'i>(node: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
+    node.children().filter(Node::is_element)
+}

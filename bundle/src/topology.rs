@@ -1,0 +1,267 @@
+//! The host's network in one picture: virtual switches, their ports, and what is behind each port.
+//!
+//! Joins what the sources say apart: OVSDB knows ports and VLANs, the daemon knows active members and port numbers, the
+//! kernel knows addresses, libvirt knows machines. Any of them may be missing; what is not known is absent, not guessed.
+//! Pure: no host is touched here.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::sources::libvirt::Libvirt;
+use crate::sources::links::Links;
+use crate::sources::linux_bridge::LinuxBridge;
+use crate::sources::neighbours::Neighbours;
+use crate::sources::ovs_bond::{BondMode, LacpStatus, OvsBond};
+use crate::sources::ovs_datapath::OvsDatapath;
+use crate::sources::ovs_fdb::OvsFdb;
+use crate::sources::ovsdb::Ovsdb;
+use crate::sources::shared::OfPort;
+use crate::{Mac, Role};
+
+mod linux;
+mod locate;
+mod ovs;
+mod port;
+mod render;
+
+#[cfg(test)]
+mod tests;
+
+pub use locate::{Learned, Place};
+pub use render::render_listports;
+
+/// What a topology is made of; whatever was not recorded is `None`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Inputs<'a> {
+    /// Bridges, ports, VLANs, guests' MACs.
+    pub ovsdb: Option<&'a Ovsdb>,
+    /// Active members.
+    pub bond: Option<&'a OvsBond>,
+    /// Datapath port numbers.
+    pub datapath: Option<&'a OvsDatapath>,
+    /// Learned addresses of OVS.
+    pub fdb: Option<&'a OvsFdb>,
+    /// Interfaces and addresses.
+    pub links: Option<&'a Links>,
+    /// Kernel bridges.
+    pub linux_bridge: Option<&'a LinuxBridge>,
+    /// Virtual machines.
+    pub libvirt: Option<&'a Libvirt>,
+    /// Addresses of neighbours, and so of guests.
+    pub neighbours: Option<&'a Neighbours>,
+}
+
+/// The host's switches and interfaces, sorted by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Topology {
+    /// Virtual switches.
+    pub switches: Vec<Switch>,
+    /// Interfaces that belong to no switch; the loopback is left out.
+    pub others: Vec<Port>,
+    /// Addresses the switches have learned.
+    pub learned: Vec<Learned>,
+}
+
+/// What kind of switch it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SwitchKind {
+    /// Open vSwitch.
+    Ovs,
+    /// The kernel's bridge.
+    LinuxBridge,
+}
+
+/// One virtual switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Switch {
+    /// Its kind.
+    pub kind: SwitchKind,
+    /// Its name (`vswitch0`).
+    pub name: String,
+    /// `system` (kernel) or `netdev` (userspace), for Open vSwitch.
+    pub datapath: Option<String>,
+    /// `secure` or `standalone`, where configured.
+    pub fail_mode: Option<String>,
+    /// Its ports: internal, uplinks, machines, then patches and tunnels; by name within each.
+    pub ports: Vec<Port>,
+    /// Its bonds.
+    pub bonds: Vec<BondInfo>,
+}
+
+/// One bond of a switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BondInfo {
+    /// Name.
+    pub name: String,
+    /// `active-backup`, `balance-slb`, `balance-tcp`, or a kernel bond's mode; empty when not known.
+    pub mode: String,
+    /// LACP: `off`, `configured`, `negotiated`; empty when not known.
+    pub lacp: String,
+    /// The active member.
+    pub active: Option<String>,
+    /// The members.
+    pub members: Vec<String>,
+}
+
+/// One port: a network interface in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Port {
+    /// Interface name.
+    pub iface: String,
+    /// What it is to the host.
+    pub role: Role,
+    /// False for ports that are no network device of the kernel (patch, tunnel, DPDK).
+    pub capturable: bool,
+    /// Its own MAC.
+    pub mac: Option<Mac>,
+    /// MAC of the guest behind it.
+    pub guest_mac: Option<Mac>,
+    /// Addresses of the host on it.
+    pub ips: Vec<IpAddr>,
+    /// Addresses of the guest, as far as the host has seen them.
+    pub guest_ips: Vec<IpAddr>,
+    /// OpenFlow port number.
+    pub ofport: Option<OfPort>,
+    /// Datapath port number: another numbering.
+    pub dp_port: Option<u32>,
+    /// VLAN of untagged frames.
+    pub vlan: Option<u16>,
+    /// VLANs of a trunk; empty means all or none is configured.
+    pub trunks: Vec<u16>,
+    /// MTU in bytes.
+    pub mtu: Option<u32>,
+    /// Member of a bond: it is the active one.
+    pub active: Option<bool>,
+    /// Member of a bond: the bond uses it.
+    pub enabled: Option<bool>,
+    /// The machine behind it.
+    pub vm: Option<String>,
+    /// Its VNC port.
+    pub vnc_port: Option<u16>,
+    /// Network filter configured for it.
+    pub filter: Option<String>,
+    /// Administratively up.
+    pub admin_up: Option<bool>,
+    /// Carrier present.
+    pub carrier: Option<bool>,
+    /// Spanning-tree state at a kernel bridge, when not forwarding.
+    pub stp_state: Option<String>,
+    /// Why Open vSwitch could not set it up.
+    pub error: Option<String>,
+}
+
+impl Topology {
+    /// Joins the sources.
+    pub fn build(inputs: &Inputs<'_>) -> Self {
+        let mut switches = ovs::switches(inputs);
+        switches.extend(linux::switches(inputs, &switches));
+        for switch in &mut switches {
+            switch.ports.sort_by(port::order);
+            for bond in &mut switch.bonds {
+                bond.members.sort_by(|a, b| crate::sources::shared::text::natural(a, b));
+            }
+        }
+        let others = linux::others(inputs, &switches);
+        let learned = locate::learned(inputs, &switches);
+        Self { switches, others, learned }
+    }
+
+    /// The switch of that name; Open vSwitch before a kernel bridge.
+    pub fn switch(&self, name: &str) -> Option<&Switch> {
+        self.switches.iter().find(|switch| switch.name == name)
+    }
+
+    /// The port of that interface, with its switch if it is in one.
+    pub fn by_iface(&self, iface: &str) -> Option<(Option<&Switch>, &Port)> {
+        self.all().find(|(_, port)| port.iface == iface)
+    }
+
+    /// The ports behind which that guest MAC is (more than one only when it is configured twice).
+    pub fn by_guest_mac(&self, mac: Mac) -> Vec<(Option<&Switch>, &Port)> {
+        self.all().filter(|(_, port)| port.guest_mac == Some(mac)).collect()
+    }
+
+    /// The ports of that machine.
+    pub fn by_vm(&self, name: &str) -> Vec<(Option<&Switch>, &Port)> {
+        self.all().filter(|(_, port)| port.vm.as_deref() == Some(name)).collect()
+    }
+
+    /// The interface that owns that address: the host's own, or a guest's.
+    pub fn by_ip(&self, ip: IpAddr) -> Option<(Option<&Switch>, &Port)> {
+        let own = self.all().find(|(_, port)| port.ips.contains(&ip));
+        own.or_else(|| self.all().find(|(_, port)| port.guest_ips.contains(&ip)))
+    }
+
+    /// The port with that OpenFlow number in that bridge.
+    pub fn port_by_ofport(&self, bridge: &str, number: OfPort) -> Option<&Port> {
+        let mut bridges = self.switches.iter().filter(|s| s.kind == SwitchKind::Ovs && s.name == bridge);
+        bridges.next()?.ports.iter().find(|port| port.ofport == Some(number))
+    }
+
+    /// The port with that datapath number; a datapath is shared by all its bridges.
+    pub fn port_by_dp(&self, number: u32) -> Option<(&Switch, &Port)> {
+        self.switch_ports().find(|(_, port)| port.dp_port == Some(number))
+    }
+
+    /// Every port with its switch, then the interfaces of no switch.
+    pub fn all(&self) -> impl Iterator<Item = (Option<&Switch>, &Port)> {
+        let ports = self.switch_ports().map(|(switch, port)| (Some(switch), port));
+        ports.chain(self.others.iter().map(|port| (None, port)))
+    }
+
+    fn switch_ports(&self) -> impl Iterator<Item = (&Switch, &Port)> {
+        self.switches.iter().flat_map(|switch| switch.ports.iter().map(move |port| (switch, port)))
+    }
+}
+
+impl Switch {
+    /// The switch's own port: the one with its name.
+    pub fn own_port(&self) -> Option<&Port> {
+        self.ports.iter().find(|port| port.role == Role::Internal && port.iface == self.name)
+    }
+
+    /// Physical ports, bond members one by one.
+    pub fn uplinks(&self) -> impl Iterator<Item = &Port> {
+        self.ports.iter().filter(|port| matches!(port.role, Role::Uplink { .. }))
+    }
+
+    /// Ports of machines.
+    pub fn vnets(&self) -> impl Iterator<Item = &Port> {
+        self.ports.iter().filter(|port| matches!(port.role, Role::Vnet { .. }))
+    }
+
+    /// The bond of that name.
+    pub fn bond(&self, name: &str) -> Option<&BondInfo> {
+        self.bonds.iter().find(|bond| bond.name == name)
+    }
+}
+
+impl BondInfo {
+    /// One member carries all traffic.
+    pub fn is_active_backup(&self) -> bool {
+        self.mode == "active-backup"
+    }
+}
+
+/// The word of a bond mode; empty when not known.
+fn mode_word(mode: &BondMode) -> &str {
+    match mode {
+        BondMode::ActiveBackup => "active-backup",
+        BondMode::BalanceSlb => "balance-slb",
+        BondMode::BalanceTcp => "balance-tcp",
+        BondMode::Unknown => "",
+        BondMode::Other(word) => word,
+    }
+}
+
+/// The word of an LACP status; empty when not known.
+fn lacp_word(status: LacpStatus) -> &'static str {
+    match status {
+        LacpStatus::Off => "off",
+        LacpStatus::Configured => "configured",
+        LacpStatus::Negotiated => "negotiated",
+        LacpStatus::Unknown => "",
+    }
+}

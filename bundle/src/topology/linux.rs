@@ -1,0 +1,153 @@
+//! Kernel bridges, kernel bonds, and interfaces that belong to no switch.
+
+use std::collections::BTreeSet;
+
+use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name, machine, order};
+use super::{BondInfo, Inputs, Port, Switch, SwitchKind};
+use crate::Role;
+use crate::sources::links::Link;
+use crate::sources::linux_bridge::BridgePort;
+
+/// The kernel's bridges; one that has the name of an OVS bridge is that bridge's own device and none of them.
+pub(super) fn switches(inputs: &Inputs<'_>, ovs: &[Switch]) -> Vec<Switch> {
+    let mut names: BTreeSet<&str> =
+        all_links(inputs).iter().filter(|l| is_kind(l, "bridge")).map(|l| l.name.as_str()).collect();
+    if let Some(bridges) = inputs.linux_bridge {
+        names.extend(bridges.ports.iter().map(|port| port.bridge.as_str()));
+    }
+    names.retain(|name| ovs.iter().all(|switch| switch.name != *name));
+    names.into_iter().map(|name| switch(name, inputs)).collect()
+}
+
+fn switch(name: &str, inputs: &Inputs<'_>) -> Switch {
+    let mut own = bare(name, Role::Internal);
+    add_link(&mut own, inputs);
+    let mut ports = vec![own];
+    let mut bonds = Vec::new();
+    for member in members(name, inputs) {
+        let one = bridge_port(name, member, inputs);
+        match kernel_bond(&one, inputs) {
+            Some((info, members)) => {
+                bonds.push(info);
+                ports.extend(members);
+            }
+            None => ports.push(one),
+        }
+    }
+    Switch {
+        kind: SwitchKind::LinuxBridge,
+        name: name.to_owned(),
+        datapath: None,
+        fail_mode: None,
+        ports,
+        bonds,
+    }
+}
+
+/// Names of the interfaces whose master is that one, from either source.
+fn members<'a>(master: &str, inputs: &Inputs<'a>) -> BTreeSet<&'a str> {
+    let links = all_links(inputs).iter().filter(|link| link.master.as_deref() == Some(master));
+    let mut names: BTreeSet<&str> = links.map(|link| link.name.as_str()).collect();
+    if let Some(bridges) = inputs.linux_bridge {
+        names.extend(
+            bridges.ports.iter().filter(|port| port.bridge == master).map(|port| port.iface.as_str()),
+        );
+    }
+    names
+}
+
+fn bridge_port(bridge: &str, name: &str, inputs: &Inputs<'_>) -> Port {
+    let machine = machine(inputs, name, None, None);
+    let role = if machine.is_some() || is_guest_name(name) || is_tap(name, inputs) {
+        Role::Vnet { vm: None, guest_mac: None }
+    } else {
+        Role::Uplink { bond: None }
+    };
+    let mut one = bare(name, role);
+    add_link(&mut one, inputs);
+    if let Some(shown) = shown(bridge, name, inputs) {
+        one.mtu = one.mtu.or(shown.mtu);
+        one.stp_state = Some(shown.state.clone()).filter(|state| !state.is_empty() && state != "forwarding");
+        // VLAN 1 is the default of a bridge that does not filter; it says nothing.
+        one.vlan = inputs.linux_bridge.and_then(|bridges| bridges.pvid(name)).filter(|vlan| *vlan != 1);
+    }
+    add_machine(&mut one, machine, None);
+    finish_vnet(&mut one, inputs);
+    one
+}
+
+fn shown<'a>(bridge: &str, name: &str, inputs: &Inputs<'a>) -> Option<&'a BridgePort> {
+    inputs.linux_bridge?.ports_of(bridge).find(|port| port.iface == name)
+}
+
+/// When the port is a kernel bond: the bond, and its members as ports in its place.
+pub(super) fn kernel_bond(port: &Port, inputs: &Inputs<'_>) -> Option<(BondInfo, Vec<Port>)> {
+    let link = inputs.links?.link(&port.iface).filter(|link| is_kind(link, "bond"))?;
+    let names = members(&link.name, inputs);
+    if names.is_empty() {
+        return None;
+    }
+    let info = link.bond.as_ref();
+    let bond = BondInfo {
+        name: link.name.clone(),
+        mode: info.map(|bond| bond.mode.clone()).unwrap_or_default(),
+        lacp: String::new(),
+        active: info.and_then(|bond| bond.active.clone()),
+        members: names.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let ports = names.iter().map(|name| {
+        let mut one = bare(name, Role::Uplink { bond: Some(link.name.clone()) });
+        (one.ofport, one.dp_port, one.vlan) = (port.ofport, port.dp_port, port.vlan);
+        one.trunks.clone_from(&port.trunks);
+        add_link(&mut one, inputs);
+        // Only active-backup has one active member; the others use them all.
+        one.active = bond.is_active_backup().then(|| bond.active.as_deref() == Some(*name));
+        one
+    });
+    let ports = ports.collect();
+    Some((bond, ports))
+}
+
+/// The kernel says it is a tap.
+pub(super) fn is_tap(name: &str, inputs: &Inputs<'_>) -> bool {
+    let link = inputs.links.and_then(|links| links.link(name));
+    link.is_some_and(|link| is_kind(link, "tun") || is_kind(link, "macvtap"))
+}
+
+/// Interfaces of no switch. The loopback and the datapaths' own devices are of no interest.
+pub(super) fn others(inputs: &Inputs<'_>, switches: &[Switch]) -> Vec<Port> {
+    let taken: BTreeSet<&str> = switches
+        .iter()
+        .flat_map(|s| {
+            s.ports.iter().map(|port| port.iface.as_str()).chain(s.bonds.iter().map(|b| b.name.as_str()))
+        })
+        .collect();
+    let free = all_links(inputs).iter().filter(|link| {
+        !taken.contains(link.name.as_str())
+            && !link.has_flag("LOOPBACK")
+            && !matches!(link.name.as_str(), "ovs-system" | "ovs-netdev")
+            && !link.name.ends_with("_sys_4789")
+    });
+    let mut ports: Vec<Port> = free.map(|link| other(link, inputs)).collect();
+    ports.sort_by(order);
+    ports
+}
+
+fn other(link: &Link, inputs: &Inputs<'_>) -> Port {
+    let machine = machine(inputs, &link.name, None, None);
+    let role = if machine.is_some() { Role::Vnet { vm: None, guest_mac: None } } else { Role::Other };
+    let mut one = bare(&link.name, role);
+    one.vlan = link.vlan_id;
+    add_link(&mut one, inputs);
+    add_machine(&mut one, machine, None);
+    finish_vnet(&mut one, inputs);
+    one
+}
+
+fn all_links<'a>(inputs: &Inputs<'a>) -> &'a [Link] {
+    inputs.links.map(|links| links.links.as_slice()).unwrap_or_default()
+}
+
+fn is_kind(link: &Link, kind: &str) -> bool {
+    link.kind.as_deref() == Some(kind)
+}

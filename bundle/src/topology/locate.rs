@@ -1,0 +1,137 @@
+//! Where a MAC address is.
+
+use serde::Serialize;
+
+use super::{Inputs, Port, Switch, Topology};
+use crate::sources::shared::OfPort;
+use crate::{Mac, Role};
+
+/// An address a switch has learned at a port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Learned {
+    /// The address.
+    pub mac: Mac,
+    /// Switch.
+    pub switch: String,
+    /// VLAN, 0 for untagged.
+    pub vlan: u16,
+    /// Port, when the switch's number for it is known; for an OVS bond one of its members.
+    pub iface: Option<String>,
+    /// OpenFlow port number, for OVS.
+    pub ofport: Option<OfPort>,
+    /// Seconds since it was last seen, for OVS.
+    pub age_s: Option<u32>,
+}
+
+/// Where an address is, from this host's view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Place {
+    /// It is this host's own.
+    Own {
+        /// The interface; a switch's own port before others that share the address.
+        iface: String,
+        /// Its switch.
+        switch: Option<String>,
+    },
+    /// It is a guest's.
+    Guest {
+        /// The machine, when known.
+        vm: Option<String>,
+        /// Its port.
+        iface: String,
+        /// Its switch.
+        switch: Option<String>,
+    },
+    /// A switch learned it from traffic.
+    Learned {
+        /// Where.
+        entry: Learned,
+        /// What that port is.
+        role: Option<Role>,
+    },
+}
+
+impl Topology {
+    /// Where a MAC is: this host's own, a guest's by configuration, else where it was learned. Of several learned places
+    /// the nearest: a machine's port before an uplink before an internal port before a patch.
+    pub fn locate(&self, mac: Mac) -> Option<Place> {
+        self.own(mac).or_else(|| self.guest(mac)).or_else(|| self.learned_place(mac))
+    }
+
+    fn own(&self, mac: Mac) -> Option<Place> {
+        let having =
+            self.all().filter(|(_, port)| port.mac == Some(mac) && !matches!(port.role, Role::Vnet { .. }));
+        let best = having.min_by_key(|(switch, port)| match port.role {
+            Role::Internal if switch.is_some_and(|switch| switch.name == port.iface) => 0,
+            Role::Internal => 1,
+            Role::Uplink { .. } => 2,
+            _ => 3,
+        });
+        best.map(|(switch, port)| Place::Own {
+            iface: port.iface.clone(),
+            switch: switch.map(|s| s.name.clone()),
+        })
+    }
+
+    fn guest(&self, mac: Mac) -> Option<Place> {
+        let (switch, port) = self.all().find(|(_, port)| port.guest_mac == Some(mac))?;
+        Some(Place::Guest {
+            vm: port.vm.clone(),
+            iface: port.iface.clone(),
+            switch: switch.map(|s| s.name.clone()),
+        })
+    }
+
+    fn learned_place(&self, mac: Mac) -> Option<Place> {
+        let entries = self.learned.iter().filter(|entry| entry.mac == mac);
+        let with_role = entries.map(|entry| (entry, self.port_of(entry).map(|port| port.role.clone())));
+        let nearest = with_role.min_by_key(|(entry, role)| {
+            let rank = match role {
+                Some(Role::Vnet { .. }) => 0,
+                Some(Role::Uplink { .. } | Role::Tunnel { .. }) => 1,
+                Some(Role::Internal | Role::Other) => 2,
+                Some(Role::Patch { .. }) => 3,
+                None => 4,
+            };
+            (rank, entry.age_s)
+        });
+        nearest.map(|(entry, role)| Place::Learned { entry: entry.clone(), role })
+    }
+
+    fn port_of(&self, entry: &Learned) -> Option<&Port> {
+        let iface = entry.iface.as_deref()?;
+        self.switch(&entry.switch)?.ports.iter().find(|port| port.iface == iface)
+    }
+}
+
+/// All learned addresses, by address.
+pub(super) fn learned(inputs: &Inputs<'_>, switches: &[Switch]) -> Vec<Learned> {
+    let mut all: Vec<Learned> = Vec::new();
+    for entry in inputs.fdb.map(|fdb| fdb.entries.as_slice()).unwrap_or_default() {
+        let switch = switches.iter().find(|switch| switch.name == entry.bridge);
+        let port = switch.and_then(|switch| switch.ports.iter().find(|port| port.ofport == Some(entry.port)));
+        all.push(Learned {
+            mac: entry.mac,
+            switch: entry.bridge.clone(),
+            vlan: entry.vlan,
+            iface: port.map(|port| port.iface.clone()),
+            ofport: Some(entry.port),
+            age_s: entry.age_s,
+        });
+    }
+    for entry in inputs.linux_bridge.map(|bridges| bridges.fdb.as_slice()).unwrap_or_default() {
+        if let Some(switch) = entry.bridge.as_ref().filter(|_| !entry.permanent) {
+            all.push(Learned {
+                mac: entry.mac,
+                switch: switch.clone(),
+                vlan: entry.vlan.unwrap_or(0),
+                iface: Some(entry.iface.clone()),
+                ofport: None,
+                age_s: None,
+            });
+        }
+    }
+    all.sort();
+    all
+}

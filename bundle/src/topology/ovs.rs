@@ -1,0 +1,146 @@
+//! Open vSwitch bridges.
+
+use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name, machine};
+use super::{BondInfo, Inputs, Port, Switch, SwitchKind, lacp_word, linux, mode_word};
+use crate::Role;
+use crate::sources::ovsdb::{self, Bridge, Interface};
+
+/// Interface types that are tunnels (vswitchd.conf.db(5), Interface `type`).
+const TUNNELS: [&str; 14] = [
+    "vxlan",
+    "gre",
+    "gre64",
+    "geneve",
+    "stt",
+    "lisp",
+    "erspan",
+    "ip6erspan",
+    "ip6gre",
+    "gtpu",
+    "bareudp",
+    "srv6",
+    "ipsec_gre",
+    "capwap",
+];
+
+pub(super) fn switches(inputs: &Inputs<'_>) -> Vec<Switch> {
+    let bridges = inputs.ovsdb.map(|db| db.bridges.as_slice()).unwrap_or_default();
+    bridges.iter().map(|bridge| switch(bridge, inputs)).collect()
+}
+
+fn switch(bridge: &Bridge, inputs: &Inputs<'_>) -> Switch {
+    let mut ports = Vec::new();
+    let mut bonds = Vec::new();
+    for port in &bridge.ports {
+        if port.is_bond() {
+            bonds.push(bond(port, inputs));
+        }
+        for iface in &port.interfaces {
+            let one = port_of(port, iface, inputs);
+            // A kernel bond as uplink: packets are captured at its members.
+            match linux::kernel_bond(&one, inputs) {
+                Some((info, members)) => {
+                    bonds.push(info);
+                    ports.extend(members);
+                }
+                None => ports.push(one),
+            }
+        }
+    }
+    Switch {
+        kind: SwitchKind::Ovs,
+        name: bridge.name.clone(),
+        datapath: Some(bridge.datapath_type.clone()),
+        fail_mode: bridge.fail_mode.clone(),
+        ports,
+        bonds,
+    }
+}
+
+fn bond(port: &ovsdb::Port, inputs: &Inputs<'_>) -> BondInfo {
+    let shown = inputs.bond.and_then(|all| all.bond(&port.name));
+    let configured = || port.bond_mode.clone().unwrap_or_default();
+    BondInfo {
+        name: port.name.clone(),
+        mode: shown
+            .map(|bond| mode_word(&bond.mode).to_owned())
+            .filter(|mode| !mode.is_empty())
+            .unwrap_or_else(configured),
+        lacp: shown.map(|bond| lacp_word(bond.lacp_status).to_owned()).unwrap_or_default(),
+        active: active_member(port, inputs),
+        members: port.interfaces.iter().map(|iface| iface.name.clone()).collect(),
+    }
+}
+
+/// The active member: as the daemon says now, else by the MAC it wrote into the database, when only one has it.
+fn active_member(port: &ovsdb::Port, inputs: &Inputs<'_>) -> Option<String> {
+    if let Some(shown) = inputs.bond.and_then(|all| all.bond(&port.name)) {
+        return shown.active.clone();
+    }
+    let mac = port.bond_active_member.filter(|mac| !mac.is_zero())?;
+    let mut having = port.interfaces.iter().filter(|iface| iface.mac_in_use == Some(mac));
+    let first = having.next()?;
+    having.next().is_none().then(|| first.name.clone())
+}
+
+fn port_of(port: &ovsdb::Port, iface: &Interface, inputs: &Inputs<'_>) -> Port {
+    let iface_id = iface.external_ids.get("iface-id").map(String::as_str);
+    let machine = machine(inputs, &iface.name, iface.attached_mac(), iface_id);
+    let mut one = bare(&iface.name, role(port, iface, machine.is_some(), inputs));
+    one.capturable = is_netdev(iface);
+    one.mac = iface.mac_in_use;
+    one.mtu = iface.mtu;
+    one.admin_up = iface.admin_up;
+    one.carrier = iface.link_up;
+    one.ofport = iface.ofport;
+    one.vlan = port.access_vlan();
+    one.trunks.clone_from(&port.trunks);
+    one.error.clone_from(&iface.error);
+    one.dp_port = inputs.datapath.and_then(|datapath| datapath.dp_port_of(&iface.name));
+    if one.ofport.is_none() {
+        one.ofport =
+            inputs.datapath.and_then(|datapath| datapath.port(&iface.name)).map(|numbers| numbers.ofport);
+    }
+    add_link(&mut one, inputs);
+    if matches!(one.role, Role::Vnet { .. }) {
+        one.guest_mac = iface.attached_mac();
+        add_machine(&mut one, machine, iface.vm_hint());
+        finish_vnet(&mut one, inputs);
+    }
+    if port.is_bond() {
+        let shown = inputs.bond.and_then(|all| all.member(&iface.name));
+        one.active = match shown {
+            Some((_, member)) => Some(member.active),
+            None => active_member(port, inputs).map(|active| active == iface.name),
+        };
+        one.enabled = shown.map(|(_, member)| member.enabled);
+    }
+    one
+}
+
+fn role(port: &ovsdb::Port, iface: &Interface, has_machine: bool, inputs: &Inputs<'_>) -> Role {
+    let vnet = Role::Vnet { vm: None, guest_mac: None };
+    match iface.kind.as_str() {
+        "internal" => return Role::Internal,
+        "patch" => return Role::Patch { peer: iface.options.get("peer").cloned() },
+        "tap" => return vnet,
+        kind if kind.starts_with("dpdkvhostuser") => return vnet,
+        kind if TUNNELS.contains(&kind) => {
+            return Role::Tunnel { proto: kind.to_owned(), remote: iface.options.get("remote_ip").cloned() };
+        }
+        _ => {}
+    }
+    if port.is_bond() {
+        return Role::Uplink { bond: Some(port.name.clone()) };
+    }
+    let says_guest = ["attached-mac", "iface-id"].iter().any(|key| iface.external_ids.contains_key(*key));
+    if says_guest || has_machine || is_guest_name(&iface.name) || linux::is_tap(&iface.name, inputs) {
+        return vnet;
+    }
+    Role::Uplink { bond: None }
+}
+
+/// It is a network device of the kernel. Userspace bridges make their internal ports as taps.
+fn is_netdev(iface: &Interface) -> bool {
+    matches!(iface.kind.as_str(), "system" | "internal" | "tap" | "afxdp" | "afxdp-nonpmd")
+}

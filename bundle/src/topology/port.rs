@@ -1,0 +1,116 @@
+//! One port from everything that is known of its interface.
+
+use std::cmp::Ordering;
+
+use super::{Inputs, Port};
+use crate::sources::libvirt::{Domain, DomainInterface};
+use crate::sources::shared::text::natural;
+use crate::{Mac, Role};
+
+/// A port of which only the name and the role are known.
+pub(super) fn bare(iface: &str, role: Role) -> Port {
+    Port {
+        iface: iface.to_owned(),
+        role,
+        capturable: true,
+        mac: None,
+        guest_mac: None,
+        ips: Vec::new(),
+        guest_ips: Vec::new(),
+        ofport: None,
+        dp_port: None,
+        vlan: None,
+        trunks: Vec::new(),
+        mtu: None,
+        active: None,
+        enabled: None,
+        vm: None,
+        vnc_port: None,
+        filter: None,
+        admin_up: None,
+        carrier: None,
+        stp_state: None,
+        error: None,
+    }
+}
+
+/// Adds what the kernel says of the interface.
+pub(super) fn add_link(port: &mut Port, inputs: &Inputs<'_>) {
+    let Some(link) = inputs.links.and_then(|links| links.link(&port.iface)) else { return };
+    port.mac = link.mac.or(port.mac);
+    port.mtu = link.mtu.or(port.mtu);
+    port.ips = link.addresses.iter().map(|address| address.ip).collect();
+    // Without flags nothing was said of its state.
+    if !link.flags.is_empty() {
+        port.admin_up = Some(link.admin_up());
+        port.carrier = Some(link.carrier());
+    }
+    if let Some(member) = &link.bond_member {
+        port.active = Some(member.active);
+        port.enabled = Some(member.mii_up);
+    }
+}
+
+/// The machine behind an interface: by guest MAC, by tap, or by the port profile's interface id.
+pub(super) fn machine<'a>(
+    inputs: &Inputs<'a>,
+    iface: &str,
+    guest_mac: Option<Mac>,
+    iface_id: Option<&str>,
+) -> Option<(&'a Domain, &'a DomainInterface)> {
+    let libvirt = inputs.libvirt?;
+    let by_id = |id: &str| {
+        let mut all = libvirt.domains.iter().flat_map(|d| d.interfaces.iter().map(move |i| (d, i)));
+        all.find(|(_, interface)| interface.interface_id.as_deref() == Some(id))
+    };
+    libvirt
+        .by_target(iface)
+        .filter(|(domain, _)| domain.running)
+        .or_else(|| guest_mac.and_then(|mac| libvirt.by_mac(mac)))
+        .or_else(|| iface_id.filter(|id| !id.is_empty()).and_then(by_id))
+        .or_else(|| libvirt.by_target(iface))
+}
+
+/// Adds the machine and what its definition says.
+pub(super) fn add_machine(port: &mut Port, machine: Option<(&Domain, &DomainInterface)>, hint: Option<&str>) {
+    if let Some((domain, interface)) = machine {
+        port.vm = Some(domain.name.clone());
+        port.guest_mac = port.guest_mac.or(interface.mac);
+        port.vnc_port = domain.graphics.iter().find(|g| g.kind == "vnc").and_then(|g| g.port);
+        port.filter = interface.filter.as_ref().map(|filter| filter.name.clone());
+    }
+    port.vm = port.vm.take().or_else(|| hint.map(ToOwned::to_owned));
+}
+
+/// Completes a machine's port: its role names machine and MAC, and the host's neighbour cache may know its addresses.
+pub(super) fn finish_vnet(port: &mut Port, inputs: &Inputs<'_>) {
+    let Role::Vnet { vm, guest_mac } = &mut port.role else { return };
+    vm.clone_from(&port.vm);
+    *guest_mac = port.guest_mac;
+    if let (Some(neighbours), Some(mac)) = (inputs.neighbours, port.guest_mac) {
+        port.guest_ips = neighbours.by_mac(mac).map(|entry| entry.ip).collect();
+        port.guest_ips.sort_unstable();
+        port.guest_ips.dedup();
+    }
+}
+
+/// The interface name says that a machine is behind it: libvirt and its platforms (`vnet`, `tap`), Xen (`vif`),
+/// containers (`veth`, `lxc`, `cali`).
+pub(super) fn is_guest_name(name: &str) -> bool {
+    ["vnet", "tap", "vif", "veth", "lxc", "cali"]
+        .iter()
+        .any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()))
+}
+
+/// Order of ports in a switch: its own, uplinks, machines, the rest; by name within each.
+pub(super) fn order(a: &Port, b: &Port) -> Ordering {
+    let rank = |port: &Port| match port.role {
+        Role::Internal => 0,
+        Role::Uplink { .. } => 1,
+        Role::Vnet { .. } => 2,
+        Role::Patch { .. } => 3,
+        Role::Tunnel { .. } => 4,
+        Role::Other => 5,
+    };
+    rank(a).cmp(&rank(b)).then_with(|| natural(&a.iface, &b.iface))
+}
