@@ -42,7 +42,7 @@ pub enum FilterError {
         bytes_max: usize,
     },
     /// The compiled program cannot be made to look through tags or into tunnels.
-    #[error("the filter `{expression}` cannot be made independent of VLAN tags: {why}; {advice}")]
+    #[error("the filter `{expression}` cannot be used: {why}; {advice}")]
     Untranslatable {
         /// The expression.
         expression: String,
@@ -50,6 +50,18 @@ pub enum FilterError {
         why: String,
         /// What to do.
         advice: &'static str,
+    },
+    /// More terms than libpcap compiles in a time that a person waits.
+    #[error(
+        "the filter has {terms} terms, and at most {terms_max} are compiled: write networks instead of single hosts \
+         (`net 10.1.0.0/16`) and ranges instead of single ports (`portrange 8000-8010`), or give different points \
+         different filters"
+    )]
+    TooManyTerms {
+        /// Terms joined by `and` and `or`; a range of ports counts twice.
+        terms: usize,
+        /// The limit.
+        terms_max: usize,
     },
     /// libpcap itself failed.
     #[error("libpcap cannot compile the filter `{expression}`: {message}")]

@@ -36,6 +36,11 @@ pub struct Options {
 /// Longest expression that is read, in bytes. 4096 instructions hold about 2000 addresses of about 20 characters.
 const EXPRESSION_BYTES_MAX: usize = 64 * 1024;
 
+/// Most terms that are compiled. libpcap's optimizer takes time by the third power of their number: 256 hosts take
+/// about a second and 256 ports three, on the machine where the program of 256 hosts was also about as long as the
+/// kernel allows.
+const TERMS_MAX: usize = 256;
+
 /// A compiled, verified filter.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -171,6 +176,11 @@ fn read(expression: &str, as_meant: bool) -> Result<Vec<Token>, FilterError> {
     }
     let mut tokens =
         lexer::tokens(expression).map_err(|stray| at(expression, stray.span, stray.why, stray.suggestion))?;
+    let terms =
+        1 + tokens.iter().filter(|token| token.is_one_of(&["and", "or", "&&", "||", "portrange"])).count();
+    if terms > TERMS_MAX {
+        return Err(FilterError::TooManyTerms { terms, terms_max: TERMS_MAX });
+    }
     names::translate(&mut tokens, as_meant)
         .map_err(|refusal| at(expression, refusal.span, refusal.message, refusal.suggestion))?;
     Ok(tokens)
@@ -208,7 +218,10 @@ fn untranslatable(expression: &str, unfit: Unfit) -> FilterError {
             "compare the parts on each side by themselves, or use the literal meaning (--no-vlan)"
         }
         Unfit::Scratch => "simplify the arithmetic in the filter, or leave out --inner",
-        _ => "use the literal meaning (--no-vlan)",
+        Unfit::Unsound(_) => "check the offsets in brackets, no frame has such bytes",
+        Unfit::Code(_) | Unfit::Loop => {
+            "write it without the part that computes, or use the literal meaning (--no-vlan)"
+        }
     };
     FilterError::Untranslatable { expression: expression.to_owned(), why: unfit.to_string(), advice }
 }

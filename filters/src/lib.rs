@@ -26,6 +26,7 @@ mod locate;
 mod names;
 mod presets;
 mod program;
+mod questions;
 mod rewrite;
 mod suggest;
 mod tables;

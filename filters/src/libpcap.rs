@@ -17,6 +17,11 @@ impl Compiler {
     pub(crate) fn compile(&self, text: &str) -> Result<Vec<Instruction>, String> {
         compile_on(&self.0, text)
     }
+
+    /// libpcap's message about the text, if it has one. Much faster than compiling: nothing is optimised.
+    pub(crate) fn complaint(&self, text: &str) -> Option<String> {
+        self.0.compile(text, false).err().map(message)
+    }
 }
 
 /// Compiles the text as it is on any handle.
@@ -26,8 +31,14 @@ pub(crate) fn compile_on<S: pcap::Activated + ?Sized>(
 ) -> Result<Vec<Instruction>, String> {
     match handle.compile(text, true) {
         Ok(program) => read(&program).ok_or_else(|| "its program cannot be read".to_owned()),
-        Err(pcap::Error::PcapError(message)) => Err(message),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(message(error)),
+    }
+}
+
+fn message(error: pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(message) => message,
+        error => error.to_string(),
     }
 }
 

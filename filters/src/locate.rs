@@ -26,9 +26,6 @@ const CONTINUATIONS: [&str; 14] = [
     " 0>0",
     " 255.0.0.0",
 ];
-/// Prefixes longer than this many words are not tried: it is the error path, but a person waits.
-const WORDS_MAX: usize = 400;
-
 /// A place and perhaps what to write there.
 pub(crate) struct Found {
     pub(crate) span: Range<usize>,
@@ -54,53 +51,50 @@ pub(crate) fn locate(compiler: &Compiler, tokens: &[Token], message: &str, expre
     if message.contains("syntax error") {
         return syntax(compiler, tokens, expression);
     }
-    let same = |count: &usize| {
-        let prefix = tokens.get(..*count).unwrap_or_default();
+    let count = shortest(tokens, |prefix| {
         let closed = format!("{}{}", text(prefix), ")".repeat(open(prefix)));
-        compiler.compile(&closed).is_err_and(|other| other.ends_with(message))
-    };
-    let count = (1..=tokens.len().min(WORDS_MAX)).find(same).unwrap_or(tokens.len());
+        compiler.complaint(&closed).is_some_and(|other| other.ends_with(message))
+    });
+    let count = count.unwrap_or(tokens.len());
     let span =
         count.checked_sub(1).and_then(|last| tokens.get(last)).map_or(0..0, |token| token.span.clone());
     Found { span, message: message.to_owned(), suggestion: network(tokens, count, message) }
 }
 
 fn syntax(compiler: &Compiler, tokens: &[Token], expression: &str) -> Found {
-    let expression_end = expression.trim_end().len();
-    let bad = (0..tokens.len().min(WORDS_MAX)).find(|at| {
-        let prefix = tokens.get(..=*at).unwrap_or_default();
-        // The words that replace one word stand or fall together.
-        tokens.get(at + 1).is_none_or(|next| !next.text.is_empty()) && !can_go_on(compiler, prefix)
-    });
+    let end = expression.trim_end().len();
+    let bad = shortest(tokens, |prefix| !can_go_on(compiler, prefix)).and_then(|count| count.checked_sub(1));
     match bad.and_then(|at| tokens.get(at).map(|token| (at, token))) {
-        Some((at, token)) => Found {
-            span: token.span.clone(),
-            message: format!(
-                "`{}` cannot stand here",
-                expression.get(token.span.clone()).unwrap_or_default()
-            ),
-            suggestion: instead(tokens, at),
-        },
-        None if open(tokens) > 0 => Found {
-            span: expression_end..expression_end,
-            message: "a closing parenthesis is missing".to_owned(),
-            suggestion: Some(format!("`{}` at the end", ")".repeat(open(tokens)))),
-        },
-        None => Found {
-            span: expression_end..expression_end,
-            message: "the filter ends too early".to_owned(),
-            suggestion: None,
-        },
+        Some((at, token)) => {
+            let word = expression.get(token.span.clone()).unwrap_or_default();
+            let message = format!("`{word}` cannot stand here");
+            Found { span: token.span.clone(), message, suggestion: instead(tokens, at) }
+        }
+        None if open(tokens) > 0 => {
+            let message = "a closing parenthesis is missing".to_owned();
+            let suggestion = Some(format!("`{}` at the end", ")".repeat(open(tokens))));
+            Found { span: end..end, message, suggestion }
+        }
+        None => Found { span: end..end, message: "the filter ends too early".to_owned(), suggestion: None },
     }
+}
+
+/// How many words the shortest prefix has that is bad; a prefix of a good one is good, so halving finds it.
+fn shortest(tokens: &[Token], bad: impl Fn(&[Token]) -> bool) -> Option<usize> {
+    // Words that were replaced by one question stand or fall together.
+    let whole = |count: &usize| tokens.get(*count).is_none_or(|next| !next.text.is_empty());
+    let counts: Vec<usize> = (1..=tokens.len()).filter(whole).collect();
+    let at = counts.partition_point(|count| !bad(tokens.get(..*count).unwrap_or_default()));
+    counts.get(at).copied()
 }
 
 /// Whether some continuation of the words is a sentence. What it means does not matter here.
 fn can_go_on(compiler: &Compiler, prefix: &[Token]) -> bool {
     let words = text(prefix);
     let close = ")".repeat(open(prefix));
-    CONTINUATIONS.iter().any(|more| match compiler.compile(&format!("{words}{more}{close}")) {
-        Ok(_) => true,
-        Err(message) => !message.contains("syntax error"),
+    CONTINUATIONS.iter().any(|more| {
+        let complaint = compiler.complaint(&format!("{words}{more}{close}"));
+        complaint.is_none_or(|message| !message.contains("syntax error"))
     })
 }
 
@@ -122,11 +116,7 @@ fn instead(tokens: &[Token], at: usize) -> Option<String> {
             && !before.is_one_of(&["and", "or", "not", "host", "port", "net", "proto"])
     });
     let starts_a_term = matches!(token.kind, Kind::Keyword) && !token.is_one_of(&["and", "or"]);
-    if ends_a_term && starts_a_term {
-        return Some(format!("`and {}` or `or {}`", token.text, token.text));
-    }
-    let range = before.is_some_and(|before| before.is("portrange")) && matches!(token.kind, Kind::Number(_));
-    range.then(|| format!("`portrange {}-{}`", token.text, token.text))
+    (ends_a_term && starts_a_term).then(|| format!("`and {}` or `or {}`", token.text, token.text))
 }
 
 /// `net 10.1.2.3/24` → `10.1.2.0/24`.

@@ -6,10 +6,9 @@
 use std::ops::Range;
 
 use crate::lexer::{self, Kind, Token};
-use crate::rewrite::TPIDS;
+use crate::questions;
 use crate::suggest;
 use crate::tables;
-use crate::tags;
 
 /// A word that cannot stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,12 +51,12 @@ pub(crate) fn translate(tokens: &mut [Token], as_meant: bool) -> Result<(), Refu
         before = word;
     }
     if as_meant {
-        ask_for_tags(tokens)?;
+        questions::ask_for_tags(tokens)?;
     }
     Ok(())
 }
 
-fn refuse<T>(token: &Token, message: String, suggestion: Option<String>) -> Result<T, Refusal> {
+pub(crate) fn refuse<T>(token: &Token, message: String, suggestion: Option<String>) -> Result<T, Refusal> {
     Err(Refusal { span: token.span.clone(), message, suggestion })
 }
 
@@ -75,6 +74,11 @@ fn after_keyword(token: &Token, before: &str, expect: Expect) -> Result<Expect, 
         "protochain" => {
             let message = "`protochain` needs a loop, and filters in the kernel cannot loop".to_owned();
             return refuse(token, message, Some("`proto`".to_owned()));
+        }
+        "broadcast" if before == "ip" => {
+            // libpcap would need the interface's netmask, and takes 0.0.0.0 when it has none.
+            let message = "`ip broadcast` needs a netmask, and a filter has none".to_owned();
+            return refuse(token, message, Some("`ether broadcast`".to_owned()));
         }
         "inbound" | "outbound" => {
             let message =
@@ -111,16 +115,14 @@ fn name(token: &mut Token, expect: Expect) -> Result<(), Refusal> {
                 refuse(token, message, suggest::for_service(&word))
             }
         },
-        Expect::Protocol => match tables::protocol(&word) {
-            Some(number) => {
-                token.text = number.to_string();
-                Ok(())
-            }
-            None => {
+        Expect::Protocol => {
+            let Some(number) = tables::protocol(&word) else {
                 let message = format!("`{word}` is not a known IP protocol; write the number");
-                refuse(token, message, suggest::for_protocol(&word))
-            }
-        },
+                return refuse(token, message, suggest::for_protocol(&word));
+            };
+            token.text = number.to_string();
+            Ok(())
+        }
         Expect::EtherProtocol if tables::ETHER_PROTOCOLS.binary_search(&word.as_str()).is_ok() => Ok(()),
         Expect::EtherProtocol => refuse(
             token,
@@ -133,7 +135,9 @@ fn name(token: &mut Token, expect: Expect) -> Result<(), Refusal> {
 
 fn unknown(token: &Token, word: &str, expect: Expect) -> Result<(), Refusal> {
     let suggestion = suggest::for_word(word);
-    let looks_like_host = word.contains('.') || (expect == Expect::Address && suggestion.is_none());
+    let no_typo = suggestion.is_none() || word.contains(|c: char| c.is_ascii_digit());
+    let keyword = tables::is_keyword(&word.to_ascii_lowercase());
+    let looks_like_host = !keyword && (word.contains('.') || (expect == Expect::Address && no_typo));
     if looks_like_host {
         let message = format!("`{word}` is a name, and names are not looked up: write the address");
         return refuse(token, message, None);
@@ -158,114 +162,6 @@ fn ports(word: &str, range: bool) -> Option<String> {
         let (first, last) = (number(word.get(..at)?)?, number(word.get(at + 1..)?)?);
         Some(format!("{first}-{last}"))
     })
-}
-
-/// Replaces `vlan …` and comparisons of the ethertype with a tag's by questions.
-fn ask_for_tags(tokens: &mut [Token]) -> Result<(), Refusal> {
-    let mut chain = Chain::default();
-    for at in 0..tokens.len() {
-        if tokens[at].is("vlan") {
-            vlan(tokens, at, &mut chain)?;
-        } else if let Some((len, tpid, negated)) = tag_ethertype(&tokens[at..]) {
-            let question = tags::tpid_text(tpid);
-            let question = if negated { format!("(not {question})") } else { question };
-            replace(&mut tokens[at..at + len], question);
-        } else if let Some(token) = bare_tag_ethertype(tokens, at) {
-            let message = "a VLAN tag's ethertype cannot stand in a list of others".to_owned();
-            return refuse(token, message, Some(format!("`ether proto {}`", token.text)));
-        }
-    }
-    Ok(())
-}
-
-/// Where in `vlan a and vlan b and …` the walk is.
-#[derive(Default)]
-struct Chain {
-    /// Index of the token at which the next link has to begin.
-    next: Option<usize>,
-    position: u32,
-}
-
-fn vlan(tokens: &mut [Token], at: usize, chain: &mut Chain) -> Result<(), Refusal> {
-    let (id, len) = match kinds(tokens, at + 1) {
-        [Some(Kind::Number(id)), ..] => (Some(id), 2),
-        [Some(Kind::Operator), Some(Kind::Number(id)), Some(Kind::Operator)]
-            if tokens[at + 1].is("(") && tokens[at + 3].is(")") =>
-        {
-            (Some(id), 4)
-        }
-        _ => (None, 1),
-    };
-    if id.is_some_and(|id| id > tags::VID_MAX) {
-        let message = format!("a VLAN id goes up to {}", tags::VID_MAX);
-        return refuse(&tokens[at + len / 2], message, None);
-    }
-    let after = at + len;
-    let joined = |at: usize| tokens.get(at).is_some_and(|token| token.is_one_of(&["and", "&&"]));
-    let goes_on = joined(after) && tokens.get(after + 1).is_some_and(|token| token.is("vlan"));
-    let negated = at.checked_sub(1).and_then(|i| tokens.get(i)).is_some_and(|t| t.is_one_of(&["not", "!"]));
-    chain.position = match chain.next {
-        Some(next) if next == at => chain.position + 1,
-        _ => u32::from(goes_on && !negated),
-    };
-    chain.next = (goes_on && !negated).then_some(after + 1);
-    if !tags::chain_fits(chain.position) {
-        let message = "a frame can be asked for at most three VLAN tags".to_owned();
-        return refuse(&tokens[at], message, None);
-    }
-    replace(&mut tokens[at..after], tags::vlan_text(id, chain.position));
-    Ok(())
-}
-
-fn kinds(tokens: &[Token], at: usize) -> [Option<Kind>; 3] {
-    [0, 1, 2].map(|offset| tokens.get(at + offset).map(|token| token.kind))
-}
-
-/// `ether proto 0x8100`, `ether[12:2] = 0x8100`, `ether[12:2] != 0x8100`: tokens, ethertype, negated.
-fn tag_ethertype(tokens: &[Token]) -> Option<(usize, u32, bool)> {
-    if !tokens.first()?.is_one_of(&["ether", "link"]) {
-        return None;
-    }
-    let tpid = |at: usize| tpid_of(tokens.get(at)?);
-    if tokens.get(1)?.is("proto") {
-        return Some((3, tpid(2)?, false));
-    }
-    let slice = [("[", None), ("", Some(12)), (":", None), ("", Some(2)), ("]", None)];
-    let fits = slice.iter().zip(tokens.get(1..)?).all(|((operator, number), token)| match number {
-        Some(number) => token.kind == Kind::Number(*number),
-        None => token.is(operator),
-    });
-    let relation = tokens.get(6)?;
-    (fits && relation.is_one_of(&["=", "==", "!="])).then_some((8, tpid(7)?, relation.is("!=")))
-}
-
-/// The second of `ether proto 0x0800 or 0x8100`.
-fn bare_tag_ethertype(tokens: &[Token], at: usize) -> Option<&Token> {
-    let token = tokens.get(at)?;
-    tpid_of(token)?;
-    let listed = tokens.get(..at)?.iter().rev().find(|before| {
-        !before.is_one_of(&["or", "||", "and", "&&", "(", ")", "not", "!"])
-            && !matches!(before.kind, Kind::Number(_))
-    })?;
-    let index = tokens.iter().position(|other| other == listed)?;
-    let ether = index.checked_sub(1).and_then(|i| tokens.get(i))?.is_one_of(&["ether", "link"]);
-    (listed.is("proto") && ether).then_some(token)
-}
-
-fn tpid_of(token: &Token) -> Option<u32> {
-    match token.kind {
-        Kind::Number(number) => TPIDS.contains(&number).then_some(number),
-        _ => None,
-    }
-}
-
-/// The first token becomes the question, the others nothing.
-fn replace(tokens: &mut [Token], question: String) {
-    let mut text = question;
-    for token in tokens {
-        token.text = std::mem::take(&mut text);
-        token.kind = Kind::Operator;
-    }
 }
 
 #[cfg(test)]
@@ -311,27 +207,5 @@ mod tests {
         }
         assert_eq!(translated("tcp and http").unwrap_err().suggestion.as_deref(), Some("`port http`"));
         assert_eq!(translated("port 80-90").unwrap_err().suggestion.as_deref(), Some("`portrange 80-90`"));
-    }
-
-    #[test]
-    fn a_chain_of_vlans_asks_by_position() {
-        let one = |id| tags::vlan_text(Some(id), 0);
-        let at = |id, position| tags::vlan_text(Some(id), position);
-        assert_eq!(translated("vlan 10 or vlan 20").unwrap(), format!("{} or {}", one(10), one(20)));
-        assert_eq!(translated("vlan 10 and vlan (20)").unwrap(), format!("{} and {}", at(10, 1), at(20, 2)));
-        assert_eq!(
-            translated("not vlan 10 and vlan 20").unwrap(),
-            format!("not {} and {}", one(10), one(20))
-        );
-        assert!(translated("vlan and vlan and vlan and vlan").is_err());
-        assert_eq!(translated("vlan 4096").unwrap_err().span, 5..9);
-    }
-
-    #[test]
-    fn a_tags_ethertype_is_a_question_too() {
-        assert_eq!(translated("ether proto 0x88a8").unwrap(), tags::tpid_text(0x88a8));
-        assert_eq!(translated("ether[12:2]!=33024").unwrap(), format!("(not {})", tags::tpid_text(0x8100)));
-        assert_eq!(translated("tcp port 33024").unwrap(), "tcp port 33024");
-        assert!(translated("ether proto 0x0800 or 0x8100").is_err());
     }
 }

@@ -121,14 +121,11 @@ pub fn preset(text: &str) -> Result<String, PresetError> {
         None => (text.trim(), None),
     };
     let lower = name.to_ascii_lowercase();
-    match PRESETS.binary_search_by(|preset| preset.name.cmp(lower.as_str())).ok().and_then(|i| PRESETS.get(i))
-    {
-        Some(found) => found.expression_for(argument),
-        None => {
-            let near = suggest::nearest(&lower, PRESETS.iter().map(|preset| preset.name));
-            Err(PresetError::Unknown { name: name.to_owned(), suggestion: near.map(str::to_owned) })
-        }
+    if let Some(found) = PRESETS.iter().find(|preset| preset.name == lower) {
+        return found.expression_for(argument);
     }
+    let near = suggest::nearest(&lower, PRESETS.iter().map(|preset| preset.name));
+    Err(PresetError::Unknown { name: name.to_owned(), suggestion: near.map(str::to_owned) })
 }
 
 /// All presets by name.

@@ -51,6 +51,10 @@ impl Program {
     }
 }
 
+/// Codes that are sound whatever their operand is.
+const WITHOUT_OPERAND_RULES: [u16; 9] =
+    [op::LD_IMM, op::LDX_IMM, op::LD_LEN, op::LDX_LEN, op::RET_K, op::RET_A, op::TAX, op::TXA, op::NEG];
+
 /// Checks one instruction that has `after` instructions behind it.
 fn check(at: usize, instruction: Instruction, after: usize) -> Result<(), Unsound> {
     let Instruction { code, jt, jf, k } = instruction;
@@ -60,12 +64,10 @@ fn check(at: usize, instruction: Instruction, after: usize) -> Result<(), Unsoun
         op::LD_W_ABS | op::LD_H_ABS | op::LD_B_ABS => operand(i32::try_from(k).is_ok() || is_metadata(k)),
         op::LD_W_IND | op::LD_H_IND | op::LD_B_IND | op::LDX_MSH => operand(i32::try_from(k).is_ok()),
         op::LD_MEM | op::LDX_MEM | op::ST | op::STX => operand(k < SCRATCH_SLOTS),
-        op::LD_IMM | op::LDX_IMM | op::LD_LEN | op::LDX_LEN => Ok(()),
-        op::RET_K | op::RET_A | op::TAX | op::TXA | op::NEG => Ok(()),
         op::DIV | op::MOD => operand(k != 0),
         op::LSH | op::RSH => operand(k < u32::BITS),
         op::JA => jump(usize::try_from(k).is_ok_and(|distance| distance < after)),
-        _ if is_alu(code) => Ok(()),
+        _ if is_alu(code) || WITHOUT_OPERAND_RULES.contains(&code) => Ok(()),
         _ if is_branch(code) => jump(usize::from(jt.max(jf)) < after),
         _ => Err(Unsound::Code { at, code }),
     }

@@ -47,7 +47,6 @@ fn split_keyword(word: &str) -> Option<String> {
 /// The candidate that is fewest edits away: at most one for short words, two for longer ones.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let edits_max = match word.len() {
-        0..=1 => return None,
         2..=4 => 1,
         5..=40 => 2,
         _ => return None,

@@ -4,6 +4,7 @@
 //! to mean the same on every host. Sources: libpcap 1.10 `scanner.l`; the IANA service name and protocol registries.
 
 /// Every keyword of libpcap 1.10, sorted.
+#[rustfmt::skip]
 pub(crate) const KEYWORDS: &[&str] = &[
     "aarp",
     "action",
@@ -141,6 +142,7 @@ pub(crate) const KEYWORDS: &[&str] = &[
 ];
 
 /// Names of values of `icmp[icmptype]`, `icmp6[icmp6type]` and `tcp[tcpflags]`, each with its prefix, sorted.
+#[rustfmt::skip]
 pub(crate) const VALUES: &[&str] = &[
     "icmp-echo",
     "icmp-echoreply",
@@ -197,6 +199,7 @@ pub(crate) const VALUES: &[&str] = &[
 ];
 
 /// Port names, sorted.
+#[rustfmt::skip]
 pub(crate) const SERVICES: &[(&str, u16)] = &[
     ("bfd-control", 3784),
     ("bfd-echo", 3785),
@@ -265,6 +268,7 @@ pub(crate) const SERVICES: &[(&str, u16)] = &[
 ];
 
 /// IP protocol names as in `ip proto \tcp`, sorted.
+#[rustfmt::skip]
 pub(crate) const PROTOCOLS: &[(&str, u16)] = &[
     ("ah", 51),
     ("carp", 112),

@@ -1,0 +1,156 @@
+//! The VLAN grid: each preset and many expressions, over frames of all kinds, in all encapsulations. What the filter
+//! says of the encapsulated frame has to be what libpcap says of the same frame without its tags.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not inside test functions")]
+
+mod common;
+
+use common::{ENCAPSULATIONS, frames, libpcap_says, stripped, tagged, without_names};
+use netcap_filters::{Argument, Filter, Options, VlanMode, list};
+use pcap::{Capture, Linktype};
+
+const EXPRESSIONS: &[&str] = &[
+    "",
+    "arp",
+    "icmp",
+    "not icmp",
+    "ip",
+    "ip6",
+    "ip or ip6",
+    "tcp",
+    "udp",
+    "not (tcp or udp)",
+    "host 172.16.51.23",
+    "src host 172.16.51.23 and not arp",
+    "dst net 172.16.0.0/16",
+    "net 10",
+    "ip6 host fe80::1",
+    "port 53",
+    "src port 67 or dst port 546",
+    "tcp port 22 or 443",
+    "portrange 5000-7000",
+    "udp dst portrange 50-60",
+    "ether host 0c:da:41:1d:43:79",
+    "ether dst 0c:da:41:1d:43:79 and tcp",
+    "ether broadcast",
+    "multicast",
+    "ether multicast and not arp",
+    "ip multicast",
+    "ip6 multicast",
+    "ether proto 0x88cc",
+    "ether proto \\ip",
+    "ip proto \\tcp",
+    "ip6 proto 58",
+    "less 100",
+    "greater 1000",
+    "len = 42 or len > 200",
+    "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0",
+    "tcp[13] = 2 and port 22",
+    "icmp[icmptype] = icmp-echo",
+    "icmp6[icmp6type] = 135",
+    "ip[8] > 10 and ip[0] & 0xf > 5",
+    "ip[ip[0] & 0xf] > 0",
+    "(ip[2:2] - ((ip[0] & 0xf) << 2)) > 20",
+    "ether[0] & 1 = 0",
+    "ether[20:2] = 0x2000",
+    "ether[ether[0]] = 8",
+    "ether[ether[5] & 15] > 7",
+    "ether[ether[14] & 15:2] > 0x7000",
+    "llc",
+    "stp",
+    "mpls",
+    "mpls and icmp",
+    "pppoes and udp port 53",
+    "geneve and icmp",
+    "geneve 42 and tcp",
+    "icmp6 and ip6[40] >= 133",
+    "igmp or vrrp or proto 89",
+];
+
+/// Each expression, and each preset with and without its argument.
+fn expressions() -> Vec<String> {
+    let mut out: Vec<String> = EXPRESSIONS.iter().map(ToString::to_string).collect();
+    for preset in list() {
+        out.push(preset.expression.to_owned());
+        let address = match preset.argument {
+            Argument::None => continue,
+            Argument::Ipv4 | Argument::Ip => "172.16.51.23",
+            Argument::Ipv6 => "fe80::1",
+        };
+        out.push(preset.expression_for(Some(address)).unwrap());
+    }
+    out
+}
+
+#[test]
+fn every_encapsulation_matches_as_the_frame_without_tags() {
+    let handle = Capture::dead(Linktype::ETHERNET).unwrap();
+    let frames = frames();
+    for expression in expressions() {
+        let filter = Filter::compile(&expression, Options::default()).unwrap_or_else(|e| panic!("{e}"));
+        let reference = handle.compile(&without_names(&expression), true).unwrap();
+        for (name, frame) in &frames {
+            let expected = reference.filter(frame);
+            for tpids in ENCAPSULATIONS {
+                let whole = tagged(frame, tpids);
+                let context = format!("`{expression}` on {name} in {tpids:04x?}\n{}", filter.describe());
+                assert_eq!(filter.matches(&whole, whole.len()), expected, "payload: {context}");
+                let (bare, tag) = stripped(frame, tpids);
+                if let Some(tag) = tag {
+                    let live = filter.matches_with_tag(&bare, bare.len(), tag);
+                    assert_eq!(live, expected, "metadata: {context}");
+                }
+            }
+        }
+    }
+}
+
+/// A preset that no frame of the grid satisfies would prove nothing above.
+#[test]
+fn every_preset_and_expression_tells_frames_apart() {
+    let frames = frames();
+    for expression in expressions().iter().filter(|e| !e.is_empty() && *e != "net 10") {
+        let filter = Filter::compile(expression, Options::default()).unwrap();
+        let matched = frames.iter().filter(|(_, f)| filter.matches(f, f.len())).count();
+        assert!(matched < frames.len(), "`{expression}` matches everything");
+        let host_of_other_family = expression.contains(" and host ");
+        assert!(matched > 0 || host_of_other_family, "`{expression}` matches nothing");
+    }
+}
+
+#[test]
+fn the_literal_meaning_is_libpcaps_own() {
+    let options = Options { vlan: VlanMode::Literal, inner: false };
+    for expression in
+        expressions().iter().map(String::as_str).chain(["vlan", "vlan 100 and icmp", "vlan and vlan"])
+    {
+        let filter = Filter::compile(expression, options).unwrap();
+        assert_eq!(filter.needs_live_handle(), expression.starts_with("vlan"));
+        let handle = Capture::dead(Linktype::ETHERNET).unwrap();
+        let reference = handle.compile(&without_names(expression), true).unwrap();
+        for (name, frame) in frames() {
+            for tpids in ENCAPSULATIONS {
+                let whole = tagged(&frame, tpids);
+                let got = filter.matches(&whole, whole.len());
+                assert_eq!(got, reference.filter(&whole), "`{expression}` on {name} in {tpids:04x?}");
+            }
+        }
+    }
+}
+
+/// The measured case: one ping in four encapsulations, of which libpcap's `icmp` finds one offline.
+#[test]
+fn four_of_four() {
+    let ping = common::ipv4(1, &common::icmp(8, 0));
+    let four: [&[u16]; 4] = [&[], &[0x8100], &[0x88a8, 0x8100], &[0x8100, 0x8100]];
+    let count =
+        |matches: &dyn Fn(&[u8]) -> bool| four.iter().filter(|tpids| matches(&tagged(&ping, tpids))).count();
+    let filter = Filter::compile("icmp", Options::default()).unwrap();
+    assert_eq!(count(&|frame| filter.matches(frame, frame.len())), 4);
+    assert_eq!(count(&|frame| libpcap_says("icmp", frame)), 1);
+    let live = four.iter().filter(|tpids| match stripped(&ping, tpids) {
+        (bare, Some(tag)) => filter.matches_with_tag(&bare, bare.len(), tag),
+        (bare, None) => filter.matches(&bare, bare.len()),
+    });
+    assert_eq!(live.count(), 4);
+}
