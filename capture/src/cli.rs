@@ -1,0 +1,238 @@
+//! The command line: what may be typed, and nothing else.
+//!
+//! Every option of the old script works with and without `=`, with `_` and with `-`. The words of the filter need no
+//! quotes as long as the shell leaves them alone, so a first word decides whether it is a command ([`COMMANDS`]).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::units;
+
+/// First words that are commands and not the start of a filter.
+pub const COMMANDS: [&str; 5] = ["seal", "points", "sources", "presets", "help"];
+
+const AFTER: &str = "\
+Examples:
+  netcap                                   what could be recorded here, and how
+  netcap --vswitch vswitch0 --ping 172.23.51.112 'icmp and host 172.23.51.112'
+  netcap --vswitch=vswitch0 --vm ubu14 --duration 5m 'icmp or arp or ether proto 0x88cc'
+  netcap --iface_mac=0c:da:41:1d:f6:4b,0c:da:41:1d:1d:7d
+  netcap --iface eth2,eth3 --preset lldp --preset lacp --analyze
+  netcap seal /var/lib/netcap/HOST-STAMP   close a run that was killed
+
+Commands (as first word): points, sources, presets, seal DIR.
+
+Ctrl-C, SIGTERM, SIGHUP or --duration ends a run; it is then sealed into OUT/HOST-STAMP.tar, and its directory removed,
+for the tar holds all of it (--no-bundle keeps the directory and makes no tar).
+
+Exit status: 0 recorded and sealed (also after Ctrl-C); 1 the run failed or ended early; 2 the command line is wrong or
+names something that is not here.";
+
+/// Flight recorder of a KVM host: packets, host state and pings on one clock, in one file
+#[derive(Debug, Parser)]
+#[command(name = "netcap", version, after_help = AFTER, max_term_width = 110)]
+pub struct Record {
+    /// Record this virtual switch: its internal port and every uplink, bond members one by one
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub vswitch: Vec<String>,
+    /// Record these interfaces
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub iface: Vec<String>,
+    /// Record the interfaces of these guest MACs (else of the interfaces' own)
+    #[arg(long, alias = "iface_mac", value_name = "MAC", value_delimiter = ',')]
+    pub iface_mac: Vec<String>,
+    /// Record all interfaces of this virtual machine
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub vm: Vec<String>,
+    /// Ping this address each second; may be repeated
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    pub ping: Vec<std::net::IpAddr>,
+    /// Add a ready-made filter, like arp or icmp:10.0.0.1 (`netcap presets` lists them)
+    #[arg(long, value_name = "NAME[:IP]")]
+    pub preset: Vec<String>,
+    /// What to record, in the language of tcpdump; nothing means everything
+    #[arg(value_name = "FILTER")]
+    pub filter: Vec<String>,
+    /// Limits and places
+    #[command(flatten)]
+    pub limits: Limits,
+    /// How it behaves
+    #[command(flatten)]
+    pub manner: Manner,
+}
+
+/// Limits and places.
+#[derive(Debug, Clone, Args)]
+pub struct Limits {
+    /// Stop after this time, like 30s, 5m, 2h
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    pub duration: Option<Duration>,
+    /// Directory for runs and bundles
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/netcap")]
+    pub out: PathBuf,
+    /// Begin a new segment after this many compressed bytes
+    #[arg(long, alias = "rotate_size", value_name = "SIZE", default_value = "64MiB", value_parser = units::size)]
+    pub rotate_size: u64,
+    /// Begin a new segment after this time
+    #[arg(long, alias = "rotate_time", value_name = "TIME", default_value = "5m", value_parser = units::duration)]
+    pub rotate_time: Duration,
+    /// Bytes kept of each frame
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    pub snaplen: u32,
+    /// Ring memory for all points together
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::size)]
+    pub buffer: u64,
+    /// Stop when the disk has less room than this left
+    #[arg(long, alias = "disk_reserve", value_name = "SIZE", default_value = "512MiB", value_parser = units::size)]
+    pub disk_reserve: u64,
+    /// Compression level of packets (zstd, 1 to 9)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=9))]
+    pub level: i32,
+    /// Time between two looks at the host's state
+    #[arg(long, alias = "state_interval", value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    pub state_interval: Duration,
+}
+
+/// How it behaves.
+#[derive(Debug, Clone, Args)]
+pub struct Manner {
+    /// Directory of Open vSwitch's sockets
+    #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
+    pub ovs_rundir: Option<PathBuf>,
+    /// Keep the run's directory and make no tar
+    #[arg(long, alias = "no_bundle")]
+    pub no_bundle: bool,
+    /// Explain the run with netcap-analyze when it ends
+    #[arg(long)]
+    pub analyze: bool,
+    /// Take the filter literally: do not look behind VLAN tags
+    #[arg(long, alias = "no_vlan")]
+    pub no_vlan: bool,
+    /// Let the filter also look into VXLAN and Geneve
+    #[arg(long)]
+    pub inner: bool,
+    /// Show what the filter becomes in the kernel, and stop
+    #[arg(long, alias = "show_filter")]
+    pub show_filter: bool,
+    /// List the ready-made filters
+    #[arg(long, alias = "list_presets", hide = true)]
+    pub list_presets: bool,
+    /// Say nothing while recording
+    #[arg(long)]
+    pub quiet: bool,
+    /// Language: en or zh-CN; else that of the environment
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<String>,
+}
+
+impl Record {
+    /// Nothing was asked to be recorded or done.
+    pub fn is_empty(&self) -> bool {
+        self.points_empty() && self.ping.is_empty() && self.filter.is_empty() && self.preset.is_empty()
+    }
+
+    /// No point was named.
+    pub fn points_empty(&self) -> bool {
+        self.vswitch.is_empty() && self.iface.is_empty() && self.iface_mac.is_empty() && self.vm.is_empty()
+    }
+}
+
+/// The other commands.
+#[derive(Debug, Parser)]
+#[command(name = "netcap", version)]
+pub struct Other {
+    /// Which one
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what could be recorded here, and how
+    Points {
+        /// Directory of Open vSwitch's sockets
+        #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
+        ovs_rundir: Option<PathBuf>,
+        /// Language: en or zh-CN
+        #[arg(long)]
+        lang: Option<String>,
+    },
+    /// List what is recorded of the host's state
+    Sources,
+    /// List the ready-made filters
+    Presets,
+    /// Close a run that was killed, and bundle it
+    Seal {
+        /// The run's directory
+        dir: PathBuf,
+        /// Keep the directory and make no tar
+        #[arg(long, alias = "no_bundle")]
+        no_bundle: bool,
+        /// Language: en or zh-CN
+        #[arg(long)]
+        lang: Option<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn record(words: &[&str]) -> Record {
+        Record::try_parse_from(std::iter::once(&"netcap").chain(words)).unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Record::command().debug_assert();
+        Other::command().debug_assert();
+    }
+
+    #[test]
+    fn the_old_scripts_options_in_every_spelling() {
+        for words in [
+            &[
+                "--vswitch=vs0",
+                "--iface=vnet0,vnet1",
+                "--iface_mac=0c:da:41:1d:f6:4b",
+                "--ping=10.0.0.1",
+                "icmp and host 10.0.0.1",
+            ][..],
+            &[
+                "--vswitch",
+                "vs0",
+                "--iface",
+                "vnet0",
+                "--iface",
+                "vnet1",
+                "--iface-mac",
+                "0c:da:41:1d:f6:4b",
+                "--ping",
+                "10.0.0.1",
+                "icmp",
+                "and",
+                "host",
+                "10.0.0.1",
+            ],
+        ] {
+            let got = record(words);
+            assert_eq!(
+                (got.vswitch, got.iface),
+                (vec!["vs0".into()], vec!["vnet0".into(), "vnet1".to_owned()])
+            );
+            assert_eq!((got.iface_mac.len(), got.ping.len()), (1, 1));
+            assert_eq!(got.filter.join(" "), "icmp and host 10.0.0.1");
+        }
+    }
+
+    #[test]
+    fn long_options_with_underscores() {
+        let got = record(&["--rotate_size=1M", "--rotate_time=30s", "--no_bundle", "--ovs_rundir=/x"]);
+        assert_eq!((got.limits.rotate_size, got.limits.rotate_time.as_secs()), (1 << 20, 30));
+        assert!(got.manner.no_bundle && got.is_empty());
+    }
+}

@@ -1,0 +1,219 @@
+//! Which command was meant, and doing it: the one visible match of the program.
+
+use clap::Parser;
+use netcap_bundle::{Role, sources};
+use netcap_filters::{Filter, Options, VlanMode, any_of, preset};
+use rust_i18n::t;
+
+use crate::cli::{COMMANDS, Command, Other, Record};
+use crate::error::{Error, Result};
+use crate::exec::Host;
+use crate::inventory::Inventory;
+use crate::plan::{self, Wanted};
+use crate::segments::Rotation;
+use crate::session::{self, Known, Plan};
+use crate::{finish, sys, ui};
+
+/// Nice value of everything but the recording threads.
+const NICE: i32 = 5;
+
+/// Runs the command line; gives the exit status.
+pub fn main() -> u8 {
+    let words: Vec<_> = std::env::args_os().collect();
+    let first = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+    let done = if COMMANDS.contains(&first) {
+        match Other::try_parse_from(&words) {
+            Ok(other) => self::other(other.command),
+            Err(e) => return usage(&e),
+        }
+    } else {
+        match Record::try_parse_from(&words) {
+            Ok(options) => record(options),
+            Err(e) => return usage(&e),
+        }
+    };
+    done.unwrap_or_else(|e| {
+        ui::tell(&format!("netcap: {e}"));
+        e.exit_status()
+    })
+}
+
+/// Help and version are answers, everything else is a mistake.
+fn usage(error: &clap::Error) -> u8 {
+    let _ = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+fn other(command: Command) -> Result<u8> {
+    match command {
+        Command::Points { ovs_rundir, lang } => {
+            ui::set_language(lang.as_deref());
+            points(ovs_rundir)
+        }
+        Command::Sources => {
+            for def in sources::ALL {
+                ui::answer(&format!("{:<16} {}", def.id, def.about));
+            }
+            Ok(0)
+        }
+        Command::Presets => presets(),
+        Command::Seal { dir, no_bundle, lang } => {
+            ui::set_language(lang.as_deref());
+            finish::seal_dead(&dir, !no_bundle)
+        }
+    }
+}
+
+fn presets() -> Result<u8> {
+    for preset in netcap_filters::list() {
+        ui::answer(&format!("{:<20} {}\n{:20}   {}", preset.usage(), preset.matches, "", preset.expression));
+    }
+    Ok(0)
+}
+
+/// What could be recorded here, and how.
+fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
+    let host = Host::this(ovs_rundir);
+    let inventory = runtime()?.block_on(Inventory::take(&host));
+    let here = &inventory.here;
+    ui::answer(inventory.table().trim_end());
+    ui::answer("");
+    ui::answer(&t!("points.how"));
+    for name in here.switches.keys() {
+        ui::answer(&format!("  netcap --vswitch {name:<24} # {}", here.describe(name)));
+    }
+    let vms: std::collections::BTreeSet<&str> = here.points.iter().filter_map(|p| vm_of(&p.role)).collect();
+    if let Some(vm) = vms.first() {
+        ui::answer(&format!("  netcap --vm {vm:<29} # {}", t!("points.vm", count = vms.len())));
+    }
+    let mac = here.points.iter().find_map(|p| match &p.role {
+        Role::Vnet { guest_mac, .. } => *guest_mac,
+        _ => None,
+    });
+    if let Some(mac) = mac {
+        ui::answer(&format!("  netcap --iface_mac {mac:<22} # {}", t!("points.mac")));
+    }
+    let others: Vec<&str> =
+        here.points.iter().filter(|p| p.vswitch.is_none()).map(|p| p.iface.as_str()).collect();
+    if let Some(first) = others.first() {
+        ui::answer(&format!("  netcap --iface {first:<26} # {}", others.join(" ")));
+    }
+    ui::answer(&t!("points.more"));
+    Ok(0)
+}
+
+fn vm_of(role: &Role) -> Option<&str> {
+    match role {
+        Role::Vnet { vm, .. } => vm.as_deref(),
+        _ => None,
+    }
+}
+
+fn record(options: Record) -> Result<u8> {
+    ui::set_language(options.manner.lang.as_deref());
+    if options.manner.list_presets {
+        return presets();
+    }
+    let filter = filter(&options)?;
+    if options.manner.show_filter {
+        ui::answer(filter.describe().trim_end());
+        return Ok(0);
+    }
+    if options.is_empty() {
+        return points(options.manner.ovs_rundir);
+    }
+    if options.points_empty() && options.ping.is_empty() {
+        return Err(Error::Usage(t!("usage.no_points").into_owned()));
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Error::Usage(t!("usage.root").into_owned()));
+    }
+    let _ = sys::nice_this_thread(NICE);
+    runtime()?.block_on(run(options, filter))
+}
+
+async fn run(options: Record, filter: Filter) -> Result<u8> {
+    let host = Host::this(options.manner.ovs_rundir.clone());
+    let inventory = Inventory::take(&host).await;
+    let (bundle, analyze, out) =
+        (!options.manner.no_bundle, options.manner.analyze, options.limits.out.clone());
+    let plan = plan(options, filter, &inventory)?;
+    let topology = inventory.table();
+    let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology };
+    let ended = session::record(plan, known).await?;
+    let failed = matches!(ended.end, netcap_bundle::manifest::End::Failed { .. });
+    let mut signals = ended.signals;
+    let mut sealing = tokio::task::spawn_blocking(move || {
+        let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks)?;
+        let result = finish::wrap_up(&ended.run, &out, bundle)?;
+        Ok::<_, Error>((manifest, result))
+    });
+    let sealed = loop {
+        tokio::select! {
+            sealed = &mut sealing => break sealed,
+            _ = signals.next() => ui::tell(&t!("end.sealing")),
+        }
+    };
+    let (manifest, result) = sealed.map_err(|e| Error::Other(e.to_string()))??;
+    finish::summary(&manifest, &result);
+    if analyze {
+        finish::analyze(&result.path);
+    }
+    Ok(u8::from(failed))
+}
+
+/// Filter and presets, joined by "or": each preset adds something to see.
+fn filter(options: &Record) -> Result<Filter> {
+    let mut parts =
+        options.preset.iter().map(|text| preset(text)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let typed = options.filter.join(" ");
+    if !typed.trim().is_empty() {
+        parts.push(typed);
+    }
+    let vlan = if options.manner.no_vlan { VlanMode::Literal } else { VlanMode::AsMeant };
+    let filter = Filter::compile(&any_of(parts), Options { vlan, inner: options.manner.inner })?;
+    if filter.needs_live_handle() {
+        return Err(Error::Usage(t!("usage.literal_vlan").into_owned()));
+    }
+    Ok(filter)
+}
+
+fn plan(options: Record, filter: Filter, inventory: &Inventory) -> Result<Plan> {
+    let wanted = Wanted {
+        vswitches: options.vswitch,
+        ifaces: options.iface,
+        macs: options.iface_mac,
+        vms: options.vm,
+    };
+    let mut points = plan::select(&inventory.here, &wanted)?;
+    let limits = options.limits;
+    for point in &mut points {
+        point.filter = filter.expression().trim().to_owned();
+        point.snaplen = limits.snaplen;
+    }
+    let mut pings = options.ping;
+    pings.sort_unstable();
+    pings.dedup();
+    let ns = |time: std::time::Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+    let rotation =
+        Rotation { bytes: limits.rotate_size.max(1), ns: ns(limits.rotate_time), level: limits.level };
+    Ok(Plan {
+        points,
+        pings,
+        filter,
+        snaplen: limits.snaplen,
+        buffer: limits.buffer,
+        rotation,
+        duration: limits.duration,
+        state_interval: limits.state_interval,
+        disk_reserve: limits.disk_reserve,
+        out: limits.out,
+        quiet: options.manner.quiet,
+    })
+}
+
+/// One thread is enough: packets have threads of their own, and commands run one after the other.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|e| Error::Other(e.to_string()))
+}

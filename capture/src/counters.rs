@@ -1,0 +1,60 @@
+//! Live numbers of the points, written by their threads and read by whoever shows them.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// What one point has done so far.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Packets written.
+    pub packets: AtomicU64,
+    /// Their bytes on the wire.
+    pub wire_bytes: AtomicU64,
+    /// Packets past the filter as the kernel counts them, dropped ones included.
+    pub received: AtomicU64,
+    /// Packets the kernel dropped because the ring was full.
+    pub dropped: AtomicU64,
+    /// Bytes of closed segments.
+    pub closed_bytes: AtomicU64,
+    /// Bytes of the open segment.
+    pub open_bytes: AtomicU64,
+    /// Number of the open segment.
+    pub segment: AtomicU32,
+    /// The interface is not there or down at this moment.
+    pub away: AtomicBool,
+    /// The point has ended.
+    pub ended: AtomicBool,
+}
+
+/// The numbers at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Packets written.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub wire_bytes: u64,
+    /// Packets dropped by the kernel.
+    pub dropped: u64,
+    /// Bytes of all files.
+    pub file_bytes: u64,
+    /// Number of the open segment.
+    pub segment: u32,
+    /// The interface is not there or down.
+    pub away: bool,
+    /// The point has ended.
+    pub ended: bool,
+}
+
+impl Counters {
+    /// Reads all numbers; each is exact, together they may be one frame apart.
+    pub fn read(&self) -> Numbers {
+        Numbers {
+            packets: self.packets.load(Relaxed),
+            wire_bytes: self.wire_bytes.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            file_bytes: self.closed_bytes.load(Relaxed) + self.open_bytes.load(Relaxed),
+            segment: self.segment.load(Relaxed),
+            away: self.away.load(Relaxed),
+            ended: self.ended.load(Relaxed),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Why a command ends without having done its work.
+
+use std::path::PathBuf;
+
+use netcap_bundle::BundleError;
+use netcap_filters::{FilterError, PresetError};
+use rust_i18n::t;
+
+use crate::plan::PlanError;
+
+/// What went wrong; the exit status tells the user's mistakes from the run's.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A name that is not here.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The filter.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// The preset.
+    #[error(transparent)]
+    Preset(#[from] PresetError),
+    /// Something else on the command line.
+    #[error("{0}")]
+    Usage(String),
+    /// Reading or writing a run.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A file operation of the recorder itself.
+    #[error("{}", t!("error.file", op = op, path = path.display(), why = source))]
+    File {
+        /// What was attempted, as a verb.
+        op: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// An interface cannot be recorded.
+    #[error("{}", t!("error.listen", iface = iface, why = source))]
+    Listen {
+        /// The interface.
+        iface: String,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// Another netcap is still recording this run.
+    #[error("{}", t!("error.active", dir = .0.display()))]
+    Active(PathBuf),
+    /// Anything else, already worded.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// For `map_err`: a file operation with its subject.
+    pub fn file(op: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { op, path, source }
+    }
+
+    /// 2 when the command line is wrong, 1 when the run failed.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Plan(_) | Self::Filter(_) | Self::Preset(_) | Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// The result of a command.
+pub type Result<T> = std::result::Result<T, Error>;

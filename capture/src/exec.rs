@@ -1,0 +1,225 @@
+//! Carrying out recipes: reading a file or running a read-only command, with a time-out and a byte cap.
+//!
+//! A command that hangs, floods or does not exist is a result like any other: it is recorded as what it was. Nothing here
+//! can hold the recorder up for longer than the recipe allows, and nothing is left running behind it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use netcap_bundle::Nanos;
+use netcap_bundle::source::{How, Outcome, Recipe};
+use netcap_bundle::state::Taken;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+use crate::clock;
+
+/// Bytes of standard error kept.
+const STDERR_MAX: usize = 4096;
+/// Where libvirt's sockets lie: the old daemon and the one of its modular successor that knows domains.
+const LIBVIRT_SOCKETS: [&str; 4] = ["libvirt-sock", "libvirt-sock-ro", "virtqemud-sock", "virtqemud-sock-ro"];
+/// Where Open vSwitch keeps its sockets, by packager.
+const OVS_RUNDIRS: [&str; 3] = ["/var/run/openvswitch", "/run/openvswitch", "/usr/local/var/run/openvswitch"];
+
+/// The host that is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Files are read below this; `/` but in tests.
+    pub root: PathBuf,
+    /// Directory of Open vSwitch's sockets.
+    pub ovs_rundir: PathBuf,
+}
+
+impl Host {
+    /// This host, with Open vSwitch where the user says or where it usually is.
+    pub fn this(ovs_rundir: Option<PathBuf>) -> Self {
+        let usual = || OVS_RUNDIRS.iter().map(PathBuf::from).find(|dir| dir.join("db.sock").exists());
+        let ovs_rundir = ovs_rundir.or_else(usual).unwrap_or_else(|| OVS_RUNDIRS[0].into());
+        Self { root: "/".into(), ovs_rundir }
+    }
+
+    /// Whether Open vSwitch's database can be asked.
+    pub fn has_ovs(&self) -> bool {
+        self.ovs_rundir.join("db.sock").exists()
+    }
+
+    /// Whether libvirt can be asked.
+    pub fn has_libvirt(&self) -> bool {
+        let run = self.root.join("run/libvirt");
+        LIBVIRT_SOCKETS.iter().any(|name| run.join(name).exists())
+    }
+
+    /// Why running this program is not worth trying, if so: a missing daemon can make its clients wait.
+    fn absent(&self, program: &str) -> Option<String> {
+        if program.starts_with("ovs") && !self.has_ovs() {
+            let socket = self.ovs_rundir.join("db.sock");
+            return Some(format!("no Open vSwitch here: {} does not exist", socket.display()));
+        }
+        if program == "virsh" && !self.has_libvirt() {
+            return Some("no libvirt here: there is no socket in /run/libvirt".into());
+        }
+        None
+    }
+
+    fn words(&self, words: &[&str], arg: &str) -> Vec<String> {
+        let db = format!("unix:{}", self.ovs_rundir.join("db.sock").display());
+        words.iter().map(|word| word.replace("{db}", &db).replace("{}", arg)).collect()
+    }
+}
+
+/// Carries out one recipe.
+pub async fn take(host: &Host, source: &'static str, recipe: &'static Recipe, arg: &str) -> Taken {
+    let at = clock::now();
+    let start = Instant::now();
+    let limit = Duration::from_millis(recipe.timeout_ms);
+    let got = match recipe.how {
+        How::Command(words) => run(host, &host.words(words, arg), recipe.bytes_max, limit).await,
+        How::File(path) => {
+            let path = path.replace("{}", arg);
+            read(host.root.join(path.trim_start_matches('/')), recipe.bytes_max, limit).await
+        }
+    };
+    let took_ns = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
+    let Got { outcome, bytes, truncated, stderr } = got;
+    Taken { source, item: recipe.item, arg: arg.to_owned(), at, took_ns, outcome, bytes, truncated, stderr }
+}
+
+/// A sample of something that was not tried.
+pub fn not_taken(source: &'static str, recipe: &'static Recipe, at: Nanos, why: &str) -> Taken {
+    let Got { outcome, bytes, truncated, stderr } = Got::failed(why);
+    let arg = String::new();
+    Taken { source, item: recipe.item, arg, at, took_ns: 0, outcome, bytes, truncated, stderr }
+}
+
+/// What came of reading or running.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Got {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Output or content.
+    pub bytes: Vec<u8>,
+    /// True when `bytes` was cut at the cap.
+    pub truncated: bool,
+    /// Start of standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Got {
+    fn failed(why: impl Into<String>) -> Self {
+        let outcome = Outcome::Failed { why: why.into() };
+        Self { outcome, bytes: Vec::new(), truncated: false, stderr: Vec::new() }
+    }
+}
+
+/// Runs a command in a process group of its own; at the time-out or the byte cap the whole group is killed.
+pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duration) -> Got {
+    let Some((program, arguments)) = words.split_first() else { return Got::failed("empty command") };
+    if let Some(why) = host.absent(program) {
+        return Got::failed(why);
+    }
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("LC_ALL", "C").env("OVS_RUNDIR", &host.ovs_rundir).env_remove("LANGUAGE");
+    command.process_group(0).kill_on_drop(true);
+    crate::sys::die_with_parent(&mut command);
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(e) => return Got::failed(format!("{program}: {e}")),
+    };
+    let group = Group::of(&child);
+    let got = tokio::time::timeout(limit, collect(&mut child, &group, bytes_max)).await;
+    group.kill();
+    let _ = child.wait().await;
+    got.unwrap_or_else(|_| Got { outcome: Outcome::TimedOut, ..Got::failed("") })
+}
+
+/// Reads both outputs to their end or cap, then the exit status.
+async fn collect(child: &mut Child, group: &Group, bytes_max: usize) -> Got {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let out = async {
+        let got = capped(stdout, bytes_max).await;
+        if got.1 {
+            // Enough: what it would still say is not wanted, and it must not wait for a reader.
+            group.kill();
+        }
+        got
+    };
+    let err = async {
+        let mut pipe = stderr;
+        let got = capped(pipe.as_mut(), STDERR_MAX).await;
+        if let Some(mut rest) = pipe {
+            // Read on, so that a chatty command is not stopped by a full or closed pipe.
+            let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
+        }
+        got
+    };
+    let ((bytes, truncated), (stderr, _)) = tokio::join!(out, err);
+    let outcome = match child.wait().await {
+        Err(e) => Outcome::Failed { why: e.to_string() },
+        Ok(_) if truncated => Outcome::Ok,
+        Ok(status) if status.success() => Outcome::Ok,
+        Ok(status) => {
+            let by_signal =
+                || std::os::unix::process::ExitStatusExt::signal(&status).map_or(255, |s| 128 + s);
+            Outcome::Exit { code: status.code().unwrap_or_else(by_signal) }
+        }
+    };
+    Got { outcome, bytes, truncated, stderr }
+}
+
+/// Up to `max` bytes, and whether there was more.
+async fn capped(pipe: Option<impl AsyncRead + Unpin>, max: usize) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::new();
+    let Some(pipe) = pipe else { return (bytes, false) };
+    // What was read before an error is kept.
+    let _ = pipe.take(max as u64 + 1).read_to_end(&mut bytes).await;
+    let more = bytes.len() > max;
+    bytes.truncate(max);
+    (bytes, more)
+}
+
+/// The process group of a child.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
+    }
+
+    /// Ends whatever is left of it; nobody left is no error.
+    fn kill(&self) {
+        if let Some(group) = self.0 {
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}
+
+/// Reads a file on a thread of its own, for a file of /proc or /sys can block as well.
+async fn read(path: PathBuf, bytes_max: usize, limit: Duration) -> Got {
+    let reading = tokio::task::spawn_blocking(move || read_now(&path, bytes_max));
+    match tokio::time::timeout(limit, reading).await {
+        Err(_) => Got { outcome: Outcome::TimedOut, ..Got::failed("") },
+        Ok(Err(e)) => Got::failed(e.to_string()),
+        Ok(Ok(got)) => got,
+    }
+}
+
+fn read_now(path: &Path, bytes_max: usize) -> Got {
+    let mut bytes = Vec::new();
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) => return Got::failed(format!("{}: {e}", path.display())),
+    };
+    let read = file.take(bytes_max as u64 + 1).read_to_end(&mut bytes);
+    let truncated = bytes.len() > bytes_max;
+    bytes.truncate(bytes_max);
+    let outcome = read.map_or_else(|e| Outcome::Failed { why: e.to_string() }, |_| Outcome::Ok);
+    Got { outcome, bytes, truncated, stderr: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests;

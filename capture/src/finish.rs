@@ -1,0 +1,180 @@
+//! After the recording: the manifest, the one file to send, and what the user should do with it.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use netcap_bundle::manifest::{Clock, End, Manifest};
+use netcap_bundle::{BundleError, layout, seal};
+use rust_i18n::t;
+
+use crate::error::{Error, Result};
+use crate::live::disk_left;
+use crate::rundir::RunDir;
+use crate::ui;
+use crate::units::human_bytes;
+
+/// What is left of a run: a tar, or its directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The file or directory to analyse or send.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Why there is no tar although one was wanted.
+    pub no_tar: Option<String>,
+}
+
+/// Seals a run that has just ended.
+pub fn seal_run(run: &RunDir, ended: Clock, end: End, remarks: Vec<String>) -> Result<Manifest> {
+    Ok(seal::seal(&run.path, run.info.clone(), Some(ended), end, remarks)?)
+}
+
+/// `netcap seal DIR`: closes a run whose recorder is gone, and bundles it.
+pub fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
+    if !dir.join(layout::RUN).is_file() {
+        return Err(Error::Usage(t!("seal.not_a_run", dir = dir.display()).into_owned()));
+    }
+    let run = RunDir::adopt(dir)?;
+    let manifest = match sealed_before(dir) {
+        Some(manifest) => manifest,
+        None => seal::seal(dir, run.info.clone(), None, End::Recovered, Vec::new())?,
+    };
+    let out = dir.canonicalize().ok().and_then(|d| d.parent().map(Path::to_owned));
+    let out = out.unwrap_or_else(|| PathBuf::from("."));
+    let result = wrap_up(&run, &out, bundle)?;
+    summary(&manifest, &result);
+    Ok(0)
+}
+
+/// The manifest of a run that was killed after it was sealed and before it was bundled: it knows why the run ended.
+fn sealed_before(dir: &Path) -> Option<Manifest> {
+    let bytes = fs::read(dir.join(layout::MANIFEST)).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Bundles the run if wanted and possible. The directory is removed only after the tar is complete on the disk.
+pub fn wrap_up(run: &RunDir, out: &Path, bundle: bool) -> Result<Outcome> {
+    let size = directory_bytes(&run.path);
+    if !bundle {
+        return Ok(Outcome { path: run.path.clone(), bytes: size, no_tar: None });
+    }
+    if disk_left(out).is_some_and(|left| left < size) {
+        let why = t!("end.no_room", need = human_bytes(size)).into_owned();
+        return Ok(Outcome { path: run.path.clone(), bytes: size, no_tar: Some(why) });
+    }
+    match write_bundle(run, out) {
+        Ok((path, bytes)) => {
+            fs::remove_dir_all(&run.path).map_err(Error::file("remove", &run.path))?;
+            Ok(Outcome { path, bytes, no_tar: None })
+        }
+        Err(e) => Ok(Outcome { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) }),
+    }
+}
+
+/// Streams the tar; it is complete or absent.
+fn write_bundle(run: &RunDir, out: &Path) -> Result<(PathBuf, u64)> {
+    let path = out.join(format!("{}{}", run.info.run, layout::BUNDLE_END));
+    let partial = out.join(format!("{}{}{}", run.info.run, layout::BUNDLE_END, layout::PARTIAL_END));
+    let write = || -> netcap_bundle::Result<u64> {
+        let file = File::create(&partial).map_err(BundleError::io("create", &partial))?;
+        seal::write_tar(&run.path, &run.info.run, &file)?;
+        file.sync_all().map_err(BundleError::io("write", &partial))?;
+        fs::rename(&partial, &path).map_err(BundleError::io("rename", &partial))?;
+        Ok(file.metadata().map_or(0, |m| m.len()))
+    };
+    match write() {
+        Ok(bytes) => Ok((path, bytes)),
+        Err(e) => {
+            // It may be the disk that is full; the run itself is still there.
+            let _ = fs::remove_file(&partial);
+            Err(e.into())
+        }
+    }
+}
+
+/// Bytes of all files below a directory; what cannot be read counts nothing.
+fn directory_bytes(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => directory_bytes(&entry.path()),
+        Ok(meta) => meta.size(),
+        Err(_) => 0,
+    };
+    entries.filter_map(std::result::Result::ok).map(size).sum()
+}
+
+/// The last lines: what was recorded, what was lost, where it is, and what to do with it.
+pub fn summary(manifest: &Manifest, result: &Outcome) {
+    let written: u64 = manifest.counts.iter().map(|c| c.written).sum();
+    let dropped: u64 = manifest.counts.iter().map(|c| c.dropped).sum();
+    ui::answer(&t!("end.counts", packets = written, points = manifest.info.points.len(), dropped = dropped));
+    for count in manifest.counts.iter().filter(|c| c.dropped > 0) {
+        ui::answer(&t!("end.lost", point = count.point, dropped = count.dropped, received = count.received));
+    }
+    for remark in &manifest.remarks {
+        ui::answer(&t!("end.remark", text = remark));
+    }
+    if let Some(why) = &result.no_tar {
+        ui::answer(&t!("end.no_tar", why = why));
+    }
+    let path = quoted(&result.path);
+    ui::answer(&t!("end.where", path = path, size = human_bytes(result.bytes)));
+    ui::answer(&t!("end.analyse", path = path));
+    let recursive = if result.path.is_dir() { "-r " } else { "" };
+    ui::answer(&t!("end.send", path = path, recursive = recursive));
+}
+
+/// A path that can be pasted into a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// Runs `netcap-analyze` on the result: the one beside this program, then that of the PATH. Gives what it said by its
+/// exit status, `None` when there is none.
+pub fn analyze(path: &Path) -> Option<i32> {
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("netcap-analyze")));
+    let program = beside.filter(|p| p.is_file()).unwrap_or_else(|| "netcap-analyze".into());
+    // The host's own work goes first; the nice value is inherited.
+    let _ = crate::sys::nice_this_thread(10);
+    match Command::new(&program).arg(path).status() {
+        Ok(status) => status.code().or(Some(-1)),
+        Err(e) => {
+            ui::tell(&t!("end.no_analyzer", program = program.display(), why = e, path = quoted(path)));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_can_be_pasted() {
+        assert_eq!(quoted(Path::new("/var/lib/netcap/h-1.tar")), "/var/lib/netcap/h-1.tar");
+        assert_eq!(quoted(Path::new("/a b/it's")), "'/a b/it'\\''s'");
+    }
+
+    #[test]
+    fn a_dead_run_becomes_a_tar_and_its_directory_goes() {
+        let out = tempfile::tempdir().unwrap();
+        let run = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+        let (dir, name) = (run.path.clone(), run.info.run.clone());
+        assert!(matches!(seal_dead(&dir, true), Err(Error::Active(_))));
+        drop(run);
+        assert_eq!(seal_dead(&dir, true).unwrap(), 0);
+        let tar = out.path().join(format!("{name}.tar"));
+        assert!(tar.is_file() && !dir.exists());
+        assert!(!out.path().join(format!("{name}.tar.partial")).exists());
+    }
+
+    #[test]
+    fn a_directory_that_is_no_run_is_refused() {
+        let out = tempfile::tempdir().unwrap();
+        assert_eq!(seal_dead(out.path(), true).unwrap_err().exit_status(), 2);
+    }
+}

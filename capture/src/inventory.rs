@@ -1,0 +1,146 @@
+//! What is on this host: the sources that the topology is made of, taken once.
+
+use std::collections::BTreeSet;
+
+use netcap_bundle::source::{Snapshot, SourceDef};
+use netcap_bundle::sources::libvirt::Libvirt;
+use netcap_bundle::sources::links::Links;
+use netcap_bundle::sources::linux_bridge::LinuxBridge;
+use netcap_bundle::sources::neighbours::Neighbours;
+use netcap_bundle::sources::ovs_bond::OvsBond;
+use netcap_bundle::sources::ovs_datapath::OvsDatapath;
+use netcap_bundle::sources::ovs_fdb::OvsFdb;
+use netcap_bundle::sources::ovsdb::Ovsdb;
+use netcap_bundle::state::Taken;
+use netcap_bundle::topology::{self, Inputs, Port, Topology};
+use netcap_bundle::{Point, Role};
+
+use crate::exec::Host;
+use crate::iface::Iface;
+use crate::plan::{Here, SwitchKind};
+use crate::sample::{self, Elements, snapshot};
+
+/// What was found.
+pub struct Inventory {
+    /// The samples as they came: part of the run's first round.
+    pub taken: Vec<Taken>,
+    /// Names that recipes are repeated over.
+    pub elements: Elements,
+    /// Switches, ports, bonds, machines.
+    pub topology: Topology,
+    /// Every point there could be.
+    pub here: Here,
+}
+
+/// The sources of the topology; the database first, for it names the bridges.
+const SOURCES: [SourceDef; 8] = [
+    Ovsdb::DEF,
+    Links::DEF,
+    LinuxBridge::DEF,
+    OvsBond::DEF,
+    OvsDatapath::DEF,
+    OvsFdb::DEF,
+    Neighbours::DEF,
+    Libvirt::DEF,
+];
+
+impl Inventory {
+    /// Looks at the host.
+    pub async fn take(host: &Host) -> Self {
+        let mut taken = Vec::new();
+        let mut elements = Elements::default();
+        for wanted in &SOURCES {
+            if let Some(def) = netcap_bundle::sources::by_id(wanted.id) {
+                taken.extend(sample::source(host, def, &mut elements).await);
+            }
+        }
+        let topology = join(&taken);
+        let here = here(&topology, &Iface::all());
+        Self { taken, elements, topology, here }
+    }
+
+    /// The topology as a table.
+    pub fn table(&self) -> String {
+        topology::render_listports(&self.topology)
+    }
+}
+
+/// Joins the samples; a source that gave nothing is not asked.
+fn join(taken: &[Taken]) -> Topology {
+    let ovsdb = snapshot::<Ovsdb>(taken).value;
+    let bond = snapshot::<OvsBond>(taken).value;
+    let datapath = snapshot::<OvsDatapath>(taken).value;
+    let fdb = snapshot::<OvsFdb>(taken).value;
+    let links = snapshot::<Links>(taken).value;
+    let linux_bridge = snapshot::<LinuxBridge>(taken).value;
+    let libvirt = snapshot::<Libvirt>(taken).value;
+    let neighbours = snapshot::<Neighbours>(taken).value;
+    Topology::build(&Inputs {
+        ovsdb: Some(&ovsdb),
+        bond: Some(&bond),
+        datapath: Some(&datapath),
+        fdb: Some(&fdb),
+        links: Some(&links),
+        linux_bridge: Some(&linux_bridge),
+        libvirt: Some(&libvirt),
+        neighbours: Some(&neighbours),
+    })
+}
+
+/// Every point: the ports of the topology that the kernel knows, then interfaces that no source named.
+fn here(topology: &Topology, ifaces: &std::collections::BTreeMap<String, Iface>) -> Here {
+    let mut here = Here::default();
+    for switch in &topology.switches {
+        let kind = match switch.kind {
+            topology::SwitchKind::Ovs => SwitchKind::Ovs,
+            topology::SwitchKind::LinuxBridge => SwitchKind::Linux,
+        };
+        here.switches.insert(switch.name.clone(), kind);
+    }
+    let mut seen = BTreeSet::new();
+    for (switch, port) in topology.all() {
+        let switch = switch.map(|switch| switch.name.clone());
+        match ifaces.get(&port.iface) {
+            Some(iface) if port.capturable => {
+                if seen.insert(port.iface.as_str()) {
+                    here.points.push(point(port, switch, iface));
+                }
+            }
+            _ => here.unheard.extend(switch.map(|switch| (port.iface.clone(), switch))),
+        }
+    }
+    for (name, iface) in ifaces {
+        if !seen.contains(name.as_str()) {
+            here.points.push(bare(name, iface));
+        }
+        if !iface.ethernet {
+            here.foreign.insert(name.clone());
+        }
+    }
+    here
+}
+
+fn point(port: &Port, vswitch: Option<String>, iface: &Iface) -> Point {
+    Point {
+        role: port.role.clone(),
+        vswitch,
+        mac: port.mac.or(iface.mac),
+        mtu: port.mtu,
+        vlan: port.vlan,
+        ..bare(&port.iface, iface)
+    }
+}
+
+fn bare(name: &str, iface: &Iface) -> Point {
+    Point {
+        id: netcap_bundle::point::safe_name(name),
+        iface: name.to_owned(),
+        role: Role::Other,
+        vswitch: None,
+        mac: iface.mac,
+        mtu: None,
+        vlan: None,
+        filter: String::new(),
+        snaplen: 0,
+    }
+}

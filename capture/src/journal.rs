@@ -1,0 +1,37 @@
+//! The recorder's own log in the bundle: what it said, with the time.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use netcap_bundle::layout;
+
+use crate::clock;
+use crate::error::{Error, Result};
+
+/// `netcap.log` of a run.
+pub struct Journal {
+    file: Option<File>,
+    utc_offset_s: i32,
+}
+
+impl Journal {
+    /// Begins the log.
+    pub fn create(dir: &Path, utc_offset_s: i32) -> Result<Self> {
+        let path = dir.join(layout::LOG);
+        let file = File::create(&path).map_err(Error::file("create", path))?;
+        Ok(Self { file: Some(file), utc_offset_s })
+    }
+
+    /// Adds a line. A full disk is told by the packets, not by the log about them.
+    pub fn line(&mut self, text: &str) {
+        if let Some(file) = &mut self.file {
+            let _ = writeln!(file, "{} {text}", clock::now().display(self.utc_offset_s));
+        }
+    }
+
+    /// Ends the log: from here on the run is sealed and must not change.
+    pub fn close(&mut self) {
+        self.file = None;
+    }
+}

@@ -1,0 +1,33 @@
+//! The recorder: what is here ([`inventory`]), what is recorded ([`plan`]), how ([`session`]), and what is left ([`finish`]).
+//!
+//! It never writes to Open vSwitch, libvirt or the firewall: commands are read-only recipes of the bundle crate, sockets
+//! are packet sockets, and promiscuous mode ends with them.
+
+rust_i18n::i18n!("locales", fallback = "en");
+
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod counters;
+pub mod error;
+pub mod exec;
+pub mod finish;
+pub mod frames;
+pub mod iface;
+pub mod inventory;
+pub mod journal;
+pub mod live;
+pub mod ping;
+pub mod plan;
+pub mod recorder;
+pub mod rundir;
+pub mod sample;
+pub mod segments;
+pub mod session;
+pub mod signals;
+pub mod state;
+pub mod sys;
+pub mod ui;
+pub mod units;
+
+pub use error::{Error, Result};

@@ -1,0 +1,155 @@
+//! What the user sees while it runs: one line per point on a terminal, plain lines now and then elsewhere.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::statvfs::statvfs;
+use rust_i18n::t;
+use unicode_width::UnicodeWidthStr;
+
+use crate::counters::{Counters, Numbers};
+use crate::ui;
+use crate::units::human_bytes;
+
+/// Time between two plain lines where nobody watches.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Bytes that may still be written to the disk of that directory; `None` when the system does not say.
+pub fn disk_left(dir: &Path) -> Option<u64> {
+    let stat = statvfs(dir).ok()?;
+    // The types of both differ between platforms.
+    #[allow(clippy::useless_conversion)]
+    Some(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
+}
+
+/// How the run shows itself.
+pub struct Live {
+    points: Vec<(String, Arc<Counters>, Numbers)>,
+    terminal: bool,
+    quiet: bool,
+    /// Lines drawn that the next drawing replaces.
+    drawn: usize,
+    began: Instant,
+    drew: Option<Instant>,
+}
+
+impl Live {
+    /// Watches these points: name and numbers.
+    pub fn new(points: Vec<(String, Arc<Counters>)>, quiet: bool) -> Self {
+        let points = points.into_iter().map(|(name, c)| (name, c, Numbers::default())).collect();
+        Self { points, terminal: ui::on_terminal(), quiet, drawn: 0, began: Instant::now(), drew: None }
+    }
+
+    /// A line that stays.
+    pub fn tell(&mut self, text: &str) {
+        self.clear();
+        ui::tell(text);
+    }
+
+    /// Called each second: draws what there is to draw. `pings` are lines of their own.
+    pub fn tick(&mut self, left: Option<u64>, pings: &[String]) {
+        let due = self.drew.is_none_or(|at| at.elapsed() >= PLAIN_EVERY);
+        if self.quiet || (!self.terminal && !due) {
+            return;
+        }
+        let seconds = self.drew.map_or(1.0, |at| at.elapsed().as_secs_f64()).max(0.001);
+        self.drew = Some(Instant::now());
+        let mut lines = vec![self.head(left)];
+        let width = self.points.iter().map(|(name, ..)| name.width()).max().unwrap_or(0);
+        for (name, counters, before) in &mut self.points {
+            let now = counters.read();
+            lines.push(format!("  {}", line(name, width, &now, before, seconds)));
+            *before = now;
+        }
+        lines.extend(pings.iter().map(|ping| format!("  {ping}")));
+        if self.terminal {
+            self.draw(&lines);
+        } else {
+            lines.iter().for_each(|line| ui::tell(line));
+        }
+    }
+
+    fn head(&self, left: Option<u64>) -> String {
+        let s = self.began.elapsed().as_secs();
+        let time = format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+        t!("live.head", time = time, left = left.map_or_else(|| "?".into(), human_bytes)).into_owned()
+    }
+
+    /// Replaces the lines drawn before. Each is cut to the terminal's width by the terminal itself (DECAWM off), so that
+    /// the count of lines stays right.
+    fn draw(&mut self, lines: &[String]) {
+        let mut text = String::from("\x1b[?7l");
+        if self.drawn > 0 {
+            let _ = write!(text, "\x1b[{}A", self.drawn);
+        }
+        for line in lines {
+            let _ = write!(text, "\r\x1b[K{line}\n");
+        }
+        text.push_str("\x1b[J\x1b[?7h");
+        ui::draw(&text);
+        self.drawn = lines.len();
+    }
+
+    /// Takes the drawn lines away.
+    fn clear(&mut self) {
+        if self.drawn > 0 {
+            ui::draw(&format!("\x1b[{}A\r\x1b[J", self.drawn));
+            self.drawn = 0;
+        }
+    }
+}
+
+fn line(name: &str, width: usize, now: &Numbers, before: &Numbers, seconds: f64) -> String {
+    let rate = now.packets.saturating_sub(before.packets) as f64 / seconds;
+    let pad = " ".repeat(width.saturating_sub(name.width()));
+    let packets = format!("{:>9}", now.packets);
+    let mut text = t!(
+        "live.point",
+        name = format!("{name}{pad}"),
+        packets = packets,
+        rate = format!("{rate:>7.0}"),
+        bytes = format!("{:>10}", human_bytes(now.wire_bytes)),
+        dropped = now.dropped,
+        file = format!("{:06} {}", now.segment, human_bytes(now.file_bytes))
+    )
+    .into_owned();
+    let state = match (now.ended, now.away) {
+        (true, _) => t!("live.ended"),
+        (_, true) => t!("live.away"),
+        _ => return text,
+    };
+    text.push_str("  ");
+    text.push_str(&state);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_matters() {
+        rust_i18n::set_locale("en");
+        let now = Numbers {
+            packets: 1200,
+            dropped: 7,
+            wire_bytes: 2048,
+            segment: 3,
+            away: true,
+            ..Numbers::default()
+        };
+        let before = Numbers { packets: 200, ..Numbers::default() };
+        let text = line("eth2", 6, &now, &before, 2.0);
+        for part in ["eth2  ", "1200", "500", "2.0 KiB", "7", "000003"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_disk_answers() {
+        assert!(disk_left(Path::new("/")).is_some_and(|left| left > 0));
+        assert_eq!(disk_left(Path::new("/no/such/place")), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! The raw socket of one ping: kernel stamps for what arrives and, through the error queue, for what leaves.
+//!
+//! `SO_TIMESTAMPING` (Documentation/networking/timestamping.rst): the stamp of sending is taken where the packet leaves for
+//! the driver (`TX_SOFTWARE`), or, with drivers that do not give one, where it enters the queue (`TX_SCHED`).
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use netcap_bundle::Nanos;
+use nix::cmsg_space;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage,
+    TimestampingFlag, Timestamps, recvmsg, sendmsg, setsockopt, socket, sockopt,
+};
+
+use super::packet::{self, Said};
+use crate::{clock, sys};
+
+/// Packets read in one turn; more are read in the next.
+const TURN: usize = 64;
+
+/// Something the socket heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Our request left at that time.
+    Sent { seq: u16, at: Nanos },
+    /// An answer.
+    Reply { seq: u16, at: Nanos, ttl: Option<u8>, kernel: bool },
+    /// An error instead of an answer.
+    Error { seq: u16, why: String },
+}
+
+/// A socket that pings one address.
+pub(super) struct Socket {
+    fd: OwnedFd,
+    address: IpAddr,
+    id: u16,
+}
+
+impl Socket {
+    /// Opens the socket with a filter for this ping's own identifier.
+    pub(super) fn open(address: IpAddr) -> io::Result<Self> {
+        let (family, protocol) = match address {
+            IpAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp),
+            IpAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6),
+        };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(family, SockType::Raw, flags, protocol)?;
+        let id = identifier(fd.as_raw_fd());
+        sys::attach_filter(fd.as_fd(), &packet::filter(address, id))?;
+        if address.is_ipv6() {
+            setsockopt(&fd, sockopt::Ipv6RecvHopLimit, &true)?;
+        }
+        let stamps =
+            TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
+        let sending = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
+            | TimestampingFlag::from_bits_retain(libc::SOF_TIMESTAMPING_TX_SCHED);
+        // Without the stamps of sending (before Linux 4.0) those of arrival still help.
+        if setsockopt(&fd, sockopt::Timestamping, &(stamps | sending)).is_err() {
+            setsockopt(&fd, sockopt::Timestamping, &stamps)?;
+        }
+        Ok(Self { fd, address, id })
+    }
+
+    /// Sends one request.
+    pub(super) fn send(&self, seq: u64) -> io::Result<()> {
+        let bytes =
+            packet::request(self.address, self.id, seq).ok_or_else(|| io::Error::other("no packet"))?;
+        let to = SockaddrStorage::from(SocketAddr::new(self.address, 0));
+        sendmsg(self.fd.as_raw_fd(), &[IoSlice::new(&bytes)], &[], MsgFlags::empty(), Some(&to))?;
+        Ok(())
+    }
+
+    /// Waits for something to hear, then gives all of it: stamps of sending first, for answers need them.
+    pub(super) fn hear(&self, wait: Duration) -> Vec<Heard> {
+        let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::ZERO);
+        if !matches!(poll(&mut fds, timeout), Ok(n) if n > 0) {
+            return Vec::new();
+        }
+        let mut out: Vec<Heard> = (0..TURN).map_while(|_| self.error_queue()).flatten().collect();
+        out.extend((0..TURN).map_while(|_| self.receive()).flatten());
+        out
+    }
+
+    /// One message of the error queue; `None` when it is empty.
+    fn error_queue(&self) -> Option<Option<Heard>> {
+        let message = self.read(MsgFlags::MSG_ERRQUEUE)?;
+        let seq = packet::sequence_of_sent(&message.bytes, self.id);
+        Some(seq.zip(message.stamp).map(|(seq, at)| Heard::Sent { seq, at }))
+    }
+
+    /// One packet; `None` when there is none.
+    fn receive(&self) -> Option<Option<Heard>> {
+        let message = self.read(MsgFlags::empty())?;
+        let (said, ttl) = match self.address {
+            IpAddr::V4(_) => packet::read_v4(&message.bytes, self.id).map(|(said, ttl)| (said, Some(ttl))),
+            IpAddr::V6(_) => packet::read_v6(&message.bytes, self.id).map(|said| (said, message.hops)),
+        }
+        .unzip();
+        let at = message.stamp.unwrap_or_else(clock::now);
+        Some(said.map(|said| match said {
+            Said::Reply(seq) if message.from.is_none_or(|from| from == self.address || self.many()) => {
+                Heard::Reply { seq, at, ttl: ttl.flatten(), kernel: message.stamp.is_some() }
+            }
+            Said::Reply(seq) => Heard::Error { seq, why: format!("answered by {:?}", message.from) },
+            Said::Error(seq, why) => Heard::Error { seq, why },
+        }))
+    }
+
+    /// An address that others may answer for.
+    fn many(&self) -> bool {
+        match self.address {
+            IpAddr::V4(v4) => v4.is_broadcast() || v4.is_multicast(),
+            IpAddr::V6(v6) => v6.is_multicast(),
+        }
+    }
+
+    fn read(&self, flags: MsgFlags) -> Option<Message> {
+        let mut bytes = vec![0u8; 512];
+        let mut space = cmsg_space!(Timestamps, libc::sock_extended_err, libc::sockaddr_in6, libc::c_int);
+        let (length, stamp, hops, from) = {
+            let mut parts = [IoSliceMut::new(&mut bytes)];
+            let got = recvmsg::<SockaddrStorage>(
+                self.fd.as_raw_fd(),
+                &mut parts,
+                Some(&mut space),
+                flags | MsgFlags::MSG_DONTWAIT,
+            )
+            .ok()?;
+            let (mut stamp, mut hops) = (None, None);
+            for message in got.cmsgs().ok().into_iter().flatten() {
+                match message {
+                    ControlMessageOwned::ScmTimestampsns(stamps) => {
+                        stamp = Some(Nanos::from_parts(stamps.system.tv_sec(), stamps.system.tv_nsec()));
+                    }
+                    ControlMessageOwned::Ipv6HopLimit(limit) => hops = u8::try_from(limit).ok(),
+                    _ => {}
+                }
+            }
+            (got.bytes, stamp, hops, got.address.as_ref().and_then(ip_of))
+        };
+        bytes.truncate(length);
+        Some(Message { bytes, stamp, hops, from })
+    }
+}
+
+struct Message {
+    bytes: Vec<u8>,
+    stamp: Option<Nanos>,
+    hops: Option<u8>,
+    from: Option<IpAddr>,
+}
+
+fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = || address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+    let v6 = || address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip()));
+    v4().or_else(v6)
+}
+
+/// An identifier that no other ping of this program has, and others hardly: process and descriptor numbers.
+fn identifier(fd: i32) -> u16 {
+    let mixed = std::process::id().wrapping_mul(31).wrapping_add(u32::try_from(fd).unwrap_or(0));
+    u16::try_from(mixed & 0xffff).unwrap_or(1)
+}

@@ -1,0 +1,244 @@
+//! From what the user named to the points that are recorded.
+//!
+//! [`Here`] is every point this host could have; a plan only selects. So a name that matches nothing can always be
+//! answered with what exists.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netcap_bundle::point::safe_name;
+use netcap_bundle::{Mac, Point, Role};
+use rust_i18n::t;
+
+use crate::sys::RingSize;
+
+/// A virtual switch of this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwitchKind {
+    /// An Open vSwitch bridge.
+    Ovs,
+    /// A kernel bridge.
+    Linux,
+}
+
+/// Everything that could be recorded here.
+#[derive(Debug, Clone, Default)]
+pub struct Here {
+    /// Every interface that exists, with its place; filter and snaplen are empty.
+    pub points: Vec<Point>,
+    /// The switches.
+    pub switches: BTreeMap<String, SwitchKind>,
+    /// Ports that a switch has and the kernel does not (DPDK, tunnels): interface and switch.
+    pub unheard: Vec<(String, String)>,
+    /// Interfaces whose frames do not begin with an Ethernet header.
+    pub foreign: BTreeSet<String>,
+}
+
+/// What the user named.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Switches.
+    pub vswitches: Vec<String>,
+    /// Interfaces.
+    pub ifaces: Vec<String>,
+    /// Guest MACs.
+    pub macs: Vec<String>,
+    /// Virtual machines.
+    pub vms: Vec<String>,
+}
+
+/// A name that does not lead to a point; the message lists what does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PlanError(pub String);
+
+/// The points of everything that was named, each once, in the order of naming.
+pub fn select(here: &Here, wanted: &Wanted) -> Result<Vec<Point>, PlanError> {
+    let mut out: Vec<Point> = Vec::new();
+    let mut add = |points: Vec<&Point>| {
+        for point in points {
+            if out.iter().all(|have| have.iface != point.iface) {
+                out.push(point.clone());
+            }
+        }
+    };
+    for name in names(&wanted.vswitches) {
+        add(of_switch(here, name)?);
+    }
+    for name in names(&wanted.ifaces) {
+        add(of_iface(here, name)?);
+    }
+    for text in names(&wanted.macs) {
+        add(of_mac(here, text)?);
+    }
+    for name in names(&wanted.vms) {
+        add(of_vm(here, name)?);
+    }
+    if let Some(point) = out.iter().find(|point| here.foreign.contains(&point.iface)) {
+        return Err(PlanError(t!("plan.foreign", iface = point.iface).into()));
+    }
+    name_apart(&mut out);
+    Ok(out)
+}
+
+fn names(list: &[String]) -> impl Iterator<Item = &str> {
+    list.iter().map(|name| name.trim()).filter(|name| !name.is_empty())
+}
+
+fn of_switch<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError> {
+    if !here.switches.contains_key(name) {
+        let known = here.switches.keys().map(String::as_str);
+        let list = here.switches.keys().map(|switch| here.describe(switch)).collect::<Vec<_>>().join(", ");
+        return Err(unknown("plan.vswitch", name, known, &list));
+    }
+    let mine = |point: &&Point| {
+        point.vswitch.as_deref() == Some(name)
+            && match point.role {
+                Role::Internal => point.iface == name,
+                Role::Uplink { .. } => true,
+                _ => false,
+            }
+    };
+    let points: Vec<_> = here.points.iter().filter(mine).collect();
+    match points.is_empty() {
+        true => Err(PlanError(t!("plan.unheard_switch", name = name).into())),
+        false => Ok(points),
+    }
+}
+
+fn of_iface<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError> {
+    match here.points.iter().find(|point| point.iface == name) {
+        Some(point) => Ok(vec![point]),
+        None => {
+            if let Some((_, switch)) = here.unheard.iter().find(|(iface, _)| iface == name) {
+                return Err(PlanError(t!("plan.unheard", iface = name, switch = switch).into()));
+            }
+            let known = || here.points.iter().map(|point| point.iface.as_str());
+            Err(unknown("plan.iface", name, known(), &listed(known())))
+        }
+    }
+}
+
+/// By the guest's MAC; else by the interface's own.
+fn of_mac<'a>(here: &'a Here, text: &str) -> Result<Vec<&'a Point>, PlanError> {
+    let mac: Mac = text.parse().map_err(|e: netcap_bundle::mac::NotAMac| PlanError(e.to_string()))?;
+    let guest =
+        |point: &&Point| matches!(point.role, Role::Vnet { guest_mac: Some(have), .. } if have == mac);
+    let mut points: Vec<_> = here.points.iter().filter(guest).collect();
+    if points.is_empty() {
+        points = here.points.iter().filter(|point| point.mac == Some(mac)).collect();
+    }
+    if points.is_empty() {
+        let guests = here.points.iter().filter_map(|point| match point.role {
+            Role::Vnet { guest_mac: Some(mac), .. } => Some(format!("{mac} ({})", point.iface)),
+            _ => None,
+        });
+        let list: Vec<String> = guests.collect();
+        let list = listed(list.iter().map(String::as_str));
+        return Err(unknown("plan.mac", text, std::iter::empty(), &list));
+    }
+    Ok(points)
+}
+
+fn of_vm<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError> {
+    let vm_of = |point: &'a Point| match &point.role {
+        Role::Vnet { vm: Some(vm), .. } => Some(vm.as_str()),
+        _ => None,
+    };
+    let points: Vec<_> = here.points.iter().filter(|point| vm_of(point) == Some(name)).collect();
+    if points.is_empty() {
+        let known: BTreeSet<&str> = here.points.iter().filter_map(vm_of).collect();
+        return Err(unknown("plan.vm", name, known.iter().copied(), &listed(known.iter().copied())));
+    }
+    Ok(points)
+}
+
+/// `no vswitch 'vswitch9' here; there are: …; did you mean 'vswitch0'?`
+fn unknown<'a>(key: &str, name: &str, known: impl Iterator<Item = &'a str>, list: &str) -> PlanError {
+    let list = if list.is_empty() { t!("plan.none").into_owned() } else { list.to_owned() };
+    let mut text = t!(key, name = name, list = list).into_owned();
+    let near =
+        known.map(|have| (distance(name, have), have)).min().filter(|(far, _)| *far <= name.len() / 3 + 1);
+    if let Some((_, near)) = near {
+        text.push_str("; ");
+        text.push_str(&t!("plan.near", name = near));
+    }
+    PlanError(text)
+}
+
+/// Names shown of a long list.
+const LISTED_MAX: usize = 40;
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut list: Vec<&str> = names.collect();
+    let more = list.len().saturating_sub(LISTED_MAX);
+    list.truncate(LISTED_MAX);
+    let end = if more > 0 { format!(" … (+{more})") } else { String::new() };
+    list.join(", ") + &end
+}
+
+/// Edits between two names (Levenshtein), for the nearest one.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, cb) in row.iter_mut().skip(1).zip(&b) {
+            let best = (diagonal + usize::from(ca != *cb)).min(left + 1).min(*cell + 1);
+            diagonal = *cell;
+            *cell = best;
+            left = best;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Two interfaces whose names become the same file name get different ones.
+fn name_apart(points: &mut [Point]) {
+    let mut used = BTreeSet::new();
+    for point in points {
+        let base = safe_name(&point.iface);
+        let mut id = base.clone();
+        for n in 2.. {
+            if used.insert(id.clone()) {
+                break;
+            }
+            id = format!("{base}-{n}");
+        }
+        point.id = id;
+    }
+}
+
+/// Block size of a ring: a frame is never larger than that with any offload but BIG TCP.
+const BLOCK_BYTES: u32 = 256 * 1024;
+/// Blocks of a ring: less cannot take turns, more than this is no use to anyone.
+const BLOCKS: std::ops::RangeInclusive<u64> = 4..=4096;
+
+/// The ring of each of `points` points, so that all together keep to the budget as far as a ring can be that small.
+pub fn ring_size(budget: u64, points: usize) -> RingSize {
+    let each = budget / (points.max(1) as u64);
+    let blocks = (each / u64::from(BLOCK_BYTES)).clamp(*BLOCKS.start(), *BLOCKS.end());
+    RingSize { block_bytes: BLOCK_BYTES, blocks: u32::try_from(blocks).unwrap_or(4) }
+}
+
+impl Here {
+    /// `vswitch0 (OVS, 2 uplinks, 3 vnets)`.
+    pub fn describe(&self, switch: &str) -> String {
+        let of = |wanted: fn(&Role) -> bool| {
+            self.points.iter().filter(|p| p.vswitch.as_deref() == Some(switch) && wanted(&p.role)).count()
+        };
+        let kind = match self.switches.get(switch) {
+            Some(SwitchKind::Linux) => "Linux",
+            _ => "OVS",
+        };
+        let uplinks = of(|role| matches!(role, Role::Uplink { .. }));
+        let vnets = of(|role| matches!(role, Role::Vnet { .. }));
+        t!("plan.switch", name = switch, kind = kind, uplinks = uplinks, vnets = vnets).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+use super::*;
+
+fn point(iface: &str, role: Role, vswitch: Option<&str>) -> Point {
+    Point {
+        id: iface.into(),
+        iface: iface.into(),
+        role,
+        vswitch: vswitch.map(str::to_owned),
+        mac: None,
+        mtu: None,
+        vlan: None,
+        filter: String::new(),
+        snaplen: 0,
+    }
+}
+
+fn vnet(iface: &str, vm: &str, mac: &str) -> Point {
+    let role = Role::Vnet { vm: Some(vm.into()), guest_mac: mac.parse().ok() };
+    Point { mac: format!("fe{}", &mac[2..]).parse().ok(), ..point(iface, role, Some("vswitch0")) }
+}
+
+fn here() -> Here {
+    let bond = || Role::Uplink { bond: Some("bond0".into()) };
+    Here {
+        points: vec![
+            point("vswitch0", Role::Internal, Some("vswitch0")),
+            point("dhcp0", Role::Internal, Some("vswitch0")),
+            point("eth2", bond(), Some("vswitch0")),
+            point("eth3", bond(), Some("vswitch0")),
+            vnet("vnet0", "ubu14", "0c:da:41:1d:56:a7"),
+            vnet("vnet1", "ubu14", "0c:da:41:1d:56:a8"),
+            vnet("vnet2", "麒麟", "0c:da:41:1d:56:a9"),
+            point("br0", Role::Internal, Some("br0")),
+            point("eth0", Role::Uplink { bond: None }, Some("br0")),
+            point("tun9", Role::Other, None),
+        ],
+        switches: [("vswitch0".into(), SwitchKind::Ovs), ("br0".into(), SwitchKind::Linux)].into(),
+        unheard: vec![("dpdk0".into(), "vswitch0".into())],
+        foreign: ["tun9".to_owned()].into(),
+    }
+}
+
+fn chosen(wanted: &Wanted) -> Vec<String> {
+    select(&here(), wanted).unwrap().into_iter().map(|p| p.iface).collect()
+}
+
+fn refused(wanted: &Wanted) -> String {
+    select(&here(), wanted).unwrap_err().to_string()
+}
+
+fn list(names: &[&str]) -> Vec<String> {
+    names.iter().map(|n| (*n).to_owned()).collect()
+}
+
+#[test]
+fn a_switch_is_its_own_port_and_every_uplink() {
+    assert_eq!(
+        chosen(&Wanted { vswitches: list(&["vswitch0"]), ..Wanted::default() }),
+        ["vswitch0", "eth2", "eth3"]
+    );
+    assert_eq!(chosen(&Wanted { vswitches: list(&["br0"]), ..Wanted::default() }), ["br0", "eth0"]);
+}
+
+#[test]
+fn macs_vms_and_duplicates() {
+    let wanted = Wanted {
+        ifaces: list(&["eth2", "vnet0", "eth2"]),
+        macs: list(&["0CDA411D56A7", "fe:da:41:1d:56:a9"]),
+        vms: list(&["ubu14"]),
+        ..Wanted::default()
+    };
+    assert_eq!(chosen(&wanted), ["eth2", "vnet0", "vnet2", "vnet1"]);
+    assert_eq!(chosen(&Wanted { vms: list(&["麒麟"]), ..Wanted::default() }), ["vnet2"]);
+}
+
+#[test]
+fn unknown_names_list_what_exists() {
+    rust_i18n::set_locale("en");
+    let text = refused(&Wanted { vswitches: list(&["vswitch9"]), ..Wanted::default() });
+    for part in
+        ["vswitch9", "vswitch0 (OVS, 2 uplinks, 3 vnets)", "br0 (Linux, 1 uplink", "did you mean 'vswitch0'"]
+    {
+        assert!(text.contains(part.trim_end_matches("(s)")) || text.contains("1 uplinks"), "{part}: {text}");
+    }
+    let text = refused(&Wanted { ifaces: list(&["vent0"]), ..Wanted::default() });
+    assert!(text.contains("eth2") && text.contains("did you mean 'vnet0'"), "{text}");
+    let text = refused(&Wanted { vms: list(&["zzzzzzzz"]), ..Wanted::default() });
+    assert!(text.contains("ubu14") && !text.contains("did you mean"), "{text}");
+    let text = refused(&Wanted { macs: list(&["0c:da:41:1d:56:ff"]), ..Wanted::default() });
+    assert!(text.contains("0c:da:41:1d:56:a7 (vnet0)"), "{text}");
+    assert!(refused(&Wanted { macs: list(&["zz"]), ..Wanted::default() }).contains("not a MAC"));
+    assert!(refused(&Wanted { ifaces: list(&["dpdk0"]), ..Wanted::default() }).contains("vswitch0"));
+    assert!(refused(&Wanted { ifaces: list(&["tun9"]), ..Wanted::default() }).contains("Ethernet"));
+}
+
+#[test]
+fn names_that_look_alike_in_files_stay_apart() {
+    let mut points = vec![point("a b", Role::Other, None), point("a_b", Role::Other, None)];
+    name_apart(&mut points);
+    assert_eq!(points.iter().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["a_b", "a_b-2"]);
+}
+
+#[test]
+fn rings_keep_to_the_budget() {
+    assert_eq!(ring_size(64 << 20, 4).blocks, 64);
+    assert_eq!(ring_size(1 << 20, 40).blocks, 4);
+    assert_eq!(ring_size(u64::MAX, 1).blocks, 4096);
+    assert_eq!(ring_size(0, 0).blocks, 4);
+}

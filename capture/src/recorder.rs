@@ -1,0 +1,264 @@
+//! One thread for one point: from the kernel's ring into segments, until it is told to stop.
+//!
+//! The thread waits at most a fifth of a second, so that flushing, rotation and stopping need no packets. An interface
+//! that goes away ends the segment (silence means nothing without an interface), and it is tried again each second.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use netcap_bundle::Nanos;
+use netcap_filters::Instruction;
+use nix::net::if_::if_nametoindex;
+use tokio::sync::mpsc::Sender;
+
+use crate::clock;
+use crate::counters::Counters;
+use crate::iface::Iface;
+use crate::segments::Segments;
+use crate::sys::{RETIRE_MS, Ring, RingSize};
+
+/// Longest wait for packets: the time it takes to notice the stop flag.
+const WAIT: Duration = Duration::from_millis(200);
+/// How often the kernel's counters are read while no loss shows.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How often they are read at least, even while the ring never drains.
+const COUNT_AT_LEAST: Duration = Duration::from_secs(5);
+/// How often a missing interface is looked for.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long the last block may take to be handed over after the ring was shut.
+const DRAIN: Duration = Duration::from_millis(4 * RETIRE_MS as u64);
+
+/// Something the session must know of a point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The interface could not be heard for a while.
+    Gap {
+        /// Interface.
+        iface: String,
+        /// From when.
+        from: Nanos,
+        /// Until when; `None`: it has just begun.
+        until: Option<Nanos>,
+        /// What the system said.
+        why: String,
+    },
+    /// The point cannot go on; what it had is kept.
+    Failed {
+        /// Interface.
+        iface: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a thread needs to listen to an interface.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Interface name; its index may change when it comes back.
+    pub iface: String,
+    /// The compiled filter.
+    pub program: Vec<Instruction>,
+    /// Ring memory.
+    pub ring: RingSize,
+}
+
+impl Listener {
+    /// Opens the ring; gives it with the interface's index.
+    pub fn open(&self) -> io::Result<(Ring, u32)> {
+        let index = if_nametoindex(self.iface.as_str())?;
+        Ok((Ring::open(index, &self.program, self.ring)?, index))
+    }
+}
+
+/// Starts the thread of a point whose ring is already open, so that a start that fails fails before anything is recorded.
+pub fn start(
+    listener: Listener,
+    opened: (Ring, u32),
+    segments: Segments,
+    counters: Arc<Counters>,
+    stop: Arc<AtomicBool>,
+    events: Sender<Event>,
+) -> io::Result<JoinHandle<()>> {
+    let name: String = format!("cap-{}", listener.iface).chars().take(15).collect();
+    thread::Builder::new().name(name).spawn(move || {
+        // Losing packets to save cycles would miss the point of a recorder; only the rest of the program is niced.
+        let _ = crate::sys::nice_this_thread(0);
+        let iface = listener.iface.clone();
+        let mut worker =
+            Worker { listener, segments, stop, events, gap: None, counters, counted: Instant::now() };
+        if let Err(e) = worker.run(opened) {
+            let _ = worker.events.blocking_send(Event::Failed { iface, why: e.to_string() });
+        }
+        worker.counters.ended.store(true, Relaxed);
+    })
+}
+
+struct Worker {
+    listener: Listener,
+    segments: Segments,
+    counters: Arc<Counters>,
+    stop: Arc<AtomicBool>,
+    events: Sender<Event>,
+    /// The interface cannot be heard since then.
+    gap: Option<(Nanos, String)>,
+    counted: Instant,
+}
+
+impl Worker {
+    /// Records until stopped. An error is one of writing: reading errors are gaps.
+    fn run(&mut self, opened: (Ring, u32)) -> io::Result<()> {
+        let mut ring = Some(opened);
+        self.segments.begin()?;
+        if Iface::find(&self.listener.iface).is_some_and(|iface| !iface.up) {
+            self.begin_gap("the interface is down".into());
+        }
+        while !self.stop.load(Relaxed) {
+            ring = match ring {
+                Some((ring, index)) => self.listen(ring, index)?,
+                None => self.look_again()?,
+            };
+            self.segments.tick()?;
+        }
+        if let Some((mut ring, _)) = ring {
+            self.drain(&mut ring)?;
+        }
+        self.segments.end()
+    }
+
+    /// One round: everything that is ready, then a wait. Gives the ring back unless the interface is gone.
+    fn listen(&mut self, mut ring: Ring, index: u32) -> io::Result<Option<(Ring, u32)>> {
+        self.consume(&mut ring)?;
+        self.count_when_due(&ring, COUNT_EVERY);
+        match ring.wait(WAIT) {
+            Ok(ready) => {
+                if ready && ring.peek_losing().is_none() {
+                    // The kernel speaks of a block that is not ours yet; do not spin until it is.
+                    thread::sleep(Duration::from_millis(2));
+                }
+                self.after_gap(ring, index)
+            }
+            Err(why) => self.interrupted(ring, index, &why),
+        }
+    }
+
+    /// During a gap: is the interface up again, or has it become another one?
+    fn after_gap(&mut self, ring: Ring, index: u32) -> io::Result<Option<(Ring, u32)>> {
+        if self.gap.is_none() {
+            return Ok(Some((ring, index)));
+        }
+        match Iface::find(&self.listener.iface) {
+            Some(iface) if iface.index == index => {
+                if iface.up {
+                    self.heard_again();
+                }
+                Ok(Some((ring, index)))
+            }
+            _ => {
+                self.segments.end()?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Writes all blocks that are ready.
+    fn consume(&mut self, ring: &mut Ring) -> io::Result<()> {
+        loop {
+            self.count_when_due(ring, COUNT_AT_LEAST);
+            let Some(losing) = ring.peek_losing() else { return Ok(()) };
+            if losing {
+                // The drops happened before this block was filled, so its first packet tells of them.
+                self.count(ring);
+            }
+            let Some(block) = ring.take() else { return Ok(()) };
+            for frame in block.frames() {
+                self.segments.packet(&frame)?;
+            }
+            drop(block);
+            self.segments.rotate_by_size()?;
+            self.segments.tick()?;
+        }
+    }
+
+    /// The interface went down or away. Down: the kernel resumes by itself on this socket. Away: the ring is given up.
+    fn interrupted(
+        &mut self,
+        mut ring: Ring,
+        index: u32,
+        why: &io::Error,
+    ) -> io::Result<Option<(Ring, u32)>> {
+        self.consume(&mut ring)?;
+        self.count(&ring);
+        self.begin_gap(why.to_string());
+        if if_nametoindex(self.listener.iface.as_str()) == Ok(index) {
+            return Ok(Some((ring, index)));
+        }
+        self.segments.end()?;
+        Ok(None)
+    }
+
+    /// Looks for the interface once, after a pause.
+    fn look_again(&mut self) -> io::Result<Option<(Ring, u32)>> {
+        let until = Instant::now() + RETRY;
+        while Instant::now() < until && !self.stop.load(Relaxed) {
+            thread::sleep(WAIT);
+        }
+        let Ok(opened) = self.listener.open() else { return Ok(None) };
+        self.segments.begin()?;
+        Ok(Some(opened))
+    }
+
+    fn begin_gap(&mut self, why: String) {
+        if self.gap.is_some() {
+            return;
+        }
+        let from = clock::now();
+        self.counters.away.store(true, Relaxed);
+        self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until: None, why: why.clone() });
+        self.gap = Some((from, why));
+    }
+
+    fn heard_again(&mut self) {
+        if let Some((from, why)) = self.gap.take() {
+            self.counters.away.store(false, Relaxed);
+            let until = Some(clock::now());
+            self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until, why });
+        }
+    }
+
+    /// A session that does not listen must not stop the recording.
+    fn tell(&self, event: Event) {
+        let _ = self.events.try_send(event);
+    }
+
+    fn count_when_due(&mut self, ring: &Ring, every: Duration) {
+        if self.counted.elapsed() >= every {
+            self.count(ring);
+        }
+    }
+
+    fn count(&mut self, ring: &Ring) {
+        self.counted = Instant::now();
+        if let Ok(counted) = ring.counted() {
+            self.segments.counted(counted.received, counted.dropped);
+        }
+    }
+
+    /// Takes in nothing new and writes what is left, the block that is not full included.
+    fn drain(&mut self, ring: &mut Ring) -> io::Result<()> {
+        let _ = ring.shut();
+        let until = Instant::now() + DRAIN;
+        loop {
+            self.consume(ring)?;
+            self.count(ring);
+            let numbers = (&self.counters.received, &self.counters.dropped, &self.counters.packets);
+            let due = numbers.0.load(Relaxed).saturating_sub(numbers.1.load(Relaxed));
+            if numbers.2.load(Relaxed) >= due || Instant::now() >= until {
+                return Ok(());
+            }
+            let _ = ring.wait(Duration::from_millis(20));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The directory of a run: made, named, described at the start, and locked while it is recorded.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use netcap_bundle::manifest::{RunInfo, SCHEMA};
+use netcap_bundle::{Point, layout, seal};
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::utsname::uname;
+
+use crate::clock;
+use crate::error::{Error, Result};
+
+/// A run's directory, held by this process.
+pub struct RunDir {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the run says about itself.
+    pub info: RunInfo,
+    /// Held until the run is sealed: `netcap seal` keeps off.
+    _lock: Flock<File>,
+}
+
+/// Runs of one second on one host: more are not started by people.
+const SAME_SECOND_MAX: u32 = 100;
+
+/// `netcap 0.1.0`.
+pub fn tool() -> String {
+    format!("netcap {}", env!("CARGO_PKG_VERSION"))
+}
+
+impl RunDir {
+    /// Makes `OUT/HOST-STAMP` and writes what is known at the start.
+    pub fn create(
+        out: &Path,
+        points: Vec<Point>,
+        pings: Vec<String>,
+        ovs_rundir: Option<String>,
+    ) -> Result<Self> {
+        fs::create_dir_all(out).map_err(Error::file("create", out))?;
+        let started = clock::both();
+        let utc_offset_s = clock::utc_offset_s();
+        let name = uname().ok();
+        let text = |value: Option<&std::ffi::OsStr>| value.map(|v| v.to_string_lossy().into_owned());
+        let host = text(name.as_ref().map(|n| n.nodename())).unwrap_or_else(|| "host".into());
+        let kernel = text(name.as_ref().map(|n| n.release())).unwrap_or_default();
+        let (run, path) = fresh(out, &host, &started.realtime.stamp(utc_offset_s))?;
+        let boot_id =
+            fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        let options = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        let info = RunInfo {
+            schema: SCHEMA,
+            tool: tool(),
+            run,
+            host,
+            kernel,
+            boot_id,
+            options,
+            utc_offset_s,
+            started,
+            points,
+            pings,
+            ovs_rundir,
+        };
+        seal::write_json(&path.join(layout::RUN), &info)?;
+        let lock = lock(&path)?;
+        Ok(Self { path, info, _lock: lock })
+    }
+
+    /// Takes over the directory of a run whose recorder is gone.
+    pub fn adopt(path: &Path) -> Result<Self> {
+        let info = seal::read_run(path)?;
+        Ok(Self { path: path.to_owned(), info, _lock: lock(path)? })
+    }
+}
+
+/// A new directory; two runs that start in the same second get different ones.
+fn fresh(out: &Path, host: &str, stamp: &str) -> Result<(String, PathBuf)> {
+    for n in 1..=SAME_SECOND_MAX {
+        let stamp = if n == 1 { stamp.to_owned() } else { format!("{stamp}-{n}") };
+        let run = layout::run_name(host, &stamp);
+        let path = out.join(&run);
+        if out.join(format!("{run}{}", layout::BUNDLE_END)).exists() {
+            continue;
+        }
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok((run, path)),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::file("create", path)(e)),
+        }
+    }
+    Err(Error::Other(format!("too many runs in one second in {}", out.display())))
+}
+
+/// The kernel drops the lock when the process dies, however it dies.
+fn lock(dir: &Path) -> Result<Flock<File>> {
+    let path = dir.join(layout::RUN);
+    let file = File::open(&path).map_err(Error::file("open", &path))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(lock),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::Active(dir.to_owned())),
+        Err((_, e)) => Err(Error::file("lock", path)(e.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_of_one_second_and_the_lock() {
+        let out = tempfile::tempdir().unwrap();
+        let one = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+        let two = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+        assert_ne!(one.path, two.path);
+        assert!(matches!(RunDir::adopt(&one.path), Err(Error::Active(_))));
+        let (path, run) = (one.path.clone(), one.info.run.clone());
+        drop(one);
+        assert_eq!(RunDir::adopt(&path).unwrap().info.run, run);
+    }
+}

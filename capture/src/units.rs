@@ -1,0 +1,102 @@
+//! Durations and sizes as people type them.
+
+use std::time::Duration;
+
+/// `30`, `30s`, `5m`, `2h`, `1d`, `1h30m`: a duration; a bare number is seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let bad = || format!("'{text}' is not a duration; write it like 30s, 5m, 2h or 1h30m");
+    let mut left = text.trim();
+    let mut total: u64 = 0;
+    if left.is_empty() {
+        return Err(bad());
+    }
+    while !left.is_empty() {
+        let (number, rest) = leading_number(left).ok_or_else(bad)?;
+        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (unit, rest) = rest.split_at_checked(end).ok_or_else(bad)?;
+        let seconds = match unit.trim().to_ascii_lowercase().as_str() {
+            "" if rest.is_empty() => 1,
+            "s" | "sec" => 1,
+            "m" | "min" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            _ => return Err(bad()),
+        };
+        total = number.checked_mul(seconds).and_then(|s| total.checked_add(s)).ok_or_else(bad)?;
+        left = rest;
+    }
+    match total {
+        0 => Err(format!("'{text}' is no time at all; give at least 1s")),
+        _ => Ok(Duration::from_secs(total)),
+    }
+}
+
+/// `64MiB`, `64M`, `1G`, `512k`, `1000000`: bytes; K, M and G are powers of 1024.
+pub fn size(text: &str) -> Result<u64, String> {
+    let bad = || format!("'{text}' is not a size; write it like 64MiB, 512K or 1G");
+    let (number, unit) = leading_number(text.trim()).ok_or_else(bad)?;
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err(bad()),
+    };
+    number.checked_mul(1 << shift).ok_or_else(bad)
+}
+
+fn leading_number(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at_checked(end)?;
+    Some((digits.parse().ok()?, rest))
+}
+
+/// `1.4 GiB`, `12.3 MiB`, `640 KiB`, `12 B`.
+pub fn human_bytes(bytes: u64) -> String {
+    let value = bytes as f64;
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..0x10_0000 => format!("{:.1} KiB", value / 1024.0),
+        0x10_0000..0x4000_0000 => format!("{:.1} MiB", value / 1_048_576.0),
+        _ => format!("{:.1} GiB", value / 1_073_741_824.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations() {
+        for (text, want) in
+            [("30", 30), ("30s", 30), ("5m", 300), ("2h", 7200), ("1h30m", 5400), ("1d", 86_400)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_secs(want)), "{text}");
+        }
+        for text in ["", "s", "5x", "0", "-3s", "1h30", "99999999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, want) in
+            [("64MiB", 64 << 20), ("64M", 64 << 20), ("512k", 512 << 10), ("7", 7), ("1G", 1 << 30)]
+        {
+            assert_eq!(size(text), Ok(want), "{text}");
+        }
+        for text in ["", "M", "5x", "99999999999T", "-1"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+        assert_eq!(human_bytes(1536), "1.5 KiB");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(text in "\\PC{0,12}|[0-9]{1,22}[a-zµ秒]{0,3}[0-9]{0,3}") {
+            let _ = (duration(&text), size(&text));
+        }
+    }
+}
