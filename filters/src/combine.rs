@@ -1,4 +1,10 @@
 //! Joins expressions so that each keeps its own meaning.
+//!
+//! `mpls`, `pppoes` and `geneve` change what all later words are about (inside the label, session or tunnel), across
+//! parentheses and `or`. So an expression with one of them goes last. Of two such expressions the later one is about
+//! what is inside the earlier one; no order avoids that.
+
+use crate::lexer;
 
 /// All of them hold. Empty expressions match everything and so add nothing.
 pub fn all_of<I: IntoIterator<Item = S>, S: AsRef<str>>(expressions: I) -> String {
@@ -32,8 +38,14 @@ fn join(mut parts: Vec<String>, word: &str) -> String {
     if parts.len() == 1 {
         return parts.pop().unwrap_or_default();
     }
+    parts.sort_by_key(|part| changes_what_follows(part));
     let parts: Vec<String> = parts.into_iter().map(|part| format!("({part})")).collect();
     parts.join(word)
+}
+
+fn changes_what_follows(expression: &str) -> bool {
+    let words = lexer::tokens(expression).unwrap_or_default();
+    words.iter().any(|word| word.is_one_of(&["mpls", "pppoes", "geneve"]))
 }
 
 #[cfg(test)]
@@ -45,6 +57,7 @@ mod tests {
         assert_eq!(all_of(["arp or icmp", "", "host 10.0.0.1"]), "(arp or icmp) and (host 10.0.0.1)");
         assert_eq!(any_of(["arp", "icmp and host 10.0.0.1"]), "(arp) or (icmp and host 10.0.0.1)");
         assert_eq!(all_of([" arp "]), "arp");
+        assert_eq!(any_of(["mpls", "arp", "host 10.0.0.1"]), "(arp) or (host 10.0.0.1) or (mpls)");
         assert_eq!(all_of(Vec::<String>::new()), "");
         assert_eq!(any_of(["arp", " "]), "");
         assert_eq!(any_of(Vec::<String>::new()), "");

@@ -14,7 +14,7 @@ pub(crate) fn listing(program: &[Instruction]) -> String {
         let _ = if instruction.is_branch() {
             let next = at + 1;
             let (jt, jf) = (next + usize::from(instruction.jt), next + usize::from(instruction.jf));
-            writeln!(out, "{line:<32} jt {jt}\tjf {jf}")
+            writeln!(out, "{line:<31} jt {jt}\tjf {jf}")
         } else {
             writeln!(out, "{}", line.trim_end())
         };

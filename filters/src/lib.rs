@@ -10,8 +10,8 @@
 //! packets untagged, tagged in offload metadata, tagged in the payload, and in both (QinQ). The one program runs in the
 //! kernel ([`Filter::instructions`]) and offline ([`Filter::matches`]), so both give the same answer.
 //!
-//! The way through the crate: expression → `lexer` → `names` and `tags` (words libpcap must not see) → `libpcap` →
-//! `rewrite` → `program` (verified) → `vm`. A failure anywhere comes back as a [`FilterError`] that points at its place.
+//! The way through the crate: expression → `lexer` → `names` and `questions` (words that libpcap must not see) →
+//! `libpcap` → `rewrite` (`tags`, `inner`) → `program` (verified) → kernel or `vm`. A failure anywhere comes back as a [`FilterError`] that points at its place.
 
 mod assemble;
 mod combine;

@@ -58,7 +58,7 @@ pub(crate) fn locate(compiler: &Compiler, tokens: &[Token], message: &str, expre
     let count = count.unwrap_or(tokens.len());
     let span =
         count.checked_sub(1).and_then(|last| tokens.get(last)).map_or(0..0, |token| token.span.clone());
-    Found { span, message: message.to_owned(), suggestion: network(tokens, count, message) }
+    Found { span, message: message.to_owned(), suggestion: rewording(tokens, count, message) }
 }
 
 fn syntax(compiler: &Compiler, tokens: &[Token], expression: &str) -> Found {
@@ -111,6 +111,9 @@ fn instead(tokens: &[Token], at: usize) -> Option<String> {
     if before.is_some_and(|before| before.is("proto")) && token.kind == Kind::Keyword {
         return Some(format!("`\\{}`", token.text));
     }
+    if token.is_one_of(&["&", "|"]) {
+        return Some(if token.is("&") { "`and`" } else { "`or`" }.to_owned());
+    }
     let ends_a_term = before.is_some_and(|before| {
         before.kind != Kind::Operator
             && !before.is_one_of(&["and", "or", "not", "host", "port", "net", "proto"])
@@ -119,11 +122,24 @@ fn instead(tokens: &[Token], at: usize) -> Option<String> {
     (ends_a_term && starts_a_term).then(|| format!("`and {}` or `or {}`", token.text, token.text))
 }
 
-/// `net 10.1.2.3/24` → `10.1.2.0/24`.
-fn network(tokens: &[Token], count: usize, message: &str) -> Option<String> {
-    if !message.contains("non-network bits") {
-        return None;
+/// What to write instead of a combination that the language does not have.
+fn rewording(tokens: &[Token], count: usize, message: &str) -> Option<String> {
+    if message.contains("non-network bits") {
+        return network(tokens, count);
     }
+    let address = &count.checked_sub(1).and_then(|last| tokens.get(last))?.text;
+    let (modifier, object) = message.strip_prefix('\'')?.split_once("' modifier applied to ")?;
+    // `icmp host 10.0.0.1` is the most common of them.
+    match (modifier, object) {
+        ("ip6", "ip host") => Some(format!("`host {address}`")),
+        ("ip", "ip6 host") => Some(format!("`ip6 host {address}`")),
+        (_, "host" | "ip6 host") => Some(format!("`{modifier} and host {address}`")),
+        _ => None,
+    }
+}
+
+/// `net 10.1.2.3/24` → `10.1.2.0/24`.
+fn network(tokens: &[Token], count: usize) -> Option<String> {
     let last = tokens.get(..count)?;
     let [.., address, slash, length] = last else { return None };
     let Kind::Number(bits @ 0..=32) = length.kind else { return None };

@@ -41,6 +41,10 @@ fn the_word_and_the_suggestion() {
         ("icmp，arp", "，", "`and` or `or`"),
         ("vlan 5000", "5000", ""),
         ("wlan type mgt", "mgt", ""),
+        ("arp or icmp host 10.0.0.1", "10.0.0.1", "`icmp and host 10.0.0.1`"),
+        ("ip6 host 10.0.0.1", "10.0.0.1", "`host 10.0.0.1`"),
+        ("ip host fe80::1", "fe80::1", "`ip6 host fe80::1`"),
+        ("icmp & arp", "&", "`and`"),
         ("icmp or ip broadcast", "broadcast", "`ether broadcast`"),
     ] {
         assert_eq!(points_at(expression), (word.to_owned(), suggestion.to_owned()), "{}", error(expression));
