@@ -243,3 +243,43 @@ impl Geometry for Slots {
         asm.plain(op::LDX_MEM, self.saved_x);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rewrite::{Reach, rewrite};
+    use crate::vm::{Packet, run};
+
+    /// libpcap rarely keeps A across `ldxb`, but nothing forbids it.
+    #[test]
+    fn both_registers_survive_a_load_into_the_other() {
+        let plain = Instruction::plain;
+        let unless = |k| Instruction { code: op::JEQ, jt: 0, jf: 1, k };
+        let program = [
+            plain(op::LDX_IMM, 7),
+            plain(op::LD_B_ABS, 23),
+            plain(op::STX, 0),
+            plain(op::LDX_MSH, 14),
+            plain(op::ADD | op::WITH_X, 0),
+            plain(op::LDX_MEM, 0),
+            plain(op::ADD | op::WITH_X, 0),
+            unless(1 + 20 + 7),
+            plain(op::RET_K, 1),
+            plain(op::RET_K, 0),
+        ];
+        let mut packet = vec![0; 100];
+        packet[12] = 0x08;
+        packet[14] = 0x45;
+        packet[23] = 17;
+        packet[36..38].copy_from_slice(&[0x12, 0xb5]);
+        packet[42] = 0x08;
+        packet[50 + 12] = 0x08;
+        packet[50 + 14] = 0x45;
+        packet[50 + 23] = 1;
+        let program = rewrite(&program, Reach { tags: true, inner: true }).unwrap();
+        let answer = |bytes: &[u8]| run(&program, Packet { bytes, wire_len: 100, tag: None });
+        assert!(answer(&packet) > 0);
+        packet[50 + 23] = 2;
+        assert_eq!(answer(&packet), 0);
+    }
+}
