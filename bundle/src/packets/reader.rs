@@ -79,6 +79,8 @@ pub struct Packet<'a> {
     pub number: u64,
     /// Index into [`PacketReader::interfaces`]; interfaces of later sections follow those of earlier ones.
     pub interface: u32,
+    /// Link type of that interface.
+    pub link: LinkType,
     /// Stamp; a simple packet block has none and gets the one before it.
     pub at: Nanos,
     /// Which way it went.
@@ -221,6 +223,7 @@ impl PacketReader {
         Some(Packet {
             number: self.number,
             interface: found.interface,
+            link: self.interfaces.get(found.interface as usize).map(|i| i.link).unwrap_or_default(),
             at: found.at,
             direction: found.direction,
             lost_before: found.lost,

@@ -1,0 +1,138 @@
+//! One input from packets to verdict.
+
+use std::sync::Arc;
+
+use netcap_bundle::input::{Input, Kind};
+use netcap_bundle::packets::Tail;
+
+use crate::bonds::Bonds;
+use crate::detectors::{self, NotEvaluated};
+use crate::engine::points::Scene;
+use crate::engine::{self, FileStats, Points, Progress};
+use crate::fidelity::Fidelity;
+use crate::finding::Finding;
+use crate::host::Host;
+use crate::latency::{self, Latency};
+use crate::report::{PointStats, Stats};
+use crate::tables::Folds;
+use crate::text::Text;
+use crate::view::View;
+
+/// What is said about one input.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The input as the user named it.
+    pub name: String,
+    /// Host and tool, when it is a bundle.
+    pub run: Option<String>,
+    /// Seconds east of Greenwich on the recording host: the zone of the report.
+    pub utc_offset_s: i32,
+    /// Worst and surest first.
+    pub findings: Vec<Finding>,
+    /// Detectors that could not look.
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Round-trip times.
+    pub latency: Vec<Latency>,
+    /// Counts.
+    pub stats: Stats,
+    /// What a reader must know before trusting silence.
+    pub remarks: Vec<Text>,
+}
+
+/// Explains an input, on the current rayon pool.
+pub fn explain(input: &Input, only: Option<&[String]>, progress: &Progress) -> Verdict {
+    let bonds = Bonds::read(input);
+    let mut bonded = bonds.member_names();
+    bonded.extend(input.points.iter().filter_map(|p| match &p.role {
+        netcap_bundle::Role::Uplink { bond: Some(_) } => Some(p.iface.clone()),
+        _ => None,
+    }));
+    let scene = Arc::new(Scene::new(&input.points, &bonded));
+    let outcome = engine::run::<Folds>(input, &scene, progress);
+    let (points, files) = (outcome.points, outcome.files);
+    let tables = outcome.fold.finish();
+    let fidelity = Fidelity::new(input, &points, &files, &tables.seen);
+    let host = Host::read(input);
+    let view = View { input, tables: &tables, points: &points, files: &files, fidelity, host, bonds, scene };
+    let (findings, not_evaluated) = detectors::run(&view, only);
+    let wanted = |id: &str| only.is_none_or(|ids| ids.iter().any(|i| i == id));
+    let latency = if wanted(latency::ID) { latency::measure(&view) } else { Vec::new() };
+    Verdict {
+        name: input.name.clone(),
+        run: input.info.as_ref().map(|i| format!("{} ({})", i.run, i.tool)),
+        utc_offset_s: input.info.as_ref().map_or(0, |i| i.utc_offset_s),
+        findings,
+        not_evaluated,
+        latency,
+        stats: stats(&view, &points, &files),
+        remarks: remarks(&view, &files),
+    }
+}
+
+fn stats(view: &View<'_>, points: &Points, files: &[FileStats]) -> Stats {
+    let points = points
+        .iter()
+        .map(|(id, info)| {
+            let seen = view.tables.seen.get(&id);
+            let fidelity = view.fidelity.point(id);
+            PointStats {
+                name: info.name.clone(),
+                role: info.role.word(),
+                vswitch: info.vswitch.clone(),
+                filter: info.filter.clone(),
+                snaplen: info.snaplen,
+                packets: seen.map_or(0, |s| s.packets),
+                wire_bytes: seen.map_or(0, |s| s.wire_bytes),
+                cut: seen.map_or(0, |s| s.cut),
+                dropped: fidelity.and_then(|f| f.dropped),
+                first: seen.and_then(|s| s.span).map(|s| s.0),
+                last: seen.and_then(|s| s.span).map(|s| s.1),
+            }
+        })
+        .collect();
+    Stats { packets: files.iter().map(|f| f.packets).sum(), points, files: files.to_vec() }
+}
+
+fn remarks(view: &View<'_>, files: &[FileStats]) -> Vec<Text> {
+    let mut out: Vec<Text> = view.input.remarks.iter().map(Text::verbatim).collect();
+    for file in files {
+        let tail = match (&file.error, &file.tail) {
+            (Some(why), _) => Text::new("remark.unreadable").with("why", why),
+            (None, Some(Tail::Cut { at })) => Text::new("remark.cut").with("at", at),
+            (None, Some(Tail::Damaged { at, why })) => {
+                Text::new("remark.damaged").with("at", at).with("why", why)
+            }
+            _ => continue,
+        };
+        out.push(Text::new("remark.file").with("file", &file.name).with_text("what", tail));
+    }
+    for (id, info) in view.points.iter() {
+        let Some(fidelity) = view.fidelity.point(id) else { continue };
+        if let Some(dropped) = fidelity.dropped.filter(|d| *d > 0) {
+            out.push(Text::new("remark.dropped").with("point", &info.name).with("count", dropped));
+        }
+        for (from, to) in fidelity.gaps.iter().take(8).filter(|_| view.input.kind == Kind::Bundle) {
+            let offset = view.input.info.as_ref().map_or(0, |i| i.utc_offset_s);
+            out.push(
+                Text::new("remark.gap")
+                    .with("point", &info.name)
+                    .with("from", from.clock(offset))
+                    .with("to", to.clock(offset)),
+            );
+        }
+    }
+    if view.input.state.defects > 0 {
+        out.push(Text::new("remark.state-lines").with("count", view.input.state.defects));
+    }
+    for (table, count) in view.tables.given_up() {
+        let what = match table {
+            "addresses" => "given-up.addresses",
+            "claims" => "given-up.claims",
+            "coarse-claims" | "coarse-macs" => "given-up.coarse",
+            "bond-macs" => "given-up.bond-macs",
+            _ => "given-up.journeys",
+        };
+        out.push(Text::new("remark.given-up").with_text("what", Text::new(what).with("count", count)));
+    }
+    out
+}

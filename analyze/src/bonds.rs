@@ -1,0 +1,151 @@
+//! Bonds of the host over time: members, mode, and who was active when.
+
+use std::collections::BTreeSet;
+
+use netcap_bundle::Nanos;
+use netcap_bundle::input::Input;
+use netcap_bundle::sources::links::Links;
+use netcap_bundle::sources::ovs_bond::{BondMode, LacpStatus, OvsBond};
+
+use crate::host::file_of;
+
+/// States kept of one bond.
+const STATES_MAX: usize = 100_000;
+
+/// One bond.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BondTimeline {
+    /// Its name.
+    pub name: String,
+    /// Its members in every state.
+    pub members: BTreeSet<String>,
+    /// It never was anything but active-backup without LACP.
+    pub active_backup: bool,
+    /// Who was active, from when on; a new entry only when it changed.
+    pub states: Vec<BondState>,
+}
+
+/// Who was active from then on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BondState {
+    /// When it was read.
+    pub at: Nanos,
+    /// The active member.
+    pub active: Option<String>,
+    /// The file that says so.
+    pub file: String,
+    /// The line that says so.
+    pub line: String,
+}
+
+/// All bonds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bonds {
+    /// By name.
+    pub bonds: Vec<BondTimeline>,
+}
+
+/// One bond in one sample.
+struct Sample {
+    name: String,
+    members: Vec<String>,
+    active_backup: bool,
+    state: BondState,
+}
+
+impl Bonds {
+    /// Reads every recorded state of Open vSwitch's and the kernel's bonds.
+    pub fn read(input: &Input) -> Self {
+        let mut bonds = Self::default();
+        input.state.visit::<OvsBond>(&input.files, |round| {
+            let file = file_of(&round, "bond-show").unwrap_or_default();
+            for bond in &round.parsed.value.bonds {
+                let active = bond.active.clone();
+                let mac = bond.active_mac.map(|m| m.to_string()).unwrap_or_default();
+                let line = format!("active member mac: {mac}({})", active.as_deref().unwrap_or("none"));
+                bonds.add(Sample {
+                    name: bond.name.clone(),
+                    members: bond.members.iter().map(|m| m.name.clone()).collect(),
+                    active_backup: bond.mode == BondMode::ActiveBackup
+                        && !matches!(bond.lacp_status, LacpStatus::Negotiated),
+                    state: BondState { at: round.at, active, file: file.clone(), line },
+                });
+            }
+            true
+        });
+        input.state.visit::<Links>(&input.files, |round| {
+            let file = file_of(&round, "link").unwrap_or_default();
+            let links = &round.parsed.value.links;
+            for link in links {
+                let Some(bond) = &link.bond else { continue };
+                let members = links.iter().filter(|l| l.master.as_deref() == Some(&link.name));
+                let line = format!(
+                    "{}: mode {} active_slave {}",
+                    link.name,
+                    bond.mode,
+                    bond.active.as_deref().unwrap_or("none")
+                );
+                bonds.add(Sample {
+                    name: link.name.clone(),
+                    members: members.map(|m| m.name.clone()).collect(),
+                    active_backup: bond.mode == "active-backup",
+                    state: BondState { at: round.at, active: bond.active.clone(), file: file.clone(), line },
+                });
+            }
+            true
+        });
+        bonds.bonds.sort_by(|a, b| a.name.cmp(&b.name));
+        bonds
+    }
+
+    fn add(&mut self, sample: Sample) {
+        let at = match self.bonds.iter().position(|b| b.name == sample.name) {
+            Some(at) => at,
+            None => {
+                let bond = BondTimeline { name: sample.name, active_backup: true, ..BondTimeline::default() };
+                self.bonds.push(bond);
+                self.bonds.len() - 1
+            }
+        };
+        let Some(bond) = self.bonds.get_mut(at) else { return };
+        bond.members.extend(sample.members);
+        bond.active_backup &= sample.active_backup;
+        let changed = bond.states.last().is_none_or(|s| s.active != sample.state.active);
+        if changed && bond.states.len() < STATES_MAX {
+            bond.states.push(sample.state);
+        }
+    }
+
+    /// Names of all members.
+    pub fn member_names(&self) -> BTreeSet<String> {
+        self.bonds.iter().flat_map(|b| b.members.iter().cloned()).collect()
+    }
+
+    /// An active-backup bond with two members or more is known.
+    pub fn any_active_backup(&self) -> bool {
+        self.bonds.iter().any(BondTimeline::is_active_backup)
+    }
+}
+
+impl BondTimeline {
+    /// One member carries all, and the switch knows nothing of the bond.
+    pub fn is_active_backup(&self) -> bool {
+        self.active_backup && self.members.len() >= 2 && self.states.iter().any(|s| s.active.is_some())
+    }
+
+    /// Who was active at that time; `None` when it is not known, which includes the `margin_ns` around a change: when
+    /// between two samples a member took over is not recorded.
+    pub fn active_at(&self, at: Nanos, margin_ns: i64) -> Option<&str> {
+        let next = self.states.iter().position(|s| s.at > at).unwrap_or(self.states.len());
+        let state = self.states.get(next.saturating_sub(1))?;
+        let after = self.states.get(next);
+        let near_next = next > 0 && after.is_some_and(|s| s.at.since(at) <= margin_ns);
+        if near_next { None } else { state.active.as_deref() }
+    }
+
+    /// The state that says who was active at that time.
+    pub fn state_at(&self, at: Nanos) -> Option<&BondState> {
+        let next = self.states.iter().position(|s| s.at > at).unwrap_or(self.states.len());
+        self.states.get(next.saturating_sub(1))
+    }
+}

@@ -1,0 +1,84 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Says what is wrong in a recording, where, how sure it is, and what to do about it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "netcap-analyze",
+    version,
+    max_term_width = 100,
+    after_help = "Exit status: 0 nothing at or above --fail-on, 1 something (or a difference from --expect), 2 an \
+                  input or the command line is wrong."
+)]
+pub(super) struct Args {
+    /// Bundles (.tar or directory), pcap and pcapng files (also .zst, .gz), directories of check_network.sh
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Write the verdict as JSON, to standard output with '-' (then there is no text)
+    #[arg(long, value_name = "FILE|-")]
+    pub json: Option<PathBuf>,
+    /// Exit with 1 when a finding is at least this severe
+    #[arg(long, value_enum, default_value = "warning", value_name = "SEVERITY")]
+    pub fail_on: FailOn,
+    /// Compare with a verdict written by --json; print the difference and exit with 1 when there is one
+    #[arg(long, value_name = "FILE.json")]
+    pub expect: Option<PathBuf>,
+    /// List the detectors
+    #[arg(long)]
+    pub list: bool,
+    /// Print the manual page of a detector
+    #[arg(long, value_name = "ID")]
+    pub explain: Option<String>,
+    /// Write the latency histograms as HdrHistogram logs: a file, or a directory for several inputs
+    #[arg(long, value_name = "FILE|DIR")]
+    pub hlog: Option<PathBuf>,
+    /// Threads to use; by default one for each processor. The report does not depend on it
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+    /// Run only these detectors
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Language of the text report; by default that of the locale
+    #[arg(long, value_enum)]
+    pub lang: Option<Language>,
+    /// Colours
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub color: Color,
+    /// Say more: exonerations, filters, every remark
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// When to exit with 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    Info,
+    Warning,
+    Error,
+    Never,
+}
+
+/// Languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    En,
+    Zh,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1024) => Ok(n),
+        _ => Err("give a number from 1 to 1024".into()),
+    }
+}

@@ -1,0 +1,59 @@
+//! The frames behind a verdict.
+
+use netcap_bundle::Mac;
+
+use super::claimants::{Case, Suspect};
+use super::judge::{Proof, Verdict};
+use crate::finding::Evidence;
+use crate::tables::runs::Sight;
+use crate::text::Text;
+use crate::view::View;
+
+/// Claimants whose counts are given.
+const CLAIMANTS_MAX: usize = 6;
+
+/// The host's snapshot, the frames of the proof, then what each claimant did in all.
+pub(super) fn evidence(view: &View<'_>, case: &Case, verdict: &Verdict) -> Vec<Evidence> {
+    let mut out = Vec::new();
+    if let Some(own) = &case.own {
+        out.push(own.evidence.clone());
+    }
+    let Proof { sights, .. } = &verdict.best;
+    for (mac, sight) in sights {
+        let Some(suspect) = suspect(case, *mac) else { continue };
+        let what = Text::new(kind_key(suspect, *sight)).with("mac", mac).with("ip", case.key.ip);
+        out.push(view.frame(*sight, point_of(suspect), what));
+    }
+    for mac in verdict.macs.iter().take(CLAIMANTS_MAX) {
+        let Some(suspect) = suspect(case, *mac) else { continue };
+        let Some(last) = suspect.all.last().or_else(|| suspect.probe.last()) else { continue };
+        if sights.contains(&(*mac, last)) && suspect.all.count() <= 1 {
+            continue;
+        }
+        let what = Text::new("evidence.claims").with("mac", mac).with("count", suspect.all.count());
+        out.push(view.frame(last, point_of(suspect), what));
+    }
+    out
+}
+
+pub(super) fn suspect(case: &Case, mac: Mac) -> Option<&Suspect> {
+    case.suspects.iter().find(|s| s.mac == mac)
+}
+
+fn point_of(suspect: &Suspect) -> crate::engine::PointId {
+    suspect.seen.first().map_or(crate::engine::PointId(u32::MAX), |(point, _)| *point)
+}
+
+/// What that frame was.
+fn kind_key(suspect: &Suspect, sight: Sight) -> &'static str {
+    let holds = |runs: &crate::tables::claims::ClaimRuns| {
+        runs.runs().iter().any(|r| r.first == sight || r.last == sight)
+    };
+    if holds(&suspect.probe) {
+        "evidence.probe"
+    } else if holds(&suspect.announce) {
+        "evidence.announce"
+    } else {
+        "evidence.claim"
+    }
+}

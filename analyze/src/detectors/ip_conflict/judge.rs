@@ -1,0 +1,202 @@
+//! The rules: which pair of suspects makes a conflict, and how sure it is.
+
+use netcap_bundle::Mac;
+
+use super::claimants::{Case, Suspect};
+use crate::finding::Confidence;
+use crate::tables::runs::{Run, Sight};
+
+/// DEFEND_INTERVAL, RFC 5227 section 1.1.
+const DEFEND_NS: i64 = 10_000_000_000;
+/// ANNOUNCE_WAIT, RFC 5227 section 1.1: how long after its last probe a prober listens.
+const PROBE_WAIT_NS: i64 = 2_000_000_000;
+/// Two probers of one address are rivals when both probe within PROBE_WAIT + PROBE_NUM × PROBE_MAX + ANNOUNCE_WAIT.
+const RIVAL_PROBE_NS: i64 = 9_000_000_000;
+/// RATE_LIMIT_INTERVAL, RFC 5227 section 1.1: what happens within it belongs together.
+const TOGETHER_NS: i64 = 60_000_000_000;
+/// Changes of the owner that make a slow alternation more than one failover and its return.
+const RETURNS_MIN: usize = 3;
+
+/// What happened between two suspects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rule {
+    /// One clean hand-over.
+    HandOver,
+    /// A failover and its return, or two of them.
+    Returned,
+    /// Both announce, further apart than a defence.
+    AnnouncedTogether,
+    /// In turns over a long time.
+    TakingTurns,
+    /// The host's own address, claimed by another.
+    OwnAddress,
+    /// Both announce, or one defends.
+    Announcers,
+    /// A, B, A.
+    Alternation,
+    /// Two probers at once.
+    Probers,
+    /// A probe answered by another.
+    ProbeAnswered,
+}
+
+impl Rule {
+    pub(super) fn confidence(self) -> Confidence {
+        if self >= Self::Announcers || self == Self::HandOver || self == Self::Returned {
+            Confidence::Proven
+        } else {
+            Confidence::Likely
+        }
+    }
+
+    pub(super) fn is_conflict(self) -> bool {
+        self > Self::Returned
+    }
+}
+
+/// A pair, its rule, and the sightings that show it, in order of time.
+#[derive(Debug, Clone)]
+pub(super) struct Proof {
+    pub rule: Rule,
+    pub macs: (Mac, Mac),
+    pub sights: Vec<(Mac, Sight)>,
+}
+
+/// The verdict on one address: the strongest proof, and every MAC that takes part in any.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub best: Proof,
+    pub macs: Vec<Mac>,
+}
+
+pub(super) fn judge(case: &Case) -> Option<Verdict> {
+    let mut proofs = Vec::new();
+    for (at, a) in case.suspects.iter().enumerate() {
+        for b in case.suspects.iter().skip(at + 1) {
+            proofs.extend(pair(a, b));
+        }
+        proofs.extend(own(case, a));
+    }
+    let worst = proofs.iter().map(|p| p.rule).max()?;
+    let mut macs: Vec<Mac> = proofs
+        .iter()
+        .filter(|p| p.rule.is_conflict() == worst.is_conflict())
+        .flat_map(|p| [p.macs.0, p.macs.1])
+        .collect();
+    macs.sort_unstable();
+    macs.dedup();
+    let best = proofs.into_iter().rev().max_by_key(|p| p.rule)?;
+    Some(Verdict { best, macs })
+}
+
+/// The host's own address in its snapshot, and a claim of somebody who is not the host.
+fn own(case: &Case, suspect: &Suspect) -> Option<Proof> {
+    let own = case.own.as_ref()?;
+    if case.host_macs.contains(&suspect.mac) || suspect.mac == own.mac {
+        return None;
+    }
+    let first = suspect.all.first()?;
+    let sights = vec![(suspect.mac, first)];
+    Some(Proof { rule: Rule::OwnAddress, macs: (own.mac, suspect.mac), sights })
+}
+
+fn pair(a: &Suspect, b: &Suspect) -> Option<Proof> {
+    probe_answered(a, b)
+        .or_else(|| probe_answered(b, a))
+        .or_else(|| probers(a, b))
+        .or_else(|| alternation(a, b))
+        .or_else(|| alternation(b, a))
+        .or_else(|| announcers(a, b))
+        .or_else(|| slow(a, b))
+        .or_else(|| hand_over(a, b))
+        .or_else(|| hand_over(b, a))
+}
+
+fn proof(rule: Rule, a: &Suspect, b: &Suspect, mut sights: Vec<(Mac, Sight)>) -> Proof {
+    sights.sort_by_key(|(mac, sight)| (sight.at, *mac));
+    sights.dedup();
+    Proof { rule, macs: (a.mac.min(b.mac), a.mac.max(b.mac)), sights }
+}
+
+/// RFC 5227 section 2.1.1: while `a` probes and listens, `b` says that the address is its own.
+fn probe_answered(a: &Suspect, b: &Suspect) -> Option<Proof> {
+    a.probe.runs().iter().find_map(|probe| {
+        let answer = b.all.after(probe.first.at).filter(|s| s.at.since(probe.last.at) <= PROBE_WAIT_NS)?;
+        Some(proof(Rule::ProbeAnswered, a, b, vec![(a.mac, probe.first), (b.mac, answer)]))
+    })
+}
+
+/// RFC 5227 section 2.1.1: two hosts probe one address at once; both must back off, and nothing else is ever seen.
+fn probers(a: &Suspect, b: &Suspect) -> Option<Proof> {
+    let (x, y) = nearest(a.probe.runs(), b.probe.runs(), RIVAL_PROBE_NS)?;
+    Some(proof(Rule::Probers, a, b, vec![(a.mac, x), (b.mac, y)]))
+}
+
+/// `b` speaks between two claims of `a` that are close to it on both sides: two owners at one time.
+fn alternation(a: &Suspect, b: &Suspect) -> Option<Proof> {
+    b.all.runs().iter().flat_map(|run| [run.first, run.last]).find_map(|sight| {
+        let (before, after) = a.all.around(sight.at);
+        if before? > TOGETHER_NS || after? > TOGETHER_NS {
+            return None;
+        }
+        let sights = vec![(a.mac, a.all.before(sight.at)?), (b.mac, sight), (a.mac, a.all.after(sight.at)?)];
+        Some(proof(Rule::Alternation, a, b, sights))
+    })
+}
+
+/// RFC 5227 section 2.4: each says unasked that the address is its own. A takeover looks like this only when the one who
+/// lost it had been using it and falls silent.
+fn announcers(a: &Suspect, b: &Suspect) -> Option<Proof> {
+    if handed_over(a, b) || handed_over(b, a) {
+        return None;
+    }
+    let (x, y) = nearest(a.announce.runs(), b.announce.runs(), TOGETHER_NS)?;
+    let apart = x.at.since(y.at).saturating_abs();
+    let rule = if apart <= DEFEND_NS { Rule::Announcers } else { Rule::AnnouncedTogether };
+    Some(proof(rule, a, b, vec![(a.mac, x), (b.mac, y)]))
+}
+
+/// In turns, but never close together: many turns are a conflict of quiet devices, few are failovers.
+fn slow(a: &Suspect, b: &Suspect) -> Option<Proof> {
+    let mut turns: Vec<(Sight, Mac)> =
+        [a, b].into_iter().flat_map(|s| s.all.runs().iter().map(|r| (r.first, s.mac))).collect();
+    turns.sort_unstable();
+    turns.dedup_by_key(|(_, mac)| *mac);
+    let changes = turns.len().saturating_sub(1);
+    if changes < 2 {
+        return None;
+    }
+    let rule = if changes >= RETURNS_MIN { Rule::TakingTurns } else { Rule::Returned };
+    Some(proof(rule, a, b, turns.into_iter().take(4).map(|(s, mac)| (mac, s)).collect()))
+}
+
+fn hand_over(a: &Suspect, b: &Suspect) -> Option<Proof> {
+    let (last, first) = (a.all.last()?, b.all.first()?);
+    (last.at < first.at).then(|| proof(Rule::HandOver, a, b, vec![(a.mac, last), (b.mac, first)]))
+}
+
+/// `a` had been using the address, and is silent since `b` speaks.
+fn handed_over(a: &Suspect, b: &Suspect) -> bool {
+    match (a.all.last(), b.all.first()) {
+        (Some(last), Some(first)) => last.at < first.at && a.using.count() > 0,
+        _ => false,
+    }
+}
+
+/// The two sightings of two lists of runs that are closest, if they are within `ns`.
+fn nearest(a: &[Run], b: &[Run], ns: i64) -> Option<(Sight, Sight)> {
+    let ends = |run: &Run| [run.first, run.last];
+    let mut best: Option<(i64, Sight, Sight)> = None;
+    for x in a.iter().flat_map(ends) {
+        // Runs are in order of time: only the neighbours of `x` can be nearest.
+        let at = b.partition_point(|run| run.first.at < x.at);
+        let near = b.get(at.saturating_sub(1)..b.len().min(at + 1)).unwrap_or_default();
+        for y in near.iter().flat_map(ends) {
+            let apart = x.at.since(y.at).saturating_abs();
+            if apart <= ns && best.is_none_or(|(d, ..)| apart < d) {
+                best = Some((apart, x, y));
+            }
+        }
+    }
+    best.map(|(_, x, y)| (x, y))
+}

@@ -1,0 +1,106 @@
+//! The registry: one line per detector, alphabetical. Command line, help and tests derive from it.
+
+pub mod ip_conflict;
+
+use crate::finding::{Finding, Severity};
+use crate::view::View;
+
+/// Something a detector cannot do without.
+#[derive(Debug, Clone, Copy)]
+pub struct Need {
+    /// Key of its phrase in the catalogue (`need.…`).
+    pub key: &'static str,
+    /// Whether it is there.
+    pub met: fn(&View<'_>) -> bool,
+}
+
+/// One detector.
+#[derive(Debug, Clone, Copy)]
+pub struct Detector {
+    /// Stable id.
+    pub id: &'static str,
+    /// Least and worst severity of its findings; `None` when it only measures.
+    pub severity: Option<(Severity, Severity)>,
+    /// What it needs; the runner checks it, so that no detector branches on missing input.
+    pub needs: &'static [Need],
+    /// Finds.
+    pub run: fn(&View<'_>, &mut Vec<Finding>),
+    /// Source of its file, whose doc comment is the manual page.
+    source: &'static str,
+}
+
+/// All detectors.
+pub const ALL: &[Detector] = &[ip_conflict::DETECTOR];
+
+/// A detector that could not look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotEvaluated {
+    /// Its id.
+    pub detector: &'static str,
+    /// Keys of what is missing.
+    pub missing: Vec<&'static str>,
+}
+
+impl Detector {
+    /// The manual page: the doc comment of its file.
+    pub fn page(&self) -> String {
+        let lines = self.source.lines().take_while(|l| l.starts_with("//!"));
+        let mut page = String::new();
+        for line in lines {
+            let text = line.strip_prefix("//!").unwrap_or_default();
+            page.push_str(text.strip_prefix(' ').unwrap_or(text));
+            page.push('\n');
+        }
+        page
+    }
+
+    /// The first line of its page.
+    pub fn summary(&self) -> String {
+        self.page().lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+/// The detector of that id.
+pub fn by_id(id: &str) -> Option<&'static Detector> {
+    ALL.iter().find(|d| d.id == id)
+}
+
+/// Runs the detectors that are wanted (`None`: all) and says which could not look.
+pub fn run(view: &View<'_>, only: Option<&[String]>) -> (Vec<Finding>, Vec<NotEvaluated>) {
+    let (mut findings, mut not) = (Vec::new(), Vec::new());
+    for detector in ALL.iter().filter(|d| only.is_none_or(|ids| ids.iter().any(|id| id == d.id))) {
+        let missing: Vec<_> = detector.needs.iter().filter(|n| !(n.met)(view)).map(|n| n.key).collect();
+        if missing.is_empty() {
+            (detector.run)(view, &mut findings);
+        } else {
+            not.push(NotEvaluated { detector: detector.id, missing });
+        }
+    }
+    Finding::sort(&mut findings);
+    (findings, not)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_is_sorted_unique_and_documented() {
+        let ids: Vec<_> = ALL.iter().map(|d| d.id).collect();
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(ids, sorted);
+        for detector in ALL {
+            let page = detector.page();
+            assert!(page.starts_with(&format!("`{}`: ", detector.id)), "{page}");
+            for part in ["Exonerated", "Remedy", "Sources", "中文"] {
+                assert!(page.contains(part), "{} has no part '{part}'", detector.id);
+            }
+            for need in detector.needs {
+                let key = format!("need.{}", need.key);
+                assert_ne!(crate::text::phrase(&key, crate::text::Lang::En), format!("en.{key}"));
+            }
+        }
+    }
+}

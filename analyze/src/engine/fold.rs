@@ -1,0 +1,19 @@
+//! The contract of a fold: a state that grows packet by packet in each segment, and joins in segment order.
+
+use std::sync::Arc;
+
+use super::points::Scene;
+use super::view::PacketView;
+
+/// A state grown over packets. Each segment has its own; the states of all segments are merged in segment order, so
+/// that the result does not depend on the number of threads.
+pub trait Fold: Sized + Send {
+    /// The empty state.
+    fn start(scene: &Arc<Scene>) -> Self;
+
+    /// Takes one packet. Called for every packet: no allocation here in the common case.
+    fn packet(&mut self, packet: &PacketView<'_>);
+
+    /// Takes the state of a later segment.
+    fn merge(&mut self, later: Self);
+}

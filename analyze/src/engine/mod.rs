@@ -1,0 +1,14 @@
+//! The one parallel pass: segments are read side by side, each packet is decoded once, folds keep what they need.
+
+pub mod decode;
+pub mod fold;
+mod pass;
+pub mod points;
+pub mod progress;
+pub mod view;
+
+pub use fold::Fold;
+pub use pass::{FileStats, Outcome, run};
+pub use points::{DomainId, PointId, PointInfo, Points};
+pub use progress::Progress;
+pub use view::{Arp, Echo, EchoKind, Eth, FrameRef, Ip, L4, Nd, NdKind, Net, PacketView, Tags};

@@ -1,0 +1,184 @@
+//! Capture points and the broadcast domains they belong to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netcap_bundle::packets::Interface;
+use netcap_bundle::{Mac, Point, Role};
+
+/// A capture point: an index into the input's points, or, above them, an interface of a bare file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PointId(pub u32);
+
+/// A broadcast domain: a virtual switch, or a point of which no switch is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainId(pub u32);
+
+/// Interfaces counted apart in one bare file; a packet of a later one belongs to the last.
+const INTERFACES_PER_FILE: u32 = 4_096;
+/// Domains of points without a switch start here.
+const LONELY: u32 = 1 << 31;
+
+/// One point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointInfo {
+    /// Interface name, `#n` when the file does not say.
+    pub name: String,
+    /// What it is to the host.
+    pub role: Role,
+    /// Its virtual switch.
+    pub vswitch: Option<String>,
+    /// The interface's own MAC.
+    pub mac: Option<Mac>,
+    /// Filter as the user wrote it.
+    pub filter: String,
+    /// Bytes kept of each frame; 0 when not said.
+    pub snaplen: u32,
+    /// Packets the kernel dropped there, as the file's own statistics say; bundles say it in their segments.
+    pub dropped: Option<u64>,
+    /// True when the bundle describes it; false for the interfaces of a bare file.
+    pub described: bool,
+}
+
+/// What folds may know before the packets are read: the points, their domains and VLANs, who is in a bond.
+#[derive(Debug, Default)]
+pub struct Scene {
+    points: Vec<PointInfo>,
+    domains: Vec<DomainId>,
+    vlans: Vec<u16>,
+    bonded: BTreeSet<u32>,
+}
+
+impl Scene {
+    /// From the points of an input and the names of interfaces that are members of a bond.
+    pub fn new(points: &[Point], bonded: &BTreeSet<String>) -> Self {
+        let switches: BTreeSet<&str> = points.iter().filter_map(|p| p.vswitch.as_deref()).collect();
+        let mut scene = Self::default();
+        for (index, point) in (0u32..).zip(points) {
+            let domain = point
+                .vswitch
+                .as_deref()
+                .and_then(|name| (0u32..).zip(&switches).find(|(_, s)| **s == name))
+                .map_or(LONELY | index, |(at, _)| at);
+            scene.domains.push(DomainId(domain));
+            scene.vlans.push(point.vlan.unwrap_or(0));
+            if bonded.contains(&point.iface) {
+                scene.bonded.insert(index);
+            }
+            scene.points.push(PointInfo {
+                name: point.iface.clone(),
+                role: point.role.clone(),
+                vswitch: point.vswitch.clone(),
+                mac: point.mac,
+                filter: point.filter.clone(),
+                snaplen: point.snaplen,
+                dropped: None,
+                described: true,
+            });
+        }
+        scene
+    }
+
+    /// The point of a packet. Segments without a point (bare files) get a range of ids each.
+    pub(super) fn point(&self, segment_point: Option<usize>, lonely_file: u32, interface: u32) -> PointId {
+        match segment_point {
+            Some(index) => PointId(u32::try_from(index).unwrap_or(u32::MAX)),
+            None => {
+                let base = u32::try_from(self.points.len()).unwrap_or(u32::MAX);
+                let offset = lonely_file.saturating_mul(INTERFACES_PER_FILE);
+                PointId(base.saturating_add(offset).saturating_add(interface.min(INTERFACES_PER_FILE - 1)))
+            }
+        }
+    }
+
+    /// The broadcast domain of a point.
+    pub fn domain(&self, point: PointId) -> DomainId {
+        self.domains.get(point.0 as usize).copied().unwrap_or(DomainId(LONELY | (point.0 & (LONELY - 1))))
+    }
+
+    /// The access VLAN of a point, 0 when it has none.
+    pub fn access_vlan(&self, point: PointId) -> u16 {
+        self.vlans.get(point.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// The point is a member of a bond.
+    pub fn is_bonded(&self, point: PointId) -> bool {
+        self.bonded.contains(&point.0)
+    }
+
+    /// What it is to the host.
+    pub fn role(&self, point: PointId) -> Option<&Role> {
+        self.points.get(point.0 as usize).map(|p| &p.role)
+    }
+}
+
+/// Every point of an input after the pass.
+#[derive(Debug, Default)]
+pub struct Points {
+    map: BTreeMap<PointId, (PointInfo, DomainId)>,
+}
+
+impl Points {
+    pub(super) fn new(scene: &Scene) -> Self {
+        let known = (0u32..).map(PointId).zip(&scene.points);
+        Self { map: known.map(|(id, info)| (id, (info.clone(), scene.domain(id)))).collect() }
+    }
+
+    /// Adds the interface of a bare file, or what a file adds to a known point.
+    pub(super) fn add(&mut self, id: PointId, number: usize, interface: &Interface, scene: &Scene) {
+        let entry = self.map.entry(id).or_insert_with(|| {
+            let name = if interface.name.is_empty() { format!("#{number}") } else { interface.name.clone() };
+            let info = PointInfo {
+                name,
+                role: Role::Other,
+                vswitch: None,
+                mac: interface.mac,
+                filter: interface.filter.clone(),
+                snaplen: interface.snaplen,
+                dropped: None,
+                described: false,
+            };
+            (info, scene.domain(id))
+        });
+        if let Some(dropped) = interface.dropped {
+            entry.0.dropped = Some(entry.0.dropped.unwrap_or(0).saturating_add(dropped));
+        }
+    }
+
+    /// What is known of a point.
+    pub fn get(&self, id: PointId) -> Option<&PointInfo> {
+        self.map.get(&id).map(|(info, _)| info)
+    }
+
+    /// Its name, for people.
+    pub fn name(&self, id: PointId) -> &str {
+        self.get(id).map_or("?", |p| p.name.as_str())
+    }
+
+    /// Its broadcast domain.
+    pub fn domain(&self, id: PointId) -> Option<DomainId> {
+        self.map.get(&id).map(|(_, domain)| *domain)
+    }
+
+    /// The point of that interface.
+    pub fn by_name(&self, name: &str) -> Option<PointId> {
+        self.map.iter().find(|(_, (info, _))| info.name == name).map(|(id, _)| *id)
+    }
+
+    /// All points in order.
+    pub fn iter(&self) -> impl Iterator<Item = (PointId, &PointInfo)> {
+        self.map.iter().map(|(id, (info, _))| (*id, info))
+    }
+
+    /// The points of one virtual switch.
+    pub fn of_vswitch<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (PointId, &'a PointInfo)> {
+        self.iter().filter(move |(_, info)| info.vswitch.as_deref() == Some(name))
+    }
+
+    /// The name of a domain: its switch, or the only point of it.
+    pub fn domain_name(&self, domain: DomainId) -> &str {
+        self.map
+            .values()
+            .find(|(_, d)| *d == domain)
+            .map_or("?", |(info, _)| info.vswitch.as_deref().unwrap_or(&info.name))
+    }
+}

@@ -1,0 +1,176 @@
+//! How far the capture can be trusted, per point and time: an absence is evidence only where nothing was lost.
+
+use std::collections::BTreeMap;
+
+use netcap_bundle::Nanos;
+use netcap_bundle::input::{Input, Kind};
+use netcap_bundle::packets::Tail;
+use netcap_filters::{Filter, Options};
+
+use crate::engine::{FileStats, PointId, Points};
+use crate::tables::Seen;
+
+/// A gap between two segments shorter than this is bookkeeping: the socket and its ring live on between them.
+const GAP_NS_MAX: i64 = 200_000_000;
+
+/// What an absence at a point is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trust {
+    /// Not captured then, or the filter would not have shown it.
+    Blind,
+    /// Packets were lost then.
+    Lossy,
+    /// Nothing says that packets were lost, and nothing says that none were.
+    Unknown,
+    /// Captured, and nothing was lost.
+    Sound,
+}
+
+/// The fidelity of one point.
+#[derive(Debug, Default)]
+pub struct PointFidelity {
+    /// When it was captured, joined over segments.
+    pub covered: Vec<(Nanos, Nanos)>,
+    /// When packets were lost, and how many.
+    pub losses: Vec<(Nanos, Nanos, u64)>,
+    /// Packets lost in all; `None` when nothing says.
+    pub dropped: Option<u64>,
+    /// Gaps between segments.
+    pub gaps: Vec<(Nanos, Nanos)>,
+    filter: Option<Filter>,
+    filter_unreadable: bool,
+}
+
+/// The fidelity of all points.
+#[derive(Debug, Default)]
+pub struct Fidelity {
+    points: BTreeMap<PointId, PointFidelity>,
+}
+
+impl Fidelity {
+    /// From what the input says about its segments, and what the packets said about losses.
+    pub fn new(input: &Input, points: &Points, files: &[FileStats], seen: &BTreeMap<PointId, Seen>) -> Self {
+        let mut fidelity = Self::default();
+        for (id, info) in points.iter() {
+            let mut point = PointFidelity { dropped: info.dropped, ..PointFidelity::default() };
+            if !info.filter.trim().is_empty() {
+                point.filter = Filter::compile(&info.filter, Options::default()).ok();
+                point.filter_unreadable = point.filter.is_none();
+            }
+            let seen = seen.get(&id);
+            if info.described {
+                point.segments(input, files, id, seen);
+            } else if let Some(span) = seen.and_then(|s| s.span) {
+                point.covered.push(span);
+            }
+            point.told(seen);
+            point.settle();
+            fidelity.points.insert(id, point);
+        }
+        fidelity
+    }
+
+    /// What is known of one point.
+    pub fn point(&self, id: PointId) -> Option<&PointFidelity> {
+        self.points.get(&id)
+    }
+
+    /// What an absence at that point between two times is worth.
+    pub fn trust(&self, id: PointId, from: Nanos, to: Nanos) -> Trust {
+        let Some(point) = self.points.get(&id) else { return Trust::Blind };
+        if !point.covered.iter().any(|(a, b)| *a <= from && to <= *b) {
+            return Trust::Blind;
+        }
+        if point.losses.iter().any(|(a, b, _)| *a <= to && from <= *b) {
+            return Trust::Lossy;
+        }
+        if point.dropped.is_none() { Trust::Unknown } else { Trust::Sound }
+    }
+
+    /// Whether the point's filter would have shown that frame.
+    pub fn shows(&self, id: PointId, frame: &[u8], wire_len: u32) -> bool {
+        self.points.get(&id).is_some_and(|p| {
+            !p.filter_unreadable && p.filter.as_ref().is_none_or(|f| f.matches(frame, wire_len as usize))
+        })
+    }
+
+    /// The end of the capture over all points.
+    pub fn end(&self) -> Option<Nanos> {
+        self.points.values().flat_map(|p| p.covered.iter().map(|c| c.1)).max()
+    }
+
+    /// The start of the capture over all points.
+    pub fn start(&self) -> Option<Nanos> {
+        self.points.values().flat_map(|p| p.covered.iter().map(|c| c.0)).min()
+    }
+}
+
+impl PointFidelity {
+    fn segments(&mut self, input: &Input, files: &[FileStats], id: PointId, seen: Option<&Seen>) {
+        let mine = (0u32..)
+            .zip(&input.segments)
+            .zip(files)
+            .filter(|((_, s), _)| s.point.is_some_and(|p| p == id.0 as usize));
+        for ((number, segment), file) in mine {
+            let packets = file.span;
+            let Some(info) = &segment.info else {
+                // Not in a manifest: open from its first packet to its last, losses told by the packets only.
+                self.covered.extend(packets);
+                if input.kind == Kind::Bundle {
+                    self.dropped = Some(self.dropped.unwrap_or(0));
+                }
+                continue;
+            };
+            let opened = packets.map_or(info.opened, |p| p.0.min(info.opened));
+            let whole = file.tail == Some(Tail::Complete) && file.error.is_none() && !info.repaired;
+            let closed = if whole {
+                packets.map_or(info.closed, |p| p.1.max(info.closed))
+            } else {
+                packets.map_or(opened, |p| p.1)
+            };
+            self.covered.push((opened, closed));
+            self.dropped = Some(self.dropped.unwrap_or(0).max(0).saturating_add(info.dropped));
+            let told: u64 =
+                seen.map_or(0, |s| s.losses.iter().filter(|l| l.file == number).map(|l| l.count).sum());
+            // Losses after the last packet are told by nothing but the segment's count.
+            if info.dropped > told {
+                let from = if told == 0 { opened } else { packets.map_or(opened, |p| p.1) };
+                self.losses.push((from, closed, info.dropped - told));
+            }
+        }
+    }
+
+    fn told(&mut self, seen: Option<&Seen>) {
+        let Some(seen) = seen else { return };
+        let losses = seen.losses.iter().map(|l| (l.from, l.to, l.count));
+        self.losses.extend(losses);
+        let told: u64 = seen.losses.iter().map(|l| l.count).fold(0, u64::saturating_add);
+        if told > self.dropped.unwrap_or(0) {
+            self.dropped = Some(told);
+        }
+        // A bare file whose statistics name losses that no packet names: they may be anywhere.
+        if let (Some(dropped), Some(span)) = (self.dropped, seen.span)
+            && dropped > 0
+            && self.losses.is_empty()
+        {
+            self.losses.push((span.0, span.1, dropped));
+        }
+    }
+
+    fn settle(&mut self) {
+        self.covered.sort_unstable();
+        self.losses.sort_unstable();
+        let mut joined: Vec<(Nanos, Nanos)> = Vec::new();
+        for (from, to) in std::mem::take(&mut self.covered) {
+            match joined.last_mut() {
+                Some(last) if from.since(last.1) <= GAP_NS_MAX => last.1 = last.1.max(to),
+                Some(last) => {
+                    self.gaps.push((last.1, from));
+                    joined.push((from, to));
+                }
+                None => joined.push((from, to)),
+            }
+        }
+        self.covered = joined;
+    }
+}

@@ -1,0 +1,129 @@
+//! What a detector says: a claim with its evidence, what would exonerate it, and the remedy.
+
+mod evidence;
+mod subject;
+
+use std::fmt;
+
+use netcap_bundle::Nanos;
+use serde::{Serialize, Serializer};
+
+use crate::text::Text;
+
+pub use evidence::Evidence;
+pub use subject::{Claimant, Subject};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Something is lost or at risk.
+    Warning,
+    /// Something does not work.
+    Error,
+    /// Many things do not work, or data is at risk.
+    Critical,
+}
+
+/// How sure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Confidence {
+    /// Input missing, or the capture was not trustworthy there.
+    #[serde(rename = "cannot tell")]
+    CannotTell,
+    /// One link of the chain is inferred.
+    #[serde(rename = "likely")]
+    Likely,
+    /// The chain of evidence is complete.
+    #[serde(rename = "proven")]
+    Proven,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        })
+    }
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::CannotTell => "cannot tell",
+            Self::Likely => "likely",
+            Self::Proven => "proven",
+        })
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Id of the detector.
+    pub detector: &'static str,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// About what.
+    pub subject: Subject,
+    /// When it began to show.
+    pub from: Option<Nanos>,
+    /// When it was last seen.
+    pub to: Option<Nanos>,
+    /// One sentence.
+    pub claim: Text,
+    /// Why.
+    pub evidence: Vec<Evidence>,
+    /// What would exonerate it, and why that does not apply.
+    pub exonerations: Vec<Text>,
+    /// What to do.
+    pub remedy: Text,
+}
+
+impl Finding {
+    /// Worst and surest first, then by subject: the order of every report.
+    pub fn sort(findings: &mut [Self]) {
+        findings.sort_by_cached_key(|f| {
+            let rank = (std::cmp::Reverse(f.severity), std::cmp::Reverse(f.confidence), f.detector);
+            (rank, f.subject.line().english(), f.from, f.claim.english())
+        });
+    }
+}
+
+/// A phrase in machine output: English.
+pub(crate) fn english<S: Serializer>(text: &Text, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&text.english())
+}
+
+/// A time in machine output: RFC 3339 in UTC with nanoseconds, whatever zone the host or the reader is in.
+pub(crate) fn utc<S: Serializer>(at: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&utc_text(*at))
+}
+
+/// See [`utc`].
+pub(crate) fn utc_text(at: Nanos) -> String {
+    match jiff::Timestamp::from_nanosecond(i128::from(at.0)) {
+        Ok(stamp) => format!("{stamp:.9}"),
+        Err(_) => format!("{} ns", at.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worst_and_surest_come_first() {
+        assert!(Severity::Critical > Severity::Error && Severity::Error > Severity::Warning);
+        assert!(Severity::Warning > Severity::Info);
+        assert!(Confidence::Proven > Confidence::Likely && Confidence::Likely > Confidence::CannotTell);
+        assert_eq!(serde_json::to_string(&Confidence::CannotTell).unwrap(), "\"cannot tell\"");
+    }
+}

@@ -1,0 +1,116 @@
+//! Subjects: what a finding is about, typed for machines, one line for people.
+
+use std::net::IpAddr;
+
+use netcap_bundle::Mac;
+use serde::Serialize;
+
+use super::english;
+use crate::text::Text;
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Subject {
+    /// An address that several MACs claim.
+    Address {
+        /// The address.
+        ip: IpAddr,
+        /// Switch or capture point.
+        domain: String,
+        /// VLAN, `0` when untagged.
+        vlan: String,
+        /// Who claims it.
+        claimants: Vec<Claimant>,
+    },
+    /// A MAC that moves between the members of a bond.
+    BondMac {
+        /// The MAC.
+        mac: Mac,
+        /// The bond.
+        bond: String,
+        /// Its active member.
+        active: String,
+        /// The member it is also sent from.
+        backup: String,
+        /// Who sends it there.
+        sender: String,
+    },
+    /// A flow that ends inside the switch.
+    Drop {
+        /// The VM, if known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        vm: Option<String>,
+        /// Its port.
+        port: String,
+        /// Source.
+        src: IpAddr,
+        /// Destination.
+        dst: IpAddr,
+        /// `icmp`, `icmpv6`, `tcp`.
+        protocol: String,
+        /// The datapath flow that drops it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        flow: Option<String>,
+        /// The OpenFlow rule that drops it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rule: Option<String>,
+    },
+    /// Two addresses and the pings between them.
+    Pair {
+        /// Who pings.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        src: Option<IpAddr>,
+        /// Who is pinged.
+        dst: String,
+    },
+}
+
+/// Somebody who claims an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Claimant {
+    /// Its MAC.
+    pub mac: Mac,
+    /// Where it sits.
+    #[serde(serialize_with = "english")]
+    pub place: Text,
+}
+
+impl Subject {
+    /// One line for people.
+    pub fn line(&self) -> Text {
+        match self {
+            Self::Address { ip, vlan, domain, claimants } => {
+                let list = claimants
+                    .iter()
+                    .map(|c| {
+                        Text::new("subject.claimant").with("mac", c.mac).with_text("place", c.place.clone())
+                    })
+                    .collect();
+                let key = if vlan == "0" { "subject.address" } else { "subject.address-vlan" };
+                Text::new(key)
+                    .with("ip", ip)
+                    .with("vlan", vlan)
+                    .with("domain", domain)
+                    .with_list("list", list)
+            }
+            Self::BondMac { mac, bond, active, backup, sender } => Text::new("subject.bond-mac")
+                .with("mac", mac)
+                .with("bond", bond)
+                .with("active", active)
+                .with("backup", backup)
+                .with("sender", sender),
+            Self::Drop { vm, port, src, dst, protocol, .. } => {
+                let key = if vm.is_some() { "subject.drop-vm" } else { "subject.drop" };
+                Text::new(key)
+                    .with("vm", vm.as_deref().unwrap_or_default())
+                    .with("port", port)
+                    .with("src", src)
+                    .with("dst", dst)
+                    .with("protocol", protocol)
+            }
+            Self::Pair { src: Some(src), dst } => Text::verbatim(format!("{src} → {dst}")),
+            Self::Pair { src: None, dst } => Text::verbatim(format!("→ {dst}")),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The recorded host as detectors ask about it: its own addresses, and where a MAC sits.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use netcap_bundle::input::Input;
+use netcap_bundle::packets::Direction;
+use netcap_bundle::sources::libvirt::Libvirt;
+use netcap_bundle::sources::links::{Link, Links};
+use netcap_bundle::state::Round;
+use netcap_bundle::{Mac, Nanos, Role};
+
+use crate::engine::{PointId, Points};
+use crate::finding::Evidence;
+use crate::text::Text;
+
+/// An address that the host itself has.
+#[derive(Debug, Clone)]
+pub struct OwnAddress {
+    /// MAC of the interface that has it.
+    pub mac: Mac,
+    /// The interface.
+    pub iface: String,
+    /// The line of the snapshot that says so.
+    pub evidence: Evidence,
+}
+
+/// State of the host, read once.
+#[derive(Debug, Default)]
+pub struct Host {
+    first: Option<Round<Links>>,
+    last: Option<Round<Links>>,
+    libvirt: Option<Round<Libvirt>>,
+    macs: BTreeSet<Mac>,
+}
+
+impl Host {
+    /// Reads what the input recorded.
+    pub fn read(input: &Input) -> Self {
+        let first = input.state.first::<Links>(&input.files);
+        let last = input.state.last::<Links>(&input.files);
+        let links = [&first, &last].into_iter().flatten().flat_map(|r| &r.parsed.value.links);
+        // A tap's MAC is the host's, the guest's MAC is not.
+        let macs = links.flat_map(|l| [l.mac, l.permanent_mac]).flatten().filter(|m| !m.is_zero()).collect();
+        Self { libvirt: input.state.last::<Libvirt>(&input.files), first, last, macs }
+    }
+
+    /// Interfaces are known.
+    pub fn has_links(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// Virtual machines, if libvirt answered.
+    pub fn libvirt(&self) -> Option<&Round<Libvirt>> {
+        self.libvirt.as_ref()
+    }
+
+    /// One of the host's own interfaces has that MAC.
+    pub fn owns_mac(&self, mac: Mac) -> bool {
+        self.macs.contains(&mac)
+    }
+
+    /// The host's interface with that MAC; a switch's own port before its uplinks, which share its MAC.
+    pub fn iface_of(&self, mac: Mac) -> Option<&str> {
+        let links = &self.last.as_ref()?.parsed.value.links;
+        let mut named: Vec<&Link> = links.iter().filter(|l| l.mac == Some(mac)).collect();
+        named.sort_by_key(|l| (l.addresses.is_empty(), l.ifindex));
+        named.first().map(|l| l.name.as_str())
+    }
+
+    /// The host's own interface for that address in a switch and VLAN: the switch's port, or a VLAN interface on it.
+    /// Only an address that is there at the start and at the end counts: one that moved away was handed over.
+    pub fn owner(&self, ip: IpAddr, vswitch: &str, vlan: u16, access_vlan: u16) -> Option<OwnAddress> {
+        let (first, last) = (self.first.as_ref()?, self.last.as_ref()?);
+        let fits = |link: &&Link| {
+            let has = link.addresses.iter().any(|a| a.ip == ip);
+            let here = link.name == vswitch && vlan == access_vlan;
+            let tagged = link.lower.as_deref() == Some(vswitch) && link.vlan_id == Some(vlan);
+            has && (here || tagged)
+        };
+        let link = last.parsed.value.links.iter().find(fits)?;
+        first.parsed.value.links.iter().find(fits)?;
+        let file = file_of(last, "addr").or_else(|| file_of(last, "text")).unwrap_or_default();
+        let mac = link.mac?;
+        Some(OwnAddress {
+            mac,
+            iface: link.name.clone(),
+            evidence: Evidence::Snapshot {
+                file,
+                at: last.at,
+                line: format!("{}: link/ether {mac} inet {ip}", link.name),
+                what: Text::new("evidence.own-address"),
+            },
+        })
+    }
+}
+
+/// The file of an item of a round.
+pub fn file_of<T>(round: &Round<T>, item: &str) -> Option<String> {
+    round
+        .files
+        .iter()
+        .find(|(name, _, path)| name == item && !path.is_empty())
+        .map(|(_, _, path)| path.clone())
+}
+
+/// The file of an item that is repeated over something.
+pub fn file_of_arg<T>(round: &Round<T>, item: &str, arg: &str) -> Option<String> {
+    let found = round.files.iter().find(|(name, a, path)| name == item && a == arg && !path.is_empty());
+    found.map(|(_, _, path)| path.clone())
+}
+
+/// Where a MAC sits, as far as the recorded state and the directions of its frames say.
+pub fn place(host: &Host, points: &Points, mac: Mac, seen: &[(PointId, Direction)]) -> Text {
+    let guest = |role: &Role| matches!(role, Role::Vnet { guest_mac: Some(m), .. } if *m == mac);
+    if let Some((_, info)) = points.iter().find(|(_, info)| guest(&info.role)) {
+        return vm_port(&info.name, &info.role);
+    }
+    if let Some(iface) = host.iface_of(mac) {
+        return Text::new("place.host").with("port", iface);
+    }
+    let entered = |direction: Direction, want: fn(&Role) -> bool| {
+        seen.iter()
+            .filter(|(_, d)| *d == direction)
+            .find_map(|(id, _)| points.get(*id).filter(|info| want(&info.role)))
+    };
+    if let Some(info) = entered(Direction::In, |r| matches!(r, Role::Vnet { .. })) {
+        return vm_port(&info.name, &info.role);
+    }
+    if let Some(info) = entered(Direction::In, |r| matches!(r, Role::Uplink { .. })) {
+        return Text::new("place.outside").with("port", &info.name);
+    }
+    if let Some(info) = entered(Direction::Out, |r| matches!(r, Role::Internal)) {
+        return Text::new("place.host").with("port", &info.name);
+    }
+    match seen.first() {
+        Some((id, _)) => Text::new("place.seen").with("point", points.name(*id)),
+        None => Text::new("place.unknown"),
+    }
+}
+
+fn vm_port(port: &str, role: &Role) -> Text {
+    match role {
+        Role::Vnet { vm: Some(vm), .. } => Text::new("place.vm").with("port", port).with("vm", vm),
+        _ => Text::new("place.vnet").with("port", port),
+    }
+}
+
+/// When a point in time lies within a span widened on both sides.
+pub fn within(at: Nanos, from: Nanos, to: Nanos, margin_ns: i64) -> bool {
+    from.plus(-margin_ns) <= at && at <= to.plus(margin_ns)
+}

@@ -1,0 +1,101 @@
+//! The report for machines: one object, schema 1, English, UTC, the same for any number of threads.
+
+use serde_json::{Map, Value, json};
+
+use crate::analysis::Verdict;
+use crate::finding::{Finding, utc_text};
+use crate::latency::{Latency, PERCENTILES};
+
+use super::text::need;
+
+/// Version of the shape.
+pub const SCHEMA: u32 = 1;
+
+/// One object for one input; `{"schema":1,"inputs":[…]}` for several.
+pub fn render(verdicts: &[Verdict]) -> String {
+    let value = match verdicts {
+        [only] => one(only, true),
+        many => json!({ "schema": SCHEMA, "inputs": many.iter().map(|v| one(v, false)).collect::<Vec<_>>() }),
+    };
+    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn one(verdict: &Verdict, schema: bool) -> Value {
+    let mut map = Map::new();
+    if schema {
+        map.insert("schema".into(), json!(SCHEMA));
+    }
+    map.insert("input".into(), json!(verdict.name));
+    map.insert("findings".into(), verdict.findings.iter().map(finding).collect());
+    map.insert("not_evaluated".into(), not_evaluated(verdict));
+    map.insert("histograms".into(), verdict.latency.iter().map(histogram).collect());
+    map.insert("stats".into(), stats(verdict));
+    map.insert("remarks".into(), verdict.remarks.iter().map(|t| json!(t.english())).collect());
+    Value::Object(map)
+}
+
+/// A finding as it is compared and written.
+pub(super) fn finding(finding: &Finding) -> Value {
+    json!({
+        "detector": finding.detector,
+        "severity": finding.severity,
+        "confidence": finding.confidence,
+        "subject": finding.subject,
+        "from": finding.from.map(utc_text),
+        "to": finding.to.map(utc_text),
+        "claim": finding.claim.english(),
+        "evidence": finding.evidence,
+        "exonerations": finding.exonerations.iter().map(|t| t.english()).collect::<Vec<_>>(),
+        "remedy": finding.remedy.english(),
+    })
+}
+
+/// Detectors that could not look.
+pub(super) fn not_evaluated(verdict: &Verdict) -> Value {
+    verdict
+        .not_evaluated
+        .iter()
+        .map(|n| {
+            let missing: Vec<String> = n.missing.iter().map(|key| need(key).english()).collect();
+            json!({ "detector": n.detector, "missing": missing })
+        })
+        .collect()
+}
+
+fn histogram(latency: &Latency) -> Value {
+    let mut map = Map::new();
+    map.insert("src".into(), json!(latency.src));
+    map.insert("dst".into(), json!(latency.dst));
+    map.insert("point".into(), json!(latency.point));
+    map.insert("unit".into(), json!("ns"));
+    map.insert("n".into(), json!(latency.histogram.len()));
+    map.insert("min".into(), json!(latency.histogram.min()));
+    for (name, percent) in PERCENTILES {
+        map.insert(name.into(), json!(latency.percentile(percent)));
+    }
+    map.insert("max".into(), json!(latency.histogram.max()));
+    Value::Object(map)
+}
+
+fn stats(verdict: &Verdict) -> Value {
+    let stats = &verdict.stats;
+    let files: Vec<Value> = stats
+        .files
+        .iter()
+        .map(|f| json!({ "name": f.name, "packets": f.packets, "wire_bytes": f.wire_bytes }))
+        .collect();
+    let points: Vec<Value> = stats
+        .points
+        .iter()
+        .map(|p| {
+            json!({
+                "name": p.name, "kind": p.role, "vswitch": p.vswitch, "filter": p.filter, "snaplen": p.snaplen,
+                "packets": p.packets, "wire_bytes": p.wire_bytes, "cut": p.cut, "dropped": p.dropped,
+                "first": p.first.map(utc_text), "last": p.last.map(utc_text),
+            })
+        })
+        .collect();
+    json!({ "packets": stats.packets, "files": files, "points": points })
+}

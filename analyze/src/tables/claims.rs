@@ -1,0 +1,242 @@
+//! Who says that an address is theirs: ARP and IPv6 neighbour discovery, per broadcast domain, VLAN and address.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use netcap_bundle::Mac;
+use netcap_bundle::packets::Direction;
+
+use super::runs::{Runs, Sight};
+use crate::engine::points::Scene;
+use crate::engine::{Arp, DomainId, Eth, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId, Tags};
+
+/// ARP operations (RFC 826).
+const REQUEST: u16 = 1;
+const REPLY: u16 = 2;
+
+/// Addresses kept. A /16 is 65,536.
+const KEYS_MAX: usize = 131_072;
+/// Claims (MAC and kind) kept of one address.
+const CLAIMS_MAX: usize = 64;
+/// Points remembered per claim.
+const POINTS_MAX: usize = 8;
+
+/// An address in its broadcast domain and VLAN. Never the address alone: tenants overlap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressKey {
+    /// Broadcast domain.
+    pub domain: DomainId,
+    /// VLAN.
+    pub vlan: Tags,
+    /// The address.
+    pub ip: IpAddr,
+}
+
+/// How a MAC relates to an address (RFC 5227 section 1.1 for IPv4, RFC 4862 section 5.4 for IPv6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClaimKind {
+    /// Asks whether anybody has it, without having it: SPA 0; IPv6 solicitation from `::`.
+    Probe,
+    /// Says unasked that it has it: SPA = TPA; unsolicited advertisement.
+    Announce,
+    /// Answers that it has it.
+    Reply,
+    /// Uses it as a sender.
+    Use,
+    /// An advertisement that replaces nothing: anycast or proxy.
+    Soft,
+}
+
+/// Dense stretches of claims: two sightings at most DEFEND_INTERVAL (10 s, RFC 5227 section 1.1) apart.
+pub type ClaimRuns = Runs<10_000>;
+
+/// One MAC's claims of one kind.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The MAC in the claim.
+    pub mac: Mac,
+    /// The Ethernet source when it differs from `mac`.
+    pub sender: Option<Mac>,
+    /// The kind.
+    pub kind: ClaimKind,
+    /// When and in which frames.
+    pub runs: ClaimRuns,
+    /// Where and in which direction, in order of appearance.
+    pub seen: Vec<(PointId, Direction)>,
+}
+
+/// All claims of one address.
+#[derive(Debug, Clone, Default)]
+pub struct Address {
+    /// One for each MAC, sender and kind.
+    pub claims: Vec<Claim>,
+    /// Claims not kept because there were too many claimants.
+    pub overflow: u64,
+}
+
+/// The finished table.
+#[derive(Debug, Default)]
+pub struct ClaimsTable {
+    /// By address.
+    pub addresses: BTreeMap<AddressKey, Address>,
+    /// Addresses not kept.
+    pub overflow: u64,
+}
+
+/// The fold.
+#[derive(Debug, Default)]
+pub struct ClaimsFold {
+    map: HashMap<AddressKey, Address>,
+    order: Vec<AddressKey>,
+    overflow: u64,
+}
+
+/// One claim as it comes off the wire.
+struct Heard {
+    ip: IpAddr,
+    mac: Mac,
+    kind: ClaimKind,
+}
+
+impl Fold for ClaimsFold {
+    fn start(_scene: &Arc<Scene>) -> Self {
+        Self::default()
+    }
+
+    fn packet(&mut self, packet: &PacketView<'_>) {
+        let heard = match packet.net {
+            Net::Arp(arp) => of_arp(&arp),
+            Net::Ip(Ip { src, l4: L4::Nd(nd), .. }) => of_nd(src, &nd, packet.eth),
+            _ => None,
+        };
+        if let Some(heard) = heard {
+            self.claim(packet, &heard);
+        }
+    }
+
+    fn merge(&mut self, mut later: Self) {
+        self.overflow += later.overflow;
+        for key in std::mem::take(&mut later.order) {
+            let Some(address) = later.map.remove(&key) else { continue };
+            if let Some(mine) = self.entry(key) {
+                mine.overflow += address.overflow;
+                for claim in address.claims {
+                    mine.join(claim);
+                }
+            }
+        }
+    }
+}
+
+impl ClaimsFold {
+    /// The finished table, in order of address.
+    pub fn finish(self) -> ClaimsTable {
+        let mut addresses = self.map.into_iter().collect::<BTreeMap<_, _>>();
+        for address in addresses.values_mut() {
+            for claim in &mut address.claims {
+                claim.runs.settle();
+            }
+            address.claims.sort_by_key(|a| (a.mac, a.kind, a.sender));
+        }
+        ClaimsTable { addresses, overflow: self.overflow }
+    }
+
+    fn entry(&mut self, key: AddressKey) -> Option<&mut Address> {
+        if !self.map.contains_key(&key) {
+            if self.map.len() >= KEYS_MAX {
+                self.overflow += 1;
+                return None;
+            }
+            self.order.push(key);
+        }
+        Some(self.map.entry(key).or_default())
+    }
+
+    fn claim(&mut self, packet: &PacketView<'_>, heard: &Heard) {
+        let key = AddressKey { domain: packet.domain, vlan: packet.vlan, ip: heard.ip };
+        let sender = packet.eth.map(|eth| eth.src).filter(|src| *src != heard.mac);
+        let sight = Sight { at: packet.at, frame: packet.frame };
+        let place = (packet.point, packet.direction);
+        let Some(address) = self.entry(key) else { return };
+        let same = |c: &Claim| c.mac == heard.mac && c.kind == heard.kind && c.sender == sender;
+        if let Some(claim) = address.claims.iter_mut().find(|c| same(c)) {
+            claim.runs.add(sight);
+            claim.seen_at(place);
+            return;
+        }
+        let mut claim =
+            Claim { mac: heard.mac, sender, kind: heard.kind, runs: Runs::default(), seen: vec![place] };
+        claim.runs.add(sight);
+        address.push(claim);
+    }
+}
+
+impl Claim {
+    fn seen_at(&mut self, place: (PointId, Direction)) {
+        if self.seen.len() < POINTS_MAX && !self.seen.contains(&place) {
+            self.seen.push(place);
+        }
+    }
+}
+
+impl Address {
+    fn push(&mut self, claim: Claim) {
+        if self.claims.len() < CLAIMS_MAX {
+            self.claims.push(claim)
+        } else {
+            self.overflow += claim.runs.count()
+        }
+    }
+
+    fn join(&mut self, claim: Claim) {
+        let same = |c: &&mut Claim| c.mac == claim.mac && c.kind == claim.kind && c.sender == claim.sender;
+        if let Some(mine) = self.claims.iter_mut().find(same) {
+            for place in claim.seen {
+                mine.seen_at(place);
+            }
+            mine.runs.merge(claim.runs);
+        } else {
+            self.push(claim);
+        }
+    }
+}
+
+/// ARP: nothing but requests and replies claims (RARP and inverse ARP have other operations).
+fn of_arp(arp: &Arp) -> Option<Heard> {
+    if (arp.op != REQUEST && arp.op != REPLY) || arp.sha.is_zero() || arp.sha.is_multicast() {
+        return None;
+    }
+    let (ip, kind) = if arp.spa.is_unspecified() {
+        // A reply with SPA 0 says nothing.
+        if arp.op != REQUEST || arp.tpa.is_unspecified() {
+            return None;
+        }
+        (arp.tpa, ClaimKind::Probe)
+    } else if arp.spa == arp.tpa {
+        (arp.spa, ClaimKind::Announce)
+    } else if arp.op == REPLY {
+        (arp.spa, ClaimKind::Reply)
+    } else {
+        (arp.spa, ClaimKind::Use)
+    };
+    let nobody = ip.is_loopback() || ip.is_multicast() || ip.is_broadcast() || ip.octets()[0] == 0;
+    (!nobody).then_some(Heard { ip: ip.into(), mac: arp.sha, kind })
+}
+
+fn of_nd(src: IpAddr, nd: &Nd, eth: Option<Eth>) -> Option<Heard> {
+    let sender = eth.map(|e| e.src);
+    let (ip, mac, kind) = match nd.kind {
+        NdKind::Solicitation if src.is_unspecified() => (IpAddr::V6(nd.target), sender?, ClaimKind::Probe),
+        NdKind::Solicitation => (src, nd.mac?, ClaimKind::Use),
+        NdKind::Advertisement { overrides: false, .. } => {
+            (IpAddr::V6(nd.target), nd.mac.or(sender)?, ClaimKind::Soft)
+        }
+        NdKind::Advertisement { solicited: true, .. } => {
+            (IpAddr::V6(nd.target), nd.mac.or(sender)?, ClaimKind::Reply)
+        }
+        NdKind::Advertisement { .. } => (IpAddr::V6(nd.target), nd.mac.or(sender)?, ClaimKind::Announce),
+    };
+    let nobody = ip.is_unspecified() || ip.is_multicast() || mac.is_zero() || mac.is_multicast();
+    (!nobody).then_some(Heard { ip, mac, kind })
+}

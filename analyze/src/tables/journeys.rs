@@ -1,0 +1,241 @@
+//! Echo requests and connection attempts as journeys: one packet seen at several points, and what came back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use netcap_bundle::packets::Direction;
+use netcap_bundle::{Nanos, Role};
+
+use crate::engine::points::Scene;
+use crate::engine::{EchoKind, Eth, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
+
+/// Events kept of one segment and in all: half a million pings seen at one point with their replies.
+const EVENTS_SEGMENT_MAX: usize = 250_000;
+const EVENTS_MAX: usize = 1_000_000;
+/// Sample frames kept.
+const SAMPLES_MAX: usize = 4_096;
+/// Bytes of a sample frame: all headers a filter or a flow can ask for.
+const SAMPLE_BYTES: usize = 160;
+/// A packet crosses one host in far less; a repeat of the same number later than this is another packet.
+const CROSSING_NS_MAX: i64 = 2_000_000_000;
+/// The same packet twice at one point in one direction is a copy below this, another packet above.
+const COPY_NS_MAX: i64 = 50_000_000;
+
+/// ICMP in IPv4.
+pub const ICMP: u8 = 1;
+/// ICMPv6.
+pub const ICMPV6: u8 = 58;
+/// TCP.
+pub const TCP: u8 = 6;
+
+/// What makes a request itself: echo identifier and sequence number, or ports and TCP sequence number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JourneyKey {
+    /// Who asks.
+    pub src: IpAddr,
+    /// Who is asked.
+    pub dst: IpAddr,
+    /// IP protocol.
+    pub protocol: u8,
+    /// Echo identifier, or source and destination port.
+    pub id: u32,
+    /// Echo sequence number, or TCP sequence number.
+    pub seq: u32,
+}
+
+/// One sighting of a request or its reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Event {
+    /// Whose.
+    pub key: JourneyKey,
+    /// True for the answer.
+    pub reply: bool,
+    /// When.
+    pub at: Nanos,
+    /// Where.
+    pub point: PointId,
+    /// Which way.
+    pub direction: Direction,
+    /// In which frame.
+    pub frame: FrameRef,
+}
+
+/// A request entering from a VM, kept as an example of its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// The first bytes of the frame.
+    pub bytes: Vec<u8>,
+    /// Bytes on the wire.
+    pub wire_len: u32,
+    /// Addresses.
+    pub eth: Eth,
+    /// VLAN.
+    pub vlan: Tags,
+    /// Where it is.
+    pub frame: FrameRef,
+}
+
+/// Point, source, destination, protocol.
+pub type PairAtPoint = (PointId, IpAddr, IpAddr, u8);
+
+/// One request and everything seen of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journey {
+    /// What it is.
+    pub key: JourneyKey,
+    /// First sighting.
+    pub at: Nanos,
+    requests: Range<usize>,
+    replies: Range<usize>,
+}
+
+/// The finished table.
+#[derive(Debug, Default)]
+pub struct JourneysTable {
+    events: Vec<Event>,
+    /// In order of key and time.
+    pub journeys: Vec<Journey>,
+    /// Examples of requests that entered from VMs.
+    pub samples: BTreeMap<PairAtPoint, Sample>,
+    /// Events not kept.
+    pub overflow: u64,
+}
+
+/// The fold.
+#[derive(Debug)]
+pub struct JourneysFold {
+    scene: Arc<Scene>,
+    events: Vec<Event>,
+    samples: HashMap<PairAtPoint, Sample>,
+    overflow: u64,
+}
+
+impl Fold for JourneysFold {
+    fn start(scene: &Arc<Scene>) -> Self {
+        Self { scene: Arc::clone(scene), events: Vec::new(), samples: HashMap::new(), overflow: 0 }
+    }
+
+    fn packet(&mut self, packet: &PacketView<'_>) {
+        let Net::Ip(ip) = packet.net else { return };
+        let (reply, id, seq) = match ip.l4 {
+            L4::Echo(echo) => (echo.kind == EchoKind::Reply, u32::from(echo.id), u32::from(echo.seq)),
+            L4::Tcp { sport, dport, opens: true, seq } if packet.direction != Direction::Unknown => {
+                (false, u32::from(sport) << 16 | u32::from(dport), seq)
+            }
+            _ => return,
+        };
+        let (src, dst) = if reply { (ip.dst, ip.src) } else { (ip.src, ip.dst) };
+        let key = JourneyKey { src, dst, protocol: ip.protocol, id, seq };
+        if self.events.len() >= EVENTS_SEGMENT_MAX {
+            self.overflow += 1;
+            return;
+        }
+        let (at, point, direction, frame) = (packet.at, packet.point, packet.direction, packet.frame);
+        self.events.push(Event { key, reply, at, point, direction, frame });
+        if !reply && direction != Direction::Out && matches!(self.scene.role(point), Some(Role::Vnet { .. }))
+        {
+            self.sample(packet, (point, src, dst, ip.protocol));
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.overflow += later.overflow;
+        let room = EVENTS_MAX.saturating_sub(self.events.len());
+        self.overflow += later.events.len().saturating_sub(room) as u64;
+        self.events.extend(later.events.into_iter().take(room));
+        let samples: BTreeMap<_, _> = later.samples.into_iter().collect();
+        for (key, sample) in samples {
+            if self.samples.len() < SAMPLES_MAX || self.samples.contains_key(&key) {
+                self.samples.entry(key).or_insert(sample);
+            }
+        }
+    }
+}
+
+impl JourneysFold {
+    fn sample(&mut self, packet: &PacketView<'_>, key: PairAtPoint) {
+        let Some(eth) = packet.eth else { return };
+        if self.samples.len() >= SAMPLES_MAX || self.samples.contains_key(&key) {
+            return;
+        }
+        let bytes = packet.bytes.get(..SAMPLE_BYTES.min(packet.bytes.len())).unwrap_or_default().to_vec();
+        let sample = Sample { bytes, wire_len: packet.wire_len, eth, vlan: packet.vlan, frame: packet.frame };
+        self.samples.insert(key, sample);
+    }
+
+    /// Groups the sightings into journeys.
+    pub fn finish(mut self) -> JourneysTable {
+        self.events.sort_unstable_by_key(|e| (e.key, e.at, e.reply, e.frame));
+        let mut table = JourneysTable {
+            samples: self.samples.into_iter().collect(),
+            overflow: self.overflow,
+            ..JourneysTable::default()
+        };
+        let mut start = 0;
+        for end in 1..=self.events.len() {
+            let group = self.events.get(start..end).unwrap_or_default();
+            if self.events.get(end).is_some_and(|next| belongs(group, next)) {
+                continue;
+            }
+            if let Some(group) = self.events.get_mut(start..end) {
+                table.close(group, start);
+            }
+            start = end;
+        }
+        table.events = self.events;
+        table
+    }
+}
+
+/// Whether the next sighting belongs to the journey of `group`.
+fn belongs(group: &[Event], next: &Event) -> bool {
+    let Some(first) = group.first().filter(|first| first.key == next.key) else { return false };
+    if next.reply {
+        return true;
+    }
+    let again =
+        group.iter().rev().find(|e| !e.reply && (e.point, e.direction) == (next.point, next.direction));
+    next.at.since(first.at) <= CROSSING_NS_MAX
+        && again.is_none_or(|before| next.at.since(before.at) <= COPY_NS_MAX)
+}
+
+impl JourneysTable {
+    fn close(&mut self, group: &mut [Event], offset: usize) {
+        group.sort_by_key(|e| e.reply);
+        let requests = group.iter().filter(|e| !e.reply).count();
+        // A reply without its request: the capture began between the two.
+        if let Some(first) = group.first().filter(|_| requests > 0) {
+            self.journeys.push(Journey {
+                key: first.key,
+                at: first.at,
+                requests: offset..offset + requests,
+                replies: offset + requests..offset + group.len(),
+            });
+        }
+    }
+
+    /// Where the request was seen, in order of time.
+    pub fn requests(&self, journey: &Journey) -> &[Event] {
+        self.events.get(journey.requests.clone()).unwrap_or_default()
+    }
+
+    /// Where the reply was seen, in order of time.
+    pub fn replies(&self, journey: &Journey) -> &[Event] {
+        self.events.get(journey.replies.clone()).unwrap_or_default()
+    }
+
+    /// Journeys of one pair, in order of time: consecutive in `journeys`, but by number, so sorted here.
+    pub fn pairs(&self) -> BTreeMap<(IpAddr, IpAddr, u8), Vec<&Journey>> {
+        let mut pairs: BTreeMap<_, Vec<&Journey>> = BTreeMap::new();
+        for journey in &self.journeys {
+            let key = journey.key;
+            pairs.entry((key.src, key.dst, key.protocol)).or_default().push(journey);
+        }
+        for list in pairs.values_mut() {
+            list.sort_by_key(|j| (j.at, j.key));
+        }
+        pairs
+    }
+}

@@ -1,0 +1,102 @@
+//! What one pass leaves: tables, each grown by its fold and bounded, with honest remarks when a bound was reached.
+
+pub mod bonded;
+pub mod claims;
+pub mod journeys;
+pub mod losses;
+pub mod runs;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::points::Scene;
+use crate::engine::{Fold, PacketView, PointId};
+
+pub use bonded::BondedTable;
+pub use claims::ClaimsTable;
+pub use journeys::JourneysTable;
+pub use losses::Seen;
+
+/// All folds, fed together: a packet is decoded once.
+#[derive(Debug)]
+pub struct Folds {
+    bonded: bonded::BondedFold,
+    claims: claims::ClaimsFold,
+    journeys: journeys::JourneysFold,
+    losses: losses::LossesFold,
+}
+
+/// All tables.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// MACs at members of bonds.
+    pub bonded: BondedTable,
+    /// Claims of addresses.
+    pub claims: ClaimsTable,
+    /// Requests and replies.
+    pub journeys: JourneysTable,
+    /// What each point saw and lost.
+    pub seen: BTreeMap<PointId, Seen>,
+}
+
+impl Fold for Folds {
+    fn start(scene: &Arc<Scene>) -> Self {
+        Self {
+            bonded: Fold::start(scene),
+            claims: Fold::start(scene),
+            journeys: Fold::start(scene),
+            losses: Fold::start(scene),
+        }
+    }
+
+    fn packet(&mut self, packet: &PacketView<'_>) {
+        self.bonded.packet(packet);
+        self.claims.packet(packet);
+        self.journeys.packet(packet);
+        self.losses.packet(packet);
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.bonded.merge(later.bonded);
+        self.claims.merge(later.claims);
+        self.journeys.merge(later.journeys);
+        self.losses.merge(later.losses);
+    }
+}
+
+impl Folds {
+    /// Finishes every table.
+    pub fn finish(self) -> Tables {
+        Tables {
+            bonded: self.bonded.finish(),
+            claims: self.claims.finish(),
+            journeys: self.journeys.finish(),
+            seen: self.losses.finish(),
+        }
+    }
+}
+
+impl Tables {
+    /// What was given up to stay within bounds: table and count.
+    pub fn given_up(&self) -> Vec<(&'static str, u64)> {
+        let addresses = self.claims.addresses.values().map(|a| a.overflow).sum::<u64>();
+        let coarse = |runs: bool| u64::from(runs);
+        let claims = self.claims.addresses.values().flat_map(|a| &a.claims);
+        let coarse_claims = claims.map(|c| coarse(c.runs.is_coarse())).sum::<u64>();
+        let coarse_members = self
+            .bonded
+            .entries
+            .values()
+            .map(|e| coarse(e.other.is_coarse() || e.towards.is_coarse() || e.announced.is_coarse()))
+            .sum::<u64>();
+        let all = [
+            ("addresses", self.claims.overflow),
+            ("claims", addresses),
+            ("coarse-claims", coarse_claims),
+            ("bond-macs", self.bonded.overflow),
+            ("coarse-macs", coarse_members),
+            ("journeys", self.journeys.overflow),
+        ];
+        all.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+}

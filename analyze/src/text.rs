@@ -1,0 +1,153 @@
+//! Words for people: keys with arguments, put into a language only when a report is written.
+
+use std::fmt::Display;
+
+/// A language of reports. Machine output is always English.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Chinese, as written in mainland China.
+    Zh,
+}
+
+impl Lang {
+    /// The language of a POSIX locale name (`zh_CN.UTF-8`); English when it is another one.
+    pub fn of_locale(name: &str) -> Self {
+        if name.starts_with("zh") { Self::Zh } else { Self::En }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh-CN",
+        }
+    }
+}
+
+/// A sentence or phrase: a key of the catalogue with arguments, which may be phrases themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    key: &'static str,
+    args: Vec<(&'static str, Arg)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Arg {
+    Verbatim(String),
+    Phrase(Text),
+    List(Vec<Text>),
+}
+
+impl Text {
+    /// The phrase of that key.
+    pub fn new(key: &'static str) -> Self {
+        Self { key, args: Vec::new() }
+    }
+
+    /// Something that is the same in every language: a name, a number, a line of a file.
+    pub fn verbatim(text: impl Display) -> Self {
+        Self { key: "", args: vec![("", Arg::Verbatim(clean(&text.to_string())))] }
+    }
+
+    /// With `%{name}` replaced by a value.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.args.push((name, Arg::Verbatim(clean(&value.to_string()))));
+        self
+    }
+
+    /// With `%{name}` replaced by a phrase.
+    #[must_use]
+    pub fn with_text(mut self, name: &'static str, value: Self) -> Self {
+        self.args.push((name, Arg::Phrase(value)));
+        self
+    }
+
+    /// With `%{name}` replaced by phrases in a row.
+    #[must_use]
+    pub fn with_list(mut self, name: &'static str, values: Vec<Self>) -> Self {
+        self.args.push((name, Arg::List(values)));
+        self
+    }
+
+    /// In a language.
+    pub fn render(&self, lang: Lang) -> String {
+        if self.key.is_empty() {
+            return self.args.first().map(|(_, arg)| arg.render(lang)).unwrap_or_default();
+        }
+        let template = phrase(self.key, lang);
+        let mut out = String::with_capacity(template.len() + 64);
+        let mut rest = template.as_str();
+        // One walk over the template, so that an argument that looks like a placeholder stays as it is.
+        while let Some((before, after)) = rest.split_once("%{") {
+            out.push_str(before);
+            let Some((name, tail)) = after.split_once('}') else {
+                out.push_str("%{");
+                rest = after;
+                continue;
+            };
+            if let Some((_, arg)) = self.args.iter().find(|(n, _)| *n == name) {
+                out.push_str(&arg.render(lang));
+            }
+            rest = tail;
+        }
+        out.push_str(rest);
+        out
+    }
+
+    /// In English, for machines.
+    pub fn english(&self) -> String {
+        self.render(Lang::En)
+    }
+}
+
+impl Arg {
+    fn render(&self, lang: Lang) -> String {
+        match self {
+            Self::Verbatim(text) => text.clone(),
+            Self::Phrase(text) => text.render(lang),
+            Self::List(list) => {
+                let parts: Vec<String> = list.iter().map(|t| t.render(lang)).collect();
+                parts.join(match lang {
+                    Lang::En => ", ",
+                    Lang::Zh => "、",
+                })
+            }
+        }
+    }
+}
+
+/// A phrase of the catalogue without arguments.
+pub fn phrase(key: &str, lang: Lang) -> String {
+    crate::_rust_i18n_translate(lang.code(), key).into_owned()
+}
+
+/// Names and lines of a bundle are foreign: control characters must not reach a terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_not_placeholders_and_carry_no_escapes() {
+        let text = Text::new("place.outside").with("port", "%{port}\u{1b}[31m");
+        assert_eq!(text.english(), "behind %{port} [31m (outside this host)");
+    }
+
+    #[test]
+    fn every_key_speaks_both_languages() {
+        for locale in ["en", "zh-CN"] {
+            for file in crate::CATALOGUE {
+                let doubled = file.lines().filter(|l| l.starts_with(&format!("  {locale}:"))).count();
+                let keys =
+                    file.lines().filter(|l| !l.starts_with([' ', '_', '#']) && l.ends_with(':')).count();
+                assert_eq!(doubled, keys, "{locale} in\n{file}");
+            }
+        }
+    }
+}

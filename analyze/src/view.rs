@@ -1,0 +1,63 @@
+//! What a detector may look at.
+
+use netcap_bundle::Nanos;
+use netcap_bundle::input::Input;
+
+use crate::bonds::Bonds;
+use crate::engine::points::Scene;
+use crate::engine::{FileStats, FrameRef, PointId, Points};
+use crate::fidelity::Fidelity;
+use crate::finding::Evidence;
+use crate::host::Host;
+use crate::tables::Tables;
+use crate::tables::runs::Sight;
+use crate::text::Text;
+
+/// One input after the pass: tables, points, how far they can be trusted, and the recorded host.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The input: state and pings.
+    pub input: &'a Input,
+    /// Tables of the pass.
+    pub tables: &'a Tables,
+    /// Capture points.
+    pub points: &'a Points,
+    /// Packet files.
+    pub files: &'a [FileStats],
+    /// Trust.
+    pub fidelity: Fidelity,
+    /// The host.
+    pub host: Host,
+    /// Bonds over time.
+    pub bonds: Bonds,
+    /// Access VLANs and domains as the folds saw them.
+    pub scene: std::sync::Arc<Scene>,
+}
+
+impl View<'_> {
+    /// The access VLAN of a point, 0 when it has none.
+    pub fn access_vlan(&self, point: PointId) -> u16 {
+        self.scene.access_vlan(point)
+    }
+
+    /// The name of a frame's file.
+    pub fn file(&self, frame: FrameRef) -> &str {
+        self.files.get(frame.file as usize).map_or("?", |f| f.name.as_str())
+    }
+
+    /// A frame as evidence.
+    pub fn frame(&self, sight: Sight, point: PointId, what: Text) -> Evidence {
+        Evidence::Frame {
+            file: self.file(sight.frame).to_owned(),
+            number: sight.frame.number,
+            at: sight.at,
+            point: self.points.name(point).to_owned(),
+            what,
+        }
+    }
+
+    /// An absence as evidence.
+    pub fn absence(&self, point: PointId, from: Nanos, to: Nanos, what: Text) -> Evidence {
+        Evidence::Absence { point: self.points.name(point).to_owned(), from, to, what }
+    }
+}
