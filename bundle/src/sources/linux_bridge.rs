@@ -115,7 +115,7 @@ impl Snapshot for LinuxBridge {
             match item.item {
                 "link" => collect(item, &mut found.ports, &mut parsed, port),
                 "fdb" => {
-                    collect(item, &mut found.fdb, &mut parsed, |value| fdb(value).map(|entry| vec![entry]))
+                    collect(item, &mut found.fdb, &mut parsed, |value| fdb(value).map(|entry| vec![entry]));
                 }
                 "vlan" => collect(item, &mut found.vlans, &mut parsed, vlans),
                 _ => {}

@@ -2,26 +2,38 @@
 
 use crate::source::{Snapshot, SourceDef};
 
+pub mod counters;
+pub mod disk;
+pub mod host;
 pub mod libvirt;
 pub mod links;
 pub mod linux_bridge;
 pub mod neighbours;
 pub mod ovs_bond;
+pub mod ovs_conntrack;
 pub mod ovs_datapath;
 pub mod ovs_fdb;
+pub mod ovs_openflow;
 pub mod ovsdb;
 pub mod shared;
+pub mod sysctl;
 
 /// Every source, alphabetical by id. The recorder, the command line and the manual derive from this list.
 pub const ALL: &[&SourceDef] = &[
+    &counters::Counters::DEF,
+    &disk::Disk::DEF,
+    &host::Host::DEF,
     &libvirt::Libvirt::DEF,
     &links::Links::DEF,
     &linux_bridge::LinuxBridge::DEF,
     &neighbours::Neighbours::DEF,
     &ovs_bond::OvsBond::DEF,
+    &ovs_conntrack::OvsConntrack::DEF,
     &ovs_datapath::OvsDatapath::DEF,
     &ovs_fdb::OvsFdb::DEF,
+    &ovs_openflow::OvsOpenflow::DEF,
     &ovsdb::Ovsdb::DEF,
+    &sysctl::Sysctl::DEF,
 ];
 
 /// The source of that id.

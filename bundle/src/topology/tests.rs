@@ -226,8 +226,8 @@ fn a_database_alone_is_enough_and_nothing_is_not_an_error() {
 fn the_table_is_aligned_and_fits_a_terminal() {
     let host = Host::new();
     let text = render_listports(&Topology::build(&host.inputs()));
-    println!("{text}");
-    assert!(text.lines().all(|line| line.width() <= 104), "{text}");
+    // Every column is in use here; a host with fewer facts has fewer columns.
+    assert!(text.lines().all(|line| line.width() <= 116), "{text}");
     let block: Vec<&str> =
         text.split("vswitch0 (ovs netdev)\n").nth(1).unwrap().lines().skip(1).take(8).collect();
     let column = |line: &str, word: &str| line.find(word).map(|at| line[..at].width());

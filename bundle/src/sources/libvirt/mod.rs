@@ -311,10 +311,10 @@ impl Snapshot for Libvirt {
                 }
                 "nwfilters" => filter_names(&text, item, &mut found.nwfilter_names, &mut parsed),
                 "domain" => {
-                    found.domains.extend(xml::read(&text, "domain", item, &mut parsed, domain::domain))
+                    found.domains.extend(xml::read(&text, "domain", item, &mut parsed, domain::domain));
                 }
                 "nwfilter" => {
-                    found.nwfilters.extend(xml::read(&text, "filter", item, &mut parsed, filter::filter))
+                    found.nwfilters.extend(xml::read(&text, "filter", item, &mut parsed, filter::filter));
                 }
                 _ => {}
             }

@@ -86,7 +86,7 @@ fn detail(link: &mut Link, words: &[&str]) {
             }
         }
         [kind, ..] if kind.ends_with("_slave") => {
-            link.master_kind = kind.strip_suffix("_slave").map(ToOwned::to_owned)
+            link.master_kind = kind.strip_suffix("_slave").map(ToOwned::to_owned);
         }
         [kind, ..] if KINDS.contains(&kind) => {
             link.kind = Some(kind.to_owned());

@@ -152,16 +152,23 @@ fn flows_of_a_port_by_number_and_by_name() {
 #[test]
 fn corpus_parses() {
     let blocks = "text/openvswitch+ovs/blocks";
-    let ovs = corpus_texts(blocks, &["/dpctl_dump-flows/"]);
-    let sos = corpus_texts("text/canonical+hotsos", &["dpctl.dump-flows", "ovs-dpctl_dump-flows"]);
+    // Some blocks are cut by the test suite's `tail`, some dumps are a refused option.
+    let whole = |texts: Vec<(String, String)>| -> Vec<(String, String)> {
+        let wanted = |text: &str| {
+            text.contains('@') && text.trim_start().len() == text.len() && !text.contains("AT_CHECK")
+        };
+        texts.into_iter().filter(|(_, text)| wanted(text)).collect()
+    };
+    let sos = corpus_texts("text/canonical+hotsos", &["dpctl.dump-flows"]);
     for (item, texts) in [
-        ("dump-flows", ovs),
+        ("dump-flows", corpus_texts(blocks, &["/dpctl_dump-flows/"])),
         ("dump-flows", sos),
         ("dpctl-show", corpus_texts(blocks, &["/dpctl_show/"])),
         ("dpctl-show", corpus_texts("text/canonical+hotsos", &["dpctl.show"])),
-        ("dpif-show", corpus_texts(blocks, &["/dpif_show/"])),
+        ("dpif-show", whole(corpus_texts(blocks, &["/dpif_show/"]))),
     ] {
-        score::<OvsDatapath>(item, &texts);
+        let (files, clean) = score::<OvsDatapath>(item, &texts);
+        assert_eq!(files, clean);
     }
 }
 
