@@ -56,7 +56,10 @@ fn other(command: Command) -> Result<u8> {
             }
             Ok(0)
         }
-        Command::Presets => presets(),
+        Command::Presets => {
+            presets();
+            Ok(0)
+        }
         Command::Seal { dir, no_bundle, lang } => {
             ui::set_language(lang.as_deref());
             finish::seal_dead(&dir, !no_bundle)
@@ -64,11 +67,10 @@ fn other(command: Command) -> Result<u8> {
     }
 }
 
-fn presets() -> Result<u8> {
+fn presets() {
     for preset in netcap_filters::list() {
         ui::answer(&format!("{:<20} {}\n{:20}   {}", preset.usage(), preset.matches, "", preset.expression));
     }
-    Ok(0)
 }
 
 /// What could be recorded here, and how.
@@ -112,7 +114,8 @@ fn vm_of(role: &Role) -> Option<&str> {
 fn record(options: Record) -> Result<u8> {
     ui::set_language(options.manner.lang.as_deref());
     if options.manner.list_presets {
-        return presets();
+        presets();
+        return Ok(0);
     }
     let filter = filter(&options)?;
     if options.manner.show_filter {
@@ -188,7 +191,7 @@ fn plan(options: Record, filter: Filter, inventory: &Inventory) -> Result<Plan> 
     let mut points = plan::select(&inventory.here, &wanted)?;
     let limits = options.limits;
     for point in &mut points {
-        point.filter = filter.expression().trim().to_owned();
+        filter.expression().trim().clone_into(&mut point.filter);
         point.snaplen = limits.snaplen;
     }
     let mut pings = options.ping;

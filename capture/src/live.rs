@@ -67,7 +67,9 @@ impl Live {
         if self.terminal {
             self.draw(&lines);
         } else {
-            lines.iter().for_each(|line| ui::tell(line));
+            for line in &lines {
+                ui::tell(line);
+            }
         }
     }
 

@@ -99,23 +99,21 @@ fn of_switch<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError
             }
     };
     let points: Vec<_> = here.points.iter().filter(mine).collect();
-    match points.is_empty() {
-        true => Err(PlanError(t!("plan.unheard_switch", name = name).into())),
-        false => Ok(points),
+    if points.is_empty() {
+        return Err(PlanError(t!("plan.unheard_switch", name = name).into()));
     }
+    Ok(points)
 }
 
 fn of_iface<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError> {
-    match here.points.iter().find(|point| point.iface == name) {
-        Some(point) => Ok(vec![point]),
-        None => {
-            if let Some((_, switch)) = here.unheard.iter().find(|(iface, _)| iface == name) {
-                return Err(PlanError(t!("plan.unheard", iface = name, switch = switch).into()));
-            }
-            let known = || here.points.iter().map(|point| point.iface.as_str());
-            Err(unknown("plan.iface", name, known(), &listed(known())))
-        }
+    if let Some(point) = here.points.iter().find(|point| point.iface == name) {
+        return Ok(vec![point]);
     }
+    if let Some((_, switch)) = here.unheard.iter().find(|(iface, _)| iface == name) {
+        return Err(PlanError(t!("plan.unheard", iface = name, switch = switch).into()));
+    }
+    let known = || here.points.iter().map(|point| point.iface.as_str());
+    Err(unknown("plan.iface", name, known(), &listed(known())))
 }
 
 /// By the guest's MAC; else by the interface's own.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use netcap_bundle::manifest::{RunInfo, SCHEMA};
 use netcap_bundle::{Point, layout, seal};
 use nix::fcntl::{Flock, FlockArg};
-use nix::sys::utsname::uname;
+use nix::sys::utsname::{UtsName, uname};
 
 use crate::clock;
 use crate::error::{Error, Result};
@@ -42,8 +42,8 @@ impl RunDir {
         let utc_offset_s = clock::utc_offset_s();
         let name = uname().ok();
         let text = |value: Option<&std::ffi::OsStr>| value.map(|v| v.to_string_lossy().into_owned());
-        let host = text(name.as_ref().map(|n| n.nodename())).unwrap_or_else(|| "host".into());
-        let kernel = text(name.as_ref().map(|n| n.release())).unwrap_or_default();
+        let host = text(name.as_ref().map(UtsName::nodename)).unwrap_or_else(|| "host".into());
+        let kernel = text(name.as_ref().map(UtsName::release)).unwrap_or_default();
         let (run, path) = fresh(out, &host, &started.realtime.stamp(utc_offset_s))?;
         let boot_id =
             fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();

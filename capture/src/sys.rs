@@ -224,6 +224,7 @@ impl Map {
         }
         // SAFETY: the word is inside the map (checked above) and aligned: blocks are page-aligned and `STATUS_AT` is a
         // multiple of four. Both sides access it atomically while ownership is in question.
+        #[allow(clippy::cast_ptr_alignment)]
         Some(unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(place).cast::<u32>()) })
     }
 }

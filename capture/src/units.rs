@@ -15,7 +15,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
         let (unit, rest) = rest.split_at_checked(end).ok_or_else(bad)?;
         let seconds = match unit.trim().to_ascii_lowercase().as_str() {
-            "" if rest.is_empty() => 1,
+            "" if number_only(text) => 1,
             "s" | "sec" => 1,
             "m" | "min" => 60,
             "h" => 3_600,
@@ -44,6 +44,10 @@ pub fn size(text: &str) -> Result<u64, String> {
         _ => return Err(bad()),
     };
     number.checked_mul(1 << shift).ok_or_else(bad)
+}
+
+fn number_only(text: &str) -> bool {
+    text.trim().bytes().all(|b| b.is_ascii_digit())
 }
 
 fn leading_number(text: &str) -> Option<(u64, &str)> {

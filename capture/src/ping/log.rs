@@ -1,5 +1,6 @@
 //! What a ping leaves behind: lines in the manner of ping(8) for people, and machine lines beside them.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -80,7 +81,7 @@ impl Log {
         );
         if let Some((least, sum, greatest)) = self.rtt.filter(|_| answered > 0) {
             let mean = sum as f64 / answered as f64 / 1e6;
-            text.push_str(&format!("rtt min/avg/max = {:.3}/{mean:.3}/{:.3} ms\n", ms(least), ms(greatest)));
+            let _ = writeln!(text, "rtt min/avg/max = {:.3}/{mean:.3}/{:.3} ms", ms(least), ms(greatest));
         }
         self.people.write_all(text.as_bytes())
     }

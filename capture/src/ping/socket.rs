@@ -81,34 +81,34 @@ impl Socket {
         if !matches!(poll(&mut fds, timeout), Ok(n) if n > 0) {
             return Vec::new();
         }
-        let mut out: Vec<Heard> = (0..TURN).map_while(|_| self.error_queue()).flatten().collect();
-        out.extend((0..TURN).map_while(|_| self.receive()).flatten());
+        let messages = |flags| (0..TURN).map_while(move |_| self.read(flags));
+        let mut out: Vec<Heard> =
+            messages(MsgFlags::MSG_ERRQUEUE).filter_map(|message| self.sent(&message)).collect();
+        out.extend(messages(MsgFlags::empty()).filter_map(|message| self.received(&message)));
         out
     }
 
-    /// One message of the error queue; `None` when it is empty.
-    fn error_queue(&self) -> Option<Option<Heard>> {
-        let message = self.read(MsgFlags::MSG_ERRQUEUE)?;
-        let seq = packet::sequence_of_sent(&message.bytes, self.id);
-        Some(seq.zip(message.stamp).map(|(seq, at)| Heard::Sent { seq, at }))
+    /// What a message of the error queue says.
+    fn sent(&self, message: &Message) -> Option<Heard> {
+        let seq = packet::sequence_of_sent(&message.bytes, self.id)?;
+        Some(Heard::Sent { seq, at: message.stamp? })
     }
 
-    /// One packet; `None` when there is none.
-    fn receive(&self) -> Option<Option<Heard>> {
-        let message = self.read(MsgFlags::empty())?;
+    /// What a packet says.
+    fn received(&self, message: &Message) -> Option<Heard> {
         let (said, ttl) = match self.address {
-            IpAddr::V4(_) => packet::read_v4(&message.bytes, self.id).map(|(said, ttl)| (said, Some(ttl))),
-            IpAddr::V6(_) => packet::read_v6(&message.bytes, self.id).map(|said| (said, message.hops)),
-        }
-        .unzip();
+            IpAddr::V4(_) => packet::read_v4(&message.bytes, self.id).map(|(said, ttl)| (said, Some(ttl)))?,
+            IpAddr::V6(_) => (packet::read_v6(&message.bytes, self.id)?, message.hops),
+        };
         let at = message.stamp.unwrap_or_else(clock::now);
-        Some(said.map(|said| match said {
-            Said::Reply(seq) if message.from.is_none_or(|from| from == self.address || self.many()) => {
-                Heard::Reply { seq, at, ttl: ttl.flatten(), kernel: message.stamp.is_some() }
+        let expected = message.from.is_none_or(|from| from == self.address) || self.many();
+        Some(match (said, message.from) {
+            (Said::Reply(seq), Some(from)) if !expected => {
+                Heard::Error { seq, why: format!("answered by {from}") }
             }
-            Said::Reply(seq) => Heard::Error { seq, why: format!("answered by {:?}", message.from) },
-            Said::Error(seq, why) => Heard::Error { seq, why },
-        }))
+            (Said::Reply(seq), _) => Heard::Reply { seq, at, ttl, kernel: message.stamp.is_some() },
+            (Said::Error(seq, why), _) => Heard::Error { seq, why },
+        })
     }
 
     /// An address that others may answer for.

@@ -1,165 +1,48 @@
-//! A run from its first file to its last line.
-//!
-//! Order matters: rings are open before the first look at the host's state, and they stay open during the last one, so
-//! that every sample lies inside the recording. Then the rings are drained, the segments closed, the run sealed.
+//! A run while it runs: its threads, what they report, and what the user sees of it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use netcap_bundle::manifest::{Clock, End};
+use netcap_bundle::manifest::End;
 use netcap_bundle::packets::SegmentMeta;
-use netcap_bundle::state::Taken;
-use netcap_bundle::{Nanos, Point};
-use netcap_filters::Filter;
+use netcap_bundle::{Nanos, Point, layout};
 use rust_i18n::t;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
+use super::{Listening, Plan, Threads};
 use crate::counters::Counters;
 use crate::error::{Error, Result};
-use crate::exec::Host;
 use crate::journal::Journal;
 use crate::live::{Live, disk_left};
-use crate::ping::Tally;
-use crate::plan::ring_size;
-use crate::recorder::{self, Event, Listener};
+use crate::ping::{self, Tally};
+use crate::recorder::{self, Event};
 use crate::rundir::{RunDir, tool};
-use crate::sample::Elements;
-use crate::segments::{Rotation, Segments};
+use crate::segments::Segments;
 use crate::signals::Signals;
-use crate::state::{self, State};
-use crate::sys::RingSize;
 use crate::units::human_bytes;
-use crate::{clock, ping};
-
-/// Everything a run needs to know.
-pub struct Plan {
-    /// What is recorded.
-    pub points: Vec<Point>,
-    /// Addresses to ping.
-    pub pings: Vec<IpAddr>,
-    /// The compiled filter.
-    pub filter: Filter,
-    /// Bytes kept of each frame.
-    pub snaplen: u32,
-    /// Ring memory of all points.
-    pub buffer: u64,
-    /// When segments end.
-    pub rotation: Rotation,
-    /// How long.
-    pub duration: Option<Duration>,
-    /// Time between two rounds of host state.
-    pub state_interval: Duration,
-    /// Bytes that stay free on the disk.
-    pub disk_reserve: u64,
-    /// Directory for runs and bundles.
-    pub out: PathBuf,
-    /// Say nothing.
-    pub quiet: bool,
-}
-
-/// What the inventory hands over.
-pub struct Known {
-    /// The host.
-    pub host: Host,
-    /// Names that recipes are repeated over.
-    pub elements: Elements,
-    /// Samples already taken: part of the first round.
-    pub taken: Vec<Taken>,
-    /// The topology as text.
-    pub topology: String,
-}
 
 /// Longest time for the last look at the host.
-const LAST_ROUND_MAX: Duration = Duration::from_secs(60);
-/// Events that wait for the session; points send a few at most.
-const EVENTS_MAX: usize = 1024;
+const LAST_ROUND_MAX: Duration = Duration::from_mins(1);
 
-/// A run that has ended and is not sealed yet.
-pub struct Ended {
-    /// Its directory.
-    pub run: RunDir,
-    /// When.
-    pub at: Clock,
-    /// Why.
-    pub end: End,
-    /// What a reader must know.
-    pub remarks: Vec<String>,
-    /// Still taken over: nothing interrupts the sealing.
-    pub signals: Signals,
-}
-
-/// Threads of a run and the flag that ends them.
-struct Threads {
-    stop: Arc<AtomicBool>,
-    points: Vec<JoinHandle<()>>,
-    pings: Vec<(IpAddr, JoinHandle<std::io::Result<()>>)>,
-}
-
-/// Records until something ends it.
-pub async fn record(plan: Plan, known: Known) -> Result<Ended> {
-    let mut signals = Signals::take().map_err(|e| Error::Other(e.to_string()))?;
-    // Everything that can be refused is refused before there is a directory.
-    let listeners = open_rings(&plan)?;
-    let rundir = known.host.has_ovs().then(|| known.host.ovs_rundir.display().to_string());
-    let pings = plan.pings.iter().map(IpAddr::to_string).collect();
-    let run = RunDir::create(&plan.out, plan.points.clone(), pings, rundir)?;
-    let mut session = Session::begin(&plan, &run, known.topology.as_str())?;
-    let (events, mut inbox) = mpsc::channel(EVENTS_MAX);
-    let threads = match session.start(&plan, &run, listeners, &events) {
-        Ok(threads) => threads,
-        Err(e) => {
-            let _ = std::fs::remove_dir_all(&run.path);
-            return Err(e);
-        }
-    };
-    let (tell_state, stop_state) = watch::channel(false);
-    let writer = State::create(&run.path, known.host, known.elements)?;
-    let state = tokio::spawn(state::keep(writer, known.taken, plan.state_interval, stop_state));
-    let end = session.watch(&plan, &mut signals, &mut inbox).await;
-    session.say(&t!("end.stopping"));
-    let _ = tell_state.send(true);
-    session.last_round(state, &mut signals).await;
-    threads.stop.store(true, Relaxed);
-    session.join(threads).await;
-    session.last_events(&mut inbox);
-    session.journal.close();
-    Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, signals })
-}
-
-/// Opens all rings; nothing is written yet, but packets are already kept.
-fn open_rings(plan: &Plan) -> Result<Vec<(Listener, (crate::sys::Ring, u32))>> {
-    let ring: RingSize = ring_size(plan.buffer, plan.points.len());
-    let program = plan.filter.instructions_with_snaplen(plan.snaplen);
-    plan.points
-        .iter()
-        .map(|point| {
-            let listener = Listener { iface: point.iface.clone(), program: program.clone(), ring };
-            let opened =
-                listener.open().map_err(|source| Error::Listen { iface: point.iface.clone(), source })?;
-            Ok((listener, opened))
-        })
-        .collect()
-}
-
-struct Session {
+/// The visible side of a run.
+pub(super) struct Session {
     live: Live,
-    journal: Journal,
+    pub(super) journal: Journal,
     counters: Vec<Arc<Counters>>,
     pings: Vec<(IpAddr, Arc<Tally>)>,
-    remarks: Vec<String>,
+    pub(super) remarks: Vec<String>,
     /// Interfaces that cannot be heard at this moment: since when and why.
     gaps: BTreeMap<String, (Nanos, String)>,
     utc_offset_s: i32,
 }
 
 impl Session {
-    fn begin(plan: &Plan, run: &RunDir, topology: &str) -> Result<Self> {
-        let path = run.path.join(netcap_bundle::layout::TOPOLOGY);
+    pub(super) fn begin(plan: &Plan, run: &RunDir, topology: &str) -> Result<Self> {
+        let path = run.path.join(layout::TOPOLOGY);
         std::fs::write(&path, topology).map_err(Error::file("write", path))?;
         let counters: Vec<Arc<Counters>> = plan.points.iter().map(|_| Arc::default()).collect();
         let pings: Vec<(IpAddr, Arc<Tally>)> = plan.pings.iter().map(|ip| (*ip, Arc::default())).collect();
@@ -176,11 +59,11 @@ impl Session {
         Ok(session)
     }
 
-    fn start(
+    pub(super) fn start(
         &mut self,
         plan: &Plan,
         run: &RunDir,
-        listeners: Vec<(Listener, (crate::sys::Ring, u32))>,
+        listeners: Vec<Listening>,
         events: &mpsc::Sender<Event>,
     ) -> Result<Threads> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -189,7 +72,7 @@ impl Session {
             for ((point, counters), (listener, opened)) in
                 plan.points.iter().zip(&self.counters).zip(listeners)
             {
-                let fail = Error::file("create", run.path.join(netcap_bundle::layout::point_dir(&point.id)));
+                let fail = Error::file("create", run.path.join(layout::point_dir(&point.id)));
                 let meta = meta(point, run);
                 let segments =
                     Segments::create(&run.path, meta, plan.rotation, counters.clone()).map_err(fail)?;
@@ -210,7 +93,12 @@ impl Session {
     }
 
     /// Shows what happens until something ends the run.
-    async fn watch(&mut self, plan: &Plan, signals: &mut Signals, inbox: &mut mpsc::Receiver<Event>) -> End {
+    pub(super) async fn watch(
+        &mut self,
+        plan: &Plan,
+        signals: &mut Signals,
+        inbox: &mut mpsc::Receiver<Event>,
+    ) -> End {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let over = async {
@@ -268,7 +156,7 @@ impl Session {
     }
 
     /// What the points said while the run was ending, and gaps that never ended.
-    fn last_events(&mut self, inbox: &mut mpsc::Receiver<Event>) {
+    pub(super) fn last_events(&mut self, inbox: &mut mpsc::Receiver<Event>) {
         while let Ok(event) = inbox.try_recv() {
             let _ = self.event(event);
         }
@@ -279,7 +167,7 @@ impl Session {
     }
 
     /// The last look at the host; a second Ctrl-C leaves it out, and nothing else.
-    async fn last_round(
+    pub(super) async fn last_round(
         &mut self,
         mut state: tokio::task::JoinHandle<netcap_bundle::Result<u64>>,
         signals: &mut Signals,
@@ -304,15 +192,16 @@ impl Session {
     }
 
     /// Waits for the threads to write what they have.
-    async fn join(&mut self, threads: Threads) {
+    pub(super) async fn join(&mut self, threads: Threads) {
         let joined = tokio::task::spawn_blocking(move || {
-            let broken = threads.points.into_iter().map(JoinHandle::join).filter(|r| r.is_err()).count();
+            let broken =
+                threads.points.into_iter().map(JoinHandle::join).filter(std::result::Result::is_err).count();
             let mut remarks = Vec::new();
             for (address, thread) in threads.pings {
                 match thread.join() {
                     Ok(Ok(())) => {}
                     Ok(Err(e)) => {
-                        remarks.push(t!("run.ping_failed", address = address, why = e).into_owned())
+                        remarks.push(t!("run.ping_failed", address = address, why = e).into_owned());
                     }
                     Err(_) => remarks.push(t!("run.ping_failed", address = address, why = "?").into_owned()),
                 }
@@ -346,7 +235,7 @@ impl Session {
         at.clock(self.utc_offset_s)
     }
 
-    fn say(&mut self, text: &str) {
+    pub(super) fn say(&mut self, text: &str) {
         self.live.tell(text);
         self.journal.line(text);
     }

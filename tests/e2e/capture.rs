@@ -1,0 +1,172 @@
+//! What goes by is in the bundle: all of it, the right way round, with its tags, or counted as lost.
+
+use std::os::unix::fs::PermissionsExt;
+use std::thread;
+use std::time::Duration;
+
+use netcap_bundle::manifest::End;
+use netcap_bundle::packets::Direction::{In, Out};
+use netcap_tests::privileged;
+use nix::sys::signal::Signal;
+
+use crate::net::{Net, arp};
+use crate::run::{Run, entries, manifest, wait_for};
+
+#[test]
+fn both_directions_and_every_kind_of_tag() {
+    if !privileged("both_directions_and_every_kind_of_tag") {
+        return;
+    }
+    let net = Net::new();
+    let run = Run::start(&net, &["arp"]);
+    let frames = [
+        arp(&[], 60),
+        arp(&[(0x8100, 188)], 64),
+        arp(&[(0x88a8, 7), (0x8100, 188)], 68),
+        arp(&[(0x8100, 3), (0x8100, 0xe064)], 72),
+    ];
+    let mut other = arp(&[], 61);
+    other[12..14].copy_from_slice(&[0x08, 0x00]);
+    for (n, frame) in frames.iter().enumerate() {
+        net.send_in(frame, 10 + n);
+        net.send_out(frame, 20 + n);
+    }
+    net.send_in(&other, 5);
+    let (output, bundle) = run.end(Signal::SIGINT);
+    assert!(output.status.success(), "{output:?}");
+    for (n, frame) in frames.iter().enumerate() {
+        assert_eq!((bundle.count(In, frame), bundle.count(Out, frame)), (10 + n, 20 + n), "frame {n}");
+    }
+    assert_eq!(bundle.packets.len(), 46 + 86, "and nothing else");
+    assert!(bundle.packets.iter().all(|p| p.wire_len as usize == p.data.len()));
+    let counts = &bundle.manifest.counts[0];
+    assert_eq!((counts.received, counts.written, counts.dropped), (132, 132, 0));
+    assert_eq!(bundle.manifest.end, End::Stopped { by: "SIGINT".into() });
+    assert_eq!(bundle.manifest.info.points[0].filter, "arp");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("132 packets") && text.contains(&bundle.path.display().to_string()), "{text}");
+    assert!(text.contains("netcap-analyze ") && text.contains("scp "), "{text}");
+    let mode = bundle.path.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let left = entries(bundle.path.parent().unwrap());
+    assert_eq!(left, std::slice::from_ref(&bundle.path), "only the tar is left");
+}
+
+#[test]
+fn a_short_snaplen_cuts_frames_and_keeps_their_length() {
+    if !privileged("a_short_snaplen_cuts_frames_and_keeps_their_length") {
+        return;
+    }
+    let net = Net::new();
+    let run = Run::start(&net, &["--snaplen", "40"]);
+    net.send_in(&arp(&[], 1000), 3);
+    let (_, bundle) = run.end(Signal::SIGTERM);
+    let shape: Vec<_> = bundle.packets.iter().map(|p| (p.data.len(), p.wire_len)).collect();
+    assert_eq!(shape, [(40, 1000); 3]);
+}
+
+#[test]
+fn what_the_kernel_drops_is_counted_where_it_is_missing() {
+    if !privileged("what_the_kernel_drops_is_counted_where_it_is_missing") {
+        return;
+    }
+    let net = Net::new();
+    let run = Run::start(&net, &["--buffer", "1M"]);
+    net.send_in(&arp(&[], 100), 10);
+    thread::sleep(Duration::from_millis(500));
+    run.signal(Signal::SIGSTOP);
+    net.send_in(&arp(&[], 1400), 5000);
+    run.signal(Signal::SIGCONT);
+    thread::sleep(Duration::from_secs(1));
+    net.send_in(&arp(&[], 200), 10);
+    thread::sleep(Duration::from_millis(500));
+    let (output, bundle) = run.end(Signal::SIGINT);
+    let counts = &bundle.manifest.counts[0];
+    assert!(counts.dropped > 1000, "{counts:?}");
+    assert_eq!(counts.received, 5020);
+    assert_eq!(counts.received, counts.written + counts.dropped);
+    assert_eq!(counts.written, bundle.packets.len() as u64);
+    let told: u64 = bundle.packets.iter().map(|p| p.lost).sum();
+    assert_eq!(told, counts.dropped, "every loss is told by the packet behind it");
+    let place = bundle.packets.iter().position(|p| p.lost > 0).unwrap();
+    let around = (bundle.packets[place - 1].data.len(), bundle.packets[place].data.len());
+    assert_eq!(around, (1400, 200), "the loss is where it happened");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains(&format!("{} of 5020 dropped", counts.dropped)), "{text}");
+}
+
+#[test]
+fn segments_end_by_time_without_a_packet_and_by_size() {
+    if !privileged("segments_end_by_time_without_a_packet_and_by_size") {
+        return;
+    }
+    let net = Net::new();
+    let run = Run::start(&net, &["--rotate-time=1s"]);
+    let packets = run.dir().unwrap().join("packets/cap0");
+    wait_for("a third segment", || packets.join("000003.pcapng.zst").exists());
+    let (_, bundle) = run.end(Signal::SIGINT);
+    let segments = &bundle.manifest.segments;
+    assert!(segments.len() >= 3 && segments.iter().all(|s| s.packets == 0 && !s.repaired));
+    for pair in segments.windows(2) {
+        let gap_ns = pair[1].opened.since(pair[0].closed);
+        assert!((0..50_000_000).contains(&gap_ns), "a gap of {gap_ns} ns between two segments");
+    }
+
+    let run = Run::start(&net, &["--rotate_size", "1"]);
+    for _ in 0..3 {
+        net.send_in(&arp(&[], 300), 7);
+        thread::sleep(Duration::from_millis(800));
+    }
+    let (_, bundle) = run.end(Signal::SIGINT);
+    assert!(bundle.manifest.segments.len() > 1);
+    assert_eq!(bundle.count(In, &arp(&[], 300)), 21);
+}
+
+#[test]
+fn an_interface_that_goes_and_comes_back() {
+    if !privileged("an_interface_that_goes_and_comes_back") {
+        return;
+    }
+    let net = Net::new();
+    let mut run = Run::start(&net, &[]);
+    net.send_in(&arp(&[], 100), 3);
+    thread::sleep(Duration::from_millis(500));
+    net.unplug();
+    thread::sleep(Duration::from_millis(1500));
+    assert!(run.runs());
+    net.plug();
+    let packets = run.dir().unwrap().join("packets/cap0");
+    wait_for("the second segment", || packets.join("000002.pcapng.zst").exists());
+    net.send_in(&arp(&[], 200), 4);
+    let (output, bundle) = run.end(Signal::SIGINT);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!((bundle.count(In, &arp(&[], 100)), bundle.count(In, &arp(&[], 200))), (3, 4));
+    let [first, second] = &bundle.manifest.segments[..] else { panic!("{:?}", bundle.manifest.segments) };
+    assert!(second.opened.since(first.closed) > 500_000_000, "the time without an interface is not covered");
+    let remarks = &bundle.manifest.remarks;
+    assert!(remarks.iter().any(|r| r.contains("cap0") && r.contains("could not be heard")), "{remarks:?}");
+}
+
+#[test]
+fn a_duration_ends_it_and_pings_are_logged() {
+    if !privileged("a_duration_ends_it_and_pings_are_logged") {
+        return;
+    }
+    let net = Net::new();
+    crate::net::ip(&format!("-n {} addr add 10.9.8.1/24 dev cap0", net.near));
+    crate::net::ip(&format!("-n {} addr add 10.9.8.2/24 dev peer0", net.far));
+    let run = Run::start(&net, &["--duration=3s", "--ping=10.9.8.2", "--ping", "10.9.8.77", "icmp"]);
+    wait_for("its own end", || !entries(run.out.path()).iter().any(|p| p.is_dir()));
+    let tar = entries(run.out.path()).remove(0);
+    let input = netcap_bundle::input::Input::open(&tar).unwrap();
+    assert_eq!(manifest(&tar).end, End::Duration);
+    use netcap_bundle::ping::Answer;
+    let of = |address: &str| input.pings.iter().find(|log| log.address == address).unwrap().records.clone();
+    let good = of("10.9.8.2");
+    assert!(good.len() >= 3, "{good:?}");
+    assert!(
+        good.iter().all(|r| matches!(r.answer, Answer::Reply { rtt_ns: 1..100_000_000, kernel: true, .. }))
+    );
+    let bad = of("10.9.8.77");
+    assert!(bad.len() >= 3 && bad.iter().all(|r| !matches!(r.answer, Answer::Reply { .. })), "{bad:?}");
+}

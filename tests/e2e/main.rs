@@ -1,0 +1,8 @@
+//! The recorder from outside: the program itself, on a veth pair of its own, checked by what is in its bundle.
+
+mod net;
+mod run;
+
+mod capture;
+mod crash;
+mod refuse;

@@ -1,0 +1,54 @@
+//! What cannot be recorded is refused at once, with the names of what can.
+
+use netcap_tests::privileged;
+
+use crate::net::Net;
+use crate::run::{entries, netcap};
+
+#[test]
+fn unknown_names_and_bad_filters_exit_2_and_leave_nothing() {
+    if !privileged("unknown_names_and_bad_filters_exit_2_and_leave_nothing") {
+        return;
+    }
+    let net = Net::new();
+    let out = tempfile::tempdir().unwrap();
+    let place = out.path().display().to_string();
+    for (words, parts) in [
+        (&["--iface=cap9"][..], &["cap9", "cap0", "did you mean 'cap0'"][..]),
+        (&["--vswitch", "vswitch0"], &["vswitch0", "none"]),
+        (&["--vm=ubu14"], &["ubu14"]),
+        (&["--iface_mac=0c:da:41:1d:f6:4b"], &["0c:da:41:1d:f6:4b"]),
+        (&["--iface_mac=nonsense"], &["not a MAC"]),
+        (&["--iface=cap0", "icmmp"], &["icmmp", "^"]),
+        (&["--iface=cap0", "--preset=arpp"], &["arpp", "arp"]),
+        (&["icmp"], &["--vswitch"]),
+        (&["--duration=never"], &["never", "30s"]),
+        (&["--no-such-option"], &["--no-such-option"]),
+    ] {
+        let output = netcap(&net, words).args(["--out", &place]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {text}");
+        for part in parts {
+            assert!(text.contains(part), "{words:?}: '{part}' is not in: {text}");
+        }
+    }
+    assert!(entries(out.path()).is_empty());
+}
+
+#[test]
+fn no_arguments_say_what_could_be_recorded() {
+    if !privileged("no_arguments_say_what_could_be_recorded") {
+        return;
+    }
+    let net = Net::new();
+    for words in [&[][..], &["points"]] {
+        let output = netcap(&net, words).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success() && text.contains("netcap --iface") && text.contains("cap0"),
+            "{text}"
+        );
+    }
+    let chinese = netcap(&net, &["--lang=zh-CN"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&chinese.stdout).contains("抓包"));
+}
