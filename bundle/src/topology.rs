@@ -19,6 +19,7 @@ use crate::sources::ovsdb::Ovsdb;
 use crate::sources::shared::OfPort;
 use crate::{Mac, Role};
 
+mod known;
 mod linux;
 mod locate;
 mod ovs;
@@ -155,15 +156,16 @@ pub struct Port {
 impl Topology {
     /// Joins the sources.
     pub fn build(inputs: &Inputs<'_>) -> Self {
-        let mut switches = ovs::switches(inputs);
-        switches.extend(linux::switches(inputs, &switches));
+        let known = known::Known::new(inputs);
+        let mut switches = ovs::switches(&known);
+        switches.extend(linux::switches(&known, &switches));
         for switch in &mut switches {
             switch.ports.sort_by(port::order);
             for bond in &mut switch.bonds {
                 bond.members.sort_by(|a, b| crate::sources::shared::text::natural(a, b));
             }
         }
-        let others = linux::others(inputs, &switches);
+        let others = linux::others(&known, &switches);
         let learned = locate::learned(inputs, &switches);
         Self { switches, others, learned }
     }

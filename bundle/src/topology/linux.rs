@@ -2,31 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name, machine, order};
-use super::{BondInfo, Inputs, Port, Switch, SwitchKind};
+use super::known::Known;
+use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name, order};
+use super::{BondInfo, Port, Switch, SwitchKind};
 use crate::Role;
 use crate::sources::links::Link;
-use crate::sources::linux_bridge::BridgePort;
 
 /// The kernel's bridges; one that has the name of an OVS bridge is that bridge's own device and none of them.
-pub(super) fn switches(inputs: &Inputs<'_>, ovs: &[Switch]) -> Vec<Switch> {
+pub(super) fn switches(known: &Known<'_>, ovs: &[Switch]) -> Vec<Switch> {
     let mut names: BTreeSet<&str> =
-        all_links(inputs).iter().filter(|l| is_kind(l, "bridge")).map(|l| l.name.as_str()).collect();
-    if let Some(bridges) = inputs.linux_bridge {
+        known.all_links().iter().filter(|l| is_kind(l, "bridge")).map(|l| l.name.as_str()).collect();
+    if let Some(bridges) = known.inputs.linux_bridge {
         names.extend(bridges.ports.iter().map(|port| port.bridge.as_str()));
     }
-    names.retain(|name| ovs.iter().all(|switch| switch.name != *name));
-    names.into_iter().map(|name| switch(name, inputs)).collect()
+    let taken: BTreeSet<&str> = ovs.iter().map(|switch| switch.name.as_str()).collect();
+    names.retain(|name| !taken.contains(name));
+    names.into_iter().map(|name| switch(name, known)).collect()
 }
 
-fn switch(name: &str, inputs: &Inputs<'_>) -> Switch {
+fn switch(name: &str, known: &Known<'_>) -> Switch {
     let mut own = bare(name, Role::Internal);
-    add_link(&mut own, inputs);
+    add_link(&mut own, known);
     let mut ports = vec![own];
     let mut bonds = Vec::new();
-    for member in members(name, inputs) {
-        let one = bridge_port(name, member, inputs);
-        match kernel_bond(&one, inputs) {
+    for member in known.members(name) {
+        let one = bridge_port(name, member, known);
+        match kernel_bond(&one, known) {
             Some((info, members)) => {
                 bonds.push(info);
                 ports.extend(members);
@@ -44,46 +45,30 @@ fn switch(name: &str, inputs: &Inputs<'_>) -> Switch {
     }
 }
 
-/// Names of the interfaces whose master is that one, from either source.
-fn members<'a>(master: &str, inputs: &Inputs<'a>) -> BTreeSet<&'a str> {
-    let links = all_links(inputs).iter().filter(|link| link.master.as_deref() == Some(master));
-    let mut names: BTreeSet<&str> = links.map(|link| link.name.as_str()).collect();
-    if let Some(bridges) = inputs.linux_bridge {
-        names.extend(
-            bridges.ports.iter().filter(|port| port.bridge == master).map(|port| port.iface.as_str()),
-        );
-    }
-    names
-}
-
-fn bridge_port(bridge: &str, name: &str, inputs: &Inputs<'_>) -> Port {
-    let machine = machine(inputs, name, None, None);
-    let role = if machine.is_some() || is_guest_name(name) || is_tap(name, inputs) {
+fn bridge_port(bridge: &str, name: &str, known: &Known<'_>) -> Port {
+    let machine = known.machine(name, None, None);
+    let role = if machine.is_some() || is_guest_name(name) || is_tap(name, known) {
         Role::Vnet { vm: None, guest_mac: None }
     } else {
         Role::Uplink { bond: None }
     };
     let mut one = bare(name, role);
-    add_link(&mut one, inputs);
-    if let Some(shown) = shown(bridge, name, inputs) {
+    add_link(&mut one, known);
+    if let Some(shown) = known.bridge_port(bridge, name) {
         one.mtu = one.mtu.or(shown.mtu);
         one.stp_state = Some(shown.state.clone()).filter(|state| !state.is_empty() && state != "forwarding");
         // VLAN 1 is the default of a bridge that does not filter; it says nothing.
-        one.vlan = inputs.linux_bridge.and_then(|bridges| bridges.pvid(name)).filter(|vlan| *vlan != 1);
+        one.vlan = known.pvid(name).filter(|vlan| *vlan != 1);
     }
     add_machine(&mut one, machine, None);
-    finish_vnet(&mut one, inputs);
+    finish_vnet(&mut one, known);
     one
 }
 
-fn shown<'a>(bridge: &str, name: &str, inputs: &Inputs<'a>) -> Option<&'a BridgePort> {
-    inputs.linux_bridge?.ports_of(bridge).find(|port| port.iface == name)
-}
-
 /// When the port is a kernel bond: the bond, and its members as ports in its place.
-pub(super) fn kernel_bond(port: &Port, inputs: &Inputs<'_>) -> Option<(BondInfo, Vec<Port>)> {
-    let link = inputs.links?.link(&port.iface).filter(|link| is_kind(link, "bond"))?;
-    let names = members(&link.name, inputs);
+pub(super) fn kernel_bond(port: &Port, known: &Known<'_>) -> Option<(BondInfo, Vec<Port>)> {
+    let link = known.link(&port.iface).filter(|link| is_kind(link, "bond"))?;
+    let names = known.members(&link.name);
     if names.is_empty() {
         return None;
     }
@@ -99,7 +84,7 @@ pub(super) fn kernel_bond(port: &Port, inputs: &Inputs<'_>) -> Option<(BondInfo,
         let mut one = bare(name, Role::Uplink { bond: Some(link.name.clone()) });
         (one.ofport, one.dp_port, one.vlan) = (port.ofport, port.dp_port, port.vlan);
         one.trunks.clone_from(&port.trunks);
-        add_link(&mut one, inputs);
+        add_link(&mut one, known);
         // Only active-backup has one active member; the others use them all.
         one.active = bond.is_active_backup().then(|| bond.active.as_deref() == Some(*name));
         one
@@ -109,43 +94,38 @@ pub(super) fn kernel_bond(port: &Port, inputs: &Inputs<'_>) -> Option<(BondInfo,
 }
 
 /// The kernel says it is a tap.
-pub(super) fn is_tap(name: &str, inputs: &Inputs<'_>) -> bool {
-    let link = inputs.links.and_then(|links| links.link(name));
-    link.is_some_and(|link| is_kind(link, "tun") || is_kind(link, "macvtap"))
+pub(super) fn is_tap(name: &str, known: &Known<'_>) -> bool {
+    known.link(name).is_some_and(|link| is_kind(link, "tun") || is_kind(link, "macvtap"))
 }
 
 /// Interfaces of no switch. The loopback and the datapaths' own devices are of no interest.
-pub(super) fn others(inputs: &Inputs<'_>, switches: &[Switch]) -> Vec<Port> {
+pub(super) fn others(known: &Known<'_>, switches: &[Switch]) -> Vec<Port> {
     let taken: BTreeSet<&str> = switches
         .iter()
         .flat_map(|s| {
             s.ports.iter().map(|port| port.iface.as_str()).chain(s.bonds.iter().map(|b| b.name.as_str()))
         })
         .collect();
-    let free = all_links(inputs).iter().filter(|link| {
+    let free = known.all_links().iter().filter(|link| {
         !taken.contains(link.name.as_str())
             && !link.has_flag("LOOPBACK")
             && !matches!(link.name.as_str(), "ovs-system" | "ovs-netdev")
             && !link.name.ends_with("_sys_4789")
     });
-    let mut ports: Vec<Port> = free.map(|link| other(link, inputs)).collect();
+    let mut ports: Vec<Port> = free.map(|link| other(link, known)).collect();
     ports.sort_by(order);
     ports
 }
 
-fn other(link: &Link, inputs: &Inputs<'_>) -> Port {
-    let machine = machine(inputs, &link.name, None, None);
+fn other(link: &Link, known: &Known<'_>) -> Port {
+    let machine = known.machine(&link.name, None, None);
     let role = if machine.is_some() { Role::Vnet { vm: None, guest_mac: None } } else { Role::Other };
     let mut one = bare(&link.name, role);
     one.vlan = link.vlan_id;
-    add_link(&mut one, inputs);
+    add_link(&mut one, known);
     add_machine(&mut one, machine, None);
-    finish_vnet(&mut one, inputs);
+    finish_vnet(&mut one, known);
     one
-}
-
-fn all_links<'a>(inputs: &Inputs<'a>) -> &'a [Link] {
-    inputs.links.map(|links| links.links.as_slice()).unwrap_or_default()
 }
 
 fn is_kind(link: &Link, kind: &str) -> bool {

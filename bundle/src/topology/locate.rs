@@ -1,5 +1,7 @@
 //! Where a MAC address is.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Inputs, Port, Switch, Topology};
@@ -107,15 +109,21 @@ impl Topology {
 
 /// All learned addresses, by address.
 pub(super) fn learned(inputs: &Inputs<'_>, switches: &[Switch]) -> Vec<Learned> {
+    let mut ports: BTreeMap<(&str, OfPort), &str> = BTreeMap::new();
+    for switch in switches {
+        for port in &switch.ports {
+            if let Some(number) = port.ofport {
+                ports.entry((&switch.name, number)).or_insert(&port.iface);
+            }
+        }
+    }
     let mut all: Vec<Learned> = Vec::new();
     for entry in inputs.fdb.map(|fdb| fdb.entries.as_slice()).unwrap_or_default() {
-        let switch = switches.iter().find(|switch| switch.name == entry.bridge);
-        let port = switch.and_then(|switch| switch.ports.iter().find(|port| port.ofport == Some(entry.port)));
         all.push(Learned {
             mac: entry.mac,
             switch: entry.bridge.clone(),
             vlan: entry.vlan,
-            iface: port.map(|port| port.iface.clone()),
+            iface: ports.get(&(entry.bridge.as_str(), entry.port)).map(|iface| (*iface).to_owned()),
             ofport: Some(entry.port),
             age_s: entry.age_s,
         });

@@ -1,7 +1,8 @@
 //! Open vSwitch bridges.
 
-use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name, machine};
-use super::{BondInfo, Inputs, Port, Switch, SwitchKind, lacp_word, linux, mode_word};
+use super::known::Known;
+use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name};
+use super::{BondInfo, Port, Switch, SwitchKind, lacp_word, linux, mode_word};
 use crate::Role;
 use crate::sources::ovsdb::{self, Bridge, Interface};
 
@@ -23,22 +24,22 @@ const TUNNELS: [&str; 14] = [
     "capwap",
 ];
 
-pub(super) fn switches(inputs: &Inputs<'_>) -> Vec<Switch> {
-    let bridges = inputs.ovsdb.map(|db| db.bridges.as_slice()).unwrap_or_default();
-    bridges.iter().map(|bridge| switch(bridge, inputs)).collect()
+pub(super) fn switches(known: &Known<'_>) -> Vec<Switch> {
+    let bridges = known.inputs.ovsdb.map(|db| db.bridges.as_slice()).unwrap_or_default();
+    bridges.iter().map(|bridge| switch(bridge, known)).collect()
 }
 
-fn switch(bridge: &Bridge, inputs: &Inputs<'_>) -> Switch {
+fn switch(bridge: &Bridge, known: &Known<'_>) -> Switch {
     let mut ports = Vec::new();
     let mut bonds = Vec::new();
     for port in &bridge.ports {
         if port.is_bond() {
-            bonds.push(bond(port, inputs));
+            bonds.push(bond(port, known));
         }
         for iface in &port.interfaces {
-            let one = port_of(port, iface, inputs);
+            let one = port_of(port, iface, known);
             // A kernel bond as uplink: packets are captured at its members.
-            match linux::kernel_bond(&one, inputs) {
+            match linux::kernel_bond(&one, known) {
                 Some((info, members)) => {
                     bonds.push(info);
                     ports.extend(members);
@@ -57,8 +58,8 @@ fn switch(bridge: &Bridge, inputs: &Inputs<'_>) -> Switch {
     }
 }
 
-fn bond(port: &ovsdb::Port, inputs: &Inputs<'_>) -> BondInfo {
-    let shown = inputs.bond.and_then(|all| all.bond(&port.name));
+fn bond(port: &ovsdb::Port, known: &Known<'_>) -> BondInfo {
+    let shown = known.bond(&port.name);
     let configured = || port.bond_mode.clone().unwrap_or_default();
     BondInfo {
         name: port.name.clone(),
@@ -67,14 +68,14 @@ fn bond(port: &ovsdb::Port, inputs: &Inputs<'_>) -> BondInfo {
             .filter(|mode| !mode.is_empty())
             .unwrap_or_else(configured),
         lacp: shown.map(|bond| lacp_word(bond.lacp_status).to_owned()).unwrap_or_default(),
-        active: active_member(port, inputs),
+        active: active_member(port, known),
         members: port.interfaces.iter().map(|iface| iface.name.clone()).collect(),
     }
 }
 
 /// The active member: as the daemon says now, else by the MAC it wrote into the database, when only one has it.
-fn active_member(port: &ovsdb::Port, inputs: &Inputs<'_>) -> Option<String> {
-    if let Some(shown) = inputs.bond.and_then(|all| all.bond(&port.name)) {
+fn active_member(port: &ovsdb::Port, known: &Known<'_>) -> Option<String> {
+    if let Some(shown) = known.bond(&port.name) {
         return shown.active.clone();
     }
     let mac = port.bond_active_member.filter(|mac| !mac.is_zero())?;
@@ -83,10 +84,10 @@ fn active_member(port: &ovsdb::Port, inputs: &Inputs<'_>) -> Option<String> {
     having.next().is_none().then(|| first.name.clone())
 }
 
-fn port_of(port: &ovsdb::Port, iface: &Interface, inputs: &Inputs<'_>) -> Port {
+fn port_of(port: &ovsdb::Port, iface: &Interface, known: &Known<'_>) -> Port {
     let iface_id = iface.external_ids.get("iface-id").map(String::as_str);
-    let machine = machine(inputs, &iface.name, iface.attached_mac(), iface_id);
-    let mut one = bare(&iface.name, role(port, iface, machine.is_some(), inputs));
+    let machine = known.machine(&iface.name, iface.attached_mac(), iface_id);
+    let mut one = bare(&iface.name, role(port, iface, machine.is_some(), known));
     one.capturable = is_netdev(iface);
     one.mac = iface.mac_in_use;
     one.mtu = iface.mtu;
@@ -96,29 +97,28 @@ fn port_of(port: &ovsdb::Port, iface: &Interface, inputs: &Inputs<'_>) -> Port {
     one.vlan = port.access_vlan();
     one.trunks.clone_from(&port.trunks);
     one.error.clone_from(&iface.error);
-    one.dp_port = inputs.datapath.and_then(|datapath| datapath.dp_port_of(&iface.name));
+    one.dp_port = known.dp_port(&iface.name);
     if one.ofport.is_none() {
-        one.ofport =
-            inputs.datapath.and_then(|datapath| datapath.port(&iface.name)).map(|numbers| numbers.ofport);
+        one.ofport = known.of_port(&iface.name);
     }
-    add_link(&mut one, inputs);
+    add_link(&mut one, known);
     if matches!(one.role, Role::Vnet { .. }) {
         one.guest_mac = iface.attached_mac();
         add_machine(&mut one, machine, iface.vm_hint());
-        finish_vnet(&mut one, inputs);
+        finish_vnet(&mut one, known);
     }
     if port.is_bond() {
-        let shown = inputs.bond.and_then(|all| all.member(&iface.name));
+        let shown = known.bond_member(&iface.name);
         one.active = match shown {
-            Some((_, member)) => Some(member.active),
-            None => active_member(port, inputs).map(|active| active == iface.name),
+            Some(member) => Some(member.active),
+            None => active_member(port, known).map(|active| active == iface.name),
         };
-        one.enabled = shown.map(|(_, member)| member.enabled);
+        one.enabled = shown.map(|member| member.enabled);
     }
     one
 }
 
-fn role(port: &ovsdb::Port, iface: &Interface, has_machine: bool, inputs: &Inputs<'_>) -> Role {
+fn role(port: &ovsdb::Port, iface: &Interface, has_machine: bool, known: &Known<'_>) -> Role {
     let vnet = Role::Vnet { vm: None, guest_mac: None };
     match iface.kind.as_str() {
         "internal" => return Role::Internal,
@@ -134,7 +134,7 @@ fn role(port: &ovsdb::Port, iface: &Interface, has_machine: bool, inputs: &Input
         return Role::Uplink { bond: Some(port.name.clone()) };
     }
     let says_guest = ["attached-mac", "iface-id"].iter().any(|key| iface.external_ids.contains_key(*key));
-    if says_guest || has_machine || is_guest_name(&iface.name) || linux::is_tap(&iface.name, inputs) {
+    if says_guest || has_machine || is_guest_name(&iface.name) || linux::is_tap(&iface.name, known) {
         return vnet;
     }
     Role::Uplink { bond: None }

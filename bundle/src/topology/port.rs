@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::{Inputs, Port};
-use crate::sources::libvirt::{Domain, DomainInterface};
+use super::Port;
+use super::known::{Known, Machine};
+use crate::Role;
 use crate::sources::shared::text::natural;
-use crate::{Mac, Role};
 
 /// A port of which only the name and the role are known.
 pub(super) fn bare(iface: &str, role: Role) -> Port {
@@ -35,8 +35,8 @@ pub(super) fn bare(iface: &str, role: Role) -> Port {
 }
 
 /// Adds what the kernel says of the interface.
-pub(super) fn add_link(port: &mut Port, inputs: &Inputs<'_>) {
-    let Some(link) = inputs.links.and_then(|links| links.link(&port.iface)) else { return };
+pub(super) fn add_link(port: &mut Port, known: &Known<'_>) {
+    let Some(link) = known.link(&port.iface) else { return };
     port.mac = link.mac.or(port.mac);
     port.mtu = link.mtu.or(port.mtu);
     port.ips = link.addresses.iter().map(|address| address.ip).collect();
@@ -51,28 +51,8 @@ pub(super) fn add_link(port: &mut Port, inputs: &Inputs<'_>) {
     }
 }
 
-/// The machine behind an interface: by guest MAC, by tap, or by the port profile's interface id.
-pub(super) fn machine<'a>(
-    inputs: &Inputs<'a>,
-    iface: &str,
-    guest_mac: Option<Mac>,
-    iface_id: Option<&str>,
-) -> Option<(&'a Domain, &'a DomainInterface)> {
-    let libvirt = inputs.libvirt?;
-    let by_id = |id: &str| {
-        let mut all = libvirt.domains.iter().flat_map(|d| d.interfaces.iter().map(move |i| (d, i)));
-        all.find(|(_, interface)| interface.interface_id.as_deref() == Some(id))
-    };
-    libvirt
-        .by_target(iface)
-        .filter(|(domain, _)| domain.running)
-        .or_else(|| guest_mac.and_then(|mac| libvirt.by_mac(mac)))
-        .or_else(|| iface_id.filter(|id| !id.is_empty()).and_then(by_id))
-        .or_else(|| libvirt.by_target(iface))
-}
-
 /// Adds the machine and what its definition says.
-pub(super) fn add_machine(port: &mut Port, machine: Option<(&Domain, &DomainInterface)>, hint: Option<&str>) {
+pub(super) fn add_machine(port: &mut Port, machine: Option<Machine<'_>>, hint: Option<&str>) {
     if let Some((domain, interface)) = machine {
         port.vm = Some(domain.name.clone());
         port.guest_mac = port.guest_mac.or(interface.mac);
@@ -83,14 +63,12 @@ pub(super) fn add_machine(port: &mut Port, machine: Option<(&Domain, &DomainInte
 }
 
 /// Completes a machine's port: its role names machine and MAC, and the host's neighbour cache may know its addresses.
-pub(super) fn finish_vnet(port: &mut Port, inputs: &Inputs<'_>) {
+pub(super) fn finish_vnet(port: &mut Port, known: &Known<'_>) {
     let Role::Vnet { vm, guest_mac } = &mut port.role else { return };
     vm.clone_from(&port.vm);
     *guest_mac = port.guest_mac;
-    if let (Some(neighbours), Some(mac)) = (inputs.neighbours, port.guest_mac) {
-        port.guest_ips = neighbours.by_mac(mac).map(|entry| entry.ip).collect();
-        port.guest_ips.sort_unstable();
-        port.guest_ips.dedup();
+    if let Some(mac) = port.guest_mac {
+        port.guest_ips = known.addresses(mac);
     }
 }
 

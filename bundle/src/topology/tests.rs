@@ -1,8 +1,9 @@
+use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
 use crate::source::Snapshot;
-use crate::sources::shared::testing::{item, parse_one};
+use crate::sources::shared::testing::{hostile, item, parse_one};
 
 const DB: &str = include_str!("../sources/ovsdb/fixture.json");
 
@@ -245,4 +246,20 @@ fn trunks_are_shown_as_ranges_and_controls_never_reach_the_terminal() {
     port.interfaces[0].name = "vnet\u{1b}[2J".to_owned();
     let text = render_listports(&Topology::build(&host.inputs()));
     assert!(text.contains("t5,10-12") && !text.contains('\u{1b}'));
+}
+
+proptest! {
+    #[test]
+    fn a_hostile_host_is_joined_and_shown(db in hostile(DB), dpif in hostile(DPIF), link in hostile(LINK), fdb in hostile(FDB)) {
+        let mut host = Host::new();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        host.ovsdb = parse_one::<Ovsdb>("dump", "", &text(&db)).value;
+        host.datapath = parse_one::<OvsDatapath>("dpif-show", "", &text(&dpif)).value;
+        host.links = parse_one::<Links>("link", "", &text(&link)).value;
+        host.fdb = parse_one::<OvsFdb>("fdb-show", "vswitch0", &text(&fdb)).value;
+        let topology = Topology::build(&host.inputs());
+        let shown = render_listports(&topology);
+        prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()));
+        let _ = topology.locate(mac("00:23:89:5f:71:07"));
+    }
 }

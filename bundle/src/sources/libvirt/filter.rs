@@ -17,8 +17,12 @@ pub(super) fn filter(root: Node<'_, '_>) -> Option<Nwfilter> {
         priority: root.attribute("priority").and_then(|text| text.trim().parse().ok()),
         ..Nwfilter::default()
     };
-    let rules = elements(root).filter(|element| element.has_tag_name("rule"));
-    filter.rules = rules.enumerate().filter_map(|(at, node)| rule(at + 1, node)).collect();
+    for (at, node) in elements(root).filter(|element| element.has_tag_name("rule")).enumerate() {
+        match rule(at + 1, node) {
+            Some(rule) => filter.rules.push(rule),
+            None => filter.unread.push(at + 1),
+        }
+    }
     filter.refs =
         elements(root).filter(|element| element.has_tag_name("filterref")).filter_map(filter_ref).collect();
     Some(filter)

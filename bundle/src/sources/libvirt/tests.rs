@@ -180,6 +180,16 @@ fn ports_and_masks() {
 }
 
 #[test]
+fn a_rule_that_is_not_understood_is_named_and_makes_the_verdict_uncertain() {
+    let text = ACL.replace("<rule action='accept' direction='in'", "<rule action='queue' direction='in'");
+    let parsed = parse_one::<Libvirt>("nwfilter", "f", &text);
+    assert_eq!((parsed.defects.len(), parsed.value.nwfilters[0].unread.as_slice()), (2, [1, 3].as_slice()));
+    let verdict =
+        parsed.value.nwfilters[0].verdict(&ping([9; 4]), Direction::Out, &Parameters::new()).unwrap();
+    assert_eq!((verdict.rule.index, verdict.certain), (2, false));
+}
+
+#[test]
 fn lists_give_names_and_references_are_followed_once() {
     let parsed = Libvirt::parse(&[
         item("domains", "", "vm1\n邮件服务器 E0513\n\n"),
@@ -200,7 +210,9 @@ fn hostile_xml_is_refused() {
     let bomb = "<!DOCTYPE d [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]><domain><name>&b;</name></domain>";
     let deep = format!("<domain>{}", "<a>".repeat(200_000));
     let wide = format!("<domain><name>x</name>{}</domain>", "<a/>".repeat(200_000));
-    for text in [bomb, &deep, &wide, "<filter name='x'/>", "error: failed to get domain"] {
+    let attributes = " a='1'".repeat(200_000);
+    let heavy = format!("<domain><name x='>'{attributes}>x</name></domain>");
+    for text in [bomb, &deep, &wide, &heavy, "<filter name='x'/>", "error: failed to get domain"] {
         let parsed = parse_one::<Libvirt>("domain", "x", text);
         assert_eq!((parsed.value.domains.len(), parsed.defects.len()), (0, 1));
     }

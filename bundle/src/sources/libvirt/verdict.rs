@@ -16,7 +16,7 @@ use crate::sources::shared::{MaskedIp, MaskedMac, PacketFields, Ternary, VlanTag
 pub struct Verdict<'a> {
     /// The first rule that matches.
     pub rule: &'a Rule,
-    /// False when an earlier rule with another action may match too.
+    /// False when an earlier rule with another action may match too, or a rule was not understood.
     pub certain: bool,
 }
 
@@ -42,7 +42,8 @@ impl Nwfilter {
                 Ternary::Yes => {
                     return Some(Verdict {
                         rule,
-                        certain: perhaps.iter().all(|action| *action == rule.action),
+                        certain: self.unread.is_empty()
+                            && perhaps.iter().all(|action| *action == rule.action),
                     });
                 }
             }

@@ -11,6 +11,9 @@ const NODES_MAX: u32 = 100_000;
 /// Elements inside one another; libvirt's definitions stay below ten.
 const DEPTH_MAX: usize = 64;
 
+/// Attributes of one element; libvirt's have ten or so.
+const ATTRIBUTES_MAX: usize = 1024;
+
 /// Reads the item as one document with that root. DTDs, and with them entities, are refused.
 pub(super) fn read<E>(
     text: &str,
@@ -22,8 +25,8 @@ pub(super) fn read<E>(
     if text.trim().is_empty() {
         return None;
     }
-    if deeper_than(text, DEPTH_MAX) {
-        parsed.defect(item, 0, format!("elements nested deeper than {DEPTH_MAX}"));
+    if let Some(why) = refused(text) {
+        parsed.defect(item, 0, why);
         return None;
     }
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
@@ -43,25 +46,26 @@ pub(super) fn read<E>(
     value
 }
 
-/// An upper bound of the nesting, found without recursion: opening tags less closing tags.
-fn deeper_than(text: &str, max: usize) -> bool {
+/// Why a document is not even tried: the reader recurses with the nesting, and its time grows with the square of an
+/// element's attributes. Both are bounded from above without reading XML: opening tags less closing tags, and equal
+/// signs up to the next `<`, which cannot stand inside an attribute.
+fn refused(text: &str) -> Option<String> {
     let mut depth = 0_usize;
-    let mut rest = text;
-    while let Some(at) = rest.find('<') {
-        let tail = rest.get(at + 1..).unwrap_or_default();
-        let end = tail.find('>').unwrap_or(tail.len());
-        let tag = tail.get(..end).unwrap_or_default();
+    for piece in text.split('<').skip(1) {
+        let tag = piece.split('>').next().unwrap_or_default();
         if tag.starts_with('/') {
             depth = depth.saturating_sub(1);
         } else if !tag.starts_with(['!', '?']) && !tag.ends_with('/') {
             depth += 1;
         }
-        if depth > max {
-            return true;
+        if depth > DEPTH_MAX {
+            return Some(format!("elements nested deeper than {DEPTH_MAX}"));
         }
-        rest = tail;
+        if piece.bytes().filter(|byte| *byte == b'=').count() > ATTRIBUTES_MAX {
+            return Some(format!("an element with more than {ATTRIBUTES_MAX} attributes"));
+        }
     }
-    false
+    None
 }
 
 /// The first child element of that name.

@@ -28,11 +28,17 @@ pub(super) struct Tables {
     interfaces: BTreeMap<String, Interface>,
 }
 
+/// Columns of a table; the widest of the schema, Interface, has some forty.
+const COLUMNS_MAX: usize = 256;
+
 pub(super) fn read<T>(dump: &str, item: &RawItem<'_>, parsed: &mut Parsed<T>) -> Tables {
     let mut tables = Tables::default();
     let mut rows_left = ENTRIES_MAX;
     for table in serde_json::Deserializer::from_str(dump).into_iter::<Table>() {
         match table {
+            Ok(table) if table.headings.len() > COLUMNS_MAX => {
+                parsed.defect(item, 0, format!("a table of {} columns is ignored", table.headings.len()));
+            }
             Ok(table) => tables.take(&table, &mut rows_left),
             Err(error) => {
                 parsed.defect(item, error.line(), format!("not a table of an OVSDB dump: {error}"));
