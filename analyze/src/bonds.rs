@@ -99,15 +99,11 @@ impl Bonds {
     }
 
     fn add(&mut self, sample: Sample) {
-        let at = match self.bonds.iter().position(|b| b.name == sample.name) {
-            Some(at) => at,
-            None => {
-                let bond = BondTimeline { name: sample.name, active_backup: true, ..BondTimeline::default() };
-                self.bonds.push(bond);
-                self.bonds.len() - 1
-            }
-        };
-        let Some(bond) = self.bonds.get_mut(at) else { return };
+        if !self.bonds.iter().any(|b| b.name == sample.name) {
+            let name = sample.name.clone();
+            self.bonds.push(BondTimeline { name, active_backup: true, ..BondTimeline::default() });
+        }
+        let Some(bond) = self.bonds.iter_mut().find(|b| b.name == sample.name) else { return };
         bond.members.extend(sample.members);
         bond.active_backup &= sample.active_backup;
         let changed = bond.states.last().is_none_or(|s| s.active != sample.state.active);

@@ -129,7 +129,7 @@ impl PointFidelity {
                 packets.map_or(opened, |p| p.1)
             };
             self.covered.push((opened, closed));
-            self.dropped = Some(self.dropped.unwrap_or(0).max(0).saturating_add(info.dropped));
+            self.dropped = Some(self.dropped.unwrap_or(0).saturating_add(info.dropped));
             let told: u64 =
                 seen.map_or(0, |s| s.losses.iter().filter(|l| l.file == number).map(|l| l.count).sum());
             // Losses after the last packet are told by nothing but the segment's count.

@@ -1,13 +1,22 @@
 //! The recorded host as detectors ask about it: its own addresses, and where a MAC sits.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction;
+use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::libvirt::Libvirt;
 use netcap_bundle::sources::links::{Link, Links};
+use netcap_bundle::sources::linux_bridge::LinuxBridge;
+use netcap_bundle::sources::neighbours::Neighbours;
+use netcap_bundle::sources::ovs_bond::OvsBond;
+use netcap_bundle::sources::ovs_datapath::OvsDatapath;
+use netcap_bundle::sources::ovs_fdb::OvsFdb;
+use netcap_bundle::sources::ovsdb::Ovsdb;
 use netcap_bundle::state::Round;
+
+use netcap_bundle::topology::{Inputs, Place, Topology};
 use netcap_bundle::{Mac, Nanos, Role};
 
 use crate::engine::{PointId, Points};
@@ -31,6 +40,7 @@ pub struct Host {
     first: Option<Round<Links>>,
     last: Option<Round<Links>>,
     libvirt: Option<Round<Libvirt>>,
+    topology: Topology,
     macs: BTreeSet<Mac>,
 }
 
@@ -42,7 +52,23 @@ impl Host {
         let links = [&first, &last].into_iter().flatten().flat_map(|r| &r.parsed.value.links);
         // A tap's MAC is the host's, the guest's MAC is not.
         let macs = links.flat_map(|l| [l.mac, l.permanent_mac]).flatten().filter(|m| !m.is_zero()).collect();
-        Self { libvirt: input.state.last::<Libvirt>(&input.files), first, last, macs }
+        let libvirt = input.state.last::<Libvirt>(&input.files);
+        let topology = Topology::build(&Inputs {
+            ovsdb: latest::<Ovsdb>(input).as_ref(),
+            bond: latest::<OvsBond>(input).as_ref(),
+            datapath: latest::<OvsDatapath>(input).as_ref(),
+            fdb: latest::<OvsFdb>(input).as_ref(),
+            links: last.as_ref().map(|r| &r.parsed.value),
+            linux_bridge: latest::<LinuxBridge>(input).as_ref(),
+            libvirt: libvirt.as_ref().map(|r| &r.parsed.value),
+            neighbours: latest::<Neighbours>(input).as_ref(),
+        });
+        Self { first, last, libvirt, topology, macs }
+    }
+
+    /// Switches, ports and who sits where, as at the end of the recording.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
     }
 
     /// Interfaces are known.
@@ -58,6 +84,18 @@ impl Host {
     /// One of the host's own interfaces has that MAC.
     pub fn owns_mac(&self, mac: Mac) -> bool {
         self.macs.contains(&mac)
+    }
+
+    /// The broadcast address of one of the host's networks.
+    pub fn is_broadcast(&self, ip: Ipv4Addr) -> bool {
+        let links = self.last.iter().flat_map(|r| &r.parsed.value.links);
+        links.flat_map(|l| &l.addresses).any(|address| match address.ip {
+            IpAddr::V4(own) if address.prefix < 31 => {
+                let host_bits = u32::MAX.checked_shr(u32::from(address.prefix)).unwrap_or(0);
+                ip.to_bits() == own.to_bits() | host_bits
+            }
+            _ => false,
+        })
     }
 
     /// The host's interface with that MAC; a switch's own port before its uplinks, which share its MAC.
@@ -95,6 +133,10 @@ impl Host {
     }
 }
 
+fn latest<T: Snapshot>(input: &Input) -> Option<T> {
+    input.state.last::<T>(&input.files).map(|round| round.parsed.value)
+}
+
 /// The file of an item of a round.
 pub fn file_of<T>(round: &Round<T>, item: &str) -> Option<String> {
     round
@@ -116,6 +158,15 @@ pub fn place(host: &Host, points: &Points, mac: Mac, seen: &[(PointId, Direction
     if let Some((_, info)) = points.iter().find(|(_, info)| guest(&info.role)) {
         return vm_port(&info.name, &info.role);
     }
+    let located = host.topology.locate(mac);
+    match &located {
+        Some(Place::Guest { vm: Some(vm), iface, .. }) => {
+            return Text::new("place.vm").with("port", iface).with("vm", vm);
+        }
+        Some(Place::Guest { iface, .. }) => return Text::new("place.vnet").with("port", iface),
+        Some(Place::Own { iface, .. }) => return Text::new("place.host").with("port", iface),
+        _ => {}
+    }
     if let Some(iface) = host.iface_of(mac) {
         return Text::new("place.host").with("port", iface);
     }
@@ -132,6 +183,15 @@ pub fn place(host: &Host, points: &Points, mac: Mac, seen: &[(PointId, Direction
     }
     if let Some(info) = entered(Direction::Out, |r| matches!(r, Role::Internal)) {
         return Text::new("place.host").with("port", &info.name);
+    }
+    if let Some(Place::Learned { entry, role: Some(role) }) = &located
+        && let Some(iface) = &entry.iface
+    {
+        return match role {
+            Role::Uplink { .. } | Role::Tunnel { .. } => Text::new("place.outside").with("port", iface),
+            Role::Vnet { .. } => vm_port(iface, role),
+            _ => Text::new("place.host").with("port", iface),
+        };
     }
     match seen.first() {
         Some((id, _)) => Text::new("place.seen").with("point", points.name(*id)),

@@ -52,10 +52,9 @@ impl Latency {
 
 /// Measures every answered ping at every point that saw request and reply. Pairs with the most pings first kept.
 pub fn measure(view: &View<'_>) -> Vec<Latency> {
-    let journeys = &view.tables.journeys;
     let mut counts: BTreeMap<(IpAddr, IpAddr, PointId), u64> = BTreeMap::new();
     each(view, |journey, point, _| {
-        *counts.entry((journey.key.src, journey.key.dst, point)).or_default() += 1
+        *counts.entry((journey.key.src, journey.key.dst, point)).or_default() += 1;
     });
     let mut order: Vec<_> = counts.into_iter().collect();
     order.sort_by_key(|(key, count)| (std::cmp::Reverse(*count), *key));
@@ -74,7 +73,6 @@ pub fn measure(view: &View<'_>) -> Vec<Latency> {
             latency.to = latency.to.max(journey.at);
         }
     });
-    let _ = journeys;
     out.into_values().collect()
 }
 

@@ -14,6 +14,7 @@ pub mod fidelity;
 pub mod finding;
 pub mod host;
 pub mod latency;
+pub mod macs;
 pub mod report;
 pub mod tables;
 pub mod text;
@@ -23,5 +24,10 @@ rust_i18n::i18n!("locales", fallback = "en");
 
 /// The catalogue's files, so that a test can hold the languages together.
 #[cfg(test)]
-pub(crate) const CATALOGUE: &[&str] =
-    &[include_str!("../locales/common.yml"), include_str!("../locales/ip-conflict.yml")];
+pub(crate) const CATALOGUE: &[&str] = &[
+    include_str!("../locales/acl-drop.yml"),
+    include_str!("../locales/common.yml"),
+    include_str!("../locales/ip-conflict.yml"),
+    include_str!("../locales/lldp-mac-flap.yml"),
+    include_str!("../locales/ping-loss.yml"),
+];

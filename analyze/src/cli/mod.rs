@@ -171,6 +171,7 @@ fn histogram_logs(path: &Path, verdicts: &[Verdict]) -> Result<()> {
 }
 
 fn list(args: &Args) -> Result<()> {
+    use std::fmt::Write as _;
     let mut out = String::new();
     for detector in detectors::ALL {
         let severity = match detector.severity {
@@ -180,11 +181,11 @@ fn list(args: &Args) -> Result<()> {
         };
         let summary = detector.summary();
         let summary = summary.split_once(": ").map_or(summary.as_str(), |(_, s)| s);
-        out.push_str(&format!("{:<15} {severity:<14} {summary}\n", detector.id));
+        let _ = writeln!(out, "{:<15} {severity:<14} {summary}", detector.id);
         if args.verbose {
             let needs: Vec<String> =
                 detector.needs.iter().map(|n| phrase(&format!("need.{}", n.key), language(args))).collect();
-            out.push_str(&format!("{:<15} {}\n", "", needs.join("; ")));
+            let _ = writeln!(out, "{:<15} {}", "", needs.join("; "));
         }
     }
     io::stdout().write_all(out.as_bytes()).context("cannot write to standard output")

@@ -1,6 +1,10 @@
 //! The registry: one line per detector, alphabetical. Command line, help and tests derive from it.
 
+pub mod acl_drop;
 pub mod ip_conflict;
+pub mod latency;
+pub mod lldp_mac_flap;
+pub mod ping_loss;
 
 use crate::finding::{Finding, Severity};
 use crate::view::View;
@@ -30,7 +34,13 @@ pub struct Detector {
 }
 
 /// All detectors.
-pub const ALL: &[Detector] = &[ip_conflict::DETECTOR];
+pub const ALL: &[Detector] = &[
+    acl_drop::DETECTOR,
+    ip_conflict::DETECTOR,
+    latency::DETECTOR,
+    lldp_mac_flap::DETECTOR,
+    ping_loss::DETECTOR,
+];
 
 /// A detector that could not look.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -80,14 +80,13 @@ impl Scene {
 
     /// The point of a packet. Segments without a point (bare files) get a range of ids each.
     pub(super) fn point(&self, segment_point: Option<usize>, lonely_file: u32, interface: u32) -> PointId {
-        match segment_point {
-            Some(index) => PointId(u32::try_from(index).unwrap_or(u32::MAX)),
-            None => {
-                let base = u32::try_from(self.points.len()).unwrap_or(u32::MAX);
-                let offset = lonely_file.saturating_mul(INTERFACES_PER_FILE);
-                PointId(base.saturating_add(offset).saturating_add(interface.min(INTERFACES_PER_FILE - 1)))
-            }
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        if let Some(index) = segment_point {
+            return PointId(narrow(index));
         }
+        let offset = lonely_file.saturating_mul(INTERFACES_PER_FILE);
+        let interface = interface.min(INTERFACES_PER_FILE - 1);
+        PointId(narrow(self.points.len()).saturating_add(offset).saturating_add(interface))
     }
 
     /// The broadcast domain of a point.

@@ -103,6 +103,7 @@ pub(crate) fn english<S: Serializer>(text: &Text, serializer: S) -> Result<S::Ok
 }
 
 /// A time in machine output: RFC 3339 in UTC with nanoseconds, whatever zone the host or the reader is in.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 pub(crate) fn utc<S: Serializer>(at: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&utc_text(*at))
 }

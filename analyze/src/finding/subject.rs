@@ -35,6 +35,8 @@ pub enum Subject {
         backup: String,
         /// Who sends it there.
         sender: String,
+        /// Milliseconds between two of its frames (median).
+        interval_ms: Option<i64>,
     },
     /// A flow that ends inside the switch.
     Drop {
@@ -55,6 +57,9 @@ pub enum Subject {
         /// The OpenFlow rule that drops it.
         #[serde(skip_serializing_if = "Option::is_none")]
         rule: Option<String>,
+        /// The network filter's rule that matches it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        filter: Option<String>,
     },
     /// Two addresses and the pings between them.
     Pair {
@@ -94,7 +99,7 @@ impl Subject {
                     .with("domain", domain)
                     .with_list("list", list)
             }
-            Self::BondMac { mac, bond, active, backup, sender } => Text::new("subject.bond-mac")
+            Self::BondMac { mac, bond, active, backup, sender, .. } => Text::new("subject.bond-mac")
                 .with("mac", mac)
                 .with("bond", bond)
                 .with("active", active)

@@ -7,6 +7,7 @@ use crate::finding::{Finding, utc_text};
 use crate::latency::{Latency, PERCENTILES};
 
 use super::text::need;
+use crate::text::Text;
 
 /// Version of the shape.
 pub const SCHEMA: u32 = 1;
@@ -47,7 +48,7 @@ pub(super) fn finding(finding: &Finding) -> Value {
         "to": finding.to.map(utc_text),
         "claim": finding.claim.english(),
         "evidence": finding.evidence,
-        "exonerations": finding.exonerations.iter().map(|t| t.english()).collect::<Vec<_>>(),
+        "exonerations": finding.exonerations.iter().map(Text::english).collect::<Vec<_>>(),
         "remedy": finding.remedy.english(),
     })
 }

@@ -264,6 +264,7 @@ pub(super) fn need(key: &'static str) -> Text {
         "address-claims" => Text::new("need.address-claims"),
         "bond-state" => Text::new("need.bond-state"),
         "bond-members" => Text::new("need.bond-members"),
+        "lldp-shown" => Text::new("need.lldp-shown"),
         "vm-port" => Text::new("need.vm-port"),
         "other-port" => Text::new("need.other-port"),
         "echo" => Text::new("need.echo"),

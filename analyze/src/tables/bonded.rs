@@ -22,6 +22,9 @@ const ENTRIES_MAX: usize = 65_536;
 /// LLDP frames kept of one MAC at one member: 30 s apart, these are 34 hours.
 const LLDP_MAX: usize = 4_096;
 
+/// Bytes kept of one LLDP frame: the TLVs that say who sent it come first.
+const LLDP_BYTES: usize = 512;
+
 /// Dense stretches: two sightings at most a second apart.
 pub type MemberRuns = Runs<1_000>;
 
@@ -30,6 +33,8 @@ pub type MemberRuns = Runs<1_000>;
 pub struct MacAtMember {
     /// LLDP frames with this source, in order of time.
     pub lldp: Vec<Sight>,
+    /// The first LLDP frame.
+    pub lldp_sample: Vec<u8>,
     /// LLDP frames in all.
     pub lldp_count: u64,
     /// Announcements of a move (RARP, gratuitous ARP) and slow protocols.
@@ -86,6 +91,9 @@ impl Fold for BondedFold {
         match packet.ethertype {
             LLDP => {
                 entry.lldp_count += 1;
+                if entry.lldp_sample.is_empty() {
+                    entry.lldp_sample.extend(packet.bytes.iter().take(LLDP_BYTES));
+                }
                 if entry.lldp.len() < LLDP_MAX {
                     entry.lldp.push(sight);
                 }
@@ -102,6 +110,9 @@ impl Fold for BondedFold {
             let Some(theirs) = later.map.remove(&key) else { continue };
             if let Some(mine) = self.entry(key) {
                 mine.lldp_count += theirs.lldp_count;
+                if mine.lldp_sample.is_empty() {
+                    mine.lldp_sample = theirs.lldp_sample;
+                }
                 let room = LLDP_MAX.saturating_sub(mine.lldp.len());
                 mine.lldp.extend(theirs.lldp.into_iter().take(room));
                 mine.announced.merge(theirs.announced);

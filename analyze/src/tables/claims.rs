@@ -183,9 +183,9 @@ impl Claim {
 impl Address {
     fn push(&mut self, claim: Claim) {
         if self.claims.len() < CLAIMS_MAX {
-            self.claims.push(claim)
+            self.claims.push(claim);
         } else {
-            self.overflow += claim.runs.count()
+            self.overflow += claim.runs.count();
         }
     }
 

@@ -175,7 +175,9 @@ mod tests {
     fn segments_join_whatever_their_order() {
         let part = |list: &[i64]| {
             let mut runs = Runs::<1_000>::default();
-            list.iter().for_each(|ms| runs.add(sight(*ms)));
+            for ms in list {
+                runs.add(sight(*ms));
+            }
             runs
         };
         let mut ab = part(&[0, 500]);

@@ -8,11 +8,15 @@ use netcap_bundle::{Mac, Role};
 
 use crate::engine::{DomainId, PointId, Tags};
 use crate::host::OwnAddress;
+use crate::macs::{is_virtual_router, number};
 use crate::tables::claims::{Address, AddressKey, Claim, ClaimKind, ClaimRuns};
 use crate::view::View;
 
 /// A MAC that answers for at least this many addresses, and uses none of them itself, answers for others (RFC 1027).
 const PROXY_ADDRESSES_MIN: usize = 8;
+/// A MAC that probes at least this many addresses and claims none of them checks for others: a DHCP server before it
+/// offers one, a switch that tracks its devices.
+const CHECKED_ADDRESSES_MIN: usize = 3;
 /// Ports of one card have MACs this close together.
 const ADJACENT_MAX: u64 = 16;
 /// Addresses that two neighbouring MACs must share to be taken for one multihomed host.
@@ -22,6 +26,7 @@ const SHARED_MIN: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Context {
     proxies: BTreeSet<(DomainId, Tags, Mac)>,
+    checkers: BTreeSet<(DomainId, Tags, Mac)>,
     shared: BTreeMap<(DomainId, Tags, Mac, Mac), usize>,
 }
 
@@ -53,15 +58,16 @@ impl Context {
     pub(super) fn new(view: &View<'_>) -> Self {
         let mut context = Self::default();
         let mut answers: BTreeMap<(DomainId, Tags, Mac), usize> = BTreeMap::new();
+        let mut checked: BTreeMap<(DomainId, Tags, Mac), usize> = BTreeMap::new();
         for (key, address) in &view.tables.claims.addresses {
             let macs: BTreeSet<Mac> = address.claims.iter().map(|c| c.mac).collect();
             for mac in &macs {
-                let only_answers = address
-                    .claims
-                    .iter()
-                    .filter(|c| c.mac == *mac)
-                    .all(|c| matches!(c.kind, ClaimKind::Reply | ClaimKind::Soft));
-                *answers.entry((key.domain, key.vlan, *mac)).or_default() += usize::from(only_answers);
+                let only = |kinds: &[ClaimKind]| {
+                    address.claims.iter().filter(|c| c.mac == *mac).all(|c| kinds.contains(&c.kind))
+                };
+                let who = (key.domain, key.vlan, *mac);
+                *answers.entry(who).or_default() += usize::from(only(&[ClaimKind::Reply, ClaimKind::Soft]));
+                *checked.entry(who).or_default() += usize::from(only(&[ClaimKind::Probe]));
             }
             // Pairs of a handful; a fuzzed address has no pairs worth counting.
             if (2..=8).contains(&macs.len()) {
@@ -70,8 +76,11 @@ impl Context {
                 }
             }
         }
-        context.proxies =
-            answers.into_iter().filter(|(_, n)| *n >= PROXY_ADDRESSES_MIN).map(|(k, _)| k).collect();
+        let at_least = |counts: BTreeMap<_, usize>, min| {
+            counts.into_iter().filter(|(_, n)| *n >= min).map(|(who, _)| who).collect()
+        };
+        context.proxies = at_least(answers, PROXY_ADDRESSES_MIN);
+        context.checkers = at_least(checked, CHECKED_ADDRESSES_MIN);
         context
     }
 
@@ -155,6 +164,9 @@ fn counts(view: &View<'_>, context: &Context, key: AddressKey, claim: &Claim, al
     if context.proxies.contains(&(key.domain, key.vlan, claim.mac)) && claim.kind == ClaimKind::Reply {
         return false;
     }
+    if context.checkers.contains(&(key.domain, key.vlan, claim.mac)) && claim.kind == ClaimKind::Probe {
+        return false;
+    }
     let Some(sender) = claim.sender else { return true };
     // NLB masks its Ethernet source; balance-alb says another port's MAC; both are one device by design.
     let nlb = sender.is_local() || claim.mac.is_local();
@@ -209,22 +221,6 @@ impl Suspect {
     }
 }
 
-/// Addresses that any number of routers share by design.
-pub(super) fn is_virtual_router(mac: Mac) -> bool {
-    match mac.0 {
-        // VRRP for IPv4 and IPv6 (RFC 5798 section 7.3); CARP uses the same range.
-        [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _]
-        // HSRP version 1 (RFC 2281 section 6).
-        | [0x00, 0x00, 0x0c, 0x07, 0xac, _]
-        // GLBP.
-        | [0x00, 0x07, 0xb4, ..] => true,
-        // HSRP version 2: 0000.0c9f.fxxx for IPv4, 0005.73a0.0xxx for IPv6.
-        [0x00, 0x00, 0x0c, 0x9f, group, _] => group >= 0xf0,
-        [0x00, 0x05, 0x73, 0xa0, group, _] => group <= 0x0f,
-        _ => false,
-    }
-}
-
 /// Hosts choose 169.254/16 addresses by themselves and settle it by themselves (RFC 3927).
 fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(v4) if v4.is_link_local())
@@ -232,8 +228,4 @@ fn is_link_local(ip: IpAddr) -> bool {
 
 fn pairs(macs: &BTreeSet<Mac>) -> impl Iterator<Item = (Mac, Mac)> + '_ {
     macs.iter().flat_map(move |a| macs.range(..).filter(move |b| *b > a).map(move |b| (*a, *b)))
-}
-
-fn number(mac: Mac) -> u64 {
-    mac.0.iter().fold(0, |n, b| n << 8 | u64::from(*b))
 }

@@ -128,6 +128,13 @@ fn probe_answered(a: &Suspect, b: &Suspect) -> Option<Proof> {
 
 /// RFC 5227 section 2.1.1: two hosts probe one address at once; both must back off, and nothing else is ever seen.
 fn probers(a: &Suspect, b: &Suspect) -> Option<Proof> {
+    // A DHCP server checks with a single probe what its client probes next and then uses.
+    let checked = |server: &Suspect, client: &Suspect| {
+        server.probe.count() == 1 && server.all.count() == 0 && client.all.count() > 0
+    };
+    if checked(a, b) || checked(b, a) {
+        return None;
+    }
     let (x, y) = nearest(a.probe.runs(), b.probe.runs(), RIVAL_PROBE_NS)?;
     Some(proof(Rule::Probers, a, b, vec![(a.mac, x), (b.mac, y)]))
 }

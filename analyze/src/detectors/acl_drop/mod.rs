@@ -1,0 +1,62 @@
+//! `acl-drop`: what a VM sends ends inside the host's switch, and the rule that ends it.
+//!
+//! Symptom: a VM reaches all addresses but one, or one protocol fails. Its requests are seen at its port (vnet) and at no
+//! other port of the switch; the datapath has a flow with `drop` for them; an OpenFlow rule is its cause, and often a
+//! network filter (nwfilter, ACL, security group) of the platform is the cause of that.
+//!
+//! Proven: two requests or more (ICMP echo, TCP connection attempts) absent at every recorded port where they could
+//! leave, while nothing was lost there and the filters would have shown them, and a datapath flow that drops them, or an
+//! OpenFlow rule whose counter grew with them. Likely: the absence with an OpenFlow rule, or alone. Cannot tell: a rule
+//! drops them, but the capture lost packets or did not record the ports where they could leave.
+//!
+//! What is configured (nwfilter) and what is seen dropping (flows, counters) are reported as separate facts.
+//!
+//! Exonerated: loss of the capture, filters and snapshot lengths that hide the packet, VM to VM on one host (looked for at
+//! the other VM's port, never at the uplink), gaps between segments and the edges of the capture, multicast.
+//!
+//! Remedy: change the rule or the VM's filter; the finding names both.
+//!
+//! Sources: Open vSwitch ovs-fields(7), dpctl and ovs-ofctl manuals, lib/odp-util.c; libvirt formatnwfilter.
+//!
+//! 中文：虚拟机发出的报文在本机交换机内被丢弃：在 vnet 可见，在上行口不可见，数据面流表 actions:drop，
+//! 并给出对应的 OpenFlow 规则与 nwfilter（ACL）规则。处理：修改虚拟机的 ACL 配置。
+
+mod absence;
+mod report;
+mod rules;
+
+use super::{Detector, Need};
+use crate::finding::{Finding, Severity};
+use crate::view::View;
+
+/// The registry's line.
+pub const DETECTOR: Detector = Detector {
+    id: "acl-drop",
+    severity: Some((Severity::Warning, Severity::Error)),
+    needs: &[
+        Need { key: "vm-port", met: absence::has_vm_port },
+        Need { key: "other-port", met: absence::has_other_port },
+    ],
+    run,
+    source: include_str!("mod.rs"),
+};
+
+/// Findings made of one input.
+const FINDINGS_MAX: usize = 100;
+
+fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
+    let mut made = 0;
+    for lost in absence::all(view) {
+        let rules = rules::Rules::find(view, &lost);
+        if let Some(finding) = report::finding(view, &lost, &rules) {
+            findings.push(finding);
+            made += 1;
+            if made >= FINDINGS_MAX {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

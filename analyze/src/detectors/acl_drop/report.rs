@@ -1,0 +1,208 @@
+//! From absence and rules to finding.
+
+use netcap_bundle::Role;
+
+use super::absence::{LOST_MIN, Lost};
+use super::rules::Rules;
+use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
+use crate::tables::journeys::{Event, ICMP, ICMPV6, TCP};
+use crate::tables::runs::Sight;
+use crate::text::Text;
+use crate::view::View;
+
+/// Requests shown.
+const FRAMES_MAX: usize = 3;
+/// A counter that grew by at least this part of the lost requests, in percent, counted them: the samples begin and end
+/// within ten seconds of the requests.
+const GROWTH_PERCENT_MIN: u64 = 50;
+/// Absences that make a case without any rule.
+const BARE_MIN: usize = 3;
+/// Requests that left between the absent ones, in percent, above which something else is going on.
+const PASSED_PERCENT_MAX: usize = 10;
+
+pub(super) fn finding(view: &View<'_>, lost: &Lost<'_>, rules: &Rules) -> Option<Finding> {
+    let confidence = confidence(lost, rules)?;
+    let events: Vec<&Event> =
+        if lost.absent.is_empty() { lost.doubtful.iter().collect() } else { lost.absent.iter().collect() };
+    let vm = vm(view, lost);
+    let named = rules.datapath.is_some() || rules.openflow.is_some();
+    Some(Finding {
+        detector: super::DETECTOR.id,
+        severity: if confidence == Confidence::CannotTell || !named {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
+        confidence,
+        subject: Subject::Drop {
+            vm: vm.clone(),
+            port: lost.info.name.clone(),
+            src: lost.src,
+            dst: lost.dst,
+            protocol: protocol(lost.protocol).to_owned(),
+            flow: rules.datapath.as_ref().map(|d| d.line.clone()),
+            rule: rules.openflow.as_ref().map(|r| format!("cookie={:#x} {}", r.cookie, r.rule)),
+            filter: rules.filter.as_ref().map(|f| format!("{} rule {}", f.filter, f.index)),
+        },
+        from: events.first().map(|e| e.at),
+        to: events.last().map(|e| e.at),
+        claim: claim(view, lost, rules, vm.as_deref(), events.len()),
+        evidence: evidence(view, lost, rules, &events),
+        exonerations: exonerations(lost),
+        remedy: remedy(lost, rules),
+    })
+}
+
+fn confidence(lost: &Lost<'_>, rules: &Rules) -> Option<Confidence> {
+    let absent = lost.absent.len();
+    let steady = lost.passed * 100 <= (absent + lost.doubtful.len()) * PASSED_PERCENT_MAX;
+    let flow = rules.datapath.as_ref();
+    let rule = rules.openflow.as_ref();
+    let counted = rule.is_some_and(|r| {
+        let grew = r.packets.1.saturating_sub(r.packets.0);
+        grew > 0 && grew * 100 >= absent as u64 * GROWTH_PERCENT_MIN
+    });
+    if absent >= LOST_MIN && steady {
+        if flow.is_some_and(|f| f.certain) || (counted && rule.is_some_and(|r| r.certain)) {
+            return Some(Confidence::Proven);
+        }
+        if flow.is_some() || rule.is_some() || absent >= BARE_MIN {
+            return Some(Confidence::Likely);
+        }
+    }
+    // The rule is there, but that the packets did not leave by another way is not shown.
+    let dropping = flow.is_some_and(|f| f.certain) || (rule.is_some_and(|r| r.certain) && counted);
+    (dropping && lost.passed == 0).then_some(Confidence::CannotTell)
+}
+
+fn vm(view: &View<'_>, lost: &Lost<'_>) -> Option<String> {
+    match &lost.info.role {
+        Role::Vnet { vm: Some(vm), .. } => Some(vm.clone()),
+        _ => view.host.topology().by_iface(&lost.info.name).and_then(|(_, port)| port.vm.clone()),
+    }
+}
+
+fn protocol(number: u8) -> &'static str {
+    match number {
+        ICMP => "icmp",
+        ICMPV6 => "icmpv6",
+        TCP => "tcp",
+        _ => "ip",
+    }
+}
+
+fn claim(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, vm: Option<&str>, count: usize) -> Text {
+    let exits = lost.exits.iter().map(|id| Text::verbatim(view.points.name(*id))).collect();
+    let by = if rules.openflow.is_some() {
+        "acl-drop.by.rule"
+    } else if rules.datapath.is_some() {
+        "acl-drop.by.flow"
+    } else {
+        "acl-drop.by.unknown"
+    };
+    let key = if lost.absent.is_empty() { "acl-drop.claim.doubtful" } else { "acl-drop.claim" };
+    let rule = rules.openflow.as_ref().map(|r| r.rule.clone()).unwrap_or_default();
+    Text::new(key)
+        .with("count", count)
+        .with("protocol", protocol(lost.protocol))
+        .with("src", lost.src)
+        .with("dst", lost.dst)
+        .with_text(
+            "who",
+            match vm {
+                Some(vm) => Text::new("place.vm").with("port", &lost.info.name).with("vm", vm),
+                None => Text::new("place.vnet").with("port", &lost.info.name),
+            },
+        )
+        .with_list("exits", exits)
+        .with("switch", lost.info.vswitch.as_deref().unwrap_or("?"))
+        .with_text("by", Text::new(by).with("rule", rule))
+}
+
+fn evidence(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, events: &[&Event]) -> Vec<Evidence> {
+    let mut out = Vec::new();
+    for event in events.iter().take(FRAMES_MAX) {
+        let what = Text::new("acl-drop.evidence.request").with("port", &lost.info.name);
+        out.push(view.frame(Sight { at: event.at, frame: event.frame }, lost.vnet, what));
+    }
+    if let (Some(first), Some(last)) = (lost.absent.first(), lost.absent.last()) {
+        for id in &lost.exits {
+            let what = Text::new("acl-drop.evidence.absence")
+                .with("port", view.points.name(*id))
+                .with("count", lost.absent.len());
+            out.push(view.absence(*id, first.at, last.at, what));
+        }
+    }
+    if let Some(flow) = &rules.datapath {
+        let what = Text::new("acl-drop.evidence.flow").with("port", &lost.info.name);
+        out.push(Evidence::Snapshot { file: flow.file.clone(), at: flow.at, line: flow.line.clone(), what });
+        out.extend(counter("packets", flow.packets, flow.times, "acl-drop.evidence.flow-grew"));
+    }
+    if let Some(rule) = &rules.openflow {
+        let key = if rule.certain { "acl-drop.evidence.rule" } else { "acl-drop.evidence.rule-maybe" };
+        let line = rule.line.clone();
+        out.push(Evidence::Snapshot { file: rule.file.clone(), at: rule.at, line, what: Text::new(key) });
+        out.extend(counter("n_packets", rule.packets, rule.times, "acl-drop.evidence.rule-grew"));
+    }
+    if let Some(filter) = &rules.filter {
+        let what =
+            Text::new("acl-drop.evidence.filter").with("filter", &filter.filter).with("index", filter.index);
+        out.push(Evidence::Snapshot {
+            file: filter.file.clone(),
+            at: filter.at,
+            line: filter.rule.clone(),
+            what,
+        });
+    }
+    out
+}
+
+fn counter(
+    name: &str,
+    packets: (u64, u64),
+    times: (netcap_bundle::Nanos, netcap_bundle::Nanos),
+    key: &'static str,
+) -> Option<Evidence> {
+    (packets.1 > packets.0).then(|| Evidence::Counter {
+        name: name.to_owned(),
+        before: packets.0,
+        after: packets.1,
+        from: times.0,
+        to: times.1,
+        what: Text::new(key),
+    })
+}
+
+fn exonerations(lost: &Lost<'_>) -> Vec<Text> {
+    let mut out = Vec::new();
+    if lost.absent.is_empty() {
+        let key = if lost.complete { "acl-drop.not.capture-lossy" } else { "acl-drop.not.exits-missing" };
+        out.push(Text::new(key));
+    } else {
+        out.push(Text::new("acl-drop.not.capture"));
+        out.push(Text::new("acl-drop.not.filter"));
+        out.push(Text::new("acl-drop.not.local"));
+    }
+    if !lost.absent.is_empty() && !lost.doubtful.is_empty() {
+        out.push(Text::new("acl-drop.not.doubtful").with("count", lost.doubtful.len()));
+    }
+    if lost.passed > 0 {
+        out.push(Text::new("acl-drop.not.passed").with("count", lost.passed));
+    }
+    out
+}
+
+fn remedy(lost: &Lost<'_>, rules: &Rules) -> Text {
+    let port = &lost.info.name;
+    match (&rules.filter, &rules.openflow) {
+        (Some(filter), _) => Text::new("acl-drop.remedy.filter")
+            .with("filter", &filter.filter)
+            .with("index", filter.index)
+            .with("port", port),
+        (None, Some(rule)) => Text::new("acl-drop.remedy.rule")
+            .with("rule", &rule.rule)
+            .with("cookie", format!("{:#x}", rule.cookie))
+            .with("switch", lost.info.vswitch.as_deref().unwrap_or("?")),
+        (None, None) => Text::new("acl-drop.remedy.unknown").with("port", port),
+    }
+}

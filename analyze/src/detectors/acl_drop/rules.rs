@@ -1,0 +1,209 @@
+//! What drops: the datapath flow, the OpenFlow rule, the network filter. Three facts, found independently.
+
+use netcap_bundle::Nanos;
+use netcap_bundle::Role;
+use netcap_bundle::sources::libvirt::{self, Libvirt};
+use netcap_bundle::sources::ovs_datapath::{DpFlow, OvsDatapath};
+use netcap_bundle::sources::ovs_openflow::{Flow, OvsOpenflow, WalkVerdict, walk};
+use netcap_bundle::sources::shared::{PacketFields, Ternary, VlanTag};
+use netcap_bundle::state::Round;
+
+use super::absence::Lost;
+use crate::host::{file_of, file_of_arg};
+use crate::tables::journeys::{ICMP, ICMPV6};
+use crate::view::View;
+
+/// Ethertypes.
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+/// Echo request types (RFC 792, RFC 4443).
+const ECHO_V4: u8 = 8;
+const ECHO_V6: u8 = 128;
+
+/// A datapath flow seen dropping.
+#[derive(Debug, Clone)]
+pub(super) struct DatapathDrop {
+    pub line: String,
+    pub file: String,
+    pub at: Nanos,
+    /// Its counter at the first and the last sample it was in.
+    pub packets: (u64, u64),
+    pub times: (Nanos, Nanos),
+    /// Every field of the flow is known to match.
+    pub certain: bool,
+}
+
+/// The OpenFlow rule a packet of this kind ends at.
+#[derive(Debug, Clone)]
+pub(super) struct RuleDrop {
+    pub rule: String,
+    pub cookie: u64,
+    pub line: String,
+    pub file: String,
+    pub at: Nanos,
+    pub packets: (u64, u64),
+    pub times: (Nanos, Nanos),
+    /// No other rule may decide instead.
+    pub certain: bool,
+}
+
+/// The network filter's rule that would end it.
+#[derive(Debug, Clone)]
+pub(super) struct FilterDrop {
+    pub filter: String,
+    pub index: usize,
+    pub rule: String,
+    pub file: String,
+    pub at: Nanos,
+}
+
+/// All three.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    pub datapath: Option<DatapathDrop>,
+    pub openflow: Option<RuleDrop>,
+    pub filter: Option<FilterDrop>,
+}
+
+impl Rules {
+    pub(super) fn find(view: &View<'_>, lost: &Lost<'_>) -> Self {
+        let packet = fields(view, lost);
+        Self {
+            datapath: datapath(view, lost, &packet),
+            openflow: openflow(view, lost, &packet),
+            filter: filter(view, lost, &packet),
+        }
+    }
+}
+
+/// The packet as flow tables see it when it comes in at the VM's port.
+fn fields(view: &View<'_>, lost: &Lost<'_>) -> PacketFields {
+    let topology = view.host.topology();
+    let port = topology.by_iface(&lost.info.name).map(|(_, port)| port);
+    let access = view.access_vlan(lost.vnet);
+    let tag = lost.sample.vlan.outer;
+    let echo = matches!(lost.protocol, ICMP | ICMPV6);
+    let ports = lost.absent.first().or(lost.doubtful.first()).map(|e| e.key.id).filter(|_| !echo);
+    PacketFields {
+        of_port: port.and_then(|p| p.ofport),
+        dp_port: port.and_then(|p| p.dp_port),
+        port_name: Some(lost.info.name.clone()),
+        eth_src: Some(lost.sample.eth.src),
+        eth_dst: Some(lost.sample.eth.dst),
+        eth_type: Some(if lost.dst.is_ipv4() { IPV4 } else { IPV6 }),
+        vlan: if tag == access { VlanTag::None } else { VlanTag::Tagged { vid: tag, pcp: None } },
+        ip_src: Some(lost.src),
+        ip_dst: Some(lost.dst),
+        ip_proto: Some(lost.protocol),
+        // Every attempt has a port of its own: only the destination's is the same.
+        l4_dst: ports.and_then(|id| u16::try_from(id & 0xffff).ok()),
+        icmp_type: echo.then_some(if lost.dst.is_ipv4() { ECHO_V4 } else { ECHO_V6 }),
+        icmp_code: echo.then_some(0),
+        ..PacketFields::default()
+    }
+}
+
+/// The flow that drops such packets, in whichever sample it was used most: idle flows vanish after ten seconds.
+fn datapath(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<DatapathDrop> {
+    let mut best: Option<DatapathDrop> = None;
+    let mut key: Option<DpFlow> = None;
+    view.input.state.visit::<OvsDatapath>(&view.input.files, |round| {
+        let drops = round.parsed.value.flows_in(&lost.info.name).filter(|flow| flow.is_drop());
+        let matching = drops.filter_map(|flow| match flow.matches(packet) {
+            Ternary::Yes => Some((true, flow)),
+            Ternary::Unknown if flow.ip_dst().is_some_and(|m| m.matches(lost.dst)) => Some((false, flow)),
+            _ => None,
+        });
+        if let Some((certain, flow)) =
+            matching.max_by_key(|(certain, flow)| (*certain, flow.packets, flow.line))
+        {
+            let same = key.as_ref().is_some_and(|k| k.fields == flow.fields);
+            let (first, since) = match &best {
+                Some(best) if same && best.packets.1 <= flow.packets => (best.packets.0, best.times.0),
+                _ => (flow.packets, round.at),
+            };
+            let better = best.as_ref().is_none_or(|b| (b.certain, b.packets.1) <= (certain, flow.packets));
+            if better {
+                best = Some(DatapathDrop {
+                    line: flow.raw.clone(),
+                    file: file_of(&round, "dump-flows").unwrap_or_default(),
+                    at: round.at,
+                    packets: (first, flow.packets),
+                    times: (since, round.at),
+                    certain,
+                });
+                key = Some(flow.clone());
+            }
+        }
+        true
+    });
+    best
+}
+
+/// The rule that ends the packet at the last sample in which one does, and how its counter grew since the first.
+fn openflow(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<RuleDrop> {
+    let bridge = lost.info.vswitch.as_deref()?;
+    let mut found: Option<(RuleDrop, Flow)> = None;
+    view.input.state.visit::<OvsOpenflow>(&view.input.files, |round| {
+        if let Some((flow, certain)) = ending(&round, bridge, packet) {
+            let (first, since) = match &found {
+                Some((drop, before)) if before.same_rule(flow) => (drop.packets.0, drop.times.0),
+                _ => (flow.n_packets, round.at),
+            };
+            let file = file_of_arg(&round, "dump-flows", bridge);
+            let drop = RuleDrop {
+                rule: flow.describe(),
+                cookie: flow.cookie,
+                line: flow.raw.clone(),
+                file: file.or_else(|| file_of(&round, "dump-flows")).unwrap_or_default(),
+                at: round.at,
+                packets: (first, flow.n_packets),
+                times: (since, round.at),
+                certain,
+            };
+            found = Some((drop, flow.clone()));
+        }
+        true
+    });
+    found.map(|(drop, _)| drop)
+}
+
+fn ending<'a>(
+    round: &'a Round<OvsOpenflow>,
+    bridge: &str,
+    packet: &PacketFields,
+) -> Option<(&'a Flow, bool)> {
+    let flows = round.parsed.value.bridges.get(bridge)?;
+    match walk(flows, packet).verdict {
+        WalkVerdict::Dropped { rule, .. } => rule.map(|rule| (rule, true)),
+        WalkVerdict::Unknown { candidates, .. } => {
+            let drops = candidates.into_iter().filter(|flow| flow.is_drop());
+            drops.max_by_key(|flow| (flow.priority, flow.n_packets)).map(|flow| (flow, false))
+        }
+        WalkVerdict::Forwarded => None,
+    }
+}
+
+/// The filter of the VM's interface, and the rule in it (or in a filter it includes) that ends such packets. Of any
+/// direction: platforms differ in which side they call `in`.
+fn filter(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<FilterDrop> {
+    let round = view.host.libvirt()?;
+    let libvirt: &Libvirt = &round.parsed.value;
+    let guest = match &lost.info.role {
+        Role::Vnet { guest_mac: Some(mac), .. } => Some(*mac),
+        _ => None,
+    };
+    let by_mac = || libvirt.by_mac(guest.unwrap_or(lost.sample.eth.src));
+    let (_, interface) = libvirt.by_target(&lost.info.name).or_else(by_mac)?;
+    let reference = interface.filter.as_ref()?;
+    let filters = libvirt.nwfilter_with_refs(&reference.name);
+    let ends = libvirt::ends(&filters, packet, &interface.parameters());
+    let (filter, rule) = ends.into_iter().find(|(_, rule)| rule.action != libvirt::Action::Accept)?;
+    Some(FilterDrop {
+        filter: filter.name.clone(),
+        index: rule.index,
+        rule: rule.describe(),
+        file: file_of_arg(round, "nwfilter", &filter.name).unwrap_or_default(),
+        at: round.at,
+    })
+}

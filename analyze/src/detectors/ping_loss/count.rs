@@ -1,0 +1,140 @@
+//! Counting: which requests were lost, and which only seem so.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use netcap_bundle::Nanos;
+use netcap_bundle::packets::Direction;
+
+use crate::engine::PointId;
+use crate::fidelity::Trust;
+use crate::tables::journeys::{Event, Journey, TCP};
+use crate::view::View;
+
+/// An answer may take this long; netcap's own pings wait as long, and `ping` prints later ones as late.
+pub(super) const WAIT_NS: i64 = 2_000_000_000;
+/// Lost requests this close belong to one burst.
+const BURST_NS_MAX: i64 = 5_000_000_000;
+
+/// One pair with losses.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub src: IpAddr,
+    pub dst: IpAddr,
+    /// Requests that count: answered, or lost where the capture can be trusted.
+    pub sent: usize,
+    /// Lost requests, each where it was last seen, in order of time.
+    pub lost: Vec<Event>,
+    /// Requests without an answer that prove nothing: the end of the capture, or losses of the capture.
+    pub uncertain: usize,
+    pub answered: usize,
+    /// The least trust of all places where an answer was missed.
+    pub trust: Trust,
+    /// One end of the pair is at a recorded port of this host, where every answer has to pass.
+    pub endpoint: bool,
+}
+
+/// A burst of losses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Burst {
+    pub from: Nanos,
+    pub to: Nanos,
+    pub count: usize,
+}
+
+pub(super) fn has_echo(view: &View<'_>) -> bool {
+    view.tables.journeys.journeys.iter().any(|j| j.key.protocol != TCP)
+}
+
+/// Pairs that lost something, in order of address.
+pub(super) fn pairs(view: &View<'_>) -> Vec<Pair> {
+    let mut out = Vec::new();
+    for ((src, dst, protocol), journeys) in view.tables.journeys.pairs() {
+        if protocol == TCP || is_group(view, dst) {
+            continue;
+        }
+        let pair = count(view, src, dst, &journeys);
+        if !pair.lost.is_empty() {
+            out.push(pair);
+        }
+    }
+    out
+}
+
+fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pair {
+    let table = &view.tables.journeys;
+    let mut pair = Pair {
+        src,
+        dst,
+        sent: 0,
+        lost: Vec::new(),
+        uncertain: 0,
+        answered: 0,
+        trust: Trust::Sound,
+        endpoint: false,
+    };
+    for journey in journeys {
+        let requests = table.requests(journey);
+        pair.endpoint |= requests.iter().any(|e| is_endpoint(view, e));
+        if !table.replies(journey).is_empty() {
+            pair.answered += 1;
+            continue;
+        }
+        // The answer has to pass wherever the request did; one place that lost packets may have lost it.
+        let trust = requests.iter().map(|e| view.fidelity.trust(e.point, e.at, e.at.plus(WAIT_NS))).min();
+        match (trust, requests.iter().max_by_key(|e| (e.at, e.frame))) {
+            (Some(trust @ (Trust::Sound | Trust::Unknown)), Some(last)) => {
+                pair.trust = pair.trust.min(trust);
+                pair.lost.push(*last);
+            }
+            _ => pair.uncertain += 1,
+        }
+    }
+    pair.sent = pair.answered + pair.lost.len();
+    pair.lost.sort_by_key(|e| e.at);
+    pair
+}
+
+/// The request left the host's own port, or came in from a VM: the capture sits at its sender.
+fn is_endpoint(view: &View<'_>, event: &Event) -> bool {
+    use netcap_bundle::Role;
+    match view.points.get(event.point).map(|info| &info.role) {
+        Some(Role::Internal) => event.direction == Direction::Out,
+        Some(Role::Vnet { .. }) => event.direction == Direction::In,
+        _ => false,
+    }
+}
+
+/// Multicast, broadcast, and the broadcast address of one of the host's networks.
+fn is_group(view: &View<'_>, ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            v4.is_multicast() || v4.is_broadcast() || v4.octets()[3] == 255 || view.host.is_broadcast(v4)
+        }
+        IpAddr::V6(v6) => v6.is_multicast(),
+    }
+}
+
+/// The place where most lost requests were last seen.
+pub(super) fn last_seen(pair: &Pair) -> Option<(PointId, usize)> {
+    let mut counts: BTreeMap<PointId, usize> = BTreeMap::new();
+    for event in &pair.lost {
+        *counts.entry(event.point).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(point, count)| (*count, std::cmp::Reverse(*point)))
+}
+
+/// Losses close to each other, as bursts.
+pub(super) fn bursts(times: impl Iterator<Item = Nanos>) -> Vec<Burst> {
+    let mut out: Vec<Burst> = Vec::new();
+    for at in times {
+        match out.last_mut() {
+            Some(burst) if at.since(burst.to) <= BURST_NS_MAX => {
+                burst.to = at;
+                burst.count += 1;
+            }
+            _ => out.push(Burst { from: at, to: at, count: 1 }),
+        }
+    }
+    out
+}
