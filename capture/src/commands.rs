@@ -145,7 +145,7 @@ async fn run(options: Record, filter: Filter) -> Result<u8> {
     let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology };
     let ended = session::record(plan, known).await?;
     let failed = matches!(ended.end, netcap_bundle::manifest::End::Failed { .. });
-    let mut signals = ended.signals;
+    let (mut signals, dir) = (ended.signals, ended.run.path.clone());
     let mut sealing = tokio::task::spawn_blocking(move || {
         let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks)?;
         let result = finish::wrap_up(&ended.run, &out, bundle)?;
@@ -157,7 +157,8 @@ async fn run(options: Record, filter: Filter) -> Result<u8> {
             _ = signals.next() => ui::tell(&t!("end.sealing")),
         }
     };
-    let (manifest, result) = sealed.map_err(|e| Error::Other(e.to_string()))??;
+    let sealed = sealed.map_err(|e| Error::Other(e.to_string())).and_then(|sealed| sealed);
+    let (manifest, result) = sealed.inspect_err(|_| ui::tell(&t!("end.unsealed", dir = dir.display())))?;
     finish::summary(&manifest, &result);
     if analyze {
         finish::analyze(&result.path);

@@ -21,7 +21,7 @@ pub struct Counters {
     pub segment: AtomicU32,
     /// The interface is not there or down at this moment.
     pub away: AtomicBool,
-    /// The point has ended.
+    /// The point could not go on.
     pub ended: AtomicBool,
 }
 
@@ -40,7 +40,7 @@ pub struct Numbers {
     pub segment: u32,
     /// The interface is not there or down.
     pub away: bool,
-    /// The point has ended.
+    /// The point could not go on.
     pub ended: bool,
 }
 

@@ -31,3 +31,6 @@ pub mod ui;
 pub mod units;
 
 pub use error::{Error, Result};
+
+#[cfg(test)]
+mod words;

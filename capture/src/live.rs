@@ -45,7 +45,9 @@ impl Live {
     /// A line that stays.
     pub fn tell(&mut self, text: &str) {
         self.clear();
-        ui::tell(text);
+        if !self.quiet {
+            ui::tell(text);
+        }
     }
 
     /// Called each second: draws what there is to draw. `pings` are lines of their own.

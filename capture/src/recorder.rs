@@ -90,9 +90,9 @@ pub fn start(
         let mut worker =
             Worker { listener, segments, stop, events, gap: None, counters, counted: Instant::now() };
         if let Err(e) = worker.run(opened) {
+            worker.counters.ended.store(true, Relaxed);
             let _ = worker.events.blocking_send(Event::Failed { iface, why: e.to_string() });
         }
-        worker.counters.ended.store(true, Relaxed);
     })
 }
 

@@ -57,7 +57,7 @@ impl Log {
             Answer::Lost => {
                 format!("no answer yet for icmp_seq={seq} (lost after {} s)", TIMEOUT_NS / 1_000_000_000)
             }
-            Answer::Error { why } => format!("From {} icmp_seq={seq} {why}", self.address),
+            Answer::Error { why } => format!("icmp_seq={seq} {why}"),
             Answer::Open => format!("icmp_seq={seq} still open when the recording ended"),
         };
         self.say(sent, &what)?;

@@ -128,6 +128,7 @@ pub async fn record(plan: Plan, known: Known) -> Result<Ended> {
     session.last_round(state, &mut signals).await;
     threads.stop.store(true, Relaxed);
     session.join(threads).await;
+    session.show(&plan);
     session.last_events(&mut inbox);
     session.journal.close();
     Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, signals })

@@ -216,7 +216,11 @@ impl Session {
                 self.remark(&text);
             }
         }
-        self.live.tick(None, &self.ping_lines());
+    }
+
+    /// Shows the numbers as they are now.
+    pub(super) fn show(&mut self, plan: &Plan) {
+        self.live.tick(disk_left(&plan.out), &self.ping_lines());
     }
 
     fn ping_lines(&self) -> Vec<String> {
