@@ -20,6 +20,12 @@ pub mod tables;
 pub mod text;
 pub mod view;
 
+#[cfg(test)]
+#[path = "../../tests/cli/scene.rs"]
+pub(crate) mod scene;
+#[cfg(test)]
+pub(crate) mod testing;
+
 rust_i18n::i18n!("locales", fallback = "en");
 
 /// The catalogue's files, so that a test can hold the languages together.

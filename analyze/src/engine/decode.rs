@@ -27,6 +27,8 @@ const ECHO_REPLY_V4: u8 = 0;
 const ECHO_REQUEST_V4: u8 = 8;
 const ECHO_REQUEST_V6: u8 = 128;
 const ECHO_REPLY_V6: u8 = 129;
+const TIME_EXCEEDED_V4: u8 = 11;
+const TIME_EXCEEDED_V6: u8 = 3;
 const NEIGHBOR_SOLICITATION: u8 = 135;
 const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 const OPTION_SOURCE_MAC: u8 = 1;
@@ -189,6 +191,7 @@ fn icmp4(icmp: &Icmpv4Slice<'_>) -> L4 {
     match icmp.type_u8() {
         ECHO_REQUEST_V4 => echo(EchoKind::Request, icmp.bytes5to8()),
         ECHO_REPLY_V4 => echo(EchoKind::Reply, icmp.bytes5to8()),
+        TIME_EXCEEDED_V4 => expired(icmp.payload()),
         _ => L4::Other,
     }
 }
@@ -197,6 +200,7 @@ fn icmp6(icmp: &Icmpv6Slice<'_>) -> L4 {
     match icmp.type_u8() {
         ECHO_REQUEST_V6 => echo(EchoKind::Request, icmp.bytes5to8()),
         ECHO_REPLY_V6 => echo(EchoKind::Reply, icmp.bytes5to8()),
+        TIME_EXCEEDED_V6 => expired(icmp.payload()),
         NEIGHBOR_SOLICITATION => nd(NdKind::Solicitation, icmp.slice(), OPTION_SOURCE_MAC),
         NEIGHBOR_ADVERTISEMENT => {
             let [flags, ..] = icmp.bytes5to8();
@@ -210,6 +214,29 @@ fn icmp6(icmp: &Icmpv6Slice<'_>) -> L4 {
 fn echo(kind: EchoKind, bytes: [u8; 4]) -> L4 {
     let [a, b, c, d] = bytes;
     L4::Echo(Echo { kind, id: u16::from_be_bytes([a, b]), seq: u16::from_be_bytes([c, d]) })
+}
+
+/// The request that an error message quotes: only its own headers are looked at, quotes inside quotes are not.
+fn expired(quoted: &[u8]) -> L4 {
+    let Ok(packet) = LaxSlicedPacket::from_ip(quoted) else { return L4::Other };
+    let (src, dst): (IpAddr, IpAddr) = match &packet.net {
+        Some(LaxNetSlice::Ipv4(ip)) => {
+            (ip.header().source_addr().into(), ip.header().destination_addr().into())
+        }
+        Some(LaxNetSlice::Ipv6(ip)) => {
+            (ip.header().source_addr().into(), ip.header().destination_addr().into())
+        }
+        _ => return L4::Other,
+    };
+    let inner = match &packet.transport {
+        Some(TransportSlice::Icmpv4(icmp)) if icmp.type_u8() == ECHO_REQUEST_V4 => icmp.bytes5to8(),
+        Some(TransportSlice::Icmpv6(icmp)) if icmp.type_u8() == ECHO_REQUEST_V6 => icmp.bytes5to8(),
+        _ => return L4::Other,
+    };
+    match echo(EchoKind::Request, inner) {
+        L4::Echo(request) => L4::Expired(src, dst, request),
+        other => other,
+    }
 }
 
 /// Target behind eight bytes of header, then options: type, length in units of eight bytes, value (RFC 4861, 4.6).

@@ -121,6 +121,8 @@ pub struct Ip {
 pub enum L4 {
     /// ICMP or ICMPv6 echo.
     Echo(Echo),
+    /// ICMP time exceeded for an echo request: who asked, who was asked, and the request's numbers.
+    Expired(IpAddr, IpAddr, Echo),
     /// IPv6 neighbour discovery.
     Nd(Nd),
     /// TCP.

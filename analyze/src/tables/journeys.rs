@@ -45,13 +45,24 @@ pub struct JourneyKey {
     pub seq: u32,
 }
 
+/// What a sighting is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventKind {
+    /// The request on its way.
+    Request,
+    /// Its answer.
+    Reply,
+    /// A router says that its hop limit ran out: a traceroute's way of asking.
+    Expired,
+}
+
 /// One sighting of a request or its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
     /// Whose.
     pub key: JourneyKey,
-    /// True for the answer.
-    pub reply: bool,
+    /// What it is.
+    pub kind: EventKind,
     /// When.
     pub at: Nanos,
     /// Where.
@@ -119,22 +130,32 @@ impl Fold for JourneysFold {
 
     fn packet(&mut self, packet: &PacketView<'_>) {
         let Net::Ip(ip) = packet.net else { return };
-        let (reply, id, seq) = match ip.l4 {
-            L4::Echo(echo) => (echo.kind == EchoKind::Reply, u32::from(echo.id), u32::from(echo.seq)),
+        let (mut src, mut dst) = (ip.src, ip.dst);
+        let (kind, id, seq) = match ip.l4 {
+            L4::Echo(echo) if echo.kind == EchoKind::Reply => {
+                (src, dst) = (ip.dst, ip.src);
+                (EventKind::Reply, u32::from(echo.id), u32::from(echo.seq))
+            }
+            L4::Echo(echo) => (EventKind::Request, u32::from(echo.id), u32::from(echo.seq)),
+            L4::Expired(from, to, echo) => {
+                (src, dst) = (from, to);
+                (EventKind::Expired, u32::from(echo.id), u32::from(echo.seq))
+            }
             L4::Tcp { sport, dport, opens: true, seq } if packet.direction != Direction::Unknown => {
-                (false, u32::from(sport) << 16 | u32::from(dport), seq)
+                (EventKind::Request, u32::from(sport) << 16 | u32::from(dport), seq)
             }
             _ => return,
         };
-        let (src, dst) = if reply { (ip.dst, ip.src) } else { (ip.src, ip.dst) };
         let key = JourneyKey { src, dst, protocol: ip.protocol, id, seq };
         if self.events.len() >= EVENTS_SEGMENT_MAX {
             self.overflow += 1;
             return;
         }
         let (at, point, direction, frame) = (packet.at, packet.point, packet.direction, packet.frame);
-        self.events.push(Event { key, reply, at, point, direction, frame });
-        if !reply && direction != Direction::Out && matches!(self.scene.role(point), Some(Role::Vnet { .. }))
+        self.events.push(Event { key, kind, at, point, direction, frame });
+        if kind == EventKind::Request
+            && direction != Direction::Out
+            && matches!(self.scene.role(point), Some(Role::Vnet { .. }))
         {
             self.sample(packet, (point, src, dst, ip.protocol));
         }
@@ -167,7 +188,7 @@ impl JourneysFold {
 
     /// Groups the sightings into journeys.
     pub fn finish(mut self) -> JourneysTable {
-        self.events.sort_unstable_by_key(|e| (e.key, e.at, e.reply, e.frame));
+        self.events.sort_unstable_by_key(|e| (e.key, e.at, e.kind, e.frame));
         let mut table = JourneysTable {
             samples: self.samples.into_iter().collect(),
             overflow: self.overflow,
@@ -192,19 +213,21 @@ impl JourneysFold {
 /// Whether the next sighting belongs to the journey of `group`.
 fn belongs(group: &[Event], next: &Event) -> bool {
     let Some(first) = group.first().filter(|first| first.key == next.key) else { return false };
-    if next.reply {
+    if next.kind != EventKind::Request {
         return true;
     }
-    let again =
-        group.iter().rev().find(|e| !e.reply && (e.point, e.direction) == (next.point, next.direction));
+    let again = group
+        .iter()
+        .rev()
+        .find(|e| e.kind == EventKind::Request && (e.point, e.direction) == (next.point, next.direction));
     next.at.since(first.at) <= CROSSING_NS_MAX
         && again.is_none_or(|before| next.at.since(before.at) <= COPY_NS_MAX)
 }
 
 impl JourneysTable {
     fn close(&mut self, group: &mut [Event], offset: usize) {
-        group.sort_by_key(|e| e.reply);
-        let requests = group.iter().filter(|e| !e.reply).count();
+        group.sort_by_key(|e| e.kind);
+        let requests = group.iter().filter(|e| e.kind == EventKind::Request).count();
         // A reply without its request: the capture began between the two.
         if let Some(first) = group.first().filter(|_| requests > 0) {
             self.journeys.push(Journey {
@@ -221,8 +244,19 @@ impl JourneysTable {
         self.events.get(journey.requests.clone()).unwrap_or_default()
     }
 
+    /// True when a router said that the request's hop limit ran out.
+    pub fn expired(&self, journey: &Journey) -> bool {
+        self.answers(journey).iter().any(|e| e.kind == EventKind::Expired)
+    }
+
     /// Where the reply was seen, in order of time.
     pub fn replies(&self, journey: &Journey) -> &[Event] {
+        let answers = self.answers(journey);
+        let replies = answers.iter().take_while(|e| e.kind == EventKind::Reply).count();
+        answers.get(..replies).unwrap_or_default()
+    }
+
+    fn answers(&self, journey: &Journey) -> &[Event] {
         self.events.get(journey.replies.clone()).unwrap_or_default()
     }
 

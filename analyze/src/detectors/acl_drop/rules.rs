@@ -108,6 +108,8 @@ fn datapath(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<D
     let mut best: Option<DatapathDrop> = None;
     let mut key: Option<DpFlow> = None;
     view.input.state.visit::<OvsDatapath>(&view.input.files, |round| {
+        let known = round.parsed.value.dp_port_of(&lost.info.name);
+        let packet = &PacketFields { dp_port: packet.dp_port.or(known), ..packet.clone() };
         let drops = round.parsed.value.flows_in(&lost.info.name).filter(|flow| flow.is_drop());
         let matching = drops.filter_map(|flow| match flow.matches(packet) {
             Ternary::Yes => Some((true, flow)),
@@ -145,6 +147,8 @@ fn openflow(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<R
     let bridge = lost.info.vswitch.as_deref()?;
     let mut found: Option<(RuleDrop, Flow)> = None;
     view.input.state.visit::<OvsOpenflow>(&view.input.files, |round| {
+        let known = round.parsed.value.port(bridge, &lost.info.name);
+        let packet = &PacketFields { of_port: packet.of_port.or(known), ..packet.clone() };
         if let Some((flow, certain)) = ending(&round, bridge, packet) {
             let (first, since) = match &found {
                 Some((drop, before)) if before.same_rule(flow) => (drop.packets.0, drop.times.0),

@@ -1,1 +1,219 @@
+use std::net::Ipv4Addr;
 
+use netcap_bundle::packets::Direction::{In, Out};
+use netcap_bundle::{Mac, Role};
+
+use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
+use crate::scene::{Scene, echo, mac, syn};
+use crate::testing::{explain_path, found, only};
+
+const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 6);
+
+const PORTS: &str = "netdev@ovs-netdev: hit:100 missed:9\n  vswitch0:\n    eth3 2/3: (system)\n    \
+    vnet0 3/4: (system)\n    vnet1 5/6: (system)\n    vswitch0 65534/1: (tap)\n";
+const SHOW: &str = "OFPT_FEATURES_REPLY (xid=0x2): dpid:0000525400000001\n 2(eth3): addr:52:54:00:00:00:02\n     \
+    config:     0\n     state:      LIVE\n 3(vnet0): addr:fe:da:41:1d:56:a7\n     config:     0\n     \
+    state:      LIVE\n";
+const FILTER: &str = "<filter name='acl-test' chain='root'>\n<rule action='accept' direction='in' priority='4'><all/>\
+    </rule>\n<rule action='drop' direction='in' priority='10'>\n<icmp dstipaddr='172.16.51.6' dstipmask='32'/>\n\
+    </rule>\n</filter>\n";
+const DOMAIN: &str = "<domain type='kvm' id='3'><name>E0530</name><devices><interface type='bridge'>\
+    <mac address='0c:da:41:1d:56:a7'/><source bridge='vswitch0'/><target dev='vnet0'/>\
+    <filterref filter='acl-test'/></interface></devices></domain>";
+
+fn vm() -> Mac {
+    mac("0c:da:41:1d:56:a7")
+}
+
+fn gateway() -> Mac {
+    mac("a0:36:9f:97:76:b8")
+}
+
+fn vnet(guest: Mac, name: &str) -> Role {
+    Role::Vnet { vm: Some(name.into()), guest_mac: Some(guest) }
+}
+
+/// vnet0 and eth3 of one switch, with that filter at eth3.
+fn scene(filter: &str) -> Scene {
+    let mut scene = Scene::new(60_000);
+    scene.point("vnet0", vnet(vm(), "E0530"), "").point("eth3", Role::Uplink { bond: None }, filter);
+    // Something else gets through all the time.
+    for n in 0..50 {
+        let frame = echo(false, vm(), gateway(), VM, Ipv4Addr::new(172, 16, 51, 7), n);
+        let back = echo(true, gateway(), vm(), Ipv4Addr::new(172, 16, 51, 7), VM, n);
+        let ms = i64::from(n) * 1_000;
+        scene.frame("vnet0", ms, In, &frame).frame("vnet0", ms + 1, Out, &back);
+        if filter.is_empty() {
+            scene.frame("eth3", ms, Out, &frame).frame("eth3", ms + 1, In, &back);
+        }
+    }
+    scene
+}
+
+fn lose(scene: &mut Scene, numbers: std::ops::Range<u16>) {
+    for n in numbers {
+        scene.frame("vnet0", i64::from(n) * 1_000 + 500, In, &echo(false, vm(), gateway(), VM, GATEWAY, n));
+    }
+}
+
+fn datapath(packets: u64, actions: &str) -> String {
+    format!(
+        "flow-dump from the main thread:\nrecirc_id(0),in_port(4),eth_type(0x0800),ipv4(dst=172.16.51.6,proto=1,\
+         frag=no), packets:{packets}, bytes:980, used:0.369s, actions:{actions}\n"
+    )
+}
+
+fn openflow(packets: u64) -> String {
+    format!(
+        " cookie=0x30, duration=238.433s, table=0, n_packets={packets}, n_bytes=6210, priority=20,icmp,in_port=3,\
+         nw_dst=172.16.51.6 actions=drop\n cookie=0x0, duration=900.1s, table=0, n_packets=5000, n_bytes=1, \
+         priority=0 actions=NORMAL\n"
+    )
+}
+
+fn states(scene: &mut Scene, dp: bool, of: bool, libvirt: bool) {
+    for (ms, packets) in [(0, 1), (30_000, 15), (58_000, 30)] {
+        let (flows, rules) = (datapath(packets, "drop"), openflow(packets));
+        let mut samples = vec![("ovs-datapath", "dpif-show", "", PORTS)];
+        if dp {
+            samples.push(("ovs-datapath", "dump-flows", "", flows.as_str()));
+        }
+        if of {
+            samples.push(("ovs-openflow", "show", "vswitch0", SHOW));
+            samples.push(("ovs-openflow", "dump-flows", "vswitch0", rules.as_str()));
+        }
+        if libvirt {
+            samples.push(("libvirt", "domain", "E0530", DOMAIN));
+            samples.push(("libvirt", "nwfilter", "acl-test", FILTER));
+        }
+        scene.state(ms, &samples);
+    }
+}
+
+fn findings(scene: Scene) -> Vec<Finding> {
+    found(&scene.seal(), "acl-drop")
+}
+
+#[test]
+fn the_seeds_case_is_proven_with_flow_rule_and_filter() {
+    let mut scene = scene("");
+    lose(&mut scene, 10..40);
+    states(&mut scene, true, true, true);
+    let findings = findings(scene);
+    assert_eq!(only(&findings), (Severity::Error, Confidence::Proven));
+    let Subject::Drop { vm, port, dst, flow, rule, filter, .. } = &findings[0].subject else { panic!() };
+    assert_eq!((vm.as_deref(), port.as_str(), *dst), (Some("E0530"), "vnet0", GATEWAY.into()));
+    assert!(flow.as_deref().unwrap().contains("actions:drop"));
+    assert!(rule.as_deref().unwrap().starts_with("cookie=0x30 table=0 priority=20"), "{rule:?}");
+    assert_eq!(filter.as_deref(), Some("acl-test rule 2"));
+    assert!(findings[0].claim.english().starts_with("30 icmp requests"), "{}", findings[0].claim.english());
+    let counters: Vec<_> = findings[0]
+        .evidence
+        .iter()
+        .filter_map(|e| {
+            if let Evidence::Counter { before, after, .. } = e { Some((*before, *after)) } else { None }
+        })
+        .collect();
+    assert_eq!(counters, [(1, 30), (1, 30)]);
+    assert!(findings[0].remedy.english().contains("rule 2 of the network filter 'acl-test'"));
+}
+
+#[test]
+fn a_rule_alone_is_proven_when_its_counter_grew_with_the_requests() {
+    let mut counted = scene("");
+    lose(&mut counted, 10..40);
+    states(&mut counted, false, true, false);
+    assert_eq!(only(&findings(counted)).1, Confidence::Proven);
+    let mut still = scene("");
+    lose(&mut still, 10..40);
+    still.state(
+        0,
+        &[
+            ("ovs-openflow", "show", "vswitch0", SHOW),
+            ("ovs-openflow", "dump-flows", "vswitch0", &openflow(7)),
+        ],
+    );
+    assert_eq!(only(&findings(still)).1, Confidence::Likely);
+}
+
+#[test]
+fn absence_alone_is_a_warning() {
+    let mut scene = scene("");
+    lose(&mut scene, 10..40);
+    assert_eq!(only(&findings(scene)), (Severity::Warning, Confidence::Likely));
+}
+
+#[test]
+fn what_leaves_is_no_finding() {
+    let mut healthy = scene("");
+    for n in 10..40 {
+        let frame = echo(false, vm(), gateway(), VM, GATEWAY, n);
+        let ms = i64::from(n) * 1_000 + 500;
+        healthy.frame("vnet0", ms, In, &frame).frame("eth3", ms, Out, &frame);
+    }
+    states(&mut healthy, true, true, true);
+    assert!(findings(healthy).is_empty());
+    let mut one = scene("");
+    lose(&mut one, 10..11);
+    states(&mut one, true, true, false);
+    assert!(findings(one).is_empty());
+}
+
+#[test]
+fn a_filter_or_a_loss_makes_it_untold() {
+    let mut hidden = scene("arp");
+    lose(&mut hidden, 10..40);
+    assert!(findings(hidden).is_empty());
+    let mut hidden = scene("arp");
+    lose(&mut hidden, 10..40);
+    states(&mut hidden, true, true, false);
+    assert_eq!(only(&findings(hidden)), (Severity::Warning, Confidence::CannotTell));
+    let mut lossy = Scene::new(60_000);
+    lossy.point("vnet0", vnet(vm(), "E0530"), "").point("eth3", Role::Uplink { bond: None }, "");
+    lose(&mut lossy, 10..40);
+    let other = echo(false, gateway(), vm(), GATEWAY, VM, 1);
+    lossy.frame("eth3", 1_000, In, &other).frame_after_loss("eth3", 59_000, In, &other, 500);
+    states(&mut lossy, true, true, false);
+    assert_eq!(only(&findings(lossy)).1, Confidence::CannotTell);
+}
+
+#[test]
+fn vm_to_vm_never_reaches_the_uplink() {
+    let other = mac("0c:da:41:1d:56:a8");
+    let mut scene = Scene::new(60_000);
+    scene.point("vnet0", vnet(vm(), "E0530"), "").point("eth3", Role::Uplink { bond: None }, "");
+    scene.point("vnet1", vnet(other, "E0531"), "");
+    for n in 0..10 {
+        let frame = echo(false, vm(), other, VM, Ipv4Addr::new(172, 16, 51, 21), n);
+        scene.frame("vnet0", i64::from(n) * 1_000, In, &frame).frame(
+            "vnet1",
+            i64::from(n) * 1_000,
+            Out,
+            &frame,
+        );
+    }
+    assert!(findings(scene).is_empty());
+}
+
+#[test]
+fn connection_attempts_count_too() {
+    let mut scene = scene("");
+    for n in 10..20u16 {
+        let frame = syn(vm(), gateway(), VM, GATEWAY, 40_000 + n, 22);
+        scene.frame("vnet0", i64::from(n) * 1_000, In, &frame);
+    }
+    let findings = findings(scene);
+    assert_eq!(only(&findings).1, Confidence::Likely);
+    assert!(findings[0].claim.english().starts_with("10 tcp requests"));
+}
+
+#[test]
+fn without_another_port_it_is_not_evaluated() {
+    let mut scene = Scene::new(60_000);
+    scene.point("vnet0", vnet(vm(), "E0530"), "");
+    lose(&mut scene, 1..5);
+    let verdict = explain_path(&scene.seal().path, 1);
+    let not = verdict.not_evaluated.iter().find(|n| n.detector == "acl-drop").unwrap();
+    assert_eq!(not.missing, ["other-port"]);
+}

@@ -80,9 +80,13 @@ fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pa
             pair.answered += 1;
             continue;
         }
+        // A traceroute wants its requests to die on the way.
+        if table.expired(journey) {
+            continue;
+        }
         // The answer has to pass wherever the request did; one place that lost packets may have lost it.
         let trust = requests.iter().map(|e| view.fidelity.trust(e.point, e.at, e.at.plus(WAIT_NS))).min();
-        match (trust, requests.iter().max_by_key(|e| (e.at, e.frame))) {
+        match (trust, requests.iter().max_by_key(|e| (e.at, leaves(view, e), e.frame))) {
             (Some(trust @ (Trust::Sound | Trust::Unknown)), Some(last)) => {
                 pair.trust = pair.trust.min(trust);
                 pair.lost.push(*last);
@@ -102,6 +106,15 @@ fn is_endpoint(view: &View<'_>, event: &Event) -> bool {
         Some(Role::Internal) => event.direction == Direction::Out,
         Some(Role::Vnet { .. }) => event.direction == Direction::In,
         _ => false,
+    }
+}
+
+/// The request is on its way out of the switch there: of two sightings with one stamp the later one.
+fn leaves(view: &View<'_>, event: &Event) -> bool {
+    use netcap_bundle::Role;
+    match view.points.get(event.point).map(|info| &info.role) {
+        Some(Role::Internal) => event.direction == Direction::In,
+        _ => event.direction == Direction::Out,
     }
 }
 

@@ -7,6 +7,7 @@
 //! have recorded one direction only.
 //!
 //! Exonerated: requests within two seconds of the end of the capture (the answer may have come later); requests while
+//! a traceroute's requests, for which a router says that their hop limit ran out; requests while
 //! the capture itself lost packets, or where its filter hides replies; copies of a request at several points, which are one
 //! request; multicast and broadcast targets, which need not answer.
 //!

@@ -1,1 +1,114 @@
+use std::net::Ipv4Addr;
 
+use netcap_bundle::packets::Direction::{In, Out};
+use netcap_bundle::ping::{Answer, PingRecord};
+use netcap_bundle::{Mac, Role};
+
+use crate::finding::{Confidence, Finding, Severity};
+use crate::scene::{Scene, at, echo, mac, pcap};
+use crate::testing::{explain_path, found, only};
+
+const HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 12, 19);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 12, 254);
+
+fn host() -> Mac {
+    mac("fc:15:b4:1c:ad:79")
+}
+
+fn gateway() -> Mac {
+    mac("00:00:0c:00:00:01")
+}
+
+fn request(seq: u16) -> Vec<u8> {
+    echo(false, host(), gateway(), HOST, GATEWAY, seq)
+}
+
+fn reply(seq: u16) -> Vec<u8> {
+    echo(true, gateway(), host(), GATEWAY, HOST, seq)
+}
+
+/// Ten pings of the host through an uplink, those in `lost` unanswered.
+fn scene(lost: &[u16]) -> Scene {
+    let mut scene = Scene::new(60_000);
+    scene.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
+    for seq in 1..=10 {
+        let ms = i64::from(seq) * 1_000;
+        scene.frame("vswitch0", ms, Out, &request(seq)).frame("eth3", ms, Out, &request(seq));
+        if !lost.contains(&seq) {
+            scene.frame("eth3", ms + 1, In, &reply(seq)).frame("vswitch0", ms + 1, In, &reply(seq));
+        }
+    }
+    scene
+}
+
+fn findings(scene: Scene) -> Vec<Finding> {
+    found(&scene.seal(), "ping-loss")
+}
+
+#[test]
+fn two_lost_pings_are_a_warning_with_the_last_place() {
+    let findings = findings(scene(&[4, 5, 9]));
+    assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
+    let claim = findings[0].claim.english();
+    assert!(claim.starts_with("3 of 10 pings") && claim.contains("last seen at eth3"), "{claim}");
+}
+
+#[test]
+fn one_lost_ping_is_worth_knowing_and_none_is_nothing() {
+    assert_eq!(only(&findings(scene(&[4]))).0, Severity::Info);
+    assert!(findings(scene(&[])).is_empty());
+}
+
+#[test]
+fn the_end_of_the_capture_is_no_loss() {
+    let mut scene = scene(&[]);
+    for seq in 20..25 {
+        scene.frame("vswitch0", 58_500, Out, &request(seq));
+    }
+    assert!(findings(scene).is_empty());
+}
+
+#[test]
+fn what_the_capture_lost_is_not_counted() {
+    let mut scene = scene(&[]);
+    scene.frame("eth3", 20_000, Out, &request(30)).frame("eth3", 20_500, Out, &request(31));
+    scene.frame_after_loss("eth3", 21_000, Out, &request(32), 7);
+    scene.frame("eth3", 21_001, In, &reply(32));
+    assert!(findings(scene).is_empty());
+}
+
+#[test]
+fn multicast_needs_no_answer() {
+    let mut scene = scene(&[]);
+    for seq in 40..45 {
+        let group = Ipv4Addr::new(224, 0, 0, 1);
+        let frame = echo(false, host(), mac("01:00:5e:00:00:01"), HOST, group, seq);
+        scene.frame("vswitch0", 20_000 + i64::from(seq), Out, &frame);
+    }
+    assert!(findings(scene).is_empty());
+}
+
+#[test]
+fn a_bare_file_without_any_answer_cannot_tell() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("one.pcap");
+    let mut frames: Vec<(i64, Vec<u8>)> = (1..5).map(|seq| (i64::from(seq) * 1_000, request(seq))).collect();
+    frames.push((20_000, crate::scene::arp_request(host(), HOST, GATEWAY)));
+    pcap(&path, &frames);
+    let verdict = explain_path(&path, 1);
+    assert_eq!(only(&verdict.findings), (Severity::Info, Confidence::CannotTell));
+}
+
+#[test]
+fn the_log_speaks_where_packets_are_silent() {
+    let record =
+        |seq: i64, answer| PingRecord { seq: seq.unsigned_abs(), sent: Some(at(seq * 1_000)), answer };
+    let reply = || Answer::Reply { rtt_ns: 300_000, ttl: None, kernel: true };
+    let mut records: Vec<_> = (1..8).map(|n| record(n, reply())).collect();
+    records.extend([record(8, Answer::Lost), record(9, Answer::Lost), record(10, Answer::Open)]);
+    let mut scene = Scene::new(60_000);
+    scene.point("vswitch0", Role::Internal, "arp").pings("10.0.0.9", &records);
+    let findings = findings(scene);
+    assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
+    assert!(findings[0].claim.english().starts_with("2 of 9 pings to 10.0.0.9"));
+}

@@ -1,0 +1,29 @@
+//! What the unit tests of this crate share.
+
+use std::path::Path;
+
+use netcap_bundle::input::Input;
+
+use crate::analysis::{Verdict, explain};
+use crate::engine::Progress;
+use crate::finding::{Confidence, Finding, Severity};
+use crate::scene::Sealed;
+
+/// Explains a file with that many threads.
+pub(crate) fn explain_path(path: &Path, threads: usize) -> Verdict {
+    let input = Input::open(path).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| explain(&input, None, &Progress::default()))
+}
+
+/// Findings of one detector.
+pub(crate) fn found(sealed: &Sealed, detector: &str) -> Vec<Finding> {
+    let verdict = explain_path(&sealed.path, 2);
+    verdict.findings.into_iter().filter(|f| f.detector == detector).collect()
+}
+
+/// Severity and confidence of the only finding.
+pub(crate) fn only(findings: &[Finding]) -> (Severity, Confidence) {
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    (findings[0].severity, findings[0].confidence)
+}

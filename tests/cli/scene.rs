@@ -1,0 +1,299 @@
+//! Small recordings made by hand: a bundle with points, frames, host state and pings, sealed as netcap seals it.
+
+#![allow(dead_code, unreachable_pub, missing_docs)] // each test binary uses its part
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use etherparse::PacketBuilder;
+use netcap_bundle::manifest::{Clock, End, SCHEMA};
+use netcap_bundle::packets::{Direction, Frame, SegmentMeta, SegmentWriter};
+use netcap_bundle::ping::PingRecord;
+use netcap_bundle::source::Outcome;
+use netcap_bundle::state::{StateWriter, Taken};
+use netcap_bundle::{Mac, Nanos, Point, Role, RunInfo, layout, seal};
+
+/// 2026-11-21 00:00:00 UTC.
+pub const START: i64 = 1_795_219_200_000_000_000;
+
+pub fn at(ms: i64) -> Nanos {
+    Nanos(START + ms * 1_000_000)
+}
+
+pub fn mac(text: &str) -> Mac {
+    text.parse().unwrap()
+}
+
+/// A recording in the making.
+pub struct Scene {
+    dir: tempfile::TempDir,
+    info: RunInfo,
+    writers: BTreeMap<String, SegmentWriter<File>>,
+    state: StateWriter,
+    end_ms: i64,
+}
+
+/// A sealed recording.
+pub struct Sealed {
+    _dir: tempfile::TempDir,
+    pub path: PathBuf,
+}
+
+impl Scene {
+    pub fn new(end_ms: i64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("host-20261121000000");
+        fs::create_dir_all(&run).unwrap();
+        let info = RunInfo {
+            schema: SCHEMA,
+            tool: "netcap 0.1.0".into(),
+            run: "host-20261121000000".into(),
+            host: "host".into(),
+            kernel: String::new(),
+            boot_id: String::new(),
+            options: Vec::new(),
+            utc_offset_s: 8 * 3600,
+            started: Clock { realtime: at(0), monotonic_ns: 0 },
+            points: Vec::new(),
+            pings: Vec::new(),
+            ovs_rundir: None,
+        };
+        let state = StateWriter::create(&run, 1 << 30).unwrap();
+        Self { dir, info, writers: BTreeMap::new(), state, end_ms }
+    }
+
+    fn run(&self) -> PathBuf {
+        self.dir.path().join("host-20261121000000")
+    }
+
+    /// Adds a point of vswitch0 and opens its segment.
+    pub fn point(&mut self, iface: &str, role: Role, filter: &str) -> &mut Self {
+        self.point_in(iface, role, filter, Some("vswitch0"), None)
+    }
+
+    pub fn point_in(
+        &mut self,
+        iface: &str,
+        role: Role,
+        filter: &str,
+        vswitch: Option<&str>,
+        vlan: Option<u16>,
+    ) -> &mut Self {
+        self.info.points.push(Point {
+            id: iface.into(),
+            iface: iface.into(),
+            role,
+            vswitch: vswitch.map(Into::into),
+            mac: None,
+            mtu: Some(1500),
+            vlan,
+            filter: filter.into(),
+            snaplen: 262_144,
+        });
+        let path = self.run().join(layout::segment(iface, 1));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let meta = SegmentMeta {
+            point: iface.into(),
+            iface: iface.into(),
+            filter: filter.into(),
+            snaplen: 262_144,
+            ..SegmentMeta::default()
+        };
+        let writer = SegmentWriter::new(File::create(path).unwrap(), &meta, 1, 1, at(0)).unwrap();
+        self.writers.insert(iface.into(), writer);
+        self
+    }
+
+    pub fn frame(&mut self, iface: &str, ms: i64, direction: Direction, data: &[u8]) -> &mut Self {
+        self.frame_after_loss(iface, ms, direction, data, 0)
+    }
+
+    /// A frame before which the capture lost packets.
+    pub fn frame_after_loss(
+        &mut self,
+        iface: &str,
+        ms: i64,
+        direction: Direction,
+        data: &[u8],
+        lost: u64,
+    ) -> &mut Self {
+        let wire_len = u32::try_from(data.len()).unwrap();
+        let frame = Frame { at: at(ms), direction, wire_len, vlan: None, data };
+        let writer = self.writers.get_mut(iface).unwrap();
+        writer.packet(&frame, lost).unwrap();
+        writer.count(1 + lost, lost);
+        self
+    }
+
+    /// Host state taken together: source, item, argument, text.
+    pub fn state(&mut self, ms: i64, samples: &[(&'static str, &'static str, &str, &str)]) -> &mut Self {
+        let taken = samples.iter().map(|(source, item, arg, text)| Taken {
+            source,
+            item,
+            arg: (*arg).into(),
+            at: at(ms),
+            took_ns: 1_000_000,
+            outcome: Outcome::Ok,
+            bytes: text.as_bytes().to_vec(),
+            truncated: false,
+            stderr: Vec::new(),
+        });
+        self.state.round(taken.collect()).unwrap();
+        self
+    }
+
+    pub fn pings(&mut self, address: &str, records: &[PingRecord]) -> &mut Self {
+        self.info.pings.push(address.into());
+        let lines: String = records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect();
+        let path = self.run().join(layout::ping_lines(address));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, lines).unwrap();
+        self
+    }
+
+    pub fn seal(mut self) -> Sealed {
+        let run = self.run();
+        for (point, writer) in std::mem::take(&mut self.writers) {
+            let (_, info) = writer.finish(at(self.end_ms)).unwrap();
+            let path = run.join(layout::segment_index(&point));
+            let mut index = OpenOptions::new().create(true).append(true).open(path).unwrap();
+            index.write_all(&seal::index_line(&info).unwrap()).unwrap();
+        }
+        let ended = Clock { realtime: at(self.end_ms), monotonic_ns: self.end_ms * 1_000_000 };
+        seal::seal(&run, self.info, Some(ended), End::Duration, Vec::new()).unwrap();
+        Sealed { path: run, _dir: self.dir }
+    }
+}
+
+/// A classic pcap file with Ethernet frames.
+pub fn pcap(path: &Path, frames: &[(i64, Vec<u8>)]) {
+    let mut out = Vec::new();
+    for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 262_144, 1] {
+        out.extend(word.to_le_bytes());
+    }
+    for (ms, data) in frames {
+        let us = (START / 1_000) + ms * 1_000;
+        let len = u32::try_from(data.len()).unwrap();
+        for word in [u32::try_from(us / 1_000_000).unwrap(), u32::try_from(us % 1_000_000).unwrap(), len, len]
+        {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend(data);
+    }
+    fs::write(path, out).unwrap();
+}
+
+pub fn ethernet(dst: Mac, src: Mac, ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    let mut frame = [dst.0, src.0].concat();
+    frame.extend(ethertype.to_be_bytes());
+    frame.extend(payload);
+    frame.resize(frame.len().max(60), 0);
+    frame
+}
+
+/// Puts a VLAN tag behind the addresses.
+pub fn tagged(vid: u16, frame: &[u8]) -> Vec<u8> {
+    let mut out = frame[..12].to_vec();
+    out.extend([0x81, 0x00]);
+    out.extend(vid.to_be_bytes());
+    out.extend(&frame[12..]);
+    out
+}
+
+pub fn arp(op: u16, dst: Mac, src: Mac, sha: Mac, spa: Ipv4Addr, tha: Mac, tpa: Ipv4Addr) -> Vec<u8> {
+    let mut body = vec![0, 1, 8, 0, 6, 4];
+    body.extend(op.to_be_bytes());
+    body.extend(sha.0);
+    body.extend(spa.octets());
+    body.extend(tha.0);
+    body.extend(tpa.octets());
+    ethernet(dst, src, 0x0806, &body)
+}
+
+pub fn arp_probe(who: Mac, ip: Ipv4Addr) -> Vec<u8> {
+    arp(1, Mac::BROADCAST, who, who, Ipv4Addr::UNSPECIFIED, Mac::default(), ip)
+}
+
+pub fn arp_announce(who: Mac, ip: Ipv4Addr) -> Vec<u8> {
+    arp(1, Mac::BROADCAST, who, who, ip, Mac::default(), ip)
+}
+
+pub fn arp_reply(who: Mac, ip: Ipv4Addr, to: Mac, to_ip: Ipv4Addr) -> Vec<u8> {
+    arp(2, to, who, who, ip, to, to_ip)
+}
+
+pub fn arp_request(who: Mac, ip: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
+    arp(1, Mac::BROADCAST, who, who, ip, Mac::default(), target)
+}
+
+/// A neighbor advertisement for `ip`; `flags`: 0x40 solicited, 0x20 override.
+pub fn nd_advertisement(who: Mac, ip: Ipv6Addr, flags: u8) -> Vec<u8> {
+    let mut body = vec![flags, 0, 0, 0];
+    body.extend(ip.octets());
+    body.extend([2, 1]);
+    body.extend(who.0);
+    icmp6(who, ip, "ff02::1".parse().unwrap(), 136, &body)
+}
+
+/// Duplicate address detection for `ip`.
+pub fn nd_probe(who: Mac, ip: Ipv6Addr) -> Vec<u8> {
+    let mut body = vec![0; 4];
+    body.extend(ip.octets());
+    icmp6(who, Ipv6Addr::UNSPECIFIED, "ff02::1:ff00:1".parse().unwrap(), 135, &body)
+}
+
+fn icmp6(src: Mac, from: Ipv6Addr, to: Ipv6Addr, kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut icmp = vec![kind, 0, 0, 0];
+    icmp.extend(body);
+    let mut ip = vec![0x60, 0, 0, 0];
+    ip.extend(u16::try_from(icmp.len()).unwrap().to_be_bytes());
+    ip.extend([58, 255]);
+    ip.extend(from.octets());
+    ip.extend(to.octets());
+    ip.extend(icmp);
+    ethernet(mac("33:33:00:00:00:01"), src, 0x86dd, &ip)
+}
+
+pub fn echo(reply: bool, src: Mac, dst: Mac, from: Ipv4Addr, to: Ipv4Addr, seq: u16) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(src.0, dst.0).ipv4(from.octets(), to.octets(), 64);
+    let builder = if reply { builder.icmpv4_echo_reply(7, seq) } else { builder.icmpv4_echo_request(7, seq) };
+    let mut out = Vec::new();
+    builder.write(&mut out, &[0; 32]).unwrap();
+    out
+}
+
+pub fn syn(src: Mac, dst: Mac, from: Ipv4Addr, to: Ipv4Addr, sport: u16, dport: u16) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(src.0, dst.0).ipv4(from.octets(), to.octets(), 64);
+    let mut out = Vec::new();
+    builder.tcp(sport, dport, 1000, 64_240).syn().write(&mut out, &[]).unwrap();
+    out
+}
+
+/// LLDP as lldpd sends it: chassis, port, time to live, system name.
+pub fn lldp(src: Mac, port: &str, system: &str) -> Vec<u8> {
+    let mut body = vec![2, 7, 4];
+    body.extend(src.0);
+    body.extend([4, u8::try_from(port.len() + 1).unwrap(), 5]);
+    body.extend(port.as_bytes());
+    body.extend([6, 2, 0, 120, 10, u8::try_from(system.len()).unwrap()]);
+    body.extend(system.as_bytes());
+    body.extend([0, 0]);
+    ethernet(mac("01:80:c2:00:00:0e"), src, 0x88cc, &body)
+}
+
+/// `bond/show` of an active-backup bond of eth2 and eth3.
+pub fn bond_show(mode: &str, active: &str, lacp: &str) -> String {
+    let member = |name: &str| {
+        let mark = if name == active { "  active member\n" } else { "" };
+        format!("member {name}: enabled\n{mark}  may_enable: true\n\n")
+    };
+    format!(
+        "---- vswitch0_bond ----\nbond_mode: {mode}\nlacp_status: {lacp}\n\
+         active member mac: 02:00:00:00:00:03({active})\n\n{}{}",
+        member("eth2"),
+        member("eth3")
+    )
+}
