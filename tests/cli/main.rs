@@ -1,0 +1,164 @@
+//! `netcap-analyze` from outside: exit codes, reports, machine output, comparisons; and the corpus, when there is one.
+
+mod corpus;
+mod scene;
+mod threads;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use netcap_bundle::Role;
+use netcap_bundle::packets::Direction::{In, Out};
+use serde_json::Value;
+
+use scene::{Scene, arp_announce, arp_request, echo, mac, pcap};
+
+const IP: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 23);
+const OTHER: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 1);
+
+/// Runs the program in a locale and zone that must not matter.
+pub fn analyze(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_netcap-analyze"))
+        .args(args)
+        .env_remove("LC_ALL")
+        .env_remove("LC_MESSAGES")
+        .env("LANG", "C")
+        .env("TZ", "America/New_York")
+        .output()
+        .unwrap()
+}
+
+fn code(out: &Output) -> i32 {
+    out.status.code().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A capture with a conflict, and one without, in a folder.
+fn captures() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (mac("0c:da:41:1d:43:79"), mac("40:a8:f0:28:14:d8"));
+    let bad = dir.path().join("conflict.pcap");
+    pcap(&bad, &[(0, arp_announce(a, IP)), (1_000, arp_announce(b, IP)), (2_000, arp_announce(a, IP))]);
+    let good = dir.path().join("healthy.pcap");
+    let mut frames = vec![(0, arp_request(a, IP, OTHER))];
+    for seq in 1..20u16 {
+        let ms = i64::from(seq) * 100;
+        frames.push((ms, echo(false, a, b, IP, OTHER, seq)));
+        frames.push((ms + 1, echo(true, b, a, OTHER, IP, seq)));
+    }
+    pcap(&good, &frames);
+    (dir, bad, good)
+}
+
+fn name(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn the_exit_code_says_what_was_found() {
+    let (dir, bad, good) = captures();
+    assert_eq!(code(&analyze(&[name(&good)])), 0);
+    assert_eq!(code(&analyze(&[name(&bad)])), 1);
+    assert_eq!(code(&analyze(&["--fail-on", "never", name(&bad)])), 0);
+    let junk = dir.path().join("junk");
+    fs::write(&junk, "no packets here").unwrap();
+    let out = analyze(&[name(&junk), name(&bad)]);
+    assert_eq!(code(&out), 2);
+    assert!(text(&out.stderr).contains("not a capture"), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("172.16.51.23"), "a bad input must not stop the others");
+    for wrong in [&[] as &[&str], &["--nonsense"], &["--threads", "0", "x"], &["--only", "nothing", "x"]] {
+        let out = analyze(wrong);
+        assert_eq!((code(&out), out.stdout.is_empty()), (2, true), "{wrong:?}");
+    }
+}
+
+#[test]
+fn json_has_the_promised_shape() {
+    let (_dir, bad, good) = captures();
+    let one: Value = serde_json::from_slice(&analyze(&["--json", "-", name(&bad)]).stdout).unwrap();
+    assert_eq!(one["schema"], 1);
+    let finding = &one["findings"][0];
+    for key in ["detector", "severity", "confidence", "subject", "from", "to", "claim", "remedy"] {
+        assert!(!finding[key].is_null(), "{key}");
+    }
+    assert!(finding["evidence"].as_array().is_some_and(|e| e.len() >= 2));
+    assert!(finding["exonerations"].as_array().is_some_and(|e| !e.is_empty()));
+    assert_eq!(finding["from"], "2026-11-21T00:00:00.000000000Z");
+    let not = one["not_evaluated"].as_array().unwrap();
+    assert!(not.iter().any(|n| n["detector"] == "acl-drop" && n["missing"].is_array()));
+    let two: Value =
+        serde_json::from_slice(&analyze(&["--json", "-", name(&bad), name(&good)]).stdout).unwrap();
+    assert_eq!(two["inputs"].as_array().unwrap().len(), 2);
+    assert_eq!(two["inputs"][1]["stats"]["packets"], 39);
+    assert_eq!(two["inputs"][1]["histograms"][0]["n"], 19);
+    assert_eq!(two["inputs"][1]["histograms"][0]["p50"].as_u64().map(|ns| ns / 10_000), Some(100));
+}
+
+#[test]
+fn the_report_fits_speaks_both_languages_and_keeps_the_hosts_zone() {
+    let mut scene = Scene::new(60_000);
+    let (a, b) = (mac("0c:da:41:1d:43:79"), mac("40:a8:f0:28:14:d8"));
+    scene.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
+    scene.frame("vswitch0", 0, Out, &arp_announce(a, IP)).frame("eth3", 500, In, &arp_announce(b, IP));
+    let sealed = scene.seal();
+    let english = text(&analyze(&["-v", name(&sealed.path)]).stdout);
+    assert!(english.contains("behind eth3 (outside this host)"), "{english}");
+    assert!(english.contains("08:00:00.000"), "the zone of the host is +08:00: {english}");
+    assert!(!english.contains('\u{1b}'), "no colours in a pipe");
+    let chinese = text(&analyze(&["--lang", "zh", name(&sealed.path)]).stdout);
+    assert!(chinese.contains("冲突") && chinese.contains("处理："), "{chinese}");
+    for line in english.lines().chain(chinese.lines()) {
+        assert!(unicode_width::UnicodeWidthStr::width(line) <= 100, "{line}");
+    }
+    let machine = |lang: &str| analyze(&["--json", "-", "--lang", lang, name(&sealed.path)]).stdout;
+    assert_eq!(machine("en"), machine("zh"));
+    assert!(text(&analyze(&["--color", "always", name(&sealed.path)]).stdout).contains('\u{1b}'));
+}
+
+#[test]
+fn expect_prints_the_difference() {
+    let (dir, bad, good) = captures();
+    let stored = dir.path().join("verdict.json");
+    assert_eq!(code(&analyze(&["--json", name(&stored), name(&bad)])), 1);
+    let same = analyze(&["--expect", name(&stored), name(&bad)]);
+    assert_eq!(code(&same), 0, "{}", text(&same.stderr));
+    let differs = analyze(&["--expect", name(&stored), name(&good)]);
+    assert_eq!(code(&differs), 1);
+    let diff = text(&differs.stderr);
+    assert!(diff.contains("- ip-conflict error proven: 172.16.51.23"), "{diff}");
+    fs::write(&stored, "{}").unwrap();
+    assert_eq!(code(&analyze(&["--expect", name(&stored), name(&bad)])), 2);
+}
+
+#[test]
+fn detectors_are_listed_and_explained() {
+    let list = text(&analyze(&["--list"]).stdout);
+    for id in ["acl-drop", "ip-conflict", "latency", "lldp-mac-flap", "ping-loss"] {
+        assert!(list.lines().any(|l| l.starts_with(id)), "{list}");
+        let page = analyze(&["--explain", id]);
+        assert_eq!(code(&page), 0);
+        assert!(text(&page.stdout).contains("Remedy"), "{id}");
+    }
+    let out = analyze(&["--explain", "nothing"]);
+    assert_eq!(code(&out), 2);
+    assert!(text(&out.stderr).contains("there are acl-drop, ip-conflict"));
+}
+
+#[test]
+fn histograms_are_written_as_a_log_that_reads_back() {
+    let (dir, _, good) = captures();
+    let log = dir.path().join("latency.hlog");
+    assert_eq!(code(&analyze(&["--hlog", name(&log), name(&good)])), 0);
+    let bytes = fs::read(&log).unwrap();
+    assert!(text(&bytes).contains("#[StartTime: 1795219200.1"), "{}", text(&bytes));
+    let entries: Vec<_> = hdrhistogram::serialization::interval_log::IntervalLogIterator::new(&bytes)
+        .filter_map(Result::ok)
+        .filter(|e| matches!(e, hdrhistogram::serialization::interval_log::LogEntry::Interval(_)))
+        .collect();
+    assert_eq!(entries.len(), 1);
+}

@@ -1,0 +1,48 @@
+//! The report does not depend on the number of threads.
+
+use std::net::Ipv4Addr;
+
+use netcap_bundle::Role;
+use netcap_bundle::packets::Direction::{In, Out};
+
+use crate::analyze;
+use crate::scene::{Scene, arp_reply, bond_show, echo, lldp, mac};
+
+#[test]
+fn one_two_and_eight_threads_say_the_same_to_the_byte() {
+    let mut scene = Scene::new(400_000);
+    let member = || Role::Uplink { bond: Some("vswitch0_bond".into()) };
+    scene.point("vswitch0", Role::Internal, "").point("eth2", member(), "").point("eth3", member(), "");
+    for n in 0..12 {
+        scene.point(&format!("vnet{n}"), Role::Vnet { vm: None, guest_mac: None }, "");
+    }
+    scene.state(0, &[("ovs-bond", "bond-show", "", &bond_show("active-backup", "eth3", "off"))]);
+    for n in 0..300u16 {
+        let ms = i64::from(n) * 1_000;
+        let who = mac(&format!("02:00:00:00:00:{:02x}", n % 7));
+        let ip = Ipv4Addr::new(10, 0, 0, u8::try_from(n % 20).unwrap());
+        let point = format!("vnet{}", n % 12);
+        scene.frame(
+            &point,
+            ms,
+            In,
+            &arp_reply(who, ip, mac("02:00:00:00:01:00"), Ipv4Addr::new(10, 0, 1, 1)),
+        );
+        let ping = echo(false, who, mac("02:00:00:00:02:00"), ip, Ipv4Addr::new(10, 0, 2, 1), n);
+        scene.frame(&point, ms + 1, In, &ping).frame("eth3", ms + 1, Out, &ping);
+        if n % 30 == 0 {
+            scene.frame("eth2", ms + 2, Out, &lldp(who, "eth2", "host"));
+            scene.frame("eth2", ms + 3, In, &ping);
+        }
+    }
+    let sealed = scene.seal();
+    let path = sealed.path.to_str().unwrap();
+    let run = |threads: &str| {
+        let json = analyze(&["--json", "-", "--threads", threads, path]);
+        (json.stdout, analyze(&["-v", "--threads", threads, path]).stdout)
+    };
+    let one = run("1");
+    assert!(one.0.len() > 10_000, "the case must have something to get wrong");
+    assert_eq!(one, run("2"));
+    assert_eq!(one, run("8"));
+}
