@@ -24,11 +24,12 @@ Examples:
 
 Commands (as first word): points, sources, presets, seal DIR.
 
-Ctrl-C, SIGTERM, SIGHUP or --duration ends a run; it is then sealed into OUT/HOST-STAMP.tar, and its directory removed,
-for the tar holds all of it (--no-bundle keeps the directory and makes no tar).
+Ctrl-C, SIGTERM, SIGHUP (but under nohup) or --duration ends a run. It is then sealed into
+OUT/HOST-STAMP.tar and its directory removed, for the tar holds all of it; --no-bundle keeps
+the directory and makes no tar.
 
-Exit status: 0 recorded and sealed (also after Ctrl-C); 1 the run failed or ended early; 2 the command line is wrong or
-names something that is not here.";
+Exit status: 0 recorded and sealed, also after Ctrl-C; 1 the run failed or ended early;
+2 the command line is wrong or names something that is not here.";
 
 /// Flight recorder of a KVM host: packets, host state and pings on one clock, in one file
 #[derive(Debug, Parser)]

@@ -3,6 +3,7 @@
 use clap::Parser;
 use netcap_bundle::{Role, sources};
 use netcap_filters::{Filter, Options, VlanMode, any_of, preset};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rust_i18n::t;
 
 use crate::cli::{COMMANDS, Command, Other, Record};
@@ -132,6 +133,7 @@ fn record(options: Record) -> Result<u8> {
         return Err(Error::Usage(t!("usage.root").into_owned()));
     }
     let _ = sys::nice_this_thread(NICE);
+    raise_file_limit();
     runtime()?.block_on(run(options, filter))
 }
 
@@ -214,6 +216,13 @@ fn plan(options: Record, filter: Filter, inventory: &Inventory) -> Result<Plan> 
         out: limits.out,
         quiet: options.manner.quiet,
     })
+}
+
+/// Each point needs two descriptors; the usual soft limit of 1024 is there for programs that use select(2).
+fn raise_file_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }
 
 /// One thread is enough: packets have threads of their own, and commands run one after the other.

@@ -72,8 +72,8 @@ pub struct Known {
     pub topology: String,
 }
 
-/// Events that wait for the session; points send a few at most.
-const EVENTS_MAX: usize = 1024;
+/// Events of one point that may wait for the session: it sends two while it ends, when nobody reads.
+const EVENTS_PER_POINT: usize = 16;
 
 /// A run that has ended and is not sealed yet.
 pub struct Ended {
@@ -105,7 +105,7 @@ pub async fn record(plan: Plan, known: Known) -> Result<Ended> {
     let rundir = known.host.has_ovs().then(|| known.host.ovs_rundir.display().to_string());
     let pings = plan.pings.iter().map(IpAddr::to_string).collect();
     let run = RunDir::create(&plan.out, plan.points.clone(), pings, rundir)?;
-    let (events, mut inbox) = mpsc::channel(EVENTS_MAX);
+    let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * plan.points.len().max(1));
     let started =
         State::create(&run.path, known.host, known.elements).map_err(Error::from).and_then(|state| {
             let mut session = Session::begin(&plan, &run, &known.topology)?;
