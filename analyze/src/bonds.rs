@@ -112,6 +112,12 @@ impl Bonds {
         }
     }
 
+    /// The active member, at the end, of the active-backup bond that has that member.
+    pub fn active_instead_of(&self, member: &str) -> Option<&str> {
+        let bond = self.bonds.iter().find(|b| b.is_active_backup() && b.members.contains(member))?;
+        bond.states.last()?.active.as_deref()
+    }
+
     /// Names of all members.
     pub fn member_names(&self) -> BTreeSet<String> {
         self.bonds.iter().flat_map(|b| b.members.iter().cloned()).collect()

@@ -19,9 +19,10 @@ use netcap_bundle::state::Round;
 use netcap_bundle::topology::{Inputs, Place, Topology};
 use netcap_bundle::{Mac, Nanos, Role};
 
-use crate::engine::{PointId, Points};
+use crate::engine::PointId;
 use crate::finding::Evidence;
 use crate::text::Text;
+use crate::view::View;
 
 /// An address that the host itself has.
 #[derive(Debug, Clone)]
@@ -153,7 +154,8 @@ pub fn file_of_arg<T>(round: &Round<T>, item: &str, arg: &str) -> Option<String>
 }
 
 /// Where a MAC sits, as far as the recorded state and the directions of its frames say.
-pub fn place(host: &Host, points: &Points, mac: Mac, seen: &[(PointId, Direction)]) -> Text {
+pub fn place(view: &View<'_>, mac: Mac, seen: &[(PointId, Direction)]) -> Text {
+    let (host, points) = (&view.host, view.points);
     let guest = |role: &Role| matches!(role, Role::Vnet { guest_mac: Some(m), .. } if *m == mac);
     if let Some((_, info)) = points.iter().find(|(_, info)| guest(&info.role)) {
         return vm_port(&info.name, &info.role);
@@ -179,7 +181,12 @@ pub fn place(host: &Host, points: &Points, mac: Mac, seen: &[(PointId, Direction
         return vm_port(&info.name, &info.role);
     }
     if let Some(info) = entered(Direction::In, |r| matches!(r, Role::Uplink { .. })) {
-        return Text::new("place.outside").with("port", &info.name);
+        // A broadcast arrives at every member of a bond; the active one is where answers come from.
+        let active = view
+            .bonds
+            .active_instead_of(&info.name)
+            .filter(|name| seen.iter().any(|(id, d)| *d == Direction::In && points.name(*id) == *name));
+        return Text::new("place.outside").with("port", active.unwrap_or(&info.name));
     }
     if let Some(info) = entered(Direction::Out, |r| matches!(r, Role::Internal)) {
         return Text::new("place.host").with("port", &info.name);

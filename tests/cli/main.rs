@@ -1,5 +1,7 @@
 //! `netcap-analyze` from outside: exit codes, reports, machine output, comparisons; and the corpus, when there is one.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test that cannot go on panics
+
 mod corpus;
 mod scene;
 mod threads;

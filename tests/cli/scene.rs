@@ -1,6 +1,6 @@
 //! Small recordings made by hand: a bundle with points, frames, host state and pings, sealed as netcap seals it.
 
-#![allow(dead_code, unreachable_pub, missing_docs)] // each test binary uses its part
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // each test binary uses its part
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};

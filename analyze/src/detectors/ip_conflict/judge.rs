@@ -14,6 +14,8 @@ const PROBE_WAIT_NS: i64 = 2_000_000_000;
 const RIVAL_PROBE_NS: i64 = 9_000_000_000;
 /// RATE_LIMIT_INTERVAL, RFC 5227 section 1.1: what happens within it belongs together.
 const TOGETHER_NS: i64 = 60_000_000_000;
+/// Claims of the host's own address further apart than this are not copies of one.
+const AGAIN_NS: i64 = 1_000_000_000;
 /// Changes of the owner that make a slow alternation more than one failover and its return.
 const RETURNS_MIN: usize = 3;
 
@@ -30,6 +32,8 @@ pub(super) enum Rule {
     TakingTurns,
     /// The host's own address, claimed by another.
     OwnAddress,
+    /// The host's own address, claimed by another again and again.
+    OwnAddressAgain,
     /// Both announce, or one defends.
     Announcers,
     /// A, B, A.
@@ -42,7 +46,7 @@ pub(super) enum Rule {
 
 impl Rule {
     pub(super) fn confidence(self) -> Confidence {
-        if self >= Self::Announcers || self == Self::HandOver || self == Self::Returned {
+        if self >= Self::OwnAddressAgain || self == Self::HandOver || self == Self::Returned {
             Confidence::Proven
         } else {
             Confidence::Likely
@@ -95,9 +99,13 @@ fn own(case: &Case, suspect: &Suspect) -> Option<Proof> {
     if case.host_macs.contains(&suspect.mac) || suspect.mac == own.mac {
         return None;
     }
-    let first = suspect.all.first()?;
-    let sights = vec![(suspect.mac, first)];
-    Some(Proof { rule: Rule::OwnAddress, macs: (own.mac, suspect.mac), sights })
+    let (first, last) = (suspect.all.first()?, suspect.all.last()?);
+    // Once may be a misreading of another network; again and again, while the host has the address, is another owner.
+    let again = suspect.all.count() >= 2 && last.at.since(first.at) >= AGAIN_NS;
+    let rule = if again { Rule::OwnAddressAgain } else { Rule::OwnAddress };
+    let mut sights = vec![(suspect.mac, first)];
+    sights.extend(again.then_some((suspect.mac, last)));
+    Some(Proof { rule, macs: (own.mac, suspect.mac), sights })
 }
 
 fn pair(a: &Suspect, b: &Suspect) -> Option<Proof> {

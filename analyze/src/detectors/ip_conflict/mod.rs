@@ -6,8 +6,8 @@
 //! The key is the address in its broadcast domain and VLAN, never the address alone: tenants overlap.
 //!
 //! Proven: a probe answered by another MAC; two MACs that probe one address at once; two MACs that announce one address
-//! within 10 s; A, then B, then A again within a minute. Likely: the host's own address (from its snapshot) claimed by a
-//! MAC that is not the host's, even once; two announcements within a minute; A and B in turns over a longer time.
+//! within 10 s; A, then B, then A again within a minute; the host's own address (in its snapshots at the start and the end)
+//! claimed again and again by a MAC that is not the host's. Likely: the same, once; two announcements within a minute; A and B in turns over a longer time.
 //! Info: one hand-over, A silent since B speaks.
 //!
 //! Exonerated: VRRP, CARP, HSRP and GLBP addresses; NLB clusters (Ethernet source and ARP sender differ, locally

@@ -36,7 +36,7 @@ fn place_of(view: &View<'_>, case: &Case, mac: Mac) -> Text {
         return Text::new("place.host").with("port", &own.iface);
     }
     let seen = suspect(case, mac).map(|s| s.seen.as_slice()).unwrap_or_default();
-    place(&view.host, view.points, mac, seen)
+    place(view, mac, seen)
 }
 
 fn claim(case: &Case, verdict: &Verdict, claimants: &[Claimant]) -> Text {
@@ -45,7 +45,7 @@ fn claim(case: &Case, verdict: &Verdict, claimants: &[Claimant]) -> Text {
         Rule::Returned => "ip-conflict.claim.returned",
         Rule::AnnouncedTogether => "ip-conflict.claim.announced-together",
         Rule::TakingTurns => "ip-conflict.claim.taking-turns",
-        Rule::OwnAddress => "ip-conflict.claim.own-address",
+        Rule::OwnAddress | Rule::OwnAddressAgain => "ip-conflict.claim.own-address",
         Rule::Announcers => "ip-conflict.claim.announcers",
         Rule::Alternation => "ip-conflict.claim.alternation",
         Rule::Probers => "ip-conflict.claim.probers",
@@ -90,7 +90,7 @@ fn exonerations(rule: Rule) -> Vec<Text> {
         Rule::HandOver => "ip-conflict.not.hand-over-it-is",
         Rule::Returned => "ip-conflict.not.returned-it-is",
         Rule::AnnouncedTogether => "ip-conflict.not.takeover-maybe",
-        Rule::OwnAddress => "ip-conflict.not.takeover-own",
+        Rule::OwnAddress | Rule::OwnAddressAgain => "ip-conflict.not.takeover-own",
         Rule::Probers | Rule::ProbeAnswered => "ip-conflict.not.takeover-probe",
         Rule::Announcers | Rule::Alternation | Rule::TakingTurns => "ip-conflict.not.takeover",
     };

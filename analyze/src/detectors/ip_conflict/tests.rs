@@ -203,12 +203,13 @@ fn the_hosts_own_address_claimed_once_is_likely() {
         let mut scene = Scene::new(60_000);
         scene.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
         scene.state(0, &[("links", "addr", "", &addr)]).state(50_000, &[("links", "addr", "", &addr)]);
-        for frame in claims {
-            scene.frame("eth3", 1_000, In, frame);
+        for (n, frame) in (1..).zip(claims) {
+            scene.frame("eth3", n * 2_000, In, frame);
         }
         found(&scene.seal(), "ip-conflict")
     };
     let findings = scene(&[arp_request(b(), IP, CLIENT_IP)]);
+    assert_eq!(only(&scene(&[arp_request(b(), IP, CLIENT_IP), says(b())])), PROVEN);
     assert_eq!(only(&findings), LIKELY);
     let claim = findings[0].claim.english();
     assert!(claim.contains("vswitch0 (this host)") && claim.contains(&b().to_string()), "{claim}");

@@ -21,9 +21,14 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
     let log_agrees = log.is_some_and(|log| logs::lost(log).next().is_some());
     // A capture of foreign origin may have one direction only.
     let one_sided = pair.answered == 0 && !pair.endpoint && !log_agrees;
+    // At the port of the one who pings every answer has to pass, and without a filter it is recorded.
+    let unfiltered =
+        || pair.lost.iter().all(|e| view.points.get(e.point).is_some_and(|p| p.filter.is_empty()));
     let confidence = match (one_sided, pair.trust) {
         (true, _) => Confidence::CannotTell,
-        (false, Trust::Sound) if pair.answered > 0 || log_agrees => Confidence::Proven,
+        (false, Trust::Sound) if pair.answered > 0 || log_agrees || pair.endpoint && unfiltered() => {
+            Confidence::Proven
+        }
         _ => Confidence::Likely,
     };
     let few = pair.lost.len() < 2;
