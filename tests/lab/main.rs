@@ -37,13 +37,15 @@ fn record(lab: &Lab, seconds: u32, options: &[&str], meanwhile: &[(&str, &str)])
     let said_by = netcap.wait_with_output().expect("netcap ends");
     assert!(said_by.status.success(), "netcap: {}", said(&said_by));
     let bundle = Lab::bundle(&out);
-    let text = String::from_utf8_lossy(&said_by.stdout).into_owned() + &String::from_utf8_lossy(&said_by.stderr);
+    let text =
+        String::from_utf8_lossy(&said_by.stdout).into_owned() + &String::from_utf8_lossy(&said_by.stderr);
     assert!(text.contains(&*bundle.to_string_lossy()), "the last lines say where the bundle is: {text}");
     bundle
 }
 
 fn explain(bundle: &Path) -> (Output, Value) {
-    let out = Command::new(analyze()).args(["--json", "-"]).arg(bundle).output().expect("netcap-analyze starts");
+    let out =
+        Command::new(analyze()).args(["--json", "-"]).arg(bundle).output().expect("netcap-analyze starts");
     let json = serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(&out)));
     (out, json)
 }
@@ -75,12 +77,14 @@ fn mac_of(lab: &Lab, node: &str, iface: &str) -> String {
 fn an_address_owned_twice_is_named_with_both_owners() {
     let Some(lab) = Lab::up("ip-conflict", &[]) else { return };
     lab.fault_on("ip-conflict", &[]);
-    let bundle = record(&lab, 15, &["--vswitch", "vswitch0", "arp or icmp"], &[("gw", "ping -c 5 192.168.12.19")]);
+    let bundle =
+        record(&lab, 15, &["--vswitch", "vswitch0", "arp or icmp"], &[("gw", "ping -c 5 192.168.12.19")]);
     let (out, json) = explain(&bundle);
     assert_eq!(out.status.code(), Some(1), "{}", said(&out));
     let host = mac_of(&lab, "host1", "vswitch0");
     let text = findings(&json, "ip-conflict").first().map(|f| f["subject"].to_string()).unwrap_or_default();
-    let confidence = findings(&json, "ip-conflict").first().map_or("", |f| f["confidence"].as_str().unwrap_or(""));
+    let confidence =
+        findings(&json, "ip-conflict").first().map_or("", |f| f["confidence"].as_str().unwrap_or(""));
     assert!(["proven", "likely"].contains(&confidence), "{json:#}");
     one(&json, "ip-conflict", confidence, &[HOST, &host, "vswitch0"]);
     let other = lab.exec("pc", &["sh", "-c", "cat /sys/class/net/*/address | grep -v 00:00:00:00:00:00"]);
@@ -139,8 +143,8 @@ fn a_healthy_minute_with_traffic_gives_no_finding() {
 
 fn stock_tools_open_what_was_recorded(lab: &Lab, bundle: &Path) {
     let dir = lab.dir().join("untarred");
-    std::fs::create_dir_all(&dir).unwrap();
-    let tar = Command::new("tar").arg("-xf").arg(bundle).arg("-C").arg(&dir).status().unwrap();
+    std::fs::create_dir_all(&dir).expect("a directory");
+    let tar = Command::new("tar").arg("-xf").arg(bundle).arg("-C").arg(&dir).status().expect("tar starts");
     assert!(tar.success());
     let segment = netcap_tests::files_below(&dir, "eth3/000001.pcapng.zst").pop().expect("a segment of eth3");
     let fields = ["frame.interface_name", "frame.packet_flags_direction"];
@@ -149,7 +153,8 @@ fn stock_tools_open_what_was_recorded(lab: &Lab, bundle: &Path) {
         .output()
         .expect("tshark starts");
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    let count = |direction: &str| text.lines().filter(|l| l.starts_with("eth3\t") && l.contains(direction)).count();
+    let count =
+        |direction: &str| text.lines().filter(|l| l.starts_with("eth3\t") && l.contains(direction)).count();
     // 0x01 inbound, 0x02 outbound: both occur on the active member of a host with traffic.
     assert!(count("0x00000001") > 10 && count("0x00000002") > 10, "{}", said(&out));
     let out = Command::new("capinfos").arg(&segment).output().expect("capinfos starts");
@@ -167,12 +172,14 @@ fn what_was_recorded_before_a_kill_is_sealed_and_explained() {
     let mut pings = lab.spawn("gw", &["ping", "-i", "0.1", HOST]);
     std::thread::sleep(Duration::from_secs(6));
     let began = Instant::now();
-    let killed = Command::new("pkill").args(["-KILL", "-f", &format!("^{NETCAP}.*{out_text}")]).status().unwrap();
+    let killed =
+        Command::new("pkill").args(["-KILL", "-f", &format!("^{NETCAP}.*{out_text}")]).status().unwrap();
     let killed_at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     assert!(killed.success() && began.elapsed() < Duration::from_secs(1));
     let _ = (netcap.wait(), pings.kill(), pings.wait());
 
-    let run = std::fs::read_dir(&out).unwrap().flatten().map(|e| e.path()).find(|p| p.is_dir()).expect("a run");
+    let run =
+        std::fs::read_dir(&out).unwrap().flatten().map(|e| e.path()).find(|p| p.is_dir()).expect("a run");
     let sealed = Command::new(NETCAP).arg("seal").arg(&run).output().unwrap();
     assert!(sealed.status.success(), "{}", said(&sealed));
     let (_, json) = explain(&Lab::bundle(&out));
@@ -185,13 +192,22 @@ fn what_was_recorded_before_a_kill_is_sealed_and_explained() {
 /// Stamp of the last packet of eth3, in seconds, as tshark reads it.
 fn last_packet_ns(lab: &Lab, bundle: &Path) -> f64 {
     let dir = lab.dir().join("killed");
-    std::fs::create_dir_all(&dir).unwrap();
-    assert!(Command::new("tar").arg("-xf").arg(bundle).arg("-C").arg(&dir).status().unwrap().success());
+    std::fs::create_dir_all(&dir).expect("a directory");
+    assert!(
+        Command::new("tar")
+            .arg("-xf")
+            .arg(bundle)
+            .arg("-C")
+            .arg(&dir)
+            .status()
+            .expect("tar starts")
+            .success()
+    );
     let segment = netcap_tests::files_below(&dir, "eth3/000001.pcapng.zst").pop().expect("a segment of eth3");
     let out = Command::new("tshark")
         .args(["-r", &segment.to_string_lossy(), "-T", "fields", "-e", "frame.time_epoch"])
         .output()
-        .unwrap();
+        .expect("tshark starts");
     assert!(out.status.success(), "{}", said(&out));
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     text.lines().last().expect("packets").trim().parse().expect("a stamp")
