@@ -38,6 +38,7 @@ enum Arg {
     Verbatim(String),
     Phrase(Text),
     List(Vec<Text>),
+    Clauses(Vec<Text>),
 }
 
 impl Text {
@@ -69,6 +70,13 @@ impl Text {
     #[must_use]
     pub fn with_list(mut self, name: &'static str, values: Vec<Self>) -> Self {
         self.args.push((name, Arg::List(values)));
+        self
+    }
+
+    /// With `%{name}` replaced by phrases in a row that hold commas themselves.
+    #[must_use]
+    pub fn with_clauses(mut self, name: &'static str, values: Vec<Self>) -> Self {
+        self.args.push((name, Arg::Clauses(values)));
         self
     }
 
@@ -108,15 +116,18 @@ impl Arg {
         match self {
             Self::Verbatim(text) => text.clone(),
             Self::Phrase(text) => text.render(lang),
-            Self::List(list) => {
-                let parts: Vec<String> = list.iter().map(|t| t.render(lang)).collect();
-                parts.join(match lang {
-                    Lang::En => ", ",
-                    Lang::Zh => "、",
-                })
-            }
+            Self::List(list) => join(list, lang, [", ", "、"]),
+            Self::Clauses(list) => join(list, lang, ["; ", "；"]),
         }
     }
+}
+
+fn join(list: &[Text], lang: Lang, [english, chinese]: [&str; 2]) -> String {
+    let parts: Vec<String> = list.iter().map(|t| t.render(lang)).collect();
+    parts.join(match lang {
+        Lang::En => english,
+        Lang::Zh => chinese,
+    })
 }
 
 /// A phrase of the catalogue without arguments.

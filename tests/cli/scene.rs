@@ -128,6 +128,14 @@ impl Scene {
         self
     }
 
+    /// Makes everything so far readable whatever happens next, as the recorder does every second.
+    pub fn sync(&mut self, ms: i64) -> &mut Self {
+        for writer in self.writers.values_mut() {
+            writer.sync(at(ms)).unwrap();
+        }
+        self
+    }
+
     /// Host state taken together: source, item, argument, text.
     pub fn state(&mut self, ms: i64, samples: &[(&'static str, &'static str, &str, &str)]) -> &mut Self {
         let taken = samples.iter().map(|(source, item, arg, text)| Taken {

@@ -116,14 +116,13 @@ fn sliced(packet: &LaxSlicedPacket<'_>) -> Decoded {
             let header = ip.header();
             let first = header.fragments_offset().value() == 0;
             let (src, dst) = (header.source_addr(), header.destination_addr());
-            ip_of(src.into(), dst.into(), ip.payload(), packet.transport.as_ref(), first)
+            ip_of((src.into(), dst.into(), header.ttl()), ip.payload(), packet.transport.as_ref(), first)
         }
         Some(LaxNetSlice::Ipv6(ip)) => {
             let header = ip.header();
             let (src, dst) = (header.source_addr(), header.destination_addr());
             ip_of(
-                src.into(),
-                dst.into(),
+                (src.into(), dst.into(), header.hop_limit()),
                 ip.payload(),
                 packet.transport.as_ref(),
                 !ip.is_payload_fragmented(),
@@ -151,8 +150,7 @@ fn arp_of(arp: &ArpPacketSlice<'_>) -> Option<Arp> {
 /// `first`: not a later fragment. The library reads no transport header of a fragment, but the first one has it, and
 /// a ping of 3000 bytes is a ping.
 fn ip_of(
-    src: IpAddr,
-    dst: IpAddr,
+    (src, dst, ttl): (IpAddr, IpAddr, u8),
     payload: &LaxIpPayloadSlice<'_>,
     transport: Option<&TransportSlice<'_>>,
     first: bool,
@@ -166,7 +164,7 @@ fn ip_of(
         _ if first => first_fragment(protocol, payload.payload),
         _ => L4::Other,
     };
-    Net::Ip(Ip { src, dst, protocol, l4 })
+    Net::Ip(Ip { src, dst, ttl, protocol, l4 })
 }
 
 fn first_fragment(protocol: u8, payload: &[u8]) -> L4 {

@@ -110,6 +110,8 @@ pub struct Ip {
     pub src: IpAddr,
     /// Destination.
     pub dst: IpAddr,
+    /// Time to live or hop limit.
+    pub ttl: u8,
     /// Protocol behind extension headers.
     pub protocol: u8,
     /// The transport layer; `Other` in every fragment but the first.

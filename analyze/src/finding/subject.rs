@@ -97,7 +97,7 @@ impl Subject {
                     .with("ip", ip)
                     .with("vlan", vlan)
                     .with("domain", domain)
-                    .with_list("list", list)
+                    .with_clauses("list", list)
             }
             Self::BondMac { mac, bond, active, backup, sender, .. } => Text::new("subject.bond-mac")
                 .with("mac", mac)

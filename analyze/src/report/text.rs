@@ -178,7 +178,7 @@ impl Page {
         self.heading("report.not-evaluated");
         for not in &verdict.not_evaluated {
             let missing = not.missing.iter().map(|key| need(key)).collect();
-            let needs = self.text(&Text::new("report.needs").with_list("list", missing));
+            let needs = self.text(&Text::new("report.needs").with_clauses("list", missing));
             self.wrapped("  ", "    ", &format!("{}: {needs}", not.detector));
         }
     }

@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use netcap_bundle::Mac;
 use netcap_bundle::packets::Direction;
+use netcap_bundle::{Mac, Role};
 
 use super::runs::{Runs, Sight};
 use crate::engine::points::Scene;
-use crate::engine::{Arp, DomainId, Eth, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId, Tags};
+use crate::engine::{Arp, DomainId, EchoKind, Eth, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId, Tags};
 
 /// ARP operations (RFC 826).
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
 
+/// Hop limits that systems start with: a packet that has one was not routed.
+const UNSPENT: [u8; 4] = [32, 64, 128, 255];
 /// Addresses kept. A /16 is 65,536.
 const KEYS_MAX: usize = 131_072;
 /// Claims (MAC and kind) kept of one address.
@@ -44,6 +46,9 @@ pub enum ClaimKind {
     Reply,
     /// Uses it as a sender.
     Use,
+    /// Opens a conversation as its sender, seen at its own port with an unspent hop limit: not routed, not a load
+    /// balancer's server, which only answers.
+    Opens,
     /// An advertisement that replaces nothing: anycast or proxy.
     Soft,
 }
@@ -85,8 +90,9 @@ pub struct ClaimsTable {
 }
 
 /// The fold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ClaimsFold {
+    scene: Arc<Scene>,
     map: HashMap<AddressKey, Address>,
     order: Vec<AddressKey>,
     overflow: u64,
@@ -100,14 +106,15 @@ struct Heard {
 }
 
 impl Fold for ClaimsFold {
-    fn start(_scene: &Arc<Scene>) -> Self {
-        Self::default()
+    fn start(scene: &Arc<Scene>) -> Self {
+        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new(), overflow: 0 }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
         let heard = match packet.net {
             Net::Arp(arp) => of_arp(&arp),
             Net::Ip(Ip { src, l4: L4::Nd(nd), .. }) => of_nd(src, &nd, packet.eth),
+            Net::Ip(ip) if opens(&ip) && self.at_its_own_port(packet) => of_opening(&ip, packet.eth),
             _ => None,
         };
         if let Some(heard) = heard {
@@ -130,6 +137,15 @@ impl Fold for ClaimsFold {
 }
 
 impl ClaimsFold {
+    /// From a VM into its port, or from the host out of its own.
+    fn at_its_own_port(&self, packet: &PacketView<'_>) -> bool {
+        match self.scene.role(packet.point) {
+            Some(Role::Vnet { .. }) => packet.direction == Direction::In,
+            Some(Role::Internal) => packet.direction == Direction::Out,
+            _ => false,
+        }
+    }
+
     /// The finished table, in order of address.
     pub fn finish(self) -> ClaimsTable {
         let mut addresses = self.map.into_iter().collect::<BTreeMap<_, _>>();
@@ -222,6 +238,18 @@ fn of_arp(arp: &Arp) -> Option<Heard> {
     };
     let nobody = ip.is_loopback() || ip.is_multicast() || ip.is_broadcast() || ip.octets()[0] == 0;
     (!nobody).then_some(Heard { ip: ip.into(), mac: arp.sha, kind })
+}
+
+fn opens(ip: &Ip) -> bool {
+    let request = matches!(ip.l4, L4::Echo(echo) if echo.kind == EchoKind::Request);
+    (request || matches!(ip.l4, L4::Tcp { opens: true, .. })) && UNSPENT.contains(&ip.ttl)
+}
+
+fn of_opening(ip: &Ip, eth: Option<Eth>) -> Option<Heard> {
+    let mac = eth?.src;
+    let nobody =
+        ip.src.is_unspecified() || ip.src.is_loopback() || ip.src.is_multicast() || mac.is_multicast();
+    (!nobody).then_some(Heard { ip: ip.src, mac, kind: ClaimKind::Opens })
 }
 
 fn of_nd(src: IpAddr, nd: &Nd, eth: Option<Eth>) -> Option<Heard> {

@@ -38,6 +38,8 @@ pub(super) struct Suspect {
     pub announce: ClaimRuns,
     /// Answers and use as a sender.
     pub using: ClaimRuns,
+    /// The part of `using` that is no claim of the address protocol: conversations opened with it.
+    pub opens: ClaimRuns,
     /// Everything but probes.
     pub all: ClaimRuns,
     pub seen: Vec<(PointId, Direction)>,
@@ -52,6 +54,12 @@ pub(super) struct Case {
     pub own: Option<OwnAddress>,
     /// MACs of the host that claim it, and are one claimant.
     pub host_macs: BTreeSet<Mac>,
+}
+
+/// Somebody said something of the address in its own protocol: without any such packet in the capture silence means
+/// nothing.
+pub(super) fn is_told(address: &Address) -> bool {
+    address.claims.iter().any(|c| c.kind != ClaimKind::Opens)
 }
 
 impl Context {
@@ -189,18 +197,29 @@ fn own_address(view: &View<'_>, key: AddressKey) -> Option<OwnAddress> {
 impl Suspect {
     fn new(mac: Mac) -> Self {
         let none = ClaimRuns::default;
-        Self { mac, probe: none(), announce: none(), using: none(), all: none(), seen: Vec::new() }
+        Self {
+            mac,
+            probe: none(),
+            announce: none(),
+            using: none(),
+            opens: none(),
+            all: none(),
+            seen: Vec::new(),
+        }
     }
 
     fn take(&mut self, claim: &Claim) {
         let into = match claim.kind {
             ClaimKind::Probe => &mut self.probe,
             ClaimKind::Announce => &mut self.announce,
-            ClaimKind::Reply | ClaimKind::Use | ClaimKind::Soft => &mut self.using,
+            _ => &mut self.using,
         };
         into.merge(claim.runs.clone());
         if claim.kind != ClaimKind::Probe {
             self.all.merge(claim.runs.clone());
+        }
+        if claim.kind == ClaimKind::Opens {
+            self.opens.merge(claim.runs.clone());
         }
         self.seen.extend(&claim.seen);
     }
@@ -209,13 +228,14 @@ impl Suspect {
         self.probe.merge(other.probe.clone());
         self.announce.merge(other.announce.clone());
         self.using.merge(other.using.clone());
+        self.opens.merge(other.opens.clone());
         self.all.merge(other.all.clone());
         self.seen.extend(&other.seen);
         self.settle();
     }
 
     fn settle(&mut self) {
-        for runs in [&mut self.probe, &mut self.announce, &mut self.using, &mut self.all] {
+        for runs in [&mut self.probe, &mut self.announce, &mut self.using, &mut self.opens, &mut self.all] {
             runs.settle();
         }
     }

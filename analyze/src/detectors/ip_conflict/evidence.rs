@@ -53,6 +53,8 @@ fn kind_key(suspect: &Suspect, sight: Sight) -> &'static str {
         "evidence.probe"
     } else if holds(&suspect.announce) {
         "evidence.announce"
+    } else if holds(&suspect.opens) {
+        "evidence.opens"
     } else {
         "evidence.claim"
     }

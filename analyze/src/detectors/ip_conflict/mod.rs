@@ -10,6 +10,9 @@
 //! claimed again and again by a MAC that is not the host's. Likely: the same, once; two announcements within a minute; A and B in turns over a longer time.
 //! Info: one hand-over, A silent since B speaks.
 //!
+//! A claim is an ARP or neighbour discovery packet; or a ping or TCP connection opened from the address at its owner's own
+//! port (a VM's, or the host's) with an unspent hop limit, because the quiet side of a conflict may send no ARP at all.
+//!
 //! Exonerated: VRRP, CARP, HSRP and GLBP addresses; NLB clusters (Ethernet source and ARP sender differ, locally
 //! administered); kernel balance-alb and multihomed hosts (both MACs belong to one host); proxy ARP (one MAC answers
 //! for many addresses); anycast and proxy advertisements (no override flag); a failover's announcement (the former owner
@@ -36,7 +39,10 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "ip-conflict",
     severity: Some((Severity::Info, Severity::Error)),
-    needs: &[Need { key: "address-claims", met: |view| !view.tables.claims.addresses.is_empty() }],
+    needs: &[Need {
+        key: "address-claims",
+        met: |view| view.tables.claims.addresses.values().any(claimants::is_told),
+    }],
     run,
     source: include_str!("mod.rs"),
 };

@@ -5,7 +5,8 @@ use netcap_bundle::{Mac, Role};
 
 use crate::finding::{Confidence, Finding, Severity, Subject};
 use crate::scene::{
-    Scene, arp, arp_announce, arp_probe, arp_reply, arp_request, mac, nd_advertisement, nd_probe, tagged,
+    Scene, arp, arp_announce, arp_probe, arp_reply, arp_request, echo, mac, nd_advertisement, nd_probe,
+    tagged,
 };
 use crate::testing::{found, only};
 
@@ -215,6 +216,26 @@ fn the_hosts_own_address_claimed_once_is_likely() {
     assert!(claim.contains("vswitch0 (this host)") && claim.contains(&b().to_string()), "{claim}");
     assert!(scene(&[arp_request(a(), IP, CLIENT_IP)]).is_empty());
     assert!(scene(&[arp_request(b(), CLIENT_IP, IP)]).is_empty());
+}
+
+/// The VM's neighbours are all cached: it sends no ARP, and pings from the address that the PC announces.
+#[test]
+fn a_vm_that_only_talks_is_a_claimant_and_a_router_or_server_is_not() {
+    let pings = |ttl: u8, reply: bool| {
+        let mut scene = Scene::new(60_000);
+        scene.point("vnet0", Role::Vnet { vm: Some("E0530".into()), guest_mac: Some(a()) }, "");
+        scene.point("eth3", Role::Uplink { bond: None }, "");
+        for n in 0..10u16 {
+            let mut frame = echo(reply, a(), client(), IP, CLIENT_IP, n);
+            frame[22] = ttl;
+            scene.frame("vnet0", i64::from(n) * 1_000, In, &frame);
+        }
+        scene.frame("eth3", 5_500, In, &arp_announce(b(), IP));
+        found(&scene.seal(), "ip-conflict")
+    };
+    assert_eq!(only(&pings(64, false)), PROVEN);
+    assert!(pings(63, false).is_empty(), "routed");
+    assert!(pings(64, true).is_empty(), "the server of a load balancer answers with the shared address");
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! Everything a user may hand in: a tar, a run that was killed, a directory of the old script, compressed files.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use netcap_bundle::Role;
+use netcap_bundle::packets::Direction::{In, Out};
+use serde_json::Value;
+
+use crate::analyze;
+use crate::scene::{Scene, arp_announce, echo, mac, pcap};
+
+fn verdict(path: &Path) -> Value {
+    let out = analyze(&["--json", "-", path.to_str().unwrap()]);
+    assert!(!out.stdout.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+fn conflict() -> Scene {
+    let mut scene = Scene::new(60_000);
+    let ip = Ipv4Addr::new(172, 16, 51, 23);
+    scene.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
+    for n in 0..3 {
+        scene.frame("vswitch0", n * 2_000, Out, &arp_announce(mac("0c:da:41:1d:43:79"), ip));
+        scene.frame("eth3", n * 2_000 + 1_000, In, &arp_announce(mac("40:a8:f0:28:14:d8"), ip));
+        scene.sync(n * 2_000 + 1_500);
+    }
+    scene
+}
+
+#[test]
+fn a_tar_says_what_its_directory_says() {
+    let sealed = conflict().seal();
+    let tar = sealed.path.with_extension("tar");
+    netcap_bundle::seal::write_tar(&sealed.path, "host-20261121000000", File::create(&tar).unwrap()).unwrap();
+    let (mut a, mut b) = (verdict(&sealed.path), verdict(&tar));
+    assert_eq!(a["findings"].as_array().unwrap().len(), 1);
+    (a["input"], b["input"]) = (Value::Null, Value::Null);
+    assert_eq!(a, b);
+}
+
+#[test]
+fn a_run_that_was_never_sealed_is_read_and_said_so() {
+    let sealed = conflict().seal();
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(sealed.path.join("manifest.json")).unwrap()).unwrap();
+    fs::write(sealed.path.join("run.json"), manifest.to_string()).unwrap();
+    fs::remove_file(sealed.path.join("manifest.json")).unwrap();
+    // The last segment ends in the middle of a frame.
+    let segment = sealed.path.join("packets/eth3/000001.pcapng.zst");
+    let bytes = fs::read(&segment).unwrap();
+    fs::write(&segment, &bytes[..bytes.len() - 5]).unwrap();
+    let verdict = verdict(&sealed.path);
+    assert_eq!(verdict["findings"][0]["detector"], "ip-conflict");
+    let remarks = verdict["remarks"].to_string();
+    assert!(remarks.contains("not sealed") && remarks.contains("cut short"), "{remarks}");
+}
+
+#[test]
+fn a_directory_of_the_old_script() {
+    let dir = tempfile::tempdir().unwrap();
+    let (host, gateway) = (mac("fc:15:b4:1c:ad:79"), mac("00:00:0c:00:00:01"));
+    let (from, to) = (Ipv4Addr::new(172, 23, 51, 114), Ipv4Addr::new(172, 23, 51, 112));
+    let frames: Vec<_> = (1..10u16)
+        .flat_map(|n| {
+            let ms = i64::from(n) * 1_000;
+            let request = (ms, echo(false, host, gateway, from, to, n));
+            let reply = (ms + 1, echo(true, gateway, host, to, from, n));
+            if n % 3 == 0 { vec![request] } else { vec![request, reply] }
+        })
+        .collect();
+    for iface in ["eth2", "vswitch0"] {
+        fs::create_dir(dir.path().join(iface)).unwrap();
+        pcap(&dir.path().join(iface).join("20230607103752.pcap"), &frames);
+    }
+    let log = "PING 172.23.51.112 (172.23.51.112) 56(84) bytes of data.\n\
+        64 bytes from 172.23.51.112: icmp_seq=1 ttl=64 time=0.345 ms\n\
+        64 bytes from 172.23.51.112: icmp_seq=4 ttl=64 time=0.400 ms\n";
+    fs::write(dir.path().join("20230607103752-ping.log"), log).unwrap();
+    let verdict = verdict(dir.path());
+    let findings = verdict["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let claim = findings[0]["claim"].as_str().unwrap();
+    // The ninth request is a second from the end: it may still be answered.
+    assert!(claim.starts_with("2 of 8 pings from 172.23.51.114"), "{claim}");
+    assert!(findings[0]["evidence"].to_string().contains("ping log of 172.23.51.112"));
+    let names: Vec<_> = verdict["stats"]["points"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
+    assert_eq!(names, ["eth2", "vswitch0"]);
+}
+
+#[test]
+fn compressed_files_are_read_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = dir.path().join("a.pcap");
+    let ip = Ipv4Addr::new(10, 0, 0, 1);
+    pcap(
+        &plain,
+        &[(0, arp_announce(mac("00:00:01:00:00:01"), ip)), (9, arp_announce(mac("00:00:01:00:00:02"), ip))],
+    );
+    let zipped = dir.path().join("a.pcap.gz");
+    let mut gzip = flate2::write::GzEncoder::new(File::create(&zipped).unwrap(), flate2::Compression::fast());
+    gzip.write_all(&fs::read(&plain).unwrap()).unwrap();
+    gzip.finish().unwrap();
+    assert_eq!(verdict(&plain)["findings"][0]["claim"], verdict(&zipped)["findings"][0]["claim"]);
+    assert_eq!(verdict(&zipped)["stats"]["packets"], 2);
+}
