@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test that cannot go on panics
 
 mod corpus;
+mod hostile;
 mod inputs;
 mod scene;
 mod threads;

@@ -6,7 +6,7 @@ use crate::analysis::Verdict;
 use crate::finding::{Finding, utc_text};
 use crate::latency::{Latency, PERCENTILES};
 
-use super::text::need;
+use super::words::need;
 use crate::text::Text;
 
 /// Version of the shape.

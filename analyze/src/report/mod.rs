@@ -3,6 +3,7 @@
 pub mod expect;
 pub mod json;
 pub mod text;
+mod words;
 mod wrap;
 
 use netcap_bundle::Nanos;

@@ -6,9 +6,10 @@ use anstyle::{AnsiColor, Style};
 use netcap_bundle::Nanos;
 use netcap_bundle::time::human_ns;
 
+use super::words::{color, confidence_key, count_key, need, severity_key};
 use super::wrap::{left, right, wrap};
 use crate::analysis::Verdict;
-use crate::finding::{Confidence, Evidence, Finding, Severity};
+use crate::finding::{Evidence, Finding, Severity};
 use crate::latency::PERCENTILES;
 use crate::text::{Lang, Text, phrase};
 
@@ -255,53 +256,5 @@ impl Page {
             let text = self.text(&Text::new("report.more").with("count", more));
             self.line(&format!("  {text}"));
         }
-    }
-}
-
-/// The phrase of a missing input.
-pub(super) fn need(key: &'static str) -> Text {
-    match key {
-        "address-claims" => Text::new("need.address-claims"),
-        "bond-state" => Text::new("need.bond-state"),
-        "bond-members" => Text::new("need.bond-members"),
-        "lldp-shown" => Text::new("need.lldp-shown"),
-        "vm-port" => Text::new("need.vm-port"),
-        "other-port" => Text::new("need.other-port"),
-        "echo" => Text::new("need.echo"),
-        other => Text::verbatim(other),
-    }
-}
-
-fn color(severity: Severity) -> AnsiColor {
-    match severity {
-        Severity::Info => AnsiColor::Cyan,
-        Severity::Warning => AnsiColor::Yellow,
-        Severity::Error | Severity::Critical => AnsiColor::Red,
-    }
-}
-
-fn severity_key(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "severity.info",
-        Severity::Warning => "severity.warning",
-        Severity::Error => "severity.error",
-        Severity::Critical => "severity.critical",
-    }
-}
-
-fn count_key(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "count.info",
-        Severity::Warning => "count.warning",
-        Severity::Error => "count.error",
-        Severity::Critical => "count.critical",
-    }
-}
-
-fn confidence_key(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::CannotTell => "confidence.cannot-tell",
-        Confidence::Likely => "confidence.likely",
-        Confidence::Proven => "confidence.proven",
     }
 }

@@ -1,0 +1,54 @@
+//! Which phrase and colour stands for what.
+
+use anstyle::AnsiColor;
+
+use crate::finding::{Confidence, Severity};
+use crate::text::Text;
+
+/// The phrase of a missing input.
+pub(super) fn need(key: &'static str) -> Text {
+    match key {
+        "address-claims" => Text::new("need.address-claims"),
+        "bond-state" => Text::new("need.bond-state"),
+        "bond-members" => Text::new("need.bond-members"),
+        "lldp-shown" => Text::new("need.lldp-shown"),
+        "vm-port" => Text::new("need.vm-port"),
+        "other-port" => Text::new("need.other-port"),
+        "echo" => Text::new("need.echo"),
+        other => Text::verbatim(other),
+    }
+}
+
+pub(super) fn color(severity: Severity) -> AnsiColor {
+    match severity {
+        Severity::Info => AnsiColor::Cyan,
+        Severity::Warning => AnsiColor::Yellow,
+        Severity::Error | Severity::Critical => AnsiColor::Red,
+    }
+}
+
+pub(super) fn severity_key(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "severity.info",
+        Severity::Warning => "severity.warning",
+        Severity::Error => "severity.error",
+        Severity::Critical => "severity.critical",
+    }
+}
+
+pub(super) fn count_key(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "count.info",
+        Severity::Warning => "count.warning",
+        Severity::Error => "count.error",
+        Severity::Critical => "count.critical",
+    }
+}
+
+pub(super) fn confidence_key(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::CannotTell => "confidence.cannot-tell",
+        Confidence::Likely => "confidence.likely",
+        Confidence::Proven => "confidence.proven",
+    }
+}
