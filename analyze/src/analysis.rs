@@ -8,7 +8,7 @@ use netcap_bundle::packets::Tail;
 use crate::bonds::Bonds;
 use crate::detectors::{self, NotEvaluated};
 use crate::engine::points::Scene;
-use crate::engine::{self, FileStats, Points, Progress};
+use crate::engine::{self, FileStats, Progress};
 use crate::fidelity::Fidelity;
 use crate::finding::Finding;
 use crate::host::Host;
@@ -41,6 +41,11 @@ pub struct Verdict {
 
 /// Explains an input, on the current rayon pool.
 pub fn explain(input: &Input, only: Option<&[String]>, progress: &Progress) -> Verdict {
+    view(input, progress, |view| verdict(view, only))
+}
+
+/// Reads the input and shows what is known of it.
+pub(crate) fn view<R>(input: &Input, progress: &Progress, look: impl FnOnce(&View<'_>) -> R) -> R {
     let bonds = Bonds::read(input);
     let mut bonded = bonds.member_names();
     bonded.extend(input.points.iter().filter_map(|p| match &p.role {
@@ -54,9 +59,14 @@ pub fn explain(input: &Input, only: Option<&[String]>, progress: &Progress) -> V
     let fidelity = Fidelity::new(input, &points, &files, &tables.seen);
     let host = Host::read(input);
     let view = View { input, tables: &tables, points: &points, files: &files, fidelity, host, bonds, scene };
-    let (findings, not_evaluated) = detectors::run(&view, only);
+    look(&view)
+}
+
+fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
+    let input = view.input;
+    let (findings, not_evaluated) = detectors::run(view, only);
     let wanted = |id: &str| only.is_none_or(|ids| ids.iter().any(|i| i == id));
-    let latency = if wanted(latency::ID) { latency::measure(&view) } else { Vec::new() };
+    let latency = if wanted(latency::ID) { latency::measure(view) } else { Vec::new() };
     Verdict {
         name: input.name.clone(),
         run: input.info.as_ref().map(|i| format!("{} ({})", i.run, i.tool)),
@@ -64,12 +74,13 @@ pub fn explain(input: &Input, only: Option<&[String]>, progress: &Progress) -> V
         findings,
         not_evaluated,
         latency,
-        stats: stats(&view, &points, &files),
-        remarks: remarks(&view, &files),
+        stats: stats(view),
+        remarks: remarks(view, view.files),
     }
 }
 
-fn stats(view: &View<'_>, points: &Points, files: &[FileStats]) -> Stats {
+fn stats(view: &View<'_>) -> Stats {
+    let (points, files) = (view.points, view.files);
     let points = points
         .iter()
         .map(|(id, info)| {

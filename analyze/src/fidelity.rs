@@ -13,6 +13,9 @@ use crate::tables::Seen;
 /// A gap between two segments shorter than this is bookkeeping: the socket and its ring live on between them.
 const GAP_NS_MAX: i64 = 200_000_000;
 
+/// How often the recorder flushes.
+const FLUSH_NS: i64 = 1_000_000_000;
+
 /// What an absence at a point is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trust {
@@ -52,7 +55,10 @@ impl Fidelity {
     pub fn new(input: &Input, points: &Points, files: &[FileStats], seen: &BTreeMap<PointId, Seen>) -> Self {
         let mut fidelity = Self::default();
         for (id, info) in points.iter() {
-            let mut point = PointFidelity { dropped: info.dropped, ..PointFidelity::default() };
+            // A sealed run says it per segment; the statistics inside the files are the same numbers again.
+            let sealed = input.segments.iter().any(|s| s.info.is_some());
+            let dropped = info.dropped.filter(|_| !sealed);
+            let mut point = PointFidelity { dropped, ..PointFidelity::default() };
             if !info.filter.trim().is_empty() {
                 point.filter = Filter::compile(&info.filter, Options::default()).ok();
                 point.filter_unreadable = point.filter.is_none();
@@ -105,19 +111,31 @@ impl Fidelity {
     }
 }
 
+/// Until when every point of a run that crashed was recorded: the last packet of any point shows that the run lived,
+/// and what is older than a flush is on the disk.
+fn alive_until(files: &[FileStats]) -> Option<Nanos> {
+    files.iter().filter_map(|f| f.span).map(|s| s.1).max().map(|last| last.plus(-FLUSH_NS))
+}
+
 impl PointFidelity {
     fn segments(&mut self, input: &Input, files: &[FileStats], id: PointId, seen: Option<&Seen>) {
-        let mine = (0u32..)
+        let mine: Vec<_> = (0u32..)
             .zip(&input.segments)
             .zip(files)
-            .filter(|((_, s), _)| s.point.is_some_and(|p| p == id.0 as usize));
-        for ((number, segment), file) in mine {
+            .filter(|((_, s), _)| s.point.is_some_and(|p| p == id.0 as usize))
+            .collect();
+        let (started, alive) = (input.info.as_ref().map(|i| i.started.realtime), alive_until(files));
+        for (at, ((number, segment), file)) in mine.iter().enumerate() {
             let packets = file.span;
             let Some(info) = &segment.info else {
-                // Not in a manifest: open from its first packet to its last, losses told by the packets only.
-                self.covered.extend(packets);
+                // Not in a manifest: losses are told by the packets only.
+                let first = packets.map(|p| p.0).or(started).filter(|_| at > 0).or(started);
+                let last = packets.map(|p| p.1).max(alive.filter(|_| at + 1 == mine.len()));
                 if input.kind == Kind::Bundle {
                     self.dropped = Some(self.dropped.unwrap_or(0));
+                    self.covered.extend(first.zip(last).filter(|(a, b)| a <= b));
+                } else {
+                    self.covered.extend(packets);
                 }
                 continue;
             };
@@ -126,12 +144,14 @@ impl PointFidelity {
             let closed = if whole {
                 packets.map_or(info.closed, |p| p.1.max(info.closed))
             } else {
-                packets.map_or(opened, |p| p.1)
+                // Cut by a crash, which took the last second of every point; or damaged, and nothing follows.
+                let crash = alive.filter(|_| at + 1 == mine.len() && info.repaired);
+                packets.map(|p| p.1).max(crash).map_or(opened, |t| t.max(opened))
             };
             self.covered.push((opened, closed));
             self.dropped = Some(self.dropped.unwrap_or(0).saturating_add(info.dropped));
             let told: u64 =
-                seen.map_or(0, |s| s.losses.iter().filter(|l| l.file == number).map(|l| l.count).sum());
+                seen.map_or(0, |s| s.losses.iter().filter(|l| l.file == *number).map(|l| l.count).sum());
             // Losses after the last packet are told by nothing but the segment's count.
             if info.dropped > told {
                 let from = if told == 0 { opened } else { packets.map_or(opened, |p| p.1) };
@@ -174,3 +194,7 @@ impl PointFidelity {
         self.covered = joined;
     }
 }
+
+#[cfg(test)]
+#[path = "fidelity_tests.rs"]
+mod tests;

@@ -8,12 +8,18 @@ use crate::analysis::{Verdict, explain};
 use crate::engine::Progress;
 use crate::finding::{Confidence, Finding, Severity};
 use crate::scene::Sealed;
+use crate::view::View;
 
 /// Explains a file with that many threads.
 pub(crate) fn explain_path(path: &Path, threads: usize) -> Verdict {
     let input = Input::open(path).unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| explain(&input, None, &Progress::default()))
+}
+
+/// Looks at an input as detectors do.
+pub(crate) fn with_view(input: &Input, look: impl FnOnce(&View<'_>)) {
+    crate::analysis::view(input, &Progress::default(), look);
 }
 
 /// Findings of one detector.

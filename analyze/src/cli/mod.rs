@@ -73,7 +73,7 @@ fn explain(args: &Args, pool: &rayon::ThreadPool) -> (Vec<Verdict>, bool) {
     let only = (!args.only.is_empty()).then_some(args.only.as_slice());
     let (mut verdicts, mut bad) = (Vec::new(), false);
     let progress = Progress::default();
-    let watch = watch::Watch::start(&progress);
+    let watch = watch::Watch::new();
     std::thread::scope(|scope| {
         let watcher = watch.spawn(scope, &progress);
         for path in &args.inputs {

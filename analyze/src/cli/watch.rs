@@ -19,7 +19,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(_progress: &Progress) -> Self {
+    pub(super) fn new() -> Self {
         Self { done: AtomicBool::new(false), wanted: io::stderr().is_terminal() }
     }
 

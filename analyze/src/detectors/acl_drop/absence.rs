@@ -129,8 +129,12 @@ fn exits(view: &View<'_>, vnet: PointId, info: &PointInfo, dst: Mac) -> (Vec<Poi
     if let Some((id, _)) = others(view, vnet, info).find(|(_, other)| guest(&other.role)) {
         return (vec![id], true);
     }
-    if let Some(Place::Guest { iface, .. } | Place::Own { iface, .. }) = view.host.topology().locate(dst) {
-        return only(&iface);
+    match view.host.topology().locate(dst) {
+        Some(Place::Guest { iface, .. } | Place::Own { iface, .. }) => return only(&iface),
+        Some(Place::Learned { entry, role }) if !matches!(role, Some(Role::Uplink { .. })) => {
+            return entry.iface.as_deref().map_or((Vec::new(), false), only);
+        }
+        _ => {}
     }
     let uplinks: Vec<PointId> = others(view, vnet, info)
         .filter(|(_, other)| matches!(other.role, Role::Uplink { .. }))
@@ -138,7 +142,12 @@ fn exits(view: &View<'_>, vnet: PointId, info: &PointInfo, dst: Mac) -> (Vec<Poi
         .collect();
     let switch = info.vswitch.as_deref().and_then(|name| view.host.topology().switch(name));
     let all = match switch {
-        Some(switch) => switch.uplinks().all(|port| recorded(&port.iface).is_some()),
+        // What leaves by a patch or tunnel port cannot be recorded there.
+        Some(switch) => switch.ports.iter().all(|port| match port.role {
+            Role::Patch { .. } | Role::Tunnel { .. } => false,
+            Role::Uplink { .. } => recorded(&port.iface).is_some(),
+            _ => true,
+        }),
         None => true,
     };
     let complete = all && !uplinks.is_empty();

@@ -1,0 +1,58 @@
+use std::fs;
+
+use netcap_bundle::input::Input;
+use netcap_bundle::packets::Direction::{In, Out};
+use netcap_bundle::{Mac, Role};
+
+use crate::scene::{Scene, at, ethernet};
+use crate::testing::with_view;
+
+use super::Trust;
+
+fn frame() -> Vec<u8> {
+    ethernet(Mac::BROADCAST, Mac([2, 0, 0, 0, 0, 1]), 0x1234, &[0; 46])
+}
+
+fn scene() -> Scene {
+    let mut scene = Scene::new(60_000);
+    scene.point("busy", Role::Internal, "").point("idle", Role::Internal, "icmp");
+    for n in 0..50 {
+        let lost = if n == 20 { 7 } else { 0 };
+        scene.frame_after_loss("busy", n * 1_000, In, &frame(), lost);
+    }
+    scene
+}
+
+#[test]
+fn silence_counts_where_the_capture_was_sound() {
+    let sealed = scene().seal();
+    let input = Input::open(&sealed.path).unwrap();
+    with_view(&input, |view| {
+        let id = |name| view.points.by_name(name).unwrap();
+        let trust = |name, from, to| view.fidelity.trust(id(name), at(from), at(to));
+        assert_eq!(trust("idle", 1_000, 59_000), Trust::Sound);
+        assert_eq!(trust("idle", 59_000, 61_000), Trust::Blind);
+        assert_eq!(trust("busy", 1_000, 18_000), Trust::Sound);
+        assert_eq!(trust("busy", 19_500, 19_600), Trust::Lossy);
+        assert!(
+            view.fidelity.shows(id("busy"), &frame(), 60) && !view.fidelity.shows(id("idle"), &frame(), 60)
+        );
+        assert_eq!(view.fidelity.point(id("busy")).unwrap().dropped, Some(7));
+    });
+}
+
+#[test]
+fn after_a_crash_all_but_the_last_second_counts() {
+    let mut scene = scene();
+    scene.sync(50_000).frame("busy", 50_500, Out, &frame());
+    let sealed = scene.seal();
+    let manifest = fs::read(sealed.path.join("manifest.json")).unwrap();
+    fs::write(sealed.path.join("run.json"), manifest).unwrap();
+    fs::remove_file(sealed.path.join("manifest.json")).unwrap();
+    let input = Input::open(&sealed.path).unwrap();
+    with_view(&input, |view| {
+        let trust = |name, ms| view.fidelity.trust(view.points.by_name(name).unwrap(), at(ms), at(ms));
+        assert_eq!((trust("idle", 1_000), trust("idle", 49_400)), (Trust::Sound, Trust::Sound));
+        assert_eq!(trust("idle", 50_000), Trust::Blind);
+    });
+}
