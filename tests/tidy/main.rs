@@ -22,6 +22,9 @@ fn code(path: &Path) -> String {
 }
 
 fn is_test(path: &Path) -> bool {
+    // Below the repository only: a clone may lie in a folder of any name.
+    let root = root();
+    let path = path.strip_prefix(&root).unwrap_or(path);
     let file = path.file_name().map(|f| f.to_string_lossy().into_owned()).unwrap_or_default();
     let helper = ["testing.rs", "tests.rs"].contains(&file.as_str()) || file.ends_with("_tests.rs");
     helper || path.components().any(|c| c.as_os_str() == "tests")
