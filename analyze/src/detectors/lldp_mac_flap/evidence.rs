@@ -62,12 +62,17 @@ fn claim(view: &View<'_>, suspicion: &Suspicion<'_>) -> Text {
             .with("all", suspicion.pings)
             .with("frames", frames.max(pings as u64)),
     };
+    // Without a frame of the host in between the switch keeps the MAC at the backup's port: worse, and no move back.
+    let moves = match suspicion.moves {
+        0 => Text::new("lldp-mac-flap.stays"),
+        count => Text::new("lldp-mac-flap.moves").with("count", count),
+    };
     Text::new("lldp-mac-flap.claim")
         .with("backup", view.points.name(suspicion.backup))
         .with("active", view.points.name(suspicion.active))
         .with("bond", &suspicion.bond.name)
         .with("mac", suspicion.mac)
-        .with("moves", suspicion.moves)
+        .with_text("moves", moves)
         .with_text("interval", interval)
         .with_text("effect", effect)
 }

@@ -62,7 +62,7 @@ fn the_seeds_case_is_proven() {
     assert_eq!((*mac, active.as_str(), backup.as_str()), (bridge(), "eth3", "eth2"));
     assert_eq!((sender.as_str(), *interval_ms), ("eth2 (cvk19)", Some(30_000)));
     let claim = findings[0].claim.english();
-    assert!(claim.contains("there and back 3 times") && claim.contains("3 of 3 pings"), "{claim}");
+    assert!(claim.contains("there and back: 3") && claim.contains("3 of 3 pings"), "{claim}");
     assert!(findings[0].remedy.english().contains("lldptool -i eth2"));
 }
 

@@ -73,6 +73,9 @@ fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pa
         trust: Trust::Sound,
         endpoint: false,
     };
+    // Every answer of the host's own address leaves by the port that has it: recorded, its silence tells.
+    let home = view.host.topology().by_ip(dst).and_then(|(_, port)| view.points.by_name(&port.iface));
+    pair.endpoint = home.is_some();
     for journey in journeys {
         let requests = table.requests(journey);
         pair.endpoint |= requests.iter().any(|e| is_endpoint(view, e));
@@ -85,7 +88,9 @@ fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pa
             continue;
         }
         // The answer has to pass wherever the request did; one place that lost packets may have lost it.
-        let trust = requests.iter().map(|e| view.fidelity.trust(e.point, e.at, e.at.plus(WAIT_NS))).min();
+        let places =
+            requests.iter().flat_map(|e| [Some(e.point), home].into_iter().flatten().map(|p| (p, e.at)));
+        let trust = places.map(|(point, at)| view.fidelity.trust(point, at, at.plus(WAIT_NS))).min();
         match (trust, requests.iter().max_by_key(|e| (e.at, leaves(view, e), e.frame))) {
             (Some(trust @ (Trust::Sound | Trust::Unknown)), Some(last)) => {
                 pair.trust = pair.trust.min(trust);
