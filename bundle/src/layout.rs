@@ -11,6 +11,8 @@
 //!   state/index.jsonl                  one line per sample of host state
 //!   state/SOURCE/ITEM[@ARG]/000001.txt what was read, as it came (.zst when large)
 //!   ping/ADDRESS.log, ADDRESS.jsonl    for people, for machines
+//!   ledger/points/POINT.jsonl          received, dropped, written and the interface's counters, second by second
+//!   ledger/softnet.jsonl               what the host's receive path lost before any point
 //! ```
 
 use crate::point::safe_name;
@@ -31,6 +33,12 @@ pub const STATE: &str = "state";
 pub const STATE_INDEX: &str = "state/index.jsonl";
 /// Folder of pings.
 pub const PING: &str = "ping";
+/// Folder of the points' loss ledgers.
+pub const LEDGERS: &str = "ledger/points";
+/// Losses of the host's receive path.
+pub const SOFTNET: &str = "ledger/softnet.jsonl";
+/// Ending of a ledger.
+const LEDGER_END: &str = ".jsonl";
 /// Ending of a segment.
 pub const SEGMENT_END: &str = ".pcapng.zst";
 /// Ending of a bundle.
@@ -58,6 +66,17 @@ pub fn parse_segment(path: &str) -> Option<(&str, u32)> {
     let (point, file) = path.strip_prefix(PACKETS)?.strip_prefix('/')?.split_once('/')?;
     let number = file.strip_suffix(SEGMENT_END)?.parse().ok()?;
     Some((point, number))
+}
+
+/// The loss ledger of a point.
+pub fn ledger(point: &str) -> String {
+    format!("{LEDGERS}/{}{LEDGER_END}", safe_name(point))
+}
+
+/// The point of a ledger path, if it is one.
+pub fn parse_ledger(path: &str) -> Option<&str> {
+    let file = path.strip_prefix(LEDGERS)?.strip_prefix('/')?;
+    file.strip_suffix(LEDGER_END).filter(|point| !point.contains('/'))
 }
 
 /// A sample of host state; `arg` is empty for items that are taken once.
@@ -96,6 +115,13 @@ mod tests {
         assert_eq!(parse_segment(&segment("eth2", 17)), Some(("eth2", 17)));
         assert_eq!(parse_segment("packets/eth2/segments.jsonl"), None);
         assert_eq!(parse_segment("state/index.jsonl"), None);
+    }
+
+    #[test]
+    fn ledgers_are_found_again() {
+        assert_eq!(parse_ledger(&ledger("eth2")), Some("eth2"));
+        assert_eq!(parse_ledger(SOFTNET), None);
+        assert_eq!(parse_ledger("ledger/points/a/b.jsonl"), None);
     }
 
     #[test]

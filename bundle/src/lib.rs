@@ -9,6 +9,7 @@
 
 pub mod input;
 pub mod layout;
+pub mod ledger;
 pub mod mac;
 pub mod manifest;
 pub mod packets;

@@ -68,6 +68,9 @@ pub struct Manifest {
     /// Every segment, in order of point and number.
     #[serde(default)]
     pub segments: Vec<SegmentInfo>,
+    /// Segments that were removed again to keep to the disk budget, by point; points that lost none are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pruned: Vec<Pruned>,
     /// Every other file.
     #[serde(default)]
     pub files: Vec<FileInfo>,
@@ -145,6 +148,41 @@ pub struct SegmentInfo {
     /// True when the segment was cut by a crash and closed again by `netcap seal`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repaired: bool,
+}
+
+/// Segments of one point that were removed to keep to the disk budget: sums of what was in them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// The point's id.
+    pub point: String,
+    /// How many.
+    pub segments: u64,
+    /// Packets in them.
+    pub packets: u64,
+    /// Bytes on the wire of these packets.
+    pub wire_bytes: u64,
+    /// Packets the kernel counted while they were open.
+    pub received: u64,
+    /// Packets the kernel dropped while they were open.
+    pub dropped: u64,
+    /// When the first of them was opened.
+    pub from: Nanos,
+    /// When the last of them was closed: before this time silence means nothing.
+    pub until: Nanos,
+}
+
+impl Pruned {
+    /// Adds a segment.
+    pub fn add(&mut self, info: &SegmentInfo) {
+        let first = self.segments == 0;
+        self.from = if first { info.opened } else { self.from.min(info.opened) };
+        self.until = if first { info.closed } else { self.until.max(info.closed) };
+        self.segments = self.segments.saturating_add(1);
+        self.packets = self.packets.saturating_add(info.packets);
+        self.wire_bytes = self.wire_bytes.saturating_add(info.wire_bytes);
+        self.received = self.received.saturating_add(info.received);
+        self.dropped = self.dropped.saturating_add(info.dropped);
+    }
 }
 
 /// One file that is not a segment.

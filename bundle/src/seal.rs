@@ -6,7 +6,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use crate::input::Files;
-use crate::manifest::{Clock, End, FileInfo, Manifest, RunInfo, SegmentInfo};
+use crate::ledger::Ledger;
+use crate::manifest::{Clock, End, FileInfo, Manifest, Pruned, RunInfo, SegmentInfo};
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
 use crate::{BundleError, Nanos, Result, layout};
 
@@ -41,10 +42,11 @@ pub fn seal(
     end: End,
     remarks: Vec<String>,
 ) -> Result<Manifest> {
-    let mut manifest =
-        Manifest { info, ended, end, counts: Vec::new(), segments: Vec::new(), files: Vec::new(), remarks };
+    let (counts, segments, files) = (Vec::new(), Vec::new(), Vec::new());
+    let mut manifest = Manifest { info, ended, end, counts, segments, pruned: Vec::new(), files, remarks };
     remove_partial(dir)?;
-    let indexed = read_indexes(dir)?;
+    let (indexed, pruned) = read_indexes(dir)?;
+    manifest.pruned = pruned;
     let files = Files::directory(dir)?;
     let paths: Vec<String> = files.paths().map(str::to_owned).collect();
     for path in &paths {
@@ -66,6 +68,11 @@ pub fn seal(
         }
     }
     manifest.sum_counts();
+    if manifest.ended.is_some() {
+        // After a crash the last second is missing on one side or the other, and the remarks say so already.
+        let imbalances = Ledger::read(&files).imbalances(&manifest);
+        manifest.remarks.extend(imbalances);
+    }
     write_json(&dir.join(layout::MANIFEST), &manifest)?;
     Ok(manifest)
 }
@@ -92,24 +99,34 @@ pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
     out.flush().map_err(BundleError::io("write", "the bundle"))
 }
 
-/// What the recorder noted when it closed segments, by path.
-fn read_indexes(dir: &Path) -> Result<BTreeMap<String, SegmentInfo>> {
+/// What the recorder noted when it closed segments, by path; and what it removed again, by point.
+fn read_indexes(dir: &Path) -> Result<(BTreeMap<String, SegmentInfo>, Vec<Pruned>)> {
     let mut out = BTreeMap::new();
+    let mut pruned: BTreeMap<String, Pruned> = BTreeMap::new();
     let top = dir.join(layout::PACKETS);
-    let Ok(points) = fs::read_dir(&top) else { return Ok(out) };
+    let Ok(points) = fs::read_dir(&top) else { return Ok((out, Vec::new())) };
     for point in points {
         let point = point.map_err(BundleError::io("list", &top))?;
         let Ok(name) = point.file_name().into_string() else { continue };
         let Ok(text) = fs::read_to_string(dir.join(layout::segment_index(&name))) else { continue };
         for info in text.lines().filter_map(|line| serde_json::from_str::<SegmentInfo>(line).ok()) {
             let path = layout::segment(&info.point, info.number);
-            // A line is believed only if the file is what it says.
-            if fs::metadata(dir.join(&path)).is_ok_and(|m| m.len() == info.file_bytes) {
-                out.insert(path, info);
+            match fs::metadata(dir.join(&path)) {
+                // A line is believed only if the file is what it says.
+                Ok(meta) if meta.len() == info.file_bytes => {
+                    out.insert(path, info);
+                }
+                Ok(_) => {}
+                // The index is written before a segment may be removed, so it knows of all that were.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    pruned.entry(info.point.clone()).or_default().add(&info);
+                }
+                Err(e) => return Err(BundleError::io("read", dir.join(&path))(e)),
             }
         }
     }
-    Ok(out)
+    let pruned = pruned.into_iter().map(|(point, sums)| Pruned { point, ..sums }).collect();
+    Ok((out, pruned))
 }
 
 /// A line of a point's segment index.

@@ -11,7 +11,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::manifest::{End, Manifest, RunInfo, SCHEMA, SegmentInfo};
+use crate::ledger::Ledger;
+use crate::manifest::{End, Manifest, Pruned, RunInfo, SCHEMA, SegmentInfo};
 use crate::packets::decompress::{self, Stream};
 use crate::ping::PingLog;
 use crate::point::{Point, Role};
@@ -50,6 +51,10 @@ pub struct Input {
     pub files: Files,
     /// Pings.
     pub pings: Vec<PingLog>,
+    /// What each point took in, lost and wrote, second by second; empty for inputs that have none.
+    pub ledger: Ledger,
+    /// Segments that were removed to keep to the disk budget, by point.
+    pub pruned: Vec<Pruned>,
     /// What a reader must know before trusting silence.
     pub remarks: Vec<String>,
 }
@@ -101,6 +106,12 @@ impl Segment {
     pub fn open(&self) -> Result<Stream> {
         let raw = self.place.open().map_err(BundleError::io("open", &self.name))?;
         decompress::open(raw).map_err(BundleError::io("read", &self.name))
+    }
+
+    /// The uncompressed stream, unfolded in a thread of its own: for a file that has cores to spare.
+    pub fn open_ahead(&self) -> Result<Stream> {
+        let raw = self.place.open().map_err(BundleError::io("open", &self.name))?;
+        decompress::open_ahead(raw).map_err(BundleError::io("read", &self.name))
     }
 
     /// Bytes of the file as it lies on the disk, for progress.
@@ -176,6 +187,8 @@ impl Input {
             input.state = StateReader::from_index(&text);
         }
         input.add_pings();
+        input.ledger = Ledger::read(&input.files);
+        input.pruned = manifest.map(|m| m.pruned).unwrap_or_default();
         Ok(input)
     }
 
@@ -251,6 +264,8 @@ impl Input {
             state: StateReader::default(),
             files,
             pings: Vec::new(),
+            ledger: Ledger::default(),
+            pruned: Vec::new(),
             remarks: Vec::new(),
         }
     }

@@ -100,3 +100,23 @@ fn an_index_line_that_lies_about_its_file_is_not_believed() {
     let manifest = seal(dir.path(), info(), None, End::Recovered, Vec::new()).unwrap();
     assert!(manifest.segments[0].repaired);
 }
+
+#[test]
+fn what_was_removed_is_remembered_and_sums_that_disagree_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    crashed(dir.path());
+    fs::remove_file(dir.path().join(layout::segment("eth2", 1))).unwrap();
+    fs::create_dir_all(dir.path().join(layout::LEDGERS)).unwrap();
+    let span = crate::ledger::PointSpan { received: 10, written: 8, dropped: 2, ..Default::default() };
+    fs::write(dir.path().join(layout::ledger("eth2")), crate::ledger::line(&span).unwrap()).unwrap();
+    let manifest = seal(dir.path(), info(), Some(Clock::default()), End::Duration, Vec::new()).unwrap();
+    let [gone] = &manifest.pruned[..] else { panic!("{:?}", manifest.pruned) };
+    assert_eq!((gone.point.as_str(), gone.segments, gone.packets, gone.wire_bytes), ("eth2", 1, 3, 180));
+    assert_eq!((gone.from, gone.until), (Nanos(1), Nanos(300)));
+    let told: Vec<_> = manifest.remarks.iter().filter(|r| r.starts_with("eth2: ")).collect();
+    // Segment 1 was written without the kernel's counts: 3 packets too many, and the ledger knows of 10.
+    assert!(told.len() == 2 && told[0].contains("unaccounted") && told[1].contains("disagree"), "{told:?}");
+    let input = Input::open(dir.path()).unwrap();
+    assert_eq!(input.ledger.point("eth2").unwrap().sums().received, 10);
+    assert_eq!(input.pruned, manifest.pruned);
+}
