@@ -78,14 +78,17 @@ struct Job<'a> {
     segment: &'a Segment,
     file: u32,
     lonely: u32,
+    /// Unfold it in a thread of its own: there are cores that no other segment needs.
+    ahead: bool,
 }
 
 fn jobs(segments: &[Segment]) -> Vec<Job<'_>> {
     let mut lonely = 0u32;
+    let ahead = segments.len() < rayon::current_num_threads();
     (0u32..)
         .zip(segments)
         .map(|(file, segment)| {
-            let job = Job { segment, file, lonely };
+            let job = Job { segment, file, lonely, ahead };
             lonely = lonely.saturating_add(u32::from(segment.point.is_none()));
             job
         })
@@ -103,7 +106,8 @@ fn read<F: Fold>(job: &Job<'_>, scene: &Arc<Scene>, progress: &Progress) -> Part
         error: None,
     };
     let mut interfaces = Vec::new();
-    match job.segment.open().map_err(|e| e.to_string()).and_then(|stream| {
+    let stream = if job.ahead { job.segment.open_ahead() } else { job.segment.open() };
+    match stream.map_err(|e| e.to_string()).and_then(|stream| {
         PacketReader::open(stream)
             .map_err(|e| e.to_string())?
             .ok_or_else(|| "not a pcap or pcapng file".to_owned())

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufReader, Read};
 
+use super::ahead::read_ahead;
+
 /// A stream of bytes that can be handed to another thread.
 pub type Stream = Box<dyn Read + Send>;
 
@@ -17,7 +19,18 @@ const RATIO_MAX: u64 = 2_000;
 const FREE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Decompresses zstd and gzip by their magic; everything else passes as it is.
-pub fn open(mut raw: Stream) -> io::Result<Stream> {
+pub fn open(raw: Stream) -> io::Result<Stream> {
+    Ok(unfold(raw)?.0)
+}
+
+/// As [`open`], but a compressed stream is unfolded in a thread of its own: for a file that has cores to spare.
+pub fn open_ahead(raw: Stream) -> io::Result<Stream> {
+    let (stream, folded) = unfold(raw)?;
+    Ok(if folded { read_ahead(stream) } else { stream })
+}
+
+/// The uncompressed stream, and whether there was something to unfold.
+fn unfold(mut raw: Stream) -> io::Result<(Stream, bool)> {
     let mut head = Vec::with_capacity(4);
     raw.by_ref().take(4).read_to_end(&mut head)?;
     let counter = Counted { inner: io::Cursor::new(head.clone()).chain(raw), bytes: 0 };
@@ -25,12 +38,12 @@ pub fn open(mut raw: Stream) -> io::Result<Stream> {
         let mut decoder =
             zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, counter))?;
         decoder.window_log_max(WINDOW_LOG_MAX)?;
-        Ok(Box::new(Bounded { inner: Zstd(decoder), out: 0 }))
+        Ok((Box::new(Bounded { inner: Zstd(decoder), out: 0 }), true))
     } else if head.starts_with(&GZIP_MAGIC) {
         let decoder = flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, counter));
-        Ok(Box::new(Bounded { inner: Gzip(decoder), out: 0 }))
+        Ok((Box::new(Bounded { inner: Gzip(decoder), out: 0 }), true))
     } else {
-        Ok(Box::new(counter))
+        Ok((Box::new(counter), false))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Packets in files: segments as netcap writes them, and every pcap or pcapng file as netcap reads them.
 
+mod ahead;
 pub mod block;
 pub mod decompress;
 pub mod reader;
