@@ -29,13 +29,12 @@ fn main() -> io::Result<()> {
     let mut last = Nanos::default();
     while let Some(packet) = reader.next_packet() {
         last = packet.at;
-        let mut segment = match writer.take() {
-            Some(segment) => segment,
-            None => {
-                number += 1;
-                let file = File::create(dir.join(layout::segment(point, number)))?;
-                SegmentWriter::new(file, &meta, number, 1, packet.at)?
-            }
+        let mut segment = if let Some(segment) = writer.take() {
+            segment
+        } else {
+            number += 1;
+            let file = File::create(dir.join(layout::segment(point, number)))?;
+            SegmentWriter::new(file, &meta, number, 1, packet.at)?
         };
         let (at, direction, wire_len, data) = (packet.at, packet.direction, packet.wire_len, packet.data);
         segment.packet(&Frame { at, direction, wire_len, vlan: None, data }, 0)?;
