@@ -1,6 +1,9 @@
 //! Live numbers of the points, written by their threads and read by whoever shows them.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use netcap_bundle::ledger::Sums;
 
 /// What one point has done so far.
 #[derive(Debug, Default)]
@@ -23,6 +26,10 @@ pub struct Counters {
     pub away: AtomicBool,
     /// The point could not go on.
     pub ended: AtomicBool,
+    /// The interface counts packets and none arrive.
+    pub deaf: AtomicBool,
+    /// All sums as they were when the kernel was last asked.
+    settled: Mutex<Sums>,
 }
 
 /// The numbers at one moment.
@@ -42,9 +49,26 @@ pub struct Numbers {
     pub away: bool,
     /// The point could not go on.
     pub ended: bool,
+    /// The interface counts packets and none arrive.
+    pub deaf: bool,
 }
 
 impl Counters {
+    /// All sums of one moment, right after the kernel was asked.
+    pub fn settled(&self) -> Sums {
+        *self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The point's thread has asked the kernel: what there is now belongs together.
+    pub fn settle(&self) {
+        *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = Sums {
+            received: self.received.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            written: self.packets.load(Relaxed),
+            wire_bytes: self.wire_bytes.load(Relaxed),
+        };
+    }
+
     /// Reads all numbers; each is exact, together they may be one frame apart.
     pub fn read(&self) -> Numbers {
         Numbers {
@@ -55,6 +79,7 @@ impl Counters {
             segment: self.segment.load(Relaxed),
             away: self.away.load(Relaxed),
             ended: self.ended.load(Relaxed),
+            deaf: self.deaf.load(Relaxed),
         }
     }
 }

@@ -16,7 +16,9 @@ pub mod frames;
 pub mod iface;
 pub mod inventory;
 pub mod journal;
+pub mod ledger;
 pub mod live;
+pub mod netdev;
 pub mod ping;
 pub mod plan;
 pub mod recorder;
@@ -29,6 +31,7 @@ pub mod state;
 pub mod sys;
 pub mod ui;
 pub mod units;
+pub mod watchdog;
 
 pub use error::{Error, Result};
 

@@ -119,9 +119,10 @@ fn line(name: &str, width: usize, now: &Numbers, before: &Numbers, seconds: f64)
         file = format!("{:06} {}", now.segment, human_bytes(now.file_bytes))
     )
     .into_owned();
-    let state = match (now.ended, now.away) {
-        (true, _) => t!("live.ended"),
-        (_, true) => t!("live.away"),
+    let state = match (now.ended, now.away, now.deaf) {
+        (true, ..) => t!("live.ended"),
+        (_, true, _) => t!("live.away"),
+        (_, _, true) => t!("live.deaf"),
         _ => return text,
     };
     text.push_str("  ");

@@ -19,6 +19,7 @@ use crate::counters::Counters;
 use crate::iface::Iface;
 use crate::segments::Segments;
 use crate::sys::{RETIRE_MS, Ring, RingSize};
+use crate::watchdog::Bark;
 
 /// Longest wait for packets: the time it takes to notice the stop flag.
 const WAIT: Duration = Duration::from_millis(200);
@@ -49,6 +50,18 @@ pub enum Event {
     Failed {
         /// Interface.
         iface: String,
+        /// Why.
+        why: String,
+    },
+    /// The interface counts packets and nothing arrives, or that is over.
+    Watchdog {
+        /// Interface.
+        iface: String,
+        /// What is worth telling.
+        bark: Bark,
+    },
+    /// The loss ledger cannot be written further.
+    LedgerEnded {
         /// Why.
         why: String,
     },
@@ -156,10 +169,7 @@ impl Worker {
                 }
                 Ok(Some((ring, index)))
             }
-            _ => {
-                self.segments.end()?;
-                Ok(None)
-            }
+            _ => self.give_up(ring),
         }
     }
 
@@ -195,6 +205,12 @@ impl Worker {
         if if_nametoindex(self.listener.iface.as_str()) == Ok(index) {
             return Ok(Some((ring, index)));
         }
+        self.give_up(ring)
+    }
+
+    /// The interface is gone: what the ring still holds is written, then the ring goes too.
+    fn give_up(&mut self, mut ring: Ring) -> io::Result<Option<(Ring, u32)>> {
+        self.drain(&mut ring)?;
         self.segments.end()?;
         Ok(None)
     }

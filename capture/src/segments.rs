@@ -85,6 +85,7 @@ impl Segments {
         if let Some(open) = &mut self.open {
             open.count(received, dropped);
         }
+        self.counters.settle();
     }
 
     /// Flushes when it is time to, and goes on to the next segment when this one is old or large enough.

@@ -5,4 +5,5 @@ mod run;
 
 mod capture;
 mod crash;
+mod ledger;
 mod refuse;

@@ -94,6 +94,8 @@ struct Threads {
     stop: Arc<AtomicBool>,
     points: Vec<JoinHandle<()>>,
     pings: Vec<(IpAddr, JoinHandle<std::io::Result<()>>)>,
+    /// Dropping the first ends the second.
+    ledger: Option<(std::sync::mpsc::Sender<()>, JoinHandle<()>)>,
 }
 
 /// Records until something ends it.

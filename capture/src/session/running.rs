@@ -1,7 +1,9 @@
 //! A run while it runs: its threads, what they report, and what the user sees of it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -17,6 +19,7 @@ use super::{Listening, Plan, Threads};
 use crate::counters::Counters;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
+use crate::ledger::{self, Ledger};
 use crate::live::{Live, disk_left};
 use crate::ping::{self, Tally};
 use crate::recorder::{self, Event};
@@ -24,9 +27,13 @@ use crate::rundir::{RunDir, tool};
 use crate::segments::Segments;
 use crate::signals::Signals;
 use crate::units::human_bytes;
+use crate::watchdog::Bark;
 
 /// Longest time for the last look at the host.
 const LAST_ROUND_MAX: Duration = Duration::from_mins(1);
+
+/// Remarks kept of a run.
+const REMARKS_MAX: usize = 200;
 
 /// The visible side of a run.
 pub(super) struct Session {
@@ -67,7 +74,7 @@ impl Session {
         events: &mpsc::Sender<Event>,
     ) -> Result<Threads> {
         let stop = Arc::new(AtomicBool::new(false));
-        let mut threads = Threads { stop: stop.clone(), points: Vec::new(), pings: Vec::new() };
+        let mut threads = Threads { stop: stop.clone(), points: Vec::new(), pings: Vec::new(), ledger: None };
         let started = || -> Result<()> {
             for ((point, counters), (listener, opened)) in
                 plan.points.iter().zip(&self.counters).zip(listeners)
@@ -80,6 +87,15 @@ impl Session {
                 let thread = recorder::start(listener, opened, segments, counters.clone(), stop, events);
                 threads.points.push(thread.map_err(Error::file("start a thread for", &point.iface))?);
             }
+            let points: Vec<_> = plan.points.iter().zip(self.counters.iter().cloned()).collect();
+            let open = |path: &Path| -> std::io::Result<Box<dyn Write + Send>> {
+                Ok(Box::new(ledger::append(path)?))
+            };
+            let (keep, stop_ledger) = std::sync::mpsc::channel();
+            let ledger = Ledger::create(&run.path, &points, events.clone(), open)
+                .and_then(|ledger| ledger.start(stop_ledger))
+                .map_err(Error::file("create", run.path.join(layout::LEDGERS)))?;
+            threads.ledger = Some((keep, ledger));
             for (address, tally) in &self.pings {
                 let thread = ping::start(&run.path, *address, self.utc_offset_s, tally.clone(), stop.clone());
                 threads.pings.push((*address, thread.map_err(Error::file("ping", address.to_string()))?));
@@ -146,11 +162,36 @@ impl Session {
                 self.remarks.push(text);
                 None
             }
+            Event::Watchdog { iface, bark } => {
+                self.bark(&iface, bark);
+                None
+            }
+            Event::LedgerEnded { why } => {
+                self.remark(&t!("run.ledger", why = why));
+                None
+            }
             Event::Failed { iface, why } => {
                 let text = t!("run.failed", iface = iface, why = why).into_owned();
                 self.say(&text);
                 self.remarks.push(text.clone());
                 Some(text)
+            }
+        }
+    }
+
+    /// What the watchdog found; a point that hears nothing of what crosses it must not pass for a silent one.
+    fn bark(&mut self, iface: &str, bark: Bark) {
+        match bark {
+            Bark::Deaf { ms, packets } => {
+                let text = t!("watchdog.deaf", iface = iface, seconds = ms / 1000, packets = packets);
+                self.remark(&text);
+            }
+            Bark::HeardAgain { ms, packets } => {
+                let text = t!("watchdog.again", iface = iface, seconds = ms / 1000, packets = packets);
+                self.remark(&text);
+            }
+            Bark::NoMatch { ms, packets } => {
+                self.say(&t!("watchdog.no_match", iface = iface, seconds = ms / 1000, packets = packets));
             }
         }
     }
@@ -196,6 +237,11 @@ impl Session {
         let joined = tokio::task::spawn_blocking(move || {
             let broken =
                 threads.points.into_iter().map(JoinHandle::join).filter(std::result::Result::is_err).count();
+            if let Some((keep, ledger)) = threads.ledger {
+                // After the points: its last line closes their sums.
+                drop(keep);
+                let _ = ledger.join();
+            }
             let mut remarks = Vec::new();
             for (address, thread) in threads.pings {
                 match thread.join() {
@@ -244,9 +290,12 @@ impl Session {
         self.journal.line(text);
     }
 
+    /// Something a reader must know. A fault that comes and goes all night is told a hundred times, not a million.
     fn remark(&mut self, text: &str) {
         self.say(text);
-        self.remarks.push(text.to_owned());
+        if self.remarks.len() < REMARKS_MAX {
+            self.remarks.push(text.to_owned());
+        }
     }
 }
 
