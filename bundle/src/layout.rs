@@ -43,6 +43,8 @@ const LEDGER_END: &str = ".jsonl";
 pub const SEGMENT_END: &str = ".pcapng.zst";
 /// Ending of a bundle.
 pub const BUNDLE_END: &str = ".tar";
+/// Ending of a tar that a run is being moved into: it holds what is no longer elsewhere.
+pub const MOVING_END: &str = ".moving";
 /// Ending of a file that is not complete yet and may be thrown away.
 pub const PARTIAL_END: &str = ".partial";
 

@@ -12,6 +12,7 @@ pub mod layout;
 pub mod ledger;
 pub mod mac;
 pub mod manifest;
+pub mod move_tar;
 pub mod packets;
 pub mod ping;
 pub mod point;

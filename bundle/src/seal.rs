@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::input::Files;
 use crate::ledger::Ledger;
 use crate::manifest::{Clock, End, FileInfo, Manifest, Pruned, RunInfo, SegmentInfo};
+use crate::move_tar::sized;
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
 use crate::{BundleError, Nanos, Result, layout};
 
@@ -83,20 +84,27 @@ pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
     let mut tar = tar::Builder::new(BufWriter::with_capacity(1 << 20, out));
     let rest = files.paths().filter(|p| *p != layout::MANIFEST);
     for path in std::iter::once(layout::MANIFEST).chain(rest) {
-        let full = dir.join(path);
-        let file = File::open(&full).map_err(BundleError::io("open", &full))?;
-        let size = file.metadata().map_err(BundleError::io("read", &full))?.len();
-        let mut header = tar::Header::new_gnu();
-        header.set_size(size);
-        header.set_mode(0o600);
-        header.set_mtime(0);
-        header.set_entry_type(tar::EntryType::Regular);
-        // `take` keeps the tar well formed should the file grow meanwhile.
-        tar.append_data(&mut header, format!("{run}/{path}"), file.take(size))
-            .map_err(BundleError::io("bundle", &full))?;
+        append_file(&mut tar, dir, run, path)?;
     }
     let mut out = tar.into_inner().map_err(BundleError::io("finish", "the bundle"))?;
     out.flush().map_err(BundleError::io("write", "the bundle"))
+}
+
+/// One file of a run as a member of its tar.
+pub(crate) fn append_file(
+    tar: &mut tar::Builder<impl Write>,
+    dir: &Path,
+    run: &str,
+    path: &str,
+) -> Result<()> {
+    let full = dir.join(path);
+    let (file, size) = sized(&full)?;
+    let mut header = tar::Header::new_gnu();
+    header.set_size(size);
+    header.set_mode(0o600);
+    header.set_mtime(0);
+    header.set_entry_type(tar::EntryType::Regular);
+    tar.append_data(&mut header, format!("{run}/{path}"), file).map_err(BundleError::io("bundle", &full))
 }
 
 /// What the recorder noted when it closed segments, by path; and what it removed again, by point.

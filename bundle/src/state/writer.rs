@@ -49,6 +49,7 @@ pub struct StateWriter {
     numbers: BTreeMap<(&'static str, &'static str, String), u32>,
     left: u64,
     refused: u64,
+    written: (u64, u64),
 }
 
 impl StateWriter {
@@ -64,7 +65,16 @@ impl StateWriter {
             .open(&path)
             .map_err(BundleError::io("create", &path))?;
         let (last, numbers) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { dir: dir.to_owned(), index, round: 0, last, numbers, left: budget, refused: 0 })
+        Ok(Self {
+            dir: dir.to_owned(),
+            index,
+            round: 0,
+            last,
+            numbers,
+            left: budget,
+            refused: 0,
+            written: (0, 0),
+        })
     }
 
     /// Writes the samples taken together.
@@ -79,6 +89,11 @@ impl StateWriter {
     /// Samples whose bytes were left out because the budget was spent.
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Bytes and files written so far, the index included.
+    pub fn written(&self) -> (u64, u64) {
+        self.written
     }
 
     fn sample(&mut self, taken: Taken) -> Result<()> {
@@ -111,6 +126,7 @@ impl StateWriter {
         let mut text = serde_json::to_vec(&line)
             .map_err(|e| BundleError::Damaged { what: layout::STATE_INDEX.into(), why: e.to_string() })?;
         text.push(b'\n');
+        self.written.0 += text.len() as u64;
         self.index.write_all(&text).map_err(BundleError::io("write", layout::STATE_INDEX))
     }
 
@@ -136,6 +152,8 @@ impl StateWriter {
             fs::create_dir_all(parent).map_err(BundleError::io("create", parent))?;
         }
         fs::write(&full, data).map_err(BundleError::io("write", &full))?;
+        self.written.0 += data.len() as u64;
+        self.written.1 += 1;
         Ok(Some(path))
     }
 }
