@@ -87,35 +87,57 @@ impl Role {
     }
 }
 
-/// An interface name made safe for a file name: letters, digits, `.`, `_`, `-`; anything else becomes `_`.
+/// Bytes of a file name made of a foreign name, at most; 255 is the limit of file systems, and items carry more words.
+const NAME_BYTES_MAX: usize = 120;
+
+/// A foreign name made safe for a file name: letters and digits of any script, `.`, `_`, `-`.
 ///
-/// Linux forbids `/` in interface names but allows nearly everything else (`dev_valid_name`, net/core/dev.c), and a
-/// bundle from another host is hostile input, so a leading dot is replaced as well.
+/// Different names stay different: where a character had to be replaced or the name cut, eight digits of its hash
+/// follow. Linux forbids `/` in interface names but allows nearly everything else (`dev_valid_name`,
+/// net/core/dev.c), VMs are called anything, and a bundle from another host is hostile input. A safe name is its own.
 pub fn safe_name(name: &str) -> String {
-    let mut out: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' })
-        .take(64)
-        .collect();
-    if out.starts_with('.') {
-        out.replace_range(..1, "_");
+    let safe = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let fits = !name.is_empty() && !name.starts_with('.') && name.len() <= NAME_BYTES_MAX;
+    if fits && name.chars().all(safe) {
+        return name.to_owned();
     }
-    if out.is_empty() {
-        out.push('_');
+    let mut out = String::new();
+    for c in name.chars().map(|c| if safe(c) { c } else { '_' }) {
+        if out.len() + c.len_utf8() > NAME_BYTES_MAX - 10 {
+            break;
+        }
+        out.push(if out.is_empty() && c == '.' { '_' } else { c });
     }
-    out
+    let hash = blake3::hash(name.as_bytes()).to_hex();
+    format!("{out}-{}", hash.get(..8).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn names_stay_inside_their_folder() {
-        for (name, want) in
-            [("eth2", "eth2"), ("..", "_."), ("a/b", "a_b"), ("", "_"), ("eth0.100", "eth0.100")]
-        {
-            assert_eq!(safe_name(name), want);
+    fn ordinary_names_stay_as_they_are() {
+        for name in ["eth2", "eth0.100", "vm_1", "财务系统-测试机01"] {
+            assert_eq!(safe_name(name), name);
+        }
+    }
+
+    #[test]
+    fn names_that_look_alike_stay_apart() {
+        let names = ["a/b", "a_b", "a b", "..", ".", "", "_", "a\u{0}b"];
+        let safe: std::collections::BTreeSet<String> = names.iter().map(|n| safe_name(n)).collect();
+        assert_eq!(safe.len(), names.len(), "{safe:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_safe_name_is_one_part_of_a_path_and_its_own(name in "\\PC{0,200}|[./]{0,9}") {
+            let safe = safe_name(&name);
+            prop_assert!(!safe.is_empty() && safe.len() <= NAME_BYTES_MAX && !safe.contains('/'));
+            prop_assert!(!safe.starts_with('.'));
+            prop_assert_eq!(safe_name(&safe), safe.clone());
         }
     }
 }
