@@ -40,7 +40,7 @@ pub struct Preset {
 #[non_exhaustive]
 pub enum PresetError {
     /// There is none of this name.
-    #[error("there is no preset `{name}`{}; `--list-presets` shows all", did_you_mean(suggestion.as_deref()))]
+    #[error("there is no preset `{name}`{}; `netcap presets` lists them", did_you_mean(suggestion.as_deref()))]
     Unknown {
         /// What was typed.
         name: String,
