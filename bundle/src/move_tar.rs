@@ -15,8 +15,9 @@ use crate::{BundleError, Result, layout, seal};
 
 /// Files that stay in the directory to the end.
 const KEPT: [&str; 2] = [layout::MANIFEST, layout::RUN];
-/// Bytes moved in one step: small files are many, and each step waits for the disk.
-const STEP: u64 = 8 << 20;
+/// Bytes moved in one step, besides a larger file that goes alone: small files are many, and each step waits for the disk.
+/// A step takes no more room than the largest file does.
+const STEP: std::ops::RangeInclusive<u64> = 64 << 10..=8 << 20;
 /// Bytes of a tar's end marker: two zero blocks.
 const END: u64 = 1024;
 /// Bytes of a tar block.
@@ -53,11 +54,17 @@ pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64
     }
     let files = Files::directory(dir)?;
     let rest = files.paths().filter(|path| *path != layout::MANIFEST);
+    let mut left = Vec::new();
+    for path in std::iter::once(layout::MANIFEST).chain(rest).filter(|path| !inside.contains(*path)) {
+        let meta = fs::metadata(dir.join(path)).map_err(BundleError::io("read", dir.join(path)))?;
+        left.push((path, meta.len()));
+    }
+    let largest = left.iter().map(|(_, size)| *size).max().unwrap_or(0);
+    let step_max = largest.clamp(*STEP.start(), *STEP.end());
     let mut step: Vec<&str> = Vec::new();
     let mut bytes = 0;
-    for path in std::iter::once(layout::MANIFEST).chain(rest).filter(|path| !inside.contains(*path)) {
-        let size = fs::metadata(dir.join(path)).map_err(BundleError::io("read", dir.join(path)))?.len();
-        if bytes > 0 && bytes + size > STEP {
+    for (path, size) in left {
+        if bytes > 0 && bytes + size > step_max {
             append(dir, run, &mut file, &step)?;
             (step, bytes) = (Vec::new(), 0);
         }

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::units;
 
 /// First words that are commands and not the start of a filter.
-pub const COMMANDS: [&str; 5] = ["seal", "points", "sources", "presets", "help"];
+pub const COMMANDS: [&str; 6] = ["bundle", "seal", "points", "sources", "presets", "help"];
 
 const AFTER: &str = "\
 Examples:
@@ -22,7 +22,7 @@ Examples:
   netcap --iface eth2,eth3 --preset lldp --preset lacp --analyze
   netcap seal /var/lib/netcap/HOST-STAMP   close a run that was killed
 
-Commands (as first word): points, sources, presets, seal DIR.
+Commands (as first word): points, sources, presets, seal DIR, bundle DIR.
 
 Ctrl-C, SIGTERM, SIGHUP (but under nohup) or --duration ends a run. It is then sealed into
 OUT/HOST-STAMP.tar and its directory removed, for the tar holds all of it; --no-bundle keeps
@@ -85,9 +85,15 @@ pub struct Limits {
     /// Ring memory for all points together
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::size)]
     pub buffer: u64,
-    /// Stop when the disk has less room than this left
-    #[arg(long, alias = "disk_reserve", value_name = "SIZE", default_value = "512MiB", value_parser = units::size)]
-    pub disk_reserve: u64,
+    /// Bytes of the run on the disk; the oldest segments go first
+    #[arg(long, alias = "max_disk", value_name = "SIZE", default_value = "1GiB", value_parser = units::size)]
+    pub max_disk: u64,
+    /// Bytes of everything in the directory of --out, earlier runs included (they are never deleted)
+    #[arg(long, alias = "max_disk_total", value_name = "SIZE", value_parser = units::size)]
+    pub max_disk_total: Option<u64>,
+    /// Stop when the disk has less room than this left: a size, or a share like 10%
+    #[arg(long, alias = "min_free", aliases = ["disk-reserve", "disk_reserve"], value_name = "SIZE", default_value = "10%", value_parser = units::floor)]
+    pub min_free: units::Floor,
     /// Compression level of packets (zstd, 1 to 9)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=9))]
     pub level: i32,
@@ -165,6 +171,21 @@ pub enum Command {
     Sources,
     /// List the ready-made filters
     Presets,
+    /// Make one file of a run's directory
+    Bundle {
+        /// The run's directory
+        dir: PathBuf,
+        /// Remove each file as soon as it is in the tar: needs room for one segment, not for a copy; goes on where an
+        /// interrupted one stopped
+        #[arg(long = "move")]
+        moving: bool,
+        /// The tar; - is standard output (for ssh). Else beside the directory
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Language: en or zh-CN
+        #[arg(long)]
+        lang: Option<String>,
+    },
     /// Close a run that was killed, and bundle it
     Seal {
         /// The run's directory

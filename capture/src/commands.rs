@@ -12,7 +12,7 @@ use crate::exec::Host;
 use crate::inventory::Inventory;
 use crate::plan::{self, Wanted};
 use crate::segments::Rotation;
-use crate::session::{self, Known, Plan};
+use crate::session::{self, Known, Plan, Space};
 use crate::{finish, sys, ui};
 
 /// Nice value of everything but the recording threads.
@@ -60,6 +60,10 @@ fn other(command: Command) -> Result<u8> {
         Command::Presets => {
             presets();
             Ok(0)
+        }
+        Command::Bundle { dir, moving, output, lang } => {
+            ui::set_language(lang.as_deref());
+            finish::bundle(&dir, moving, output.as_deref())
         }
         Command::Seal { dir, no_bundle, lang } => {
             ui::set_language(lang.as_deref());
@@ -150,7 +154,7 @@ async fn run(options: Record, filter: Filter) -> Result<u8> {
     let (mut signals, dir) = (ended.signals, ended.run.path.clone());
     let mut sealing = tokio::task::spawn_blocking(move || {
         let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks)?;
-        let result = finish::wrap_up(&ended.run, &out, bundle)?;
+        let result = finish::wrap_up(&ended.run, &out, bundle, Some(ended.bounds))?;
         Ok::<_, Error>((manifest, result))
     });
     let sealed = loop {
@@ -212,7 +216,7 @@ fn plan(options: Record, filter: Filter, inventory: &Inventory) -> Result<Plan> 
         rotation,
         duration: limits.duration,
         state_interval: limits.state_interval,
-        disk_reserve: limits.disk_reserve,
+        space: Space { max: limits.max_disk, total: limits.max_disk_total, floor: limits.min_free },
         out: limits.out,
         quiet: options.manner.quiet,
     })

@@ -1,14 +1,14 @@
 //! After the recording: the manifest, the one file to send, and what the user should do with it.
 
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use netcap_bundle::manifest::{Clock, End, Manifest};
-use netcap_bundle::{BundleError, layout, seal};
+use netcap_bundle::{BundleError, layout, move_tar, seal};
 use rust_i18n::t;
 
+use crate::budget::{Bounds, directory_bytes};
 use crate::error::{Error, Result};
 use crate::live::disk_left;
 use crate::rundir::RunDir;
@@ -43,7 +43,7 @@ pub fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
     };
     let out = dir.canonicalize().ok().and_then(|d| d.parent().map(Path::to_owned));
     let out = out.unwrap_or_else(|| PathBuf::from("."));
-    let result = wrap_up(&run, &out, bundle)?;
+    let result = wrap_up(&run, &out, bundle, None)?;
     summary(&manifest, &result);
     Ok(0)
 }
@@ -54,29 +54,75 @@ fn sealed_before(dir: &Path) -> Option<Manifest> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// Bundles the run if wanted and possible. The directory is removed only after the tar is complete on the disk.
-pub fn wrap_up(run: &RunDir, out: &Path, bundle: bool) -> Result<Outcome> {
+/// `netcap bundle RUN`: a sealed run becomes one file, or a stream on standard output.
+pub fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> {
+    if !dir.join(layout::RUN).is_file() {
+        return Err(Error::Usage(t!("seal.not_a_run", dir = dir.display()).into_owned()));
+    }
+    let stream = to == Some(Path::new("-"));
+    if stream && (moving || move_tar::half_moved(dir)) {
+        return Err(Error::Usage(t!("bundle.move_to_stream").into_owned()));
+    }
+    let run = RunDir::adopt(dir)?;
+    if sealed_before(dir).is_none() {
+        seal::seal(dir, run.info.clone(), None, End::Recovered, Vec::new())?;
+    }
+    if stream {
+        seal::write_tar(&run.path, &run.info.run, std::io::stdout().lock())?;
+        return Ok(0);
+    }
+    let beside = dir.canonicalize().ok().and_then(|d| d.parent().map(Path::to_owned));
+    let name = format!("{}{}", run.info.run, layout::BUNDLE_END);
+    let done = to.map_or_else(|| beside.unwrap_or_else(|| PathBuf::from(".")).join(name), Path::to_owned);
+    let (path, bytes) = if moving || move_tar::half_moved(dir) {
+        move_bundle(&run, done)?
+    } else {
+        write_bundle(&run, done)?
+    };
+    ui::answer(&t!("end.where", path = quoted(&path), size = human_bytes(bytes)));
+    Ok(0)
+}
+
+/// Bytes of a tar member besides the file's own: header and padding.
+const MEMBER: u64 = 1024;
+
+/// Whether a tar of the run may lie beside its directory for a while.
+fn copy_fits(run: &RunDir, out: &Path, size: u64, bounds: Option<Bounds>) -> bool {
+    let floor = bounds.map_or(0, |bounds| bounds.floor);
+    let files =
+        netcap_bundle::input::Files::directory(&run.path).map_or(0, |files| files.paths().count() as u64);
+    let tar = size.saturating_add(MEMBER.saturating_mul(files + 2));
+    let left = disk_left(out).unwrap_or(u64::MAX);
+    left.saturating_sub(floor) >= tar && bounds.is_none_or(|bounds| size.saturating_add(tar) <= bounds.max)
+}
+
+/// Bundles the run if wanted and possible. While there is room, the directory is removed only after the tar is complete
+/// on the disk; else file by file.
+pub fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -> Result<Outcome> {
     let size = directory_bytes(&run.path);
     if !bundle {
         return Ok(Outcome { path: run.path.clone(), bytes: size, no_tar: None });
     }
-    if disk_left(out).is_some_and(|left| left < size) {
-        let why = t!("end.no_room", need = human_bytes(size)).into_owned();
-        return Ok(Outcome { path: run.path.clone(), bytes: size, no_tar: Some(why) });
-    }
-    match write_bundle(run, out) {
-        Ok((path, bytes)) => {
+    let done = out.join(format!("{}{}", run.info.run, layout::BUNDLE_END));
+    let result = if !move_tar::half_moved(&run.path) && copy_fits(run, out, size, bounds) {
+        write_bundle(run, done).and_then(|written| {
             fs::remove_dir_all(&run.path).map_err(Error::file("remove", &run.path))?;
-            Ok(Outcome { path, bytes, no_tar: None })
-        }
+            // A move that had begun and removed nothing yet.
+            let _ = fs::remove_file(with_end(&written.0, layout::MOVING_END));
+            Ok(written)
+        })
+    } else {
+        move_bundle(run, done)
+    };
+    match result {
+        Ok((path, bytes)) => Ok(Outcome { path, bytes, no_tar: None }),
         Err(e) => Ok(Outcome { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) }),
     }
 }
 
 /// Streams the tar; it is complete or absent.
-fn write_bundle(run: &RunDir, out: &Path) -> Result<(PathBuf, u64)> {
-    let path = out.join(format!("{}{}", run.info.run, layout::BUNDLE_END));
-    let partial = out.join(format!("{}{}{}", run.info.run, layout::BUNDLE_END, layout::PARTIAL_END));
+fn write_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)> {
+    let partial = with_end(&path, layout::PARTIAL_END);
     let write = || -> netcap_bundle::Result<u64> {
         let file = File::create(&partial).map_err(BundleError::io("create", &partial))?;
         seal::write_tar(&run.path, &run.info.run, &file)?;
@@ -94,15 +140,17 @@ fn write_bundle(run: &RunDir, out: &Path) -> Result<(PathBuf, u64)> {
     }
 }
 
-/// Bytes of all files below a directory; what cannot be read counts nothing.
-fn directory_bytes(dir: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(dir) else { return 0 };
-    let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(meta) if meta.is_dir() => directory_bytes(&entry.path()),
-        Ok(meta) => meta.size(),
-        Err(_) => 0,
-    };
-    entries.filter_map(std::result::Result::ok).map(size).sum()
+/// Moves the run into the tar: needs no room for a copy.
+fn move_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)> {
+    let moving = with_end(&path, layout::MOVING_END);
+    let bytes = move_tar::move_tar(&run.path, &run.info.run, &moving, &path)?;
+    Ok((path, bytes))
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 /// The last lines: what was recorded, what was lost, where it is, and what to do with it.
@@ -112,6 +160,11 @@ pub fn summary(manifest: &Manifest, result: &Outcome) {
     ui::answer(&t!("end.counts", packets = written, points = manifest.info.points.len(), dropped = dropped));
     for count in manifest.counts.iter().filter(|c| c.dropped > 0) {
         ui::answer(&t!("end.lost", point = count.point, dropped = count.dropped, received = count.received));
+    }
+    for gone in &manifest.pruned {
+        let (point, count, packets) = (&gone.point, gone.segments, gone.packets);
+        let until = gone.until.display(manifest.info.utc_offset_s);
+        ui::answer(&t!("end.pruned", point = point, count = count, packets = packets, until = until));
     }
     for remark in &manifest.remarks {
         ui::answer(&t!("end.remark", text = remark));

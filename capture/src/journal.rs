@@ -3,23 +3,26 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use netcap_bundle::layout;
 
+use crate::budget::{Budget, Metered};
 use crate::clock;
 use crate::error::{Error, Result};
 
 /// `netcap.log` of a run.
 pub struct Journal {
-    file: Option<File>,
+    file: Option<Metered<File>>,
     utc_offset_s: i32,
 }
 
 impl Journal {
     /// Begins the log.
-    pub fn create(dir: &Path, utc_offset_s: i32) -> Result<Self> {
+    pub fn create(dir: &Path, utc_offset_s: i32, budget: &Arc<Budget>) -> Result<Self> {
         let path = dir.join(layout::LOG);
         let file = File::create(&path).map_err(Error::file("create", path))?;
+        let file = Metered::lines(file, budget);
         Ok(Self { file: Some(file), utc_offset_s })
     }
 

@@ -5,6 +5,7 @@
 
 rust_i18n::i18n!("locales", fallback = "en");
 
+pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod commands;

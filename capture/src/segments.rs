@@ -10,6 +10,7 @@ use netcap_bundle::packets::{Frame, SegmentMeta, SegmentWriter};
 use netcap_bundle::time::NS_PER_S;
 use netcap_bundle::{Nanos, layout, seal};
 
+use crate::budget::{Budget, Metered};
 use crate::clock;
 use crate::counters::Counters;
 
@@ -33,7 +34,8 @@ pub struct Segments {
     meta: SegmentMeta,
     rotation: Rotation,
     counters: Arc<Counters>,
-    open: Option<SegmentWriter<File>>,
+    budget: Arc<Budget>,
+    open: Option<SegmentWriter<Metered<File>>>,
     number: u32,
     synced: Nanos,
     /// Dropped by the kernel since the last packet that was written.
@@ -47,10 +49,11 @@ impl Segments {
         meta: SegmentMeta,
         rotation: Rotation,
         counters: Arc<Counters>,
+        budget: Arc<Budget>,
     ) -> io::Result<Self> {
         fs::create_dir_all(dir.join(layout::point_dir(&meta.point)))?;
         let (dir, synced) = (dir.to_owned(), clock::now());
-        Ok(Self { dir, meta, rotation, counters, open: None, number: 0, synced, lost: 0 })
+        Ok(Self { dir, meta, rotation, counters, budget, open: None, number: 0, synced, lost: 0 })
     }
 
     /// Opens the next segment if none is open: from here on silence means silence.
@@ -60,7 +63,9 @@ impl Segments {
         }
         self.number += 1;
         let path = self.dir.join(layout::segment(&self.meta.point, self.number));
+        self.budget.open_segment()?;
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        let file = Metered::new(file, &self.budget);
         let now = clock::now();
         self.open = Some(SegmentWriter::new(file, &self.meta, self.number, self.rotation.level, now)?);
         self.counters.segment.store(self.number, Relaxed);
@@ -128,7 +133,11 @@ impl Segments {
         self.counters.open_bytes.store(0, Relaxed);
         self.counters.closed_bytes.fetch_add(info.file_bytes, Relaxed);
         let index = self.dir.join(layout::segment_index(&self.meta.point));
-        let mut index = OpenOptions::new().create(true).append(true).open(index)?;
-        index.write_all(&seal::index_line(&info)?)
+        let index = OpenOptions::new().create(true).append(true).open(index)?;
+        Metered::lines(index, &self.budget).write_all(&seal::index_line(&info)?)?;
+        // Only now: what is removed must be in the index, or nobody would know that it was there.
+        let path = self.dir.join(layout::segment(&info.point, info.number));
+        self.budget.closed(&info.point, path, info.file_bytes);
+        Ok(())
     }
 }

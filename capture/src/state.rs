@@ -4,17 +4,23 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use netcap_bundle::source::{Cadence, SourceDef};
+use netcap_bundle::source::{Cadence, Outcome, SourceDef};
 use netcap_bundle::sources;
 use netcap_bundle::state::{StateWriter, Taken};
 
+use crate::budget::Budget;
 use crate::exec::Host;
 use crate::sample::{self, Elements};
 
 /// Bytes of host state in one run; what does not fit is recorded as left out.
 const BUDGET: u64 = 256 << 20;
+/// Bytes a sample costs at most besides its own: index line, manifest entry, tar header and padding.
+const LINE_MAX: u64 = 4 * 1024;
+/// Bytes a file costs besides its own and its index line.
+const FILE_PRICE: u64 = 2 * 1024;
 /// Bytes held in memory before they are written.
 const HELD_MAX: usize = 32 << 20;
 
@@ -23,12 +29,21 @@ pub struct State {
     host: Host,
     elements: Elements,
     writer: StateWriter,
+    budget: Arc<Budget>,
+    refused: u64,
 }
 
 impl State {
     /// Starts in a run's directory with the names that the inventory found.
-    pub fn create(dir: &Path, host: Host, elements: Elements) -> netcap_bundle::Result<Self> {
-        Ok(Self { host, elements, writer: StateWriter::create(dir, BUDGET)? })
+    pub fn create(
+        dir: &Path,
+        host: Host,
+        elements: Elements,
+        budget: Arc<Budget>,
+    ) -> netcap_bundle::Result<Self> {
+        // Host state explains the packets; it must not push them out.
+        let writer = StateWriter::create(dir, BUDGET.min(budget.bounds().max / 4))?;
+        Ok(Self { host, elements, writer, budget, refused: 0 })
     }
 
     /// The first round: what the inventory took already, and everything else.
@@ -61,15 +76,41 @@ impl State {
             held.extend(sample::source(&self.host, def, &mut self.elements).await);
             let bytes: usize = held.iter().map(|taken| taken.bytes.len()).sum();
             if bytes > HELD_MAX {
-                self.writer.round(std::mem::take(&mut held))?;
+                self.write(std::mem::take(&mut held))?;
             }
         }
-        self.writer.round(held)
+        self.write(held)
+    }
+
+    /// Asks the disk budget for the most that these samples may cost, and gives back what they did not.
+    fn write(&mut self, mut held: Vec<Taken>) -> netcap_bundle::Result<()> {
+        let lines = LINE_MAX.saturating_mul(held.len() as u64);
+        let bytes = held.iter().map(|taken| taken.bytes.len() as u64).sum::<u64>().saturating_add(lines);
+        let promised = if self.budget.take(bytes).is_ok() {
+            bytes
+        } else if self.budget.take(lines).is_ok() {
+            // No room for the samples, but for the note that they are missing.
+            for taken in held.iter_mut().filter(|taken| !taken.bytes.is_empty()) {
+                taken.bytes.clear();
+                taken.outcome = Outcome::Failed { why: "the disk budget is spent".into() };
+                self.refused += 1;
+            }
+            lines
+        } else {
+            self.refused += held.len() as u64;
+            return Ok(());
+        };
+        let before = self.writer.written();
+        let done = self.writer.round(held);
+        let after = self.writer.written();
+        let cost = (after.0 - before.0).saturating_add((after.1 - before.1).saturating_mul(FILE_PRICE));
+        self.budget.give_back(promised.saturating_sub(cost));
+        done
     }
 
     /// Samples left out because the budget was spent.
     pub fn refused(&self) -> u64 {
-        self.writer.refused()
+        self.writer.refused().saturating_add(self.refused)
     }
 }
 

@@ -46,6 +46,36 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(bad)
 }
 
+/// Room that must stay free on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Floor {
+    /// Bytes.
+    Bytes(u64),
+    /// Hundredths of the disk.
+    Percent(u64),
+}
+
+impl Floor {
+    /// In bytes, on a disk of this size.
+    pub fn bytes(self, disk: u64) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Percent(percent) => disk / 100 * percent,
+        }
+    }
+}
+
+/// `10%` or a size.
+pub fn floor(text: &str) -> Result<Floor, String> {
+    match text.trim().strip_suffix('%') {
+        Some(number) => match number.trim().parse() {
+            Ok(percent) if percent < 100 => Ok(Floor::Percent(percent)),
+            _ => Err(format!("'{text}' is not a share of the disk; write it like 10%")),
+        },
+        None => size(text).map(Floor::Bytes),
+    }
+}
+
 fn number_only(text: &str) -> bool {
     text.trim().bytes().all(|b| b.is_ascii_digit())
 }
@@ -95,12 +125,15 @@ mod tests {
             assert!(size(text).is_err(), "{text}");
         }
         assert_eq!(human_bytes(1536), "1.5 KiB");
+        assert_eq!(floor("10%").unwrap().bytes(1000), 100);
+        assert_eq!(floor("1M"), Ok(Floor::Bytes(1 << 20)));
+        assert!(floor("100%").is_err() && floor("%").is_err());
     }
 
     proptest! {
         #[test]
         fn any_text_is_answered(text in "\\PC{0,12}|[0-9]{1,22}[a-zµ秒]{0,3}[0-9]{0,3}") {
-            let _ = (duration(&text), size(&text));
+            let _ = (duration(&text), size(&text), floor(&text));
         }
     }
 }

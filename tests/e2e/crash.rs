@@ -1,5 +1,6 @@
 //! Killed at any moment, everything up to the last second is there.
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use netcap_bundle::packets::Direction::In;
 use netcap_tests::privileged;
 use nix::sys::signal::Signal;
 
+use crate::disk::SmallDisk;
 use crate::net::{Net, arp};
 use crate::run::{Bundle, Run, entries, netcap};
 
@@ -75,11 +77,8 @@ fn a_full_disk_ends_the_run_and_keeps_what_was_there() {
         return;
     }
     let net = Net::new();
-    let mount = tempfile::tempdir().unwrap();
-    let place = mount.path().display().to_string();
-    let mounted =
-        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "e2e", &place]).status();
-    assert!(mounted.is_ok_and(|s| s.success()), "a small disk can be mounted");
+    let disk = SmallDisk::new("12m");
+    let place = disk.place.clone();
     let words = [
         "--iface=cap0",
         "--out",
@@ -94,15 +93,19 @@ fn a_full_disk_ends_the_run_and_keeps_what_was_there() {
         .stderr(std::process::Stdio::piped())
         .spawn();
     thread::sleep(Duration::from_millis(800));
-    net.send_each_in(noise(6000));
+    net.send_each_in(noise(1500));
+    thread::sleep(Duration::from_millis(800));
+    // Somebody else takes what is left; nothing was reserved.
+    let left = netcap::live::disk_left(Path::new(&place)).unwrap();
+    let other = vec![1; usize::try_from(left).unwrap() - (200 << 10)];
+    std::fs::write(Path::new(&place).join("others"), other).unwrap();
+    net.send_each_in(noise(3000));
     let output = child.unwrap().wait_with_output().unwrap();
-    let first = entries(mount.path())
+    let first = entries(Path::new(&place))
         .into_iter()
         .find(|p| p.is_dir())
         .map(|d| d.join("packets/cap0/000001.pcapng.zst"));
     let whole = first.map(|path| zstd_reads(&path));
-    let unmounted = std::process::Command::new("umount").arg(&place).status();
-    assert!(unmounted.is_ok_and(|s| s.success()));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("No space left") || text.contains("the disk has only"), "{text}");
@@ -110,12 +113,12 @@ fn a_full_disk_ends_the_run_and_keeps_what_was_there() {
 }
 
 /// Whether stock zstd reads the file to its end.
-fn zstd_reads(path: &std::path::Path) -> bool {
+fn zstd_reads(path: &Path) -> bool {
     std::process::Command::new("zstd").arg("-tq").arg(path).status().is_ok_and(|s| s.success())
 }
 
 /// Frames that do not compress: 8 MB of them do not go into 3.
-fn noise(count: usize) -> Vec<Vec<u8>> {
+pub(crate) fn noise(count: usize) -> Vec<Vec<u8>> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = || {
         // xorshift64

@@ -5,5 +5,6 @@ mod run;
 
 mod capture;
 mod crash;
+mod disk;
 mod ledger;
 mod refuse;

@@ -5,18 +5,20 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use netcap_bundle::ping::{Answer, PingRecord};
 use netcap_bundle::{Nanos, layout};
 
 use super::{TIMEOUT_NS, Tally, packet};
+use crate::budget::{Budget, Metered};
 use crate::clock;
 
 /// The two files of one address.
 pub(super) struct Log {
-    people: File,
-    machines: File,
+    people: Metered<File>,
+    machines: Metered<File>,
     address: IpAddr,
     utc_offset_s: i32,
     /// Least, sum and greatest round trip in nanoseconds.
@@ -24,10 +26,18 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn create(dir: &Path, address: IpAddr, utc_offset_s: i32) -> io::Result<Self> {
+    pub(super) fn create(
+        dir: &Path,
+        address: IpAddr,
+        utc_offset_s: i32,
+        budget: &Arc<Budget>,
+    ) -> io::Result<Self> {
         let text = address.to_string();
         fs::create_dir_all(dir.join(layout::PING))?;
-        let open = |path: String| OpenOptions::new().create(true).append(true).open(dir.join(path));
+        let open = |path: String| -> io::Result<Metered<File>> {
+            let file = OpenOptions::new().create(true).append(true).open(dir.join(path))?;
+            Ok(Metered::lines(file, budget))
+        };
         let mut log = Self {
             people: open(layout::ping_log(&text))?,
             machines: open(layout::ping_lines(&text))?,

@@ -17,6 +17,7 @@ use netcap_bundle::Nanos;
 use netcap_bundle::ping::Answer;
 use netcap_bundle::time::NS_PER_S;
 
+use crate::budget::Budget;
 use crate::clock;
 use log::Log;
 use socket::{Heard, Socket};
@@ -60,9 +61,10 @@ pub fn start(
     utc_offset_s: i32,
     tally: Arc<Tally>,
     stop: Arc<AtomicBool>,
+    budget: &Arc<Budget>,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     let socket = Socket::open(address)?;
-    let log = Log::create(dir, address, utc_offset_s)?;
+    let log = Log::create(dir, address, utc_offset_s, budget)?;
     let pinger = Pinger { socket, log, tally, next: 1, waiting: BTreeMap::new() };
     thread::Builder::new().name("ping".into()).spawn(move || pinger.run(&stop))
 }

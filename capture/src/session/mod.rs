@@ -17,10 +17,11 @@ use netcap_filters::Filter;
 use rust_i18n::t;
 use tokio::sync::{mpsc, watch};
 
+use crate::budget::{Bounds, Budget, directory_bytes};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::exec::Host;
-use crate::live::disk_left;
+use crate::live::{disk_left, disk_size};
 use crate::plan::ring_size;
 use crate::recorder::Listener;
 use crate::rundir::RunDir;
@@ -29,7 +30,7 @@ use crate::segments::Rotation;
 use crate::signals::Signals;
 use crate::state::{self, State};
 use crate::sys::Ring;
-use crate::units::human_bytes;
+use crate::units::{Floor, human_bytes};
 use running::Session;
 
 mod running;
@@ -52,12 +53,23 @@ pub struct Plan {
     pub duration: Option<Duration>,
     /// Time between two rounds of host state.
     pub state_interval: Duration,
-    /// Bytes that stay free on the disk.
-    pub disk_reserve: u64,
+    /// How much of the disk may be used.
+    pub space: Space,
     /// Directory for runs and bundles.
     pub out: PathBuf,
     /// Say nothing.
     pub quiet: bool,
+}
+
+/// How much of the disk may be used, as the user said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes of the run.
+    pub max: u64,
+    /// Bytes of everything in the output directory.
+    pub total: Option<u64>,
+    /// What stays free on the disk.
+    pub floor: Floor,
 }
 
 /// What the inventory hands over.
@@ -85,6 +97,8 @@ pub struct Ended {
     pub end: End,
     /// What a reader must know.
     pub remarks: Vec<String>,
+    /// What the disk allowed it.
+    pub bounds: Bounds,
     /// Still taken over: nothing interrupts the sealing.
     pub signals: Signals,
 }
@@ -99,18 +113,21 @@ struct Threads {
 }
 
 /// Records until something ends it.
-pub async fn record(plan: Plan, known: Known) -> Result<Ended> {
+pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let mut signals = Signals::take().map_err(|e| Error::Other(e.to_string()))?;
     // Everything that can be refused is refused before there is a directory.
-    check_disk(&plan)?;
+    let bounds = bounds(&plan)?;
+    plan.rotation.bytes = plan.rotation.bytes.min(bounds.segment);
     let listeners = open_rings(&plan)?;
     let rundir = known.host.has_ovs().then(|| known.host.ovs_rundir.display().to_string());
     let pings = plan.pings.iter().map(IpAddr::to_string).collect();
     let run = RunDir::create(&plan.out, plan.points.clone(), pings, rundir)?;
+    let budget = Budget::new(&run.path, bounds, directory_bytes(&run.path) + known.topology.len() as u64);
     let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * plan.points.len().max(1));
-    let started =
-        State::create(&run.path, known.host, known.elements).map_err(Error::from).and_then(|state| {
-            let mut session = Session::begin(&plan, &run, &known.topology)?;
+    let started = State::create(&run.path, known.host, known.elements, budget.clone())
+        .map_err(Error::from)
+        .and_then(|state| {
+            let mut session = Session::begin(&plan, &run, &known.topology, budget.clone())?;
             let threads = session.start(&plan, &run, listeners, &events)?;
             Ok((state, session, threads))
         });
@@ -133,7 +150,7 @@ pub async fn record(plan: Plan, known: Known) -> Result<Ended> {
     session.show(&plan);
     session.last_events(&mut inbox);
     session.journal.close();
-    Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, signals })
+    Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, bounds, signals })
 }
 
 /// An open ring with the index of its interface, and what it takes to open it again.
@@ -154,14 +171,43 @@ fn open_rings(plan: &Plan) -> Result<Vec<Listening>> {
         .collect()
 }
 
-/// A disk that is full already is not filled further.
-fn check_disk(plan: &Plan) -> Result<()> {
+/// Least bytes of a run: a little for each point, and something for the host's state.
+const RUN_MIN: u64 = 1 << 20;
+/// See [`RUN_MIN`].
+const POINT_MIN: u64 = 512 << 10;
+/// Segments that fit into each point's share of the budget at least, so that what goes is a small part.
+const SEGMENTS_MIN: u64 = 8;
+/// A segment is not made smaller than this to fit into a budget.
+const SEGMENT_MIN: u64 = 64 << 10;
+
+/// What the disk allows this run. A disk that is full already is not filled further.
+fn bounds(plan: &Plan) -> Result<Bounds> {
     std::fs::create_dir_all(&plan.out).map_err(Error::file("create", &plan.out))?;
-    match disk_left(&plan.out) {
-        Some(left) if left < plan.disk_reserve => {
-            let reserve = human_bytes(plan.disk_reserve);
-            Err(Error::Other(t!("run.disk", left = human_bytes(left), reserve = reserve).into_owned()))
-        }
-        _ => Ok(()),
+    let left = disk_left(&plan.out).unwrap_or(u64::MAX);
+    let floor = plan.space.floor.bytes(disk_size(&plan.out).unwrap_or(0));
+    if left < floor {
+        let reserve = human_bytes(floor);
+        return Err(Error::Other(t!("run.disk", left = human_bytes(left), reserve = reserve).into_owned()));
     }
+    let points = plan.points.len().max(1) as u64;
+    let need = RUN_MIN.saturating_add(POINT_MIN.saturating_mul(points));
+    let refuse = |key: &str, has: u64| {
+        Err(Error::Other(t!(key, has = human_bytes(has), need = human_bytes(need)).into_owned()))
+    };
+    if plan.space.max < need {
+        return refuse("budget.small", plan.space.max);
+    }
+    let mut max = plan.space.max.min(left - floor);
+    if max < need {
+        return refuse("budget.no_room", max);
+    }
+    if let Some(total) = plan.space.total {
+        max = max.min(total.saturating_sub(directory_bytes(&plan.out)));
+        if max < need {
+            return refuse("budget.total", max);
+        }
+    }
+    let share = max / (SEGMENTS_MIN * points);
+    let segment = plan.rotation.bytes.min(share).max(SEGMENT_MIN);
+    Ok(Bounds { max, floor, segment })
 }

@@ -16,6 +16,7 @@ use rust_i18n::t;
 use tokio::sync::mpsc;
 
 use super::{Listening, Plan, Threads};
+use crate::budget::{Budget, Metered};
 use crate::counters::Counters;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
@@ -45,10 +46,11 @@ pub(super) struct Session {
     /// Interfaces that cannot be heard at this moment: since when and why.
     gaps: BTreeMap<String, (Nanos, String)>,
     utc_offset_s: i32,
+    budget: Arc<Budget>,
 }
 
 impl Session {
-    pub(super) fn begin(plan: &Plan, run: &RunDir, topology: &str) -> Result<Self> {
+    pub(super) fn begin(plan: &Plan, run: &RunDir, topology: &str, budget: Arc<Budget>) -> Result<Self> {
         let path = run.path.join(layout::TOPOLOGY);
         std::fs::write(&path, topology).map_err(Error::file("write", path))?;
         let counters: Vec<Arc<Counters>> = plan.points.iter().map(|_| Arc::default()).collect();
@@ -56,9 +58,17 @@ impl Session {
         let names = plan.points.iter().map(|point| point.iface.clone());
         let live = Live::new(names.zip(counters.iter().cloned()).collect(), plan.quiet);
         let utc_offset_s = run.info.utc_offset_s;
-        let journal = Journal::create(&run.path, utc_offset_s)?;
-        let mut session =
-            Self { live, journal, counters, pings, remarks: Vec::new(), gaps: BTreeMap::new(), utc_offset_s };
+        let journal = Journal::create(&run.path, utc_offset_s, &budget)?;
+        let mut session = Self {
+            live,
+            journal,
+            counters,
+            pings,
+            remarks: Vec::new(),
+            gaps: BTreeMap::new(),
+            utc_offset_s,
+            budget,
+        };
         let points: Vec<&str> = plan.points.iter().map(|p| p.iface.as_str()).collect();
         let filter = Some(plan.filter.expression().trim()).filter(|f| !f.is_empty());
         let filter = filter.map_or_else(|| t!("run.everything").into_owned(), str::to_owned);
@@ -82,14 +92,15 @@ impl Session {
                 let fail = Error::file("create", run.path.join(layout::point_dir(&point.id)));
                 let meta = meta(point, run);
                 let segments =
-                    Segments::create(&run.path, meta, plan.rotation, counters.clone()).map_err(fail)?;
+                    Segments::create(&run.path, meta, plan.rotation, counters.clone(), self.budget.clone())
+                        .map_err(fail)?;
                 let (stop, events) = (stop.clone(), events.clone());
                 let thread = recorder::start(listener, opened, segments, counters.clone(), stop, events);
                 threads.points.push(thread.map_err(Error::file("start a thread for", &point.iface))?);
             }
             let points: Vec<_> = plan.points.iter().zip(self.counters.iter().cloned()).collect();
             let open = |path: &Path| -> std::io::Result<Box<dyn Write + Send>> {
-                Ok(Box::new(ledger::append(path)?))
+                Ok(Box::new(Metered::lines(ledger::append(path)?, &self.budget)))
             };
             let (keep, stop_ledger) = std::sync::mpsc::channel();
             let ledger = Ledger::create(&run.path, &points, events.clone(), open)
@@ -97,7 +108,14 @@ impl Session {
                 .map_err(Error::file("create", run.path.join(layout::LEDGERS)))?;
             threads.ledger = Some((keep, ledger));
             for (address, tally) in &self.pings {
-                let thread = ping::start(&run.path, *address, self.utc_offset_s, tally.clone(), stop.clone());
+                let thread = ping::start(
+                    &run.path,
+                    *address,
+                    self.utc_offset_s,
+                    tally.clone(),
+                    stop.clone(),
+                    &self.budget,
+                );
                 threads.pings.push((*address, thread.map_err(Error::file("ping", address.to_string()))?));
             }
             Ok(())
@@ -134,8 +152,10 @@ impl Session {
                 _ = second.tick() => {
                     let left = disk_left(&plan.out);
                     self.live.tick(left, &self.ping_lines());
-                    if let Some(left) = left.filter(|left| *left < plan.disk_reserve) {
-                        let reserve = human_bytes(plan.disk_reserve);
+                    // Nothing is asked for: only whether the floor is near.
+                    let _ = self.budget.take(0);
+                    if self.budget.low() {
+                        let (left, reserve) = (left.unwrap_or(0), human_bytes(self.budget.bounds().floor));
                         let why = t!("run.disk", left = human_bytes(left), reserve = reserve).into_owned();
                         self.say(&why);
                         return End::Failed { why };

@@ -1,0 +1,251 @@
+//! The bytes a run may have on the disk, and the room the disk must keep for others.
+//!
+//! Everything that is written to a run asks here first, so both hold at every moment: the budget counts what was
+//! promised, not what was found afterwards. When it is spent, the oldest closed segment of the point that holds the most
+//! goes: a busy point does not push out what a quiet one has. Other people's need of the disk is no reason to throw
+//! evidence away: when the free space falls to the floor, the run ends orderly with what it has.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rust_i18n::t;
+
+use crate::live::disk_left;
+use crate::units::human_bytes;
+
+/// Bytes each segment costs besides its own: manifest entry (twice: its file may grow beside it), tar header and padding.
+const SEGMENT_PRICE: u64 = 3 * 1024;
+/// Most bytes that are asked for ahead, so that not every write has to ask.
+const LEASE_MAX: u64 = 256 * 1024;
+
+/// What may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of the run's files, and of its tar while both exist.
+    pub max: u64,
+    /// Bytes that stay free on the disk.
+    pub floor: u64,
+    /// Bytes of the largest segment: bundling needs that much for a moment.
+    pub segment: u64,
+}
+
+/// A run's account of the disk.
+#[derive(Debug)]
+pub struct Budget {
+    bounds: Bounds,
+    dir: PathBuf,
+    store: Mutex<Store>,
+    low: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    used: u64,
+    /// Closed segments by point, oldest first: path and bytes.
+    closed: BTreeMap<String, VecDeque<(PathBuf, u64)>>,
+    removed: u64,
+}
+
+impl Budget {
+    /// For a run in `dir` that has `used` bytes already.
+    pub fn new(dir: &Path, bounds: Bounds, used: u64) -> Arc<Self> {
+        let store = Mutex::new(Store { used, ..Store::default() });
+        Arc::new(Self { bounds, dir: dir.to_owned(), store, low: AtomicBool::new(false) })
+    }
+
+    /// Bytes asked for ahead by one file.
+    fn lease(&self) -> u64 {
+        (self.bounds.segment / 4).clamp(4096, LEASE_MAX)
+    }
+
+    /// What the files of the run may have, while room is kept for bundling the largest.
+    fn limit(&self) -> u64 {
+        self.bounds.max.saturating_sub(self.bounds.segment + LEASE_MAX)
+    }
+
+    /// Asks for bytes before they are written; removes what is oldest when there is no room.
+    pub fn take(&self, bytes: u64) -> io::Result<()> {
+        let left = disk_left(&self.dir).map_or(u64::MAX, |left| left.saturating_sub(bytes));
+        if left < self.bounds.floor {
+            self.low.store(true, Relaxed);
+            let why = t!("budget.floor", floor = human_bytes(self.bounds.floor)).into_owned();
+            return Err(io::Error::new(io::ErrorKind::StorageFull, why));
+        }
+        // Ending needs a little room too: the session sees this and ends the run before the floor is reached.
+        let margin = self.bounds.segment.saturating_mul(2);
+        if self.bounds.floor > 0 && left < self.bounds.floor.saturating_add(margin) {
+            self.low.store(true, Relaxed);
+        }
+        let mut store = self.store();
+        while store.used.saturating_add(bytes) > self.limit() {
+            if !store.remove_oldest()? {
+                let why = t!("budget.spent", max = human_bytes(self.bounds.max)).into_owned();
+                return Err(io::Error::new(io::ErrorKind::StorageFull, why));
+            }
+        }
+        store.used += bytes;
+        Ok(())
+    }
+
+    /// Gives back what was asked for and not written.
+    pub fn give_back(&self, bytes: u64) {
+        let mut store = self.store();
+        store.used = store.used.saturating_sub(bytes);
+    }
+
+    /// A segment is about to be opened: what it costs besides its bytes.
+    pub fn open_segment(&self) -> io::Result<()> {
+        self.take(SEGMENT_PRICE)
+    }
+
+    /// A segment is closed and in the index: from now on it may go.
+    pub fn closed(&self, point: &str, path: PathBuf, bytes: u64) {
+        self.store().closed.entry(point.to_owned()).or_default().push_back((path, bytes));
+    }
+
+    /// The free space is about to reach the floor.
+    pub fn low(&self) -> bool {
+        self.low.load(Relaxed)
+    }
+
+    /// The bounds.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Segments removed so far.
+    pub fn removed(&self) -> u64 {
+        self.store().removed
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// Removes the oldest segment of the point that holds the most; false when there is none.
+    fn remove_oldest(&mut self) -> io::Result<bool> {
+        let held = |list: &VecDeque<(PathBuf, u64)>| {
+            list.iter().map(|(_, bytes)| bytes + SEGMENT_PRICE).sum::<u64>()
+        };
+        let Some(list) = self.closed.values_mut().max_by_key(|list| held(list)) else { return Ok(false) };
+        let Some((path, bytes)) = list.pop_front() else { return Ok(false) };
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        self.used = self.used.saturating_sub(bytes + SEGMENT_PRICE);
+        self.removed += 1;
+        Ok(true)
+    }
+}
+
+/// A file whose bytes are asked for before they are written.
+pub struct Metered<W: Write> {
+    inner: W,
+    budget: Arc<Budget>,
+    /// Asked for and not written yet.
+    ahead: u64,
+    lease: u64,
+}
+
+impl<W: Write> Metered<W> {
+    /// For a file that is written in large pieces: asks ahead.
+    pub fn new(inner: W, budget: &Arc<Budget>) -> Self {
+        Self { inner, budget: budget.clone(), ahead: 0, lease: budget.lease() }
+    }
+
+    /// For a file that gets a line now and then.
+    pub fn lines(inner: W, budget: &Arc<Budget>) -> Self {
+        Self { inner, budget: budget.clone(), ahead: 0, lease: 0 }
+    }
+}
+
+impl<W: Write> Write for Metered<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let bytes = data.len() as u64;
+        if self.ahead < bytes {
+            let missing = bytes - self.ahead;
+            // When there is no room for a lease there may still be room for the bytes.
+            let (lease, bare) = (missing.max(self.lease), missing);
+            let took = self.budget.take(lease).map(|()| lease);
+            self.ahead += match took {
+                Err(_) if bare < lease => self.budget.take(bare).map(|()| bare)?,
+                took => took?,
+            };
+        }
+        let written = self.inner.write(data)?;
+        self.ahead = self.ahead.saturating_sub(written as u64);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl<W: Write> Drop for Metered<W> {
+    fn drop(&mut self) {
+        self.budget.give_back(self.ahead);
+    }
+}
+
+/// Bytes of all files below a directory; what cannot be read counts nothing.
+pub fn directory_bytes(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => directory_bytes(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    entries.filter_map(Result::ok).map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(dir: &Path, max: u64) -> Arc<Budget> {
+        Budget::new(dir, Bounds { max, floor: 0, segment: 64 << 10 }, 1000)
+    }
+
+    #[test]
+    fn the_oldest_of_the_greatest_goes_and_the_sum_never_exceeds_the_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let budget = budget(dir.path(), 1 << 20);
+        for n in 0..100 {
+            let point = if n % 10 == 0 { "quiet" } else { "busy" };
+            budget.open_segment().unwrap();
+            let path = dir.path().join(format!("{point}{n}"));
+            let mut file = Metered::new(fs::File::create(&path).unwrap(), &budget);
+            file.write_all(&vec![7; 40_000]).unwrap();
+            drop(file);
+            budget.closed(point, path, 40_000);
+            assert!(directory_bytes(dir.path()) <= budget.limit());
+        }
+        assert!(budget.removed() > 80);
+        assert!(dir.path().join("quiet90").exists() && dir.path().join("quiet50").exists(), "a fair share");
+        assert!(!dir.path().join("busy1").exists() && dir.path().join("busy99").exists());
+        let kept = directory_bytes(dir.path());
+        assert!(kept > budget.limit() / 2, "{kept}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_a_lease_is_given_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let budget = budget(dir.path(), 400 << 10);
+        drop(Metered::new(Vec::new(), &budget));
+        let mut file = Metered::new(Vec::new(), &budget);
+        file.write_all(&[1; 10_000]).unwrap();
+        drop(file);
+        assert_eq!(budget.store().used, 11_000);
+        assert_eq!(budget.take(1 << 20).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let floor = Budget::new(dir.path(), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
+        assert!(floor.take(1).is_err() && floor.low());
+    }
+}
