@@ -20,11 +20,13 @@ Examples:
   netcap --vswitch=vswitch0 --vm ubu14 --duration 5m 'icmp or arp or ether proto 0x88cc'
   netcap --iface_mac=0c:da:41:1d:f6:4b,0c:da:41:1d:1d:7d
   netcap --iface eth2,eth3 --preset lldp --preset lacp --analyze
+  netcap --iface eth2,vnet0:'port 53' --until 06:00 --max-disk 20G
   netcap seal /var/lib/netcap/HOST-STAMP   close a run that was killed
 
 Commands (as first word): points, sources, presets, seal DIR, bundle DIR.
 
-Ctrl-C, SIGTERM, SIGHUP (but under nohup) or --duration ends a run. It is then sealed into
+Ctrl-C, SIGTERM, the loss of the terminal (but under nohup), --duration, --until or
+--max-packets ends a run; SIGHUP begins new segments (kill -HUP). It is then sealed into
 OUT/HOST-STAMP.tar and its directory removed, for the tar holds all of it; --no-bundle keeps
 the directory and makes no tar.
 
@@ -38,8 +40,8 @@ pub struct Record {
     /// Record this virtual switch: its internal port and every uplink, bond members one by one
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub vswitch: Vec<String>,
-    /// Record these interfaces
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    /// Record these interfaces; with NAME:FILTER that one has a filter of its own
+    #[arg(long, value_name = "NAME[:FILTER]", value_delimiter = ',')]
     pub iface: Vec<String>,
     /// Record the interfaces of these guest MACs (else of the interfaces' own)
     #[arg(long, alias = "iface_mac", value_name = "MAC", value_delimiter = ',')]
@@ -70,6 +72,12 @@ pub struct Limits {
     /// Stop after this time, like 30s, 5m, 2h
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
     pub duration: Option<Duration>,
+    /// Stop at this time of the host's clock, like 06:00 or '2026-11-22 06:00'
+    #[arg(long, value_name = "TIME", value_parser = crate::clock::until)]
+    pub until: Option<netcap_bundle::Nanos>,
+    /// Stop once this many packets are recorded at all points together (a tenth of a second later at most)
+    #[arg(long, alias = "max_packets", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_packets: Option<u64>,
     /// Directory for runs and bundles
     #[arg(long, value_name = "DIR", default_value = "/var/lib/netcap")]
     pub out: PathBuf,

@@ -28,3 +28,61 @@ fn read(id: ClockId) -> Nanos {
 pub fn monotonic_ns() -> i64 {
     read(ClockId::CLOCK_MONOTONIC).0
 }
+
+/// `06:00`, `06:00:30` (the next time the host's clock shows it) or a date and a time: when to stop.
+pub fn until(text: &str) -> Result<Nanos, String> {
+    next(text, &jiff::Zoned::now())
+}
+
+fn next(text: &str, now: &jiff::Zoned) -> Result<Nanos, String> {
+    let bad = |_| format!("'{text}' is not a time; write it like 06:00 or '2026-11-22 06:00'");
+    let text = text.trim();
+    // A civil time would also be read out of a date and a time, and the date be dropped.
+    let at = if text.contains('-') {
+        let at: jiff::civil::DateTime = text.parse().map_err(bad)?;
+        at.to_zoned(now.time_zone().clone()).map_err(bad)?
+    } else {
+        let time: jiff::civil::Time = text.parse().map_err(bad)?;
+        let today = now.date().to_datetime(time).to_zoned(now.time_zone().clone()).map_err(bad)?;
+        if today > *now {
+            today
+        } else {
+            let tomorrow = now.date().tomorrow().map_err(bad)?.to_datetime(time);
+            tomorrow.to_zoned(now.time_zone().clone()).map_err(bad)?
+        }
+    };
+    if at <= *now {
+        return Err(format!("'{text}' is over already"));
+    }
+    i64::try_from(at.timestamp().as_nanosecond()).map(Nanos).map_err(|_| format!("'{text}' is too far away"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> Result<Nanos, String> {
+        let now: jiff::Timestamp = "2026-11-21T22:00:00Z".parse().unwrap();
+        let now = now.to_zoned(jiff::tz::TimeZone::UTC);
+        next(text, &now).map(|at| Nanos(at.since(Nanos::from_parts(now.timestamp().as_second(), 0))))
+    }
+
+    #[test]
+    fn the_next_time_the_clock_shows_it() {
+        let hours = |n: i64| Ok(Nanos::from_parts(n * 3600, 0));
+        assert_eq!(at("23:00"), hours(1));
+        assert_eq!(at("06:00"), hours(8));
+        assert_eq!(at("22:00:00"), hours(24));
+        assert_eq!(at("2026-11-23 22:00"), hours(48));
+        assert!(at("2026-11-20 22:00").unwrap_err().contains("over"));
+        assert!(at("6 o'clock").unwrap_err().contains("06:00") && at("25:00").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(text in "\\PC{0,20}|[0-9]{1,5}-[0-9]{1,2}-[0-9]{1,2} [0-9]{1,2}:[0-9]{1,2}") {
+            let _ = at(&text);
+        }
+    }
+}

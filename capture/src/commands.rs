@@ -1,12 +1,14 @@
 //! Which command was meant, and doing it: the one visible match of the program.
 
+use std::collections::BTreeMap;
+
 use clap::Parser;
 use netcap_bundle::{Role, sources};
 use netcap_filters::{Filter, Options, VlanMode, any_of, preset};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rust_i18n::t;
 
-use crate::cli::{COMMANDS, Command, Other, Record};
+use crate::cli::{COMMANDS, Command, Manner, Other, Record};
 use crate::error::{Error, Result};
 use crate::exec::Host;
 use crate::inventory::Inventory;
@@ -116,15 +118,19 @@ fn vm_of(role: &Role) -> Option<&str> {
     }
 }
 
-fn record(options: Record) -> Result<u8> {
+fn record(mut options: Record) -> Result<u8> {
     ui::set_language(options.manner.lang.as_deref());
     if options.manner.list_presets {
         presets();
         return Ok(0);
     }
     let filter = filter(&options)?;
+    let own = own_filters(&mut options)?;
     if options.manner.show_filter {
         ui::answer(filter.describe().trim_end());
+        for (iface, filter) in &own {
+            ui::answer(&format!("\n{iface}:\n{}", filter.describe().trim_end()));
+        }
         return Ok(0);
     }
     if options.is_empty() {
@@ -138,15 +144,15 @@ fn record(options: Record) -> Result<u8> {
     }
     let _ = sys::nice_this_thread(NICE);
     raise_file_limit();
-    runtime()?.block_on(run(options, filter))
+    runtime()?.block_on(run(options, filter, own))
 }
 
-async fn run(options: Record, filter: Filter) -> Result<u8> {
+async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
     let host = Host::this(options.manner.ovs_rundir.clone());
     let inventory = Inventory::take(&host).await;
     let (bundle, analyze, out) =
         (!options.manner.no_bundle, options.manner.analyze, options.limits.out.clone());
-    let plan = plan(options, filter, &inventory)?;
+    let plan = plan(options, filter, own, &inventory)?;
     let topology = inventory.table();
     let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology };
     let ended = session::record(plan, known).await?;
@@ -160,7 +166,7 @@ async fn run(options: Record, filter: Filter) -> Result<u8> {
     let sealed = loop {
         tokio::select! {
             sealed = &mut sealing => break sealed,
-            _ = signals.next() => ui::tell(&t!("end.sealing")),
+            () = signals.end() => ui::tell(&t!("end.sealing")),
         }
     };
     let sealed = sealed.map_err(|e| Error::Other(e.to_string())).and_then(|sealed| sealed);
@@ -180,15 +186,36 @@ fn filter(options: &Record) -> Result<Filter> {
     if !typed.trim().is_empty() {
         parts.push(typed);
     }
-    let vlan = if options.manner.no_vlan { VlanMode::Literal } else { VlanMode::AsMeant };
-    let filter = Filter::compile(&any_of(parts), Options { vlan, inner: options.manner.inner })?;
+    compile(&any_of(parts), &options.manner)
+}
+
+fn compile(expression: &str, manner: &Manner) -> Result<Filter> {
+    let vlan = if manner.no_vlan { VlanMode::Literal } else { VlanMode::AsMeant };
+    let filter = Filter::compile(expression, Options { vlan, inner: manner.inner })?;
     if filter.needs_live_handle() {
         return Err(Error::Usage(t!("usage.literal_vlan").into_owned()));
     }
     Ok(filter)
 }
 
-fn plan(options: Record, filter: Filter, inventory: &Inventory) -> Result<Plan> {
+/// Filters of single interfaces, which replace the common one there.
+type Own = BTreeMap<String, Filter>;
+
+/// Takes the filters out of `--iface NAME:FILTER`. A colon is in no interface's name (`dev_valid_name`, net/core/dev.c).
+fn own_filters(options: &mut Record) -> Result<Own> {
+    let mut own = Own::new();
+    for word in &mut options.iface {
+        let Some((name, expression)) = word.split_once(':') else { continue };
+        let (name, filter) = (name.trim().to_owned(), compile(expression, &options.manner)?);
+        if own.insert(name.clone(), filter).is_some() {
+            return Err(Error::Usage(t!("usage.two_filters", iface = name).into_owned()));
+        }
+        *word = name;
+    }
+    Ok(own)
+}
+
+fn plan(options: Record, filter: Filter, own: Own, inventory: &Inventory) -> Result<Plan> {
     let wanted = Wanted {
         vswitches: options.vswitch,
         ifaces: options.iface,
@@ -198,6 +225,7 @@ fn plan(options: Record, filter: Filter, inventory: &Inventory) -> Result<Plan> 
     let mut points = plan::select(&inventory.here, &wanted)?;
     let limits = options.limits;
     for point in &mut points {
+        let filter = own.get(&point.iface).unwrap_or(&filter);
         filter.expression().trim().clone_into(&mut point.filter);
         point.snaplen = limits.snaplen;
     }
@@ -211,10 +239,13 @@ fn plan(options: Record, filter: Filter, inventory: &Inventory) -> Result<Plan> 
         points,
         pings,
         filter,
+        own,
         snaplen: limits.snaplen,
         buffer: limits.buffer,
         rotation,
         duration: limits.duration,
+        until: limits.until,
+        max_packets: limits.max_packets,
         state_interval: limits.state_interval,
         space: Space { max: limits.max_disk, total: limits.max_disk_total, floor: limits.min_free },
         out: limits.out,

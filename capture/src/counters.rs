@@ -28,6 +28,8 @@ pub struct Counters {
     pub ended: AtomicBool,
     /// The interface counts packets and none arrive.
     pub deaf: AtomicBool,
+    /// A new segment is asked for.
+    pub rotate: AtomicBool,
     /// All sums as they were when the kernel was last asked.
     settled: Mutex<Sums>,
 }

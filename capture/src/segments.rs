@@ -95,6 +95,10 @@ impl Segments {
 
     /// Flushes when it is time to, and goes on to the next segment when this one is old or large enough.
     pub fn tick(&mut self) -> io::Result<()> {
+        if self.open.is_some() && self.counters.rotate.swap(false, Relaxed) {
+            self.end()?;
+            return self.begin();
+        }
         let now = clock::now();
         // A clock that was set back must not stop the flushing.
         let since = now.since(self.synced);

@@ -1,4 +1,7 @@
-//! What may end a run from outside.
+//! What may end a run from outside, and SIGHUP, which may not.
+//!
+//! SIGHUP means two things: "go on with a new file" to a program that writes logs, and "your terminal is gone" to one
+//! that has a terminal. Which was meant can be seen: a terminal that is gone cannot be opened any more.
 
 use std::io;
 
@@ -8,35 +11,52 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// Absent under nohup(1): somebody wants the run to outlive the terminal.
-    hangup: Option<Signal>,
+    hangup: Signal,
+    /// There is a terminal to lose, and nobody asked to outlive it (nohup(1)).
+    terminal: bool,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// To end; the signal's name.
+    End(&'static str),
+    /// To begin new segments now.
+    Rotate,
 }
 
 impl Signals {
     /// Takes the signals over.
     pub fn take() -> io::Result<Self> {
-        let hangup = (!hangup_ignored()).then(|| signal(SignalKind::hangup())).transpose()?;
+        let terminal = !hangup_ignored() && terminal_there();
         Ok(Self {
+            terminal,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    /// Waits for one and names it.
-    pub async fn next(&mut self) -> &'static str {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
+    /// Waits for one.
+    pub async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = hangup => "SIGHUP",
+            _ = self.interrupt.recv() => Asked::End("SIGINT"),
+            _ = self.terminate.recv() => Asked::End("SIGTERM"),
+            _ = self.hangup.recv() => {
+                if self.terminal && !terminal_there() { Asked::End("SIGHUP") } else { Asked::Rotate }
+            }
         }
     }
+
+    /// Waits for one that asks to end.
+    pub async fn end(&mut self) {
+        while self.next().await == Asked::Rotate {}
+    }
+}
+
+/// Whether this process has a controlling terminal (tty(4): opening it fails when there is none, or no more).
+fn terminal_there() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
 }
 
 /// Whether SIGHUP was ignored when we were started: bit 0 of `SigIgn` (proc(5)).

@@ -7,4 +7,5 @@ mod capture;
 mod crash;
 mod disk;
 mod ledger;
+mod limits;
 mod refuse;

@@ -56,6 +56,11 @@ impl Net {
         send(&self.far, "peer0", vec![frame.to_vec(); count]);
     }
 
+    /// Sends a frame `count` times out of another interface of the far side.
+    pub(crate) fn send_in_on(&self, peer: &str, frame: &[u8], count: usize) {
+        send(&self.far, peer, vec![frame.to_vec(); count]);
+    }
+
     /// Sends these frames into `cap0`.
     pub(crate) fn send_each_in(&self, frames: Vec<Vec<u8>>) {
         send(&self.far, "peer0", frames);

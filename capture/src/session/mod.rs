@@ -3,6 +3,7 @@
 //! Order matters: rings are open before the first look at the host's state, and they stay open during the last one, so
 //! that every sample lies inside the recording. Then the rings are drained, the segments closed, the run sealed.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use netcap_bundle::Point;
 use netcap_bundle::manifest::{Clock, End};
 use netcap_bundle::state::Taken;
+use netcap_bundle::{Nanos, Point};
 use netcap_filters::Filter;
 use rust_i18n::t;
 use tokio::sync::{mpsc, watch};
@@ -43,6 +44,8 @@ pub struct Plan {
     pub pings: Vec<IpAddr>,
     /// The compiled filter.
     pub filter: Filter,
+    /// Filters of single interfaces, which replace the common one there.
+    pub own: BTreeMap<String, Filter>,
     /// Bytes kept of each frame.
     pub snaplen: u32,
     /// Ring memory of all points.
@@ -51,6 +54,10 @@ pub struct Plan {
     pub rotation: Rotation,
     /// How long.
     pub duration: Option<Duration>,
+    /// At what time of the wall clock it ends.
+    pub until: Option<Nanos>,
+    /// After how many packets at all points together.
+    pub max_packets: Option<u64>,
     /// Time between two rounds of host state.
     pub state_interval: Duration,
     /// How much of the disk may be used.
@@ -159,11 +166,12 @@ type Listening = (Listener, (Ring, u32));
 /// Opens all rings; nothing is written yet, but packets are already kept.
 fn open_rings(plan: &Plan) -> Result<Vec<Listening>> {
     let ring = ring_size(plan.buffer, plan.points.len());
-    let program = plan.filter.instructions_with_snaplen(plan.snaplen);
     plan.points
         .iter()
         .map(|point| {
-            let listener = Listener { iface: point.iface.clone(), program: program.clone(), ring };
+            let filter = plan.own.get(&point.iface).unwrap_or(&plan.filter);
+            let program = filter.instructions_with_snaplen(plan.snaplen);
+            let listener = Listener { iface: point.iface.clone(), program, ring };
             let opened =
                 listener.open().map_err(|source| Error::Listen { iface: point.iface.clone(), source })?;
             Ok((listener, opened))

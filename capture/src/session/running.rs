@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::{Listening, Plan, Threads};
 use crate::budget::{Budget, Metered};
+use crate::clock;
 use crate::counters::Counters;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
@@ -26,13 +27,15 @@ use crate::ping::{self, Tally};
 use crate::recorder::{self, Event};
 use crate::rundir::{RunDir, tool};
 use crate::segments::Segments;
-use crate::signals::Signals;
+use crate::signals::{Asked, Signals};
 use crate::units::human_bytes;
 use crate::watchdog::Bark;
 
 /// Longest time for the last look at the host.
 const LAST_ROUND_MAX: Duration = Duration::from_mins(1);
 
+/// How often the ends that have no timer of their own are looked for.
+const ENOUGH_EVERY: Duration = Duration::from_millis(100);
 /// Remarks kept of a run.
 const REMARKS_MAX: usize = 200;
 
@@ -72,6 +75,9 @@ impl Session {
         let points: Vec<&str> = plan.points.iter().map(|p| p.iface.as_str()).collect();
         let filter = Some(plan.filter.expression().trim()).filter(|f| !f.is_empty());
         let filter = filter.map_or_else(|| t!("run.everything").into_owned(), str::to_owned);
+        let own = |point: &Point| plan.own.contains_key(&point.iface).then(|| point.filter.clone());
+        let own = plan.points.iter().filter_map(|p| own(p).map(|f| format!("{}: '{f}'", p.iface)));
+        let filter = std::iter::once(filter).chain(own).collect::<Vec<_>>().join("; ");
         session.say(&t!("run.start", points = points.join(" "), filter = filter, dir = run.path.display()));
         Ok(session)
     }
@@ -135,6 +141,8 @@ impl Session {
     ) -> End {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut often = tokio::time::interval(ENOUGH_EVERY);
+        often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let over = async {
             match plan.duration {
                 Some(duration) => tokio::time::sleep(duration).await,
@@ -144,10 +152,16 @@ impl Session {
         tokio::pin!(over);
         loop {
             tokio::select! {
-                by = signals.next() => return End::Stopped { by: by.into() },
+                asked = signals.next() => match asked {
+                    Asked::End(by) => return End::Stopped { by: by.into() },
+                    Asked::Rotate => self.rotate(),
+                },
                 () = &mut over => return End::Duration,
                 Some(event) = inbox.recv() => if let Some(why) = self.event(event) {
                     return End::Failed { why };
+                },
+                _ = often.tick() => if let Some(end) = self.enough(plan) {
+                    return end;
                 },
                 _ = second.tick() => {
                     let left = disk_left(&plan.out);
@@ -163,6 +177,24 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// The time or the number of packets asked for is reached.
+    fn enough(&self, plan: &Plan) -> Option<End> {
+        if plan.until.is_some_and(|until| clock::now() >= until) {
+            return Some(End::Duration);
+        }
+        let max = plan.max_packets?;
+        let packets: u64 = self.counters.iter().map(|counters| counters.packets.load(Relaxed)).sum();
+        (packets >= max).then(|| End::Stopped { by: "--max-packets".into() })
+    }
+
+    /// Every point goes on with a new segment.
+    fn rotate(&mut self) {
+        for counters in &self.counters {
+            counters.rotate.store(true, Relaxed);
+        }
+        self.say(&t!("run.rotate"));
     }
 
     /// Takes in what a point has to say; a reason when the run cannot go on.
@@ -235,7 +267,7 @@ impl Session {
     ) {
         let result = tokio::select! {
             done = &mut state => done,
-            _ = signals.next() => {
+            () = signals.end() => {
                 state.abort();
                 return self.remark(&t!("end.state_skipped"));
             }
