@@ -26,9 +26,9 @@ Examples:
 Commands (as first word): points, sources, presets, seal DIR, bundle DIR.
 
 Ctrl-C, SIGTERM, the loss of the terminal (but under nohup), --duration, --until or
---max-packets ends a run; SIGHUP begins new segments (kill -HUP). It is then sealed into
-OUT/HOST-STAMP.tar and its directory removed, for the tar holds all of it; --no-bundle keeps
-the directory and makes no tar.
+--max-packets ends a run. It is then sealed into OUT/HOST-STAMP.tar and its directory removed,
+for the tar holds all of it; --no-bundle keeps the directory and makes no tar. SIGHUP
+(kill -HUP) ends nothing: it begins new segments.
 
 Exit status: 0 recorded and sealed, also after Ctrl-C; 1 the run failed or ended early;
 2 the command line is wrong or names something that is not here.";

@@ -79,6 +79,10 @@ impl Session {
         let own = plan.points.iter().filter_map(|p| own(p).map(|f| format!("{}: '{f}'", p.iface)));
         let filter = std::iter::once(filter).chain(own).collect::<Vec<_>>().join("; ");
         session.say(&t!("run.start", points = points.join(" "), filter = filter, dir = run.path.display()));
+        let max = session.budget.bounds().max;
+        if max < plan.space.max {
+            session.say(&t!("budget.trimmed", has = human_bytes(max), asked = human_bytes(plan.space.max)));
+        }
         Ok(session)
     }
 
