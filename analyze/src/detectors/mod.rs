@@ -14,8 +14,8 @@ use crate::view::View;
 pub struct Need {
     /// Key of its phrase in the catalogue (`need.…`).
     pub key: &'static str,
-    /// Whether it is there.
-    pub met: fn(&View<'_>) -> bool,
+    /// Whether it is there; `None` when that cannot be judged because an earlier need of the list is missing.
+    pub met: fn(&View<'_>) -> Option<bool>,
 }
 
 /// One detector.
@@ -79,7 +79,7 @@ pub fn by_id(id: &str) -> Option<&'static Detector> {
 pub fn run(view: &View<'_>, only: Option<&[String]>) -> (Vec<Finding>, Vec<NotEvaluated>) {
     let (mut findings, mut not) = (Vec::new(), Vec::new());
     for detector in ALL.iter().filter(|d| only.is_none_or(|ids| ids.iter().any(|id| id == d.id))) {
-        let missing: Vec<_> = detector.needs.iter().filter(|n| !(n.met)(view)).map(|n| n.key).collect();
+        let missing = missing(detector, view);
         if missing.is_empty() {
             (detector.run)(view, &mut findings);
         } else {
@@ -88,6 +88,11 @@ pub fn run(view: &View<'_>, only: Option<&[String]>) -> (Vec<Finding>, Vec<NotEv
     }
     Finding::sort(&mut findings);
     (findings, not)
+}
+
+/// Keys of the needs that are missing, and only of those: what cannot be judged yet is not asked for.
+fn missing(detector: &Detector, view: &View<'_>) -> Vec<&'static str> {
+    detector.needs.iter().filter(|need| (need.met)(view) == Some(false)).map(|need| need.key).collect()
 }
 
 #[cfg(test)]

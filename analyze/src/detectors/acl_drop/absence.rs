@@ -38,13 +38,15 @@ pub(super) struct Lost<'a> {
     pub complete: bool,
 }
 
-pub(super) fn has_vm_port(view: &View<'_>) -> bool {
-    view.points.iter().any(|(_, info)| is_vm_port(info))
+pub(super) fn has_vm_port(view: &View<'_>) -> Option<bool> {
+    Some(view.points.iter().any(|(_, info)| is_vm_port(info)))
 }
 
-pub(super) fn has_other_port(view: &View<'_>) -> bool {
-    let mut vms = view.points.iter().filter(|(_, info)| is_vm_port(info));
-    vms.any(|(id, info)| others(view, id, info).next().is_some())
+/// Another port of the VM's switch is recorded; which switch that is, is known by the VM's port alone.
+pub(super) fn has_other_port(view: &View<'_>) -> Option<bool> {
+    let mut vms = view.points.iter().filter(|(_, info)| is_vm_port(info)).peekable();
+    vms.peek()?;
+    Some(vms.any(|(id, info)| others(view, id, info).next().is_some()))
 }
 
 fn is_vm_port(info: &PointInfo) -> bool {

@@ -41,7 +41,7 @@ pub const DETECTOR: Detector = Detector {
     severity: Some((Severity::Info, Severity::Error)),
     needs: &[Need {
         key: "address-claims",
-        met: |view| view.tables.claims.addresses.values().any(claimants::is_told),
+        met: |view| Some(view.tables.claims.addresses.values().any(claimants::is_told)),
     }],
     run,
     source: include_str!("mod.rs"),

@@ -35,7 +35,7 @@ pub const DETECTOR: Detector = Detector {
     id: "lldp-mac-flap",
     severity: Some((Severity::Warning, Severity::Error)),
     needs: &[
-        Need { key: "bond-state", met: |view| view.bonds.any_active_backup() },
+        Need { key: "bond-state", met: |view| Some(view.bonds.any_active_backup()) },
         Need { key: "bond-members", met: suspicion::members_recorded },
         Need { key: "lldp-shown", met: suspicion::lldp_would_show },
     ],

@@ -59,13 +59,17 @@ fn member_points(view: &View<'_>, bond: &BondTimeline) -> Vec<PointId> {
     bond.members.iter().filter_map(|name| view.points.by_name(name)).collect()
 }
 
-pub(super) fn members_recorded(view: &View<'_>) -> bool {
-    bonds(view).any(|bond| member_points(view, bond).len() >= 2)
+/// Both members of a bond are capture points; without a known bond nobody can say.
+pub(super) fn members_recorded(view: &View<'_>) -> Option<bool> {
+    bonds(view).next()?;
+    Some(bonds(view).any(|bond| member_points(view, bond).len() >= 2))
 }
 
-pub(super) fn lldp_would_show(view: &View<'_>) -> bool {
+/// A member's filter lets LLDP through; without a recorded member nobody can say.
+pub(super) fn lldp_would_show(view: &View<'_>) -> Option<bool> {
+    let members: Vec<PointId> = bonds(view).flat_map(|bond| member_points(view, bond)).collect();
     let shown = |id: &PointId| view.fidelity.shows(*id, &LLDP_FRAME, 60);
-    bonds(view).any(|bond| member_points(view, bond).iter().any(shown))
+    (!members.is_empty()).then(|| members.iter().any(shown))
 }
 
 fn bonds<'a>(view: &'a View<'_>) -> impl Iterator<Item = &'a BondTimeline> {

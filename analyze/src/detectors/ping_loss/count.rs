@@ -42,10 +42,6 @@ pub(super) struct Burst {
     pub count: usize,
 }
 
-pub(super) fn has_echo(view: &View<'_>) -> bool {
-    view.tables.journeys.journeys.iter().any(|j| j.key.protocol != TCP)
-}
-
 /// Pairs that lost something, in order of address.
 pub(super) fn pairs(view: &View<'_>) -> Vec<Pair> {
     let mut out = Vec::new();

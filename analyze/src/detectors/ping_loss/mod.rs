@@ -32,7 +32,7 @@ pub const DETECTOR: Detector = Detector {
     severity: Some((Severity::Info, Severity::Warning)),
     needs: &[Need {
         key: "echo",
-        met: |view| count::has_echo(view) || view.input.pings.iter().any(|log| !log.records.is_empty()),
+        met: |view| Some(crate::latency::has_echo(view)),
     }],
     run,
     source: include_str!("mod.rs"),
