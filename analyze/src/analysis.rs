@@ -33,6 +33,8 @@ pub struct Verdict {
     pub not_evaluated: Vec<NotEvaluated>,
     /// Round-trip times.
     pub latency: Vec<Latency>,
+    /// What of the input is gone, to be said before anything else.
+    pub incomplete: Option<Text>,
     /// Counts.
     pub stats: Stats,
     /// What a reader must know before trusting silence.
@@ -74,9 +76,32 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
         findings,
         not_evaluated,
         latency,
+        incomplete: incomplete(input),
         stats: stats(view),
         remarks: remarks(view, view.files),
     }
+}
+
+/// Kinds of missing files named in the headline.
+const MISSING_SHOWN: usize = 6;
+
+fn incomplete(input: &Input) -> Option<Text> {
+    let missing = &input.missing;
+    if missing.paths.is_empty() {
+        return input.files.is_cut().then(|| Text::new("remark.cut-tar"));
+    }
+    let kinds = missing.kinds();
+    let mut shown: Vec<Text> = kinds.iter().take(MISSING_SHOWN).map(Text::verbatim).collect();
+    if kinds.len() > MISSING_SHOWN {
+        shown.push(Text::verbatim("…"));
+    }
+    let key = if input.files.is_cut() { "remark.missing-cut" } else { "remark.missing" };
+    Some(
+        Text::new(key)
+            .with("count", missing.paths.len())
+            .with("all", missing.listed)
+            .with_list("kinds", shown),
+    )
 }
 
 fn stats(view: &View<'_>) -> Stats {
@@ -105,7 +130,8 @@ fn stats(view: &View<'_>) -> Stats {
 }
 
 fn remarks(view: &View<'_>, files: &[FileStats]) -> Vec<Text> {
-    let mut out: Vec<Text> = view.input.remarks.iter().map(Text::verbatim).collect();
+    let mut out: Vec<Text> = incomplete(view.input).into_iter().collect();
+    out.extend(view.input.remarks.iter().map(Text::verbatim));
     for file in files {
         let tail = match (&file.error, &file.tail) {
             (Some(why), _) => Text::new("remark.unreadable").with("why", why),

@@ -70,6 +70,12 @@ pub fn parse_segment(path: &str) -> Option<(&str, u32)> {
     Some((point, number))
 }
 
+/// What a path of a bundle is about: the source of host state, the capture point, or else the path itself.
+pub fn kind(path: &str) -> &str {
+    let inside = [STATE, PACKETS].into_iter().find_map(|folder| path.strip_prefix(folder)?.strip_prefix('/'));
+    inside.and_then(|rest| rest.split_once('/')).map_or(path, |(name, _)| name)
+}
+
 /// The loss ledger of a point.
 pub fn ledger(point: &str) -> String {
     format!("{LEDGERS}/{}{LEDGER_END}", safe_name(point))

@@ -106,3 +106,34 @@ fn compressed_files_are_read_as_they_are() {
     assert_eq!(verdict(&plain)["findings"][0]["claim"], verdict(&zipped)["findings"][0]["claim"]);
     assert_eq!(verdict(&zipped)["stats"]["packets"], 2);
 }
+
+/// A tar cut inside its host state says so first, and does not take the silence of lost files for an answer.
+#[test]
+fn a_cut_tar_says_what_is_gone() {
+    let bytes = fs::read(netcap_tests::root().join("samples/acl-drop/fires/bundle.tar")).unwrap();
+    let names = tar_members(&bytes);
+    let first_flow = names.iter().find(|(name, _)| name.contains("state/ovs-datapath/")).unwrap().1;
+    let dir = tempfile::tempdir().unwrap();
+    let cut = dir.path().join("cut.tar");
+    fs::write(&cut, &bytes[..first_flow + 512]).unwrap();
+    let out = analyze(&[cut.to_str().unwrap()]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    let second = text.lines().nth(1).unwrap();
+    assert!(second.starts_with("The tar is cut:") && text.contains("ovs-datapath"), "{text}");
+    assert!(!text.contains("no recorded rule explains it"), "{text}");
+    assert!(verdict(&cut)["remarks"][0].as_str().unwrap().starts_with("The tar is cut"));
+}
+
+/// Name and offset of each member's header (POSIX ustar: name at 0, octal size at 124).
+fn tar_members(tar: &[u8]) -> Vec<(String, usize)> {
+    let (mut out, mut at) = (Vec::new(), 0);
+    while let Some(header) = tar.get(at..at + 512).filter(|h| h[0] != 0) {
+        let field = |range: std::ops::Range<usize>| {
+            String::from_utf8_lossy(&header[range]).trim_end_matches(['\0', ' ']).to_owned()
+        };
+        let size = usize::from_str_radix(&field(124..136), 8).unwrap();
+        out.push((field(0..100), at));
+        at += 512 + size.div_ceil(512) * 512;
+    }
+    out
+}

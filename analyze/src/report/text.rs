@@ -87,6 +87,14 @@ impl Page {
             let _ = write!(first, "  {run}");
         }
         self.wrapped("", "  ", &first);
+        if let Some(text) = &verdict.incomplete {
+            let text = self.text(text);
+            let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+            for line in wrap("", "  ", &text) {
+                let line = self.styled(&line, style);
+                self.line(&line);
+            }
+        }
         let count = |severity| verdict.findings.iter().filter(|f| f.severity == severity).count();
         let parts: Vec<Text> = [Severity::Critical, Severity::Error, Severity::Warning, Severity::Info]
             .into_iter()
@@ -248,11 +256,13 @@ impl Page {
         }
         self.heading("report.remarks");
         let shown = if self.look.verbose { usize::MAX } else { REMARKS_MAX };
-        for remark in verdict.remarks.iter().take(shown) {
+        // What the headline said already is not said twice.
+        let rest = || verdict.remarks.iter().skip(usize::from(verdict.incomplete.is_some()));
+        for remark in rest().take(shown) {
             let text = self.text(remark);
             self.wrapped("  - ", "    ", &text);
         }
-        if let Some(more) = verdict.remarks.len().checked_sub(shown).filter(|n| *n > 0) {
+        if let Some(more) = rest().count().checked_sub(shown).filter(|n| *n > 0) {
             let text = self.text(&Text::new("report.more").with("count", more));
             self.line(&format!("  {text}"));
         }

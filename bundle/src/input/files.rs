@@ -1,6 +1,6 @@
 //! The files of an input, in a directory or inside a tar that is never unpacked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Component, Path};
@@ -23,6 +23,9 @@ const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 pub struct Files {
     map: BTreeMap<String, Place>,
     remarks: Vec<String>,
+    /// Files of which the end of the tar took a part.
+    torn: BTreeSet<String>,
+    cut: bool,
 }
 
 impl Files {
@@ -52,6 +55,16 @@ impl Files {
     /// Whether a file is there.
     pub fn has(&self, path: &str) -> bool {
         self.map.contains_key(path)
+    }
+
+    /// Whether a file is there from its first byte to its last.
+    pub fn is_whole(&self, path: &str) -> bool {
+        self.has(path) && !self.torn.contains(path)
+    }
+
+    /// The tar ends, or cannot be read on, before all its members were there.
+    pub fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// Every path, in order.
@@ -120,6 +133,7 @@ impl Files {
         for entry in entries {
             let Ok(entry) = entry else {
                 self.remarks.push("the tar is cut or damaged: what follows the damage is missing".into());
+                self.cut = true;
                 break;
             };
             if entry.header().entry_type() != tar::EntryType::Regular {
@@ -133,6 +147,8 @@ impl Files {
             };
             if offset.saturating_add(length) > size {
                 self.remarks.push(format!("{name}: cut short by the end of the tar"));
+                self.torn.insert(name.clone());
+                self.cut = true;
             }
             self.add(name, Place::Part { tar: path.to_owned(), offset, length });
             if self.map.len() >= FILES_MAX {

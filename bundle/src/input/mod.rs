@@ -7,6 +7,7 @@ mod legacy;
 
 pub use files::Files;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -55,8 +56,26 @@ pub struct Input {
     pub ledger: Ledger,
     /// Segments that were removed to keep to the disk budget, by point.
     pub pruned: Vec<Pruned>,
+    /// Files that the manifest names and that are not there, or only in part.
+    pub missing: Missing,
     /// What a reader must know before trusting silence.
     pub remarks: Vec<String>,
+}
+
+/// What the manifest promises and the input does not hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Files and segments the manifest names.
+    pub listed: usize,
+    /// Those that are not there, or only in part, in order of path.
+    pub paths: Vec<String>,
+}
+
+impl Missing {
+    /// What is hit, in the user's words: the source of host state, the capture point, or the file itself.
+    pub fn kinds(&self) -> BTreeSet<&str> {
+        self.paths.iter().map(|path| layout::kind(path)).collect()
+    }
 }
 
 /// One packet file.
@@ -208,10 +227,10 @@ impl Input {
             let info = known.get(&path).map(|i| (*i).clone());
             self.segments.push(Segment { point: Some(index), name: path, info, place });
         }
-        let missing = known.keys().filter(|path| !self.files.has(path)).count();
-        if missing > 0 {
-            self.remarks.push(format!("{missing} segments named in the manifest are missing"));
-        }
+        let others = manifest.into_iter().flat_map(|m| &m.files).map(|file| file.path.as_str());
+        let listed: BTreeSet<&str> = known.keys().map(String::as_str).chain(others).collect();
+        let paths = listed.iter().filter(|path| !self.files.is_whole(path)).map(|path| (*path).to_owned());
+        self.missing = Missing { listed: listed.len(), paths: paths.collect() };
     }
 
     /// The index of a point; one that nothing described is added as it is.
@@ -266,6 +285,7 @@ impl Input {
             pings: Vec::new(),
             ledger: Ledger::default(),
             pruned: Vec::new(),
+            missing: Missing::default(),
             remarks: Vec::new(),
         }
     }

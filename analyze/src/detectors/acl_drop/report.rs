@@ -98,7 +98,7 @@ fn claim(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, vm: Option<&str>, coun
     } else if rules.datapath.is_some() {
         "acl-drop.by.flow"
     } else {
-        "acl-drop.by.unknown"
+        rules.unexplained()
     };
     let key = if lost.absent.is_empty() { "acl-drop.claim.doubtful" } else { "acl-drop.claim" };
     let rule = rules.openflow.as_ref().map(|r| r.rule.clone()).unwrap_or_default();

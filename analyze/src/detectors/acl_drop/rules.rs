@@ -2,6 +2,8 @@
 
 use netcap_bundle::Nanos;
 use netcap_bundle::Role;
+use netcap_bundle::layout;
+use netcap_bundle::source::{Outcome, Snapshot};
 use netcap_bundle::sources::libvirt::{self, Libvirt};
 use netcap_bundle::sources::ovs_datapath::{DpFlow, OvsDatapath};
 use netcap_bundle::sources::ovs_openflow::{Flow, OvsOpenflow, WalkVerdict, walk};
@@ -13,6 +15,8 @@ use crate::host::{file_of, file_of_arg};
 use crate::tables::journeys::{ICMP, ICMPV6};
 use crate::view::View;
 
+/// The item of both sources that holds the table.
+const DUMP: &str = "dump-flows";
 /// Ethertypes.
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
@@ -63,6 +67,22 @@ pub(super) struct Rules {
     pub datapath: Option<DatapathDrop>,
     pub openflow: Option<RuleDrop>,
     pub filter: Option<FilterDrop>,
+    /// What is known of the tables that were searched.
+    tables: Tables,
+}
+
+/// Whether silence of the flow tables means anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Tables {
+    /// Both were recorded and are there.
+    Read,
+    /// One was recorded, and files of it are gone: a cut bundle.
+    Gone,
+    /// Reading one failed on the host.
+    Failed,
+    /// Nobody recorded one.
+    #[default]
+    Never,
 }
 
 impl Rules {
@@ -72,7 +92,38 @@ impl Rules {
             datapath: datapath(view, lost, &packet),
             openflow: openflow(view, lost, &packet),
             filter: filter(view, lost, &packet),
+            tables: [OvsDatapath::DEF.id, OvsOpenflow::DEF.id]
+                .into_iter()
+                .map(|source| tables(view, source))
+                .find(|tables| *tables != Tables::Read)
+                .unwrap_or(Tables::Read),
         }
+    }
+
+    /// Phrase for requests that no flow and no rule explains: that none was found is worth saying only when there
+    /// was something to search.
+    pub(super) fn unexplained(&self) -> &'static str {
+        match self.tables {
+            Tables::Read => "acl-drop.by.unknown",
+            Tables::Gone => "acl-drop.by.gone",
+            Tables::Failed => "acl-drop.by.failed",
+            Tables::Never => "acl-drop.by.never",
+        }
+    }
+}
+
+fn tables(view: &View<'_>, source: &str) -> Tables {
+    let (state, files) = (&view.input.state, &view.input.files);
+    let gone = view.input.missing.paths.iter().any(|path| layout::kind(path) == source);
+    let mut dumps = state.lines().filter(|line| line.source == source && line.item == DUMP).peekable();
+    if gone {
+        Tables::Gone
+    } else if dumps.peek().is_none() {
+        Tables::Never
+    } else if dumps.any(|line| line.outcome == Outcome::Ok && files.is_whole(&line.path)) {
+        Tables::Read
+    } else {
+        Tables::Failed
     }
 }
 
