@@ -16,7 +16,7 @@ fn sources(room: &str) -> Vec<PathBuf> {
 
 /// The code of a file: without comments, and without its tests.
 fn code(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap();
+    let text = fs::read_to_string(path).expect("a file of the tree");
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
@@ -107,7 +107,7 @@ fn detectors_do_no_io_and_know_no_other_detector() {
 fn detectors() -> Vec<String> {
     let dir = root().join("analyze/src/detectors");
     let mut ids: Vec<String> = fs::read_dir(dir)
-        .unwrap()
+        .expect("the detectors")
         .flatten()
         .map(|e| e.file_name().to_string_lossy().replace(".rs", ""))
         .filter(|name| name != "mod")
@@ -255,7 +255,7 @@ fn translations_keep_their_placeholders() {
     let mut law = Law("a translation has the placeholders of its English sentence", Vec::new());
     for room in ["capture", "analyze"] {
         let dir = root().join(room).join("locales");
-        assert!(dir.is_dir(), "{} has no locales", room);
+        assert!(dir.is_dir(), "{room} has no locales");
         for path in files_below(&dir, ".yml") {
             let text = fs::read_to_string(&path).unwrap();
             for line in

@@ -1,6 +1,6 @@
 //! Own ICMP echo, one request a second, so that loss and round trips stand on the packets' clock in the bundle.
 //!
-//! A request that is not answered within [`TIMEOUT_NS`] is lost; an answer that comes later is written as a line for people
+//! A request that is not answered within two seconds is lost; an answer that comes later is written as a line for people
 //! but the machine line stays `lost`: for the service behind the address it was. Requests still open when the run ends are
 //! `open`, never losses.
 

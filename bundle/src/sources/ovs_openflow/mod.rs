@@ -1,6 +1,6 @@
 //! `ovs-openflow`: the OpenFlow rules and ports of every bridge (`ovs-ofctl dump-flows`, `show`).
 //!
-//! These are the rules somebody wrote; which of them a packet meets is found by [`walk`], and whether one was met lately
+//! These are the rules somebody wrote; which of them a packet meets is found by [`walk()`], and whether one was met lately
 //! by comparing `n_packets` of two dumps.
 
 use std::collections::BTreeMap;
