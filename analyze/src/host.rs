@@ -87,6 +87,13 @@ impl Host {
         self.macs.contains(&mac)
     }
 
+    /// One of the host's own interfaces has that address; `None` when the interfaces are not known.
+    pub fn owns_ip(&self, ip: IpAddr) -> Option<bool> {
+        self.last.as_ref()?;
+        let links = [&self.first, &self.last].into_iter().flatten().flat_map(|r| &r.parsed.value.links);
+        Some(links.flat_map(|l| &l.addresses).any(|address| address.ip == ip))
+    }
+
     /// The broadcast address of one of the host's networks.
     pub fn is_broadcast(&self, ip: Ipv4Addr) -> bool {
         let links = self.last.iter().flat_map(|r| &r.parsed.value.links);
@@ -126,7 +133,7 @@ impl Host {
             iface: link.name.clone(),
             evidence: Evidence::Snapshot {
                 file,
-                at: last.at,
+                at: Some(last.at),
                 line: format!("{}: link/ether {mac} inet {ip}", link.name),
                 what: Text::new("evidence.own-address"),
             },

@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use netcap_bundle::Nanos;
+use netcap_bundle::ping::Answer;
 
 use crate::engine::PointId;
 use crate::tables::journeys::{Journey, TCP};
@@ -16,6 +17,8 @@ use crate::view::View;
 
 /// Id in the registry.
 pub const ID: &str = "latency";
+/// Stands for the capture point of what a ping log measured.
+pub const LOG_POINT: &str = "ping log";
 /// Histograms kept: each takes up to 300 KiB.
 const HISTOGRAMS_MAX: usize = 256;
 /// Significant decimal digits.
@@ -26,13 +29,13 @@ const RTT_NS_MAX: u64 = 3_600_000_000_000;
 /// Round-trip times of one pair at one point.
 #[derive(Debug, Clone)]
 pub struct Latency {
-    /// Who pings.
-    pub src: IpAddr,
-    /// Who answers.
-    pub dst: IpAddr,
-    /// Where it was measured.
+    /// Who pings; `None` for a log: the host that wrote it.
+    pub src: Option<IpAddr>,
+    /// Who answers: an address, or what the log calls it.
+    pub dst: String,
+    /// Where it was measured: a capture point, or [`LOG_POINT`].
     pub point: String,
-    /// First and last request.
+    /// First and last request; `i64::MAX` and `i64::MIN` when no request has a time.
     pub from: Nanos,
     /// See `from`.
     pub to: Nanos,
@@ -44,6 +47,19 @@ pub struct Latency {
 pub const PERCENTILES: [(&str, f64); 4] = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99_9", 99.9)];
 
 impl Latency {
+    fn empty(src: Option<IpAddr>, dst: String, point: String) -> Option<Self> {
+        let histogram = Histogram::new_with_bounds(1, RTT_NS_MAX, DIGITS).ok()?;
+        Some(Self { src, dst, point, from: Nanos(i64::MAX), to: Nanos(i64::MIN), histogram })
+    }
+
+    fn record(&mut self, at: Option<Nanos>, rtt_ns: u64) {
+        self.histogram.saturating_record(rtt_ns.max(1));
+        if let Some(at) = at {
+            self.from = self.from.min(at);
+            self.to = self.to.max(at);
+        }
+    }
+
     /// Nanoseconds at a percentile.
     pub fn percentile(&self, percent: f64) -> u64 {
         self.histogram.value_at_percentile(percent)
@@ -67,19 +83,30 @@ pub fn measure(view: &View<'_>) -> Vec<Latency> {
     order.truncate(HISTOGRAMS_MAX);
     let mut out: BTreeMap<_, Latency> = BTreeMap::new();
     for ((src, dst, point), _) in order {
-        let Ok(histogram) = Histogram::new_with_bounds(1, RTT_NS_MAX, DIGITS) else { continue };
         let name = view.points.name(point).to_owned();
-        let empty = Latency { src, dst, point: name, from: Nanos(i64::MAX), to: Nanos(i64::MIN), histogram };
-        out.insert((src, dst, point), empty);
+        if let Some(empty) = Latency::empty(Some(src), dst.to_string(), name) {
+            out.insert((src, dst, point), empty);
+        }
     }
     each(view, |journey, point, rtt_ns| {
         if let Some(latency) = out.get_mut(&(journey.key.src, journey.key.dst, point)) {
-            latency.histogram.saturating_record(rtt_ns);
-            latency.from = latency.from.min(journey.at);
-            latency.to = latency.to.max(journey.at);
+            latency.record(Some(journey.at), rtt_ns);
         }
     });
-    out.into_values().collect()
+    out.into_values().chain(of_logs(view)).collect()
+}
+
+/// What the ping logs measured themselves, one histogram for each log with an answer.
+fn of_logs(view: &View<'_>) -> impl Iterator<Item = Latency> {
+    view.input.pings.iter().take(HISTOGRAMS_MAX).filter_map(|log| {
+        let mut latency = Latency::empty(None, log.address.clone(), LOG_POINT.to_owned())?;
+        for record in &log.records {
+            if let Answer::Reply { rtt_ns, .. } = record.answer {
+                latency.record(record.sent, u64::try_from(rtt_ns).unwrap_or(0));
+            }
+        }
+        (!latency.histogram.is_empty()).then_some(latency)
+    })
 }
 
 /// Calls for each answered ping and point with the round-trip time there.
@@ -95,30 +122,43 @@ fn each(view: &View<'_>, mut visit: impl FnMut(&Journey, PointId, u64)) {
                 table.replies(journey).iter().find(|r| r.point == request.point && r.at >= request.at);
             if let Some(rtt) = reply.and_then(|r| u64::try_from(r.at.since(request.at)).ok()) {
                 done = Some(request.point);
-                visit(journey, request.point, rtt.max(1));
+                visit(journey, request.point, rtt);
             }
         }
     }
 }
 
+/// The line by which HdrHistogram's own tools know the columns.
+const LEGEND: &[u8] =
+    b"\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
+
 /// Writes histograms as an HdrHistogram interval log (V2, deflate, base64), times in seconds, values in nanoseconds.
 pub fn write_log<W: Write>(out: &mut W, latencies: &[Latency]) -> io::Result<()> {
-    let start = latencies.iter().map(|l| l.from).min().unwrap_or_default();
+    // A log without times starts with the others, or at the epoch.
+    let timed = |l: &&Latency| l.from <= l.to;
+    let start = latencies.iter().filter(timed).map(|l| l.from).min().unwrap_or_default();
     let since = |at: Nanos| Duration::from_nanos(u64::try_from(at.since(start)).unwrap_or(0));
     let mut serializer = V2DeflateSerializer::new();
     let start_ns = u64::try_from(start.0).unwrap_or(0);
-    let mut writer = IntervalLogWriterBuilder::new()
+    let mut head = Vec::new();
+    IntervalLogWriterBuilder::new()
         .add_comment("[netcap round-trip times of pings, nanoseconds]")
+        .add_comment("[Histogram log format version 1.3]")
         .with_start_time(UNIX_EPOCH + Duration::from_nanos(start_ns))
-        .with_max_value_divisor(1.0)
-        .begin_log_with(out, &mut serializer)?;
+        .begin_log_with(&mut head, &mut serializer)?;
+    out.write_all(&head)?;
+    out.write_all(LEGEND)?;
+    let mut writer =
+        IntervalLogWriterBuilder::new().with_max_value_divisor(1.0).begin_log_with(out, &mut serializer)?;
     for latency in latencies {
-        let label = format!("{}>{}@{}", latency.src, latency.dst, latency.point);
+        let src = latency.src.map_or_else(|| "host".to_owned(), |src| src.to_string());
+        let label = format!("{src}>{}@{}", latency.dst, latency.point);
         let label: String =
             label.chars().map(|c| if c == ',' || c.is_whitespace() { '_' } else { c }).collect();
         let tag = Tag::new(&label);
-        let from = since(latency.from);
-        let length = since(latency.to).saturating_sub(from);
+        let timed = latency.from <= latency.to;
+        let from = if timed { since(latency.from) } else { Duration::ZERO };
+        let length = if timed { since(latency.to).saturating_sub(from) } else { Duration::ZERO };
         writer
             .write_histogram(&latency.histogram, from, length, tag)
             .map_err(|err| io::Error::other(format!("{err:?}")))?;

@@ -3,7 +3,7 @@
 use netcap_bundle::Nanos;
 use serde::Serialize;
 
-use super::{english, utc};
+use super::{english, maybe_utc, utc};
 use crate::text::Text;
 
 /// One piece of evidence.
@@ -29,9 +29,9 @@ pub enum Evidence {
     Snapshot {
         /// File in the bundle.
         file: String,
-        /// When it was taken.
-        #[serde(serialize_with = "utc")]
-        at: Nanos,
+        /// When it was taken; `None` when nothing says.
+        #[serde(serialize_with = "maybe_utc")]
+        at: Option<Nanos>,
         /// The line.
         line: String,
         /// What it shows.
@@ -73,6 +73,15 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// When it shows, or began to show.
+    pub fn at(&self) -> Option<Nanos> {
+        match self {
+            Self::Frame { at, .. } => Some(*at),
+            Self::Snapshot { at, .. } => *at,
+            Self::Counter { from, .. } | Self::Absence { from, .. } => Some(*from),
+        }
+    }
+
     /// What it shows.
     pub fn what(&self) -> &Text {
         match self {

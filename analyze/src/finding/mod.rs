@@ -108,6 +108,15 @@ pub(crate) fn utc<S: Serializer>(at: &Nanos, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(&utc_text(*at))
 }
 
+/// See [`utc`]; null when nothing says.
+#[allow(clippy::ref_option)] // serde's signature
+pub(crate) fn maybe_utc<S: Serializer>(at: &Option<Nanos>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => utc(at, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// See [`utc`].
 pub(crate) fn utc_text(at: Nanos) -> String {
     match jiff::Timestamp::from_nanosecond(i128::from(at.0)) {

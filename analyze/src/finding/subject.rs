@@ -115,7 +115,7 @@ impl Subject {
                     .with("protocol", protocol)
             }
             Self::Pair { src: Some(src), dst } => Text::verbatim(format!("{src} → {dst}")),
-            Self::Pair { src: None, dst } => Text::verbatim(format!("→ {dst}")),
+            Self::Pair { src: None, dst } => Text::new("subject.pair-log").with("dst", dst),
         }
     }
 }

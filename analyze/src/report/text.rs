@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use netcap_bundle::Nanos;
 use netcap_bundle::time::human_ns;
+use unicode_width::UnicodeWidthStr;
 
 use super::words::{color, confidence_key, count_key, need, severity_key};
 use super::wrap::{left, right, wrap};
@@ -15,6 +16,8 @@ use crate::text::{Lang, Text, phrase};
 
 /// Pairs shown; the rest is in the JSON and in the histogram log.
 const LATENCY_ROWS_MAX: usize = 20;
+/// Columns of a pair of addresses in the table of round-trip times.
+const PAIR_COLUMNS: usize = 33;
 /// Remarks shown.
 const REMARKS_MAX: usize = 20;
 
@@ -41,6 +44,12 @@ pub fn render(verdict: &Verdict, look: Look) -> String {
     page.capture(verdict);
     page.remarks(verdict);
     page.out
+}
+
+/// One unit for the whole table, so that numbers can be compared by eye.
+fn milliseconds(ns: u64) -> String {
+    let (whole, part) = (ns / 1_000_000, ns / 1_000 % 1_000);
+    if whole < 10_000 { format!("{whole}.{part:03}") } else { whole.to_string() }
 }
 
 struct Page {
@@ -172,7 +181,10 @@ impl Page {
                 let frame = Text::new("evidence.in-frame").with("number", number).with("file", file);
                 format!("{} {what} ({})", clock(at), self.text(&frame))
             }
-            Evidence::Snapshot { file, at, line, .. } => format!("{} {what}: {line} ({file})", clock(at)),
+            Evidence::Snapshot { file, at, line, .. } => {
+                let at = at.as_ref().map(|at| format!("{} ", clock(at))).unwrap_or_default();
+                format!("{at}{what}: {line} ({file})")
+            }
             Evidence::Counter { name, before, after, from, to, .. } => {
                 format!("{}–{} {what}: {name} {before} → {after}", clock(from), clock(to))
             }
@@ -199,7 +211,7 @@ impl Page {
         self.heading("report.latency");
         let pair = self.phrase("report.pair");
         let point = self.phrase("report.point");
-        let mut head = format!("  {} {}", left(&pair, 33), left(&point, 10));
+        let mut head = format!("  {} {}", left(&pair, PAIR_COLUMNS), left(&point, 10));
         head.push_str(&right("n", 8));
         for name in ["p50", "p90", "p99", "p99.9", "max"] {
             head.push_str(&right(name, 9));
@@ -207,13 +219,22 @@ impl Page {
         self.line(&head);
         let mut rows: Vec<_> = verdict.latency.iter().collect();
         rows.sort_by_key(|l| std::cmp::Reverse(l.histogram.len()));
-        for latency in rows.iter().take(LATENCY_ROWS_MAX) {
-            let pair = format!("{} → {}", latency.src, latency.dst);
-            let mut row = format!("  {} {}", left(&pair, 33), left(&latency.point, 10));
+        let shown = rows.get(..LATENCY_ROWS_MAX.min(rows.len())).unwrap_or_default();
+        let mut shown = shown.to_vec();
+        shown.sort_by(|a, b| (a.src, &a.dst, &a.point).cmp(&(b.src, &b.dst, &b.point)));
+        for latency in shown {
+            let src = latency.src.map_or_else(|| self.phrase("subject.this-host"), |src| src.to_string());
+            let mut pair = format!("{src} → {}", latency.dst);
+            if pair.width() > PAIR_COLUMNS {
+                // Two IPv6 addresses need a line of their own.
+                self.line(&format!("  {pair}"));
+                pair.clear();
+            }
+            let mut row = format!("  {} {}", left(&pair, PAIR_COLUMNS), left(&latency.point, 10));
             row.push_str(&right(&latency.histogram.len().to_string(), 8));
-            let shown = PERCENTILES.iter().map(|(_, p)| latency.percentile(*p));
-            for value in shown.chain([latency.histogram.max()]) {
-                row.push_str(&right(&human_ns(i64::try_from(value).unwrap_or(i64::MAX)), 9));
+            let values = PERCENTILES.iter().map(|(_, p)| latency.percentile(*p));
+            for value in values.chain([latency.histogram.max()]) {
+                row.push_str(&right(&milliseconds(value), 9));
             }
             self.line(&row);
         }

@@ -17,6 +17,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
         if name.ends_with("-ping.log") {
             let log = files.text(name).map(|text| PingLog::from_iputils(&text)).unwrap_or_default();
             input.pings.push(log);
+            input.ping_files.push(name.to_owned());
             continue;
         }
         if !is_capture(place) {

@@ -52,6 +52,8 @@ pub struct Input {
     pub files: Files,
     /// Pings.
     pub pings: Vec<PingLog>,
+    /// The file of each log of `pings`, as the user knows it.
+    pub ping_files: Vec<String>,
     /// What each point took in, lost and wrote, second by second; empty for inputs that have none.
     pub ledger: Ledger,
     /// Segments that were removed to keep to the disk budget, by point.
@@ -255,8 +257,10 @@ impl Input {
     fn add_pings(&mut self) {
         let addresses = self.info.as_ref().map(|i| i.pings.clone()).unwrap_or_default();
         for address in addresses {
-            if let Some(text) = self.files.text(&layout::ping_lines(&address)) {
+            let path = layout::ping_lines(&address);
+            if let Some(text) = self.files.text(&path) {
                 self.pings.push(PingLog::from_lines(&address, &text));
+                self.ping_files.push(path);
             }
         }
     }
@@ -283,6 +287,7 @@ impl Input {
             state: StateReader::default(),
             files,
             pings: Vec::new(),
+            ping_files: Vec::new(),
             ledger: Ledger::default(),
             pruned: Vec::new(),
             missing: Missing::default(),

@@ -135,13 +135,23 @@ fn evidence(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, events: &[&Event]) 
     }
     if let Some(flow) = &rules.datapath {
         let what = Text::new("acl-drop.evidence.flow").with("port", &lost.info.name);
-        out.push(Evidence::Snapshot { file: flow.file.clone(), at: flow.at, line: flow.line.clone(), what });
+        out.push(Evidence::Snapshot {
+            file: flow.file.clone(),
+            at: Some(flow.at),
+            line: flow.line.clone(),
+            what,
+        });
         out.extend(counter("packets", flow.packets, flow.times, "acl-drop.evidence.flow-grew"));
     }
     if let Some(rule) = &rules.openflow {
         let key = if rule.certain { "acl-drop.evidence.rule" } else { "acl-drop.evidence.rule-maybe" };
         let line = rule.line.clone();
-        out.push(Evidence::Snapshot { file: rule.file.clone(), at: rule.at, line, what: Text::new(key) });
+        out.push(Evidence::Snapshot {
+            file: rule.file.clone(),
+            at: Some(rule.at),
+            line,
+            what: Text::new(key),
+        });
         out.extend(counter("n_packets", rule.packets, rule.times, "acl-drop.evidence.rule-grew"));
     }
     if let Some(filter) = &rules.filter {
@@ -149,7 +159,7 @@ fn evidence(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, events: &[&Event]) 
             Text::new("acl-drop.evidence.filter").with("filter", &filter.filter).with("index", filter.index);
         out.push(Evidence::Snapshot {
             file: filter.file.clone(),
-            at: filter.at,
+            at: Some(filter.at),
             line: filter.rule.clone(),
             what,
         });

@@ -83,7 +83,7 @@ fn evidence(view: &View<'_>, suspicion: &Suspicion<'_>) -> Vec<Evidence> {
     if let Some(state) = suspicion.lldp.first().and_then(|s| suspicion.bond.state_at(s.at)) {
         out.push(Evidence::Snapshot {
             file: state.file.clone(),
-            at: state.at,
+            at: Some(state.at),
             line: state.line.clone(),
             what: Text::new("lldp-mac-flap.evidence.state")
                 .with("bond", &suspicion.bond.name)

@@ -6,10 +6,10 @@
 //! Warning: two lost pings or more. Info: one; or a pair that is never answered in a capture of foreign origin, which may
 //! have recorded one direction only.
 //!
-//! Exonerated: requests within two seconds of the end of the capture (the answer may have come later); requests while
-//! a traceroute's requests, for which a router says that their hop limit ran out; requests while
-//! the capture itself lost packets, or where its filter hides replies; copies of a request at several points, which are one
-//! request; multicast and broadcast targets, which need not answer.
+//! Exonerated: requests within two seconds of the end of the capture (the answer may have come later); a traceroute's
+//! requests, for which a router says that their hop limit ran out; requests sent while the capture itself lost packets, or
+//! where its filter hides replies; copies of a request at several points, which are one request; multicast and broadcast
+//! targets, which need not answer.
 //!
 //! Remedy: look between the last point that saw the request and the next one; record both sides at once.
 //!
@@ -30,10 +30,7 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "ping-loss",
     severity: Some((Severity::Info, Severity::Warning)),
-    needs: &[Need {
-        key: "echo",
-        met: |view| Some(crate::latency::has_echo(view)),
-    }],
+    needs: &[Need { key: "echo", met: |view| Some(crate::latency::has_echo(view)) }],
     run,
     source: include_str!("mod.rs"),
 };
@@ -44,13 +41,15 @@ const FINDINGS_MAX: usize = 100;
 fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
     let mut pairs = count::pairs(view);
     pairs.sort_by_key(|p| (std::cmp::Reverse(p.lost.len()), p.src, p.dst));
-    let told: Vec<String> = pairs.iter().map(|p| p.dst.to_string()).collect();
+    // What the packets show is better evidence for the same loss.
+    let told: Vec<String> = pairs
+        .iter()
+        .filter(|p| logs::of_pair(view, p.src, p.dst).is_some())
+        .map(|p| p.dst.to_string())
+        .collect();
     findings.extend(pairs.iter().take(FINDINGS_MAX).map(|pair| report::of_packets(view, pair)));
-    for log in &view.input.pings {
-        // What the packets show is better evidence for the same loss.
-        if !told.contains(&log.address) {
-            findings.extend(logs::finding(view, log));
-        }
+    for log in logs::all(view).filter(|log| !told.contains(&log.log.address)) {
+        findings.extend(log.finding(view));
     }
 }
 

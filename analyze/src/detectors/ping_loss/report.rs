@@ -1,10 +1,9 @@
 //! From counts to finding.
 
 use netcap_bundle::input::Kind;
-use netcap_bundle::ping::PingLog;
 
 use super::count::{Pair, WAIT_NS, bursts, last_seen};
-use super::logs;
+use super::logs::{self, Log};
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
 use crate::tables::runs::Sight;
@@ -17,18 +16,18 @@ const BURSTS_MAX: usize = 5;
 const FRAMES_MAX: usize = 3;
 
 pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
-    let log = view.input.pings.iter().find(|log| log.address == pair.dst.to_string());
-    let log_agrees = log.is_some_and(|log| logs::lost(log).next().is_some());
+    let log = logs::of_pair(view, pair.src, pair.dst);
+    let log_agrees = log.is_some_and(|log| log.has_loss());
     // A capture of foreign origin may have one direction only.
     let one_sided = pair.answered == 0 && !pair.endpoint && !log_agrees;
     // At the port of the one who pings every answer has to pass, and without a filter it is recorded.
     let unfiltered =
         || pair.lost.iter().all(|e| view.points.get(e.point).is_some_and(|p| p.filter.is_empty()));
+    // Of a file of foreign origin nobody says which filter it was taken with, or that the log is of the same time.
+    let complete = || view.input.kind == Kind::Bundle && (log_agrees || pair.endpoint && unfiltered());
     let confidence = match (one_sided, pair.trust) {
         (true, _) => Confidence::CannotTell,
-        (false, Trust::Sound) if pair.answered > 0 || log_agrees || pair.endpoint && unfiltered() => {
-            Confidence::Proven
-        }
+        (false, Trust::Sound) if pair.answered > 0 || complete() => Confidence::Proven,
         _ => Confidence::Likely,
     };
     let few = pair.lost.len() < 2;
@@ -57,7 +56,7 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
     }
 }
 
-fn evidence(view: &View<'_>, pair: &Pair, log: Option<&PingLog>) -> Vec<Evidence> {
+fn evidence(view: &View<'_>, pair: &Pair, log: Option<Log<'_>>) -> Vec<Evidence> {
     let mut out = Vec::new();
     for event in pair.lost.iter().take(FRAMES_MAX) {
         let what = Text::new("ping-loss.evidence.request")
@@ -67,11 +66,13 @@ fn evidence(view: &View<'_>, pair: &Pair, log: Option<&PingLog>) -> Vec<Evidence
     }
     if let Some((point, _)) = last_seen(pair) {
         for burst in bursts(pair.lost.iter().map(|e| e.at)).into_iter().take(BURSTS_MAX) {
-            let what = Text::new("ping-loss.evidence.absence").with("count", burst.count);
+            let one = burst.count == 1;
+            let key = if one { "ping-loss.evidence.absence-one" } else { "ping-loss.evidence.absence" };
+            let what = Text::new(key).with("count", burst.count);
             out.push(view.absence(point, burst.from, burst.to.plus(WAIT_NS), what));
         }
     }
-    out.extend(log.and_then(|log| logs::evidence(view, log)));
+    out.extend(log.and_then(|log| log.evidence()));
     out
 }
 
