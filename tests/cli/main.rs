@@ -166,3 +166,21 @@ fn histograms_are_written_as_a_log_that_reads_back() {
         .collect();
     assert_eq!(entries.len(), 1);
 }
+
+/// One fault is one alarm: its lost pings stay as information that points at the cause.
+#[test]
+fn a_symptom_points_at_its_cause() {
+    for id in ["acl-drop", "lldp-mac-flap"] {
+        let bundle = netcap_tests::root().join(format!("samples/{id}/fires/bundle.tar"));
+        let verdict: Value =
+            serde_json::from_slice(&analyze(&["--json", "-", name(&bundle)]).stdout).unwrap();
+        let findings = verdict["findings"].as_array().unwrap();
+        assert_eq!(findings[0]["detector"], id);
+        let loss = findings.iter().find(|f| f["detector"] == "ping-loss").unwrap();
+        assert_eq!((&loss["explained_by"], &loss["severity"]), (&Value::from(id), &Value::from("info")));
+        assert!(loss["claim"].as_str().unwrap().ends_with(&format!("Explained by [{id}].")), "{loss:#}");
+        let times = findings[0]["evidence"].as_array().unwrap().iter();
+        let times: Vec<_> = times.map(|e| e["at"].as_str().or(e["from"].as_str()).unwrap()).collect();
+        assert!(times.is_sorted(), "{times:?}");
+    }
+}

@@ -86,6 +86,8 @@ pub fn run(view: &View<'_>, only: Option<&[String]>) -> (Vec<Finding>, Vec<NotEv
             not.push(NotEvaluated { detector: detector.id, missing });
         }
     }
+    Finding::relate(&mut findings);
+    Finding::sort_evidence(&mut findings);
     Finding::sort(&mut findings);
     (findings, not)
 }

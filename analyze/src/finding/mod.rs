@@ -4,6 +4,7 @@ mod evidence;
 mod subject;
 
 use std::fmt;
+use std::net::IpAddr;
 
 use netcap_bundle::Nanos;
 use serde::{Serialize, Serializer};
@@ -85,15 +86,81 @@ pub struct Finding {
     pub exonerations: Vec<Text>,
     /// What to do.
     pub remedy: Text,
+    /// Whose packets this fault stops: findings about these are its symptoms.
+    pub victims: Vec<Victim>,
+    /// The detector that found the cause of this one.
+    pub explained_by: Option<&'static str>,
+}
+
+/// Whose packets a fault stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Victim {
+    /// All to and from an address.
+    Address(IpAddr),
+    /// Pings from the first to the second.
+    Pair(IpAddr, IpAddr),
+}
+
+impl Victim {
+    /// It is hit when pings of that pair are lost; `src` is `None` for the host that wrote a log.
+    fn covers(self, src: Option<IpAddr>, dst: &str) -> bool {
+        let is = |ip: IpAddr| ip.to_string() == dst;
+        match self {
+            Self::Address(ip) => src == Some(ip) || is(ip),
+            Self::Pair(from, to) => src == Some(from) && is(to),
+        }
+    }
 }
 
 impl Finding {
+    /// Marks the symptoms of other findings, which stay as information: one fault is one alarm, with one remedy.
+    pub fn relate(findings: &mut [Self]) {
+        let causes: Vec<_> = findings
+            .iter()
+            .filter(|f| !f.victims.is_empty() && f.confidence > Confidence::CannotTell)
+            .map(|f| (f.detector, f.severity, f.from, f.to, f.victims.clone()))
+            .collect();
+        for symptom in findings.iter_mut().filter(|f| f.victims.is_empty()) {
+            let Subject::Pair { src, dst } = &symptom.subject else { continue };
+            let cause = causes.iter().filter(|(_, severity, from, to, victims)| {
+                let together = overlap((*from, *to), (symptom.from, symptom.to));
+                together && *severity >= symptom.severity && victims.iter().any(|v| v.covers(*src, dst))
+            });
+            // The worst explains; among equals the order of the registry decides.
+            let Some((id, ..)) = cause.min_by_key(|c| (std::cmp::Reverse(c.1), c.0)) else { continue };
+            symptom.explained_by = Some(id);
+            symptom.severity = Severity::Info;
+            let claim = symptom.claim.clone();
+            symptom.claim = Text::new("related.claim").with_text("claim", claim).with("by", id);
+            symptom.remedy = Text::new("related.remedy").with("by", id);
+        }
+    }
+
+    /// Evidence in order of time; what has no time comes last.
+    pub fn sort_evidence(findings: &mut [Self]) {
+        for finding in findings {
+            finding.evidence.sort_by_key(|e| e.at().map_or((true, Nanos(0)), |at| (false, at)));
+        }
+    }
+
     /// Worst and surest first, then by subject: the order of every report.
     pub fn sort(findings: &mut [Self]) {
         findings.sort_by_cached_key(|f| {
             let rank = (std::cmp::Reverse(f.severity), std::cmp::Reverse(f.confidence), f.detector);
             (rank, f.subject.line().english(), f.from, f.claim.english())
         });
+    }
+}
+
+/// How far apart cause and symptom may be: a fault shows first in what is sent next.
+const RELATED_NS_MAX: i64 = 10_000_000_000;
+
+fn overlap(a: (Option<Nanos>, Option<Nanos>), b: (Option<Nanos>, Option<Nanos>)) -> bool {
+    match (a, b) {
+        ((Some(a), Some(b)), (Some(c), Some(d))) => {
+            a.plus(-RELATED_NS_MAX) <= d && c.plus(-RELATED_NS_MAX) <= b
+        }
+        _ => false,
     }
 }
 

@@ -39,7 +39,7 @@ fn one(verdict: &Verdict, schema: bool) -> Value {
 
 /// A finding as it is compared and written.
 pub(super) fn finding(finding: &Finding) -> Value {
-    json!({
+    let mut value = json!({
         "detector": finding.detector,
         "severity": finding.severity,
         "confidence": finding.confidence,
@@ -50,7 +50,11 @@ pub(super) fn finding(finding: &Finding) -> Value {
         "evidence": finding.evidence,
         "exonerations": finding.exonerations.iter().map(Text::english).collect::<Vec<_>>(),
         "remedy": finding.remedy.english(),
-    })
+    });
+    if let (Some(by), Some(map)) = (finding.explained_by, value.as_object_mut()) {
+        map.insert("explained_by".into(), json!(by));
+    }
+    value
 }
 
 /// Detectors that could not look.

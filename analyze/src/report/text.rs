@@ -108,7 +108,7 @@ impl Page {
         let parts: Vec<Text> = [Severity::Critical, Severity::Error, Severity::Warning, Severity::Info]
             .into_iter()
             .filter(|s| count(*s) > 0)
-            .map(|s| Text::new(count_key(s)).with("count", count(s)))
+            .map(|s| Text::new(count_key(s, count(s))).with("count", count(s)))
             .collect();
         let (text, style) = match verdict.findings.first() {
             None => {

@@ -36,8 +36,10 @@ pub(super) fn severity_key(severity: Severity) -> &'static str {
     }
 }
 
-pub(super) fn count_key(severity: Severity) -> &'static str {
+pub(super) fn count_key(severity: Severity, count: usize) -> &'static str {
     match severity {
+        Severity::Warning if count == 1 => "count.warning-one",
+        Severity::Error if count == 1 => "count.error-one",
         Severity::Info => "count.info",
         Severity::Warning => "count.warning",
         Severity::Error => "count.error",

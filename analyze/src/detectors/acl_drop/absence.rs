@@ -12,8 +12,9 @@ use crate::fidelity::Trust;
 use crate::tables::journeys::{Event, PairAtPoint, Sample};
 use crate::view::View;
 
-/// A frame crosses the switch within this; around it the capture must be sound.
-const CROSSING_NS: i64 = 1_000_000_000;
+/// A frame crosses the switch within this; around it the capture must be sound. As long as a ping waits for its answer, so
+/// that this detector and `ping-loss` count the same requests at the end of a capture.
+const CROSSING_NS: i64 = 2_000_000_000;
 /// Lost requests that make a case; one may be a race with the end of a segment or a table that was just written.
 pub(super) const LOST_MIN: usize = 2;
 

@@ -4,7 +4,7 @@ use netcap_bundle::Role;
 
 use super::absence::{LOST_MIN, Lost};
 use super::rules::Rules;
-use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
+use crate::finding::{Confidence, Evidence, Finding, Severity, Subject, Victim};
 use crate::tables::journeys::{Event, ICMP, ICMPV6, TCP};
 use crate::tables::runs::Sight;
 use crate::text::Text;
@@ -50,6 +50,8 @@ pub(super) fn finding(view: &View<'_>, lost: &Lost<'_>, rules: &Rules) -> Option
         evidence: evidence(view, lost, rules, &events),
         exonerations: exonerations(lost),
         remedy: remedy(lost, rules),
+        victims: if lost.protocol == TCP { Vec::new() } else { vec![Victim::Pair(lost.src, lost.dst)] },
+        explained_by: None,
     })
 }
 

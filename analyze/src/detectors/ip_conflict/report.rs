@@ -5,7 +5,7 @@ use netcap_bundle::{Mac, Nanos};
 use super::claimants::Case;
 use super::evidence::{evidence, suspect};
 use super::judge::{Rule, Verdict};
-use crate::finding::{Claimant, Finding, Severity, Subject};
+use crate::finding::{Claimant, Finding, Severity, Subject, Victim};
 use crate::host::place;
 use crate::text::Text;
 use crate::view::View;
@@ -28,6 +28,8 @@ pub(super) fn finding(view: &View<'_>, case: &Case, verdict: &Verdict) -> Findin
         evidence: evidence(view, case, verdict),
         exonerations: exonerations(rule),
         remedy: remedy(case, rule),
+        victims: if rule.is_conflict() { vec![Victim::Address(case.key.ip)] } else { Vec::new() },
+        explained_by: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use netcap_bundle::time::human_ns;
 
 use super::suspicion::Suspicion;
-use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
+use crate::finding::{Confidence, Evidence, Finding, Severity, Subject, Victim};
 use crate::tables::runs::Sight;
 use crate::text::Text;
 use crate::view::View;
@@ -35,7 +35,15 @@ pub(super) fn finding(view: &View<'_>, suspicion: &Suspicion<'_>) -> Finding {
         evidence: evidence(view, suspicion),
         exonerations: exonerations(suspicion),
         remedy: Text::new("lldp-mac-flap.remedy").with("port", backup),
+        victims: victims(suspicion),
+        explained_by: None,
     }
+}
+
+/// Pairs whose pings went astray.
+fn victims(suspicion: &Suspicion<'_>) -> Vec<Victim> {
+    let pairs = suspicion.pings_lost.iter().map(|e| Victim::Pair(e.key.src, e.key.dst));
+    pairs.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
 }
 
 /// The backup's name, and what the LLDP frame says of who made it.

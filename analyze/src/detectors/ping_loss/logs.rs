@@ -98,6 +98,8 @@ impl Log<'_> {
             evidence: self.evidence().into_iter().collect(),
             exonerations: vec![Text::new("ping-loss.not.log-end")],
             remedy: Text::new(self.remedy(view)).with("dst", &log.address),
+            victims: Vec::new(),
+            explained_by: None,
         })
     }
 

@@ -53,6 +53,8 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
         evidence: evidence(view, pair, log),
         exonerations: exonerations(view, pair, one_sided),
         remedy: Text::new("ping-loss.remedy").with("point", seen_at).with("dst", pair.dst),
+        victims: Vec::new(),
+        explained_by: None,
     }
 }
 
