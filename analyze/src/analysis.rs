@@ -29,6 +29,8 @@ pub struct Verdict {
     pub utc_offset_s: i32,
     /// Worst and surest first.
     pub findings: Vec<Finding>,
+    /// Detectors that looked for faults.
+    pub looked: Vec<&'static str>,
     /// Detectors that could not look.
     pub not_evaluated: Vec<NotEvaluated>,
     /// Round-trip times.
@@ -68,12 +70,16 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
     let input = view.input;
     let (findings, not_evaluated) = detectors::run(view, only);
     let wanted = |id: &str| only.is_none_or(|ids| ids.iter().any(|i| i == id));
+    let could = |id: &str| !not_evaluated.iter().any(|not| not.detector == id);
+    let faults = detectors::ALL.iter().filter(|d| d.severity.is_some()).map(|d| d.id);
+    let looked = faults.filter(|id| wanted(id) && could(id)).collect();
     let latency = if wanted(latency::ID) { latency::measure(view) } else { Vec::new() };
     Verdict {
         name: input.name.clone(),
         run: input.info.as_ref().map(|i| format!("{} ({})", i.run, i.tool)),
         utc_offset_s: input.info.as_ref().map_or(0, |i| i.utc_offset_s),
         findings,
+        looked,
         not_evaluated,
         latency,
         incomplete: incomplete(input),

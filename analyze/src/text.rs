@@ -80,6 +80,11 @@ impl Text {
         self
     }
 
+    /// It has an argument of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.args.iter().any(|(n, _)| *n == name)
+    }
+
     /// In a language.
     pub fn render(&self, lang: Lang) -> String {
         if self.key.is_empty() {

@@ -184,3 +184,47 @@ fn a_symptom_points_at_its_cause() {
         assert!(times.is_sorted(), "{times:?}");
     }
 }
+
+/// A healthy verdict names who looked, an empty recording is not called healthy, and everything fits a terminal.
+#[test]
+fn silence_is_explained_and_lines_fit() {
+    let (_dir, bad, good) = captures();
+    let healthy = text(&analyze(&[name(&good)]).stdout);
+    assert!(healthy.contains("Looked for: ip-conflict, ping-loss; 2 detectors"), "{healthy}");
+    let mut scene = Scene::new(60_000);
+    scene.point("vswitch0", Role::Internal, "arp").point("eth3", Role::Uplink { bond: None }, "arp");
+    let empty = text(&analyze(&[name(&scene.seal().path)]).stdout);
+    assert!(empty.contains("no packet matched the filter at vswitch0, eth3"), "{empty}");
+    let found = text(&analyze(&[name(&bad)]).stdout);
+    assert!(found.contains("Found: 1 error.") && found.contains("ruled out: "), "{found}");
+    let mut pages = vec![healthy, empty, found, text(&analyze(&["--list", "-v"]).stdout)];
+    for tongue in ["zh", "zh-CN", "zh_CN"] {
+        let list = text(&analyze(&["--list", "--lang", tongue]).stdout);
+        assert!(list.contains("使用同一 IP 地址。") && list.contains("提示–错误"), "{list}");
+        pages.push(list);
+    }
+    for id in ["acl-drop", "ip-conflict", "latency", "lldp-mac-flap", "ping-loss"] {
+        pages.push(text(&analyze(&["--explain", id]).stdout));
+    }
+    for line in pages.iter().flat_map(|page| page.lines()) {
+        assert!(unicode_width::UnicodeWidthStr::width(line) <= 100, "{line}");
+    }
+}
+
+/// A log of pings is enough for round-trip times, and its losses carry no time that nobody wrote down.
+#[test]
+fn a_ping_log_alone_is_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = "PING 10.0.0.1 (10.0.0.1) 56(84) bytes of data.\n\
+        64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=0.345 ms\n\
+        64 bytes from 10.0.0.1: icmp_seq=2 ttl=64 time=0.400 ms\n";
+    fs::write(dir.path().join("20230607103752-ping.log"), log).unwrap();
+    let out = text(&analyze(&[name(dir.path())]).stdout);
+    assert!(out.contains("this host → 10.0.0.1") && out.contains("ping log"), "{out}");
+    assert!(out.contains("No fault found") && !out.contains("latency: needs"), "{out}");
+    let lossy = format!("{log}64 bytes from 10.0.0.1: icmp_seq=4 ttl=64 time=0.400 ms\n");
+    fs::write(dir.path().join("20230607103752-ping.log"), lossy).unwrap();
+    let out = text(&analyze(&[name(dir.path())]).stdout);
+    assert!(out.contains("1 of 4 pings to 10.0.0.1 were lost") && !out.contains("1970"), "{out}");
+    assert!(!out.contains("00:00:00"), "{out}");
+}

@@ -47,7 +47,7 @@ pub(super) struct Args {
     /// Colours
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
     pub color: Color,
-    /// Say more: exonerations, filters, every remark
+    /// Say more: why something was ruled out, filters, every remark
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -65,6 +65,7 @@ pub(super) enum FailOn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Language {
     En,
+    #[value(alias = "zh-CN", alias = "zh_CN", alias = "zh-cn", alias = "zh_cn")]
     Zh,
 }
 

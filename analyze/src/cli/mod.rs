@@ -15,7 +15,10 @@ use netcap_bundle::input::Input;
 use crate::analysis::{self, Verdict};
 use crate::detectors;
 use crate::engine::Progress;
+use crate::finding::Severity;
 use crate::latency;
+use crate::report::words::severity_key;
+use crate::report::wrap::{fill, left, wrap};
 use crate::report::{expect, json, text};
 use crate::text::{Lang, phrase};
 use args::{Args, Color, FailOn};
@@ -148,8 +151,11 @@ fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[Verdict]) -> R
         return Ok(CLEAN);
     }
     writeln!(err, "{}", phrase("expect.differs", language(args)))?;
-    for line in lines {
-        writeln!(err, "{line}")?;
+    for line in lines.iter().flat_map(|line| line.lines()) {
+        let indent = line.len() - line.trim_start().len();
+        for line in wrap(&" ".repeat(indent), "      ", line) {
+            writeln!(err, "{line}")?;
+        }
     }
     Ok(FOUND)
 }
@@ -172,28 +178,40 @@ fn histogram_logs(path: &Path, verdicts: &[Verdict]) -> Result<()> {
 
 fn list(args: &Args) -> Result<()> {
     use std::fmt::Write as _;
-    let mut out = String::new();
+    let (mut out, lang) = (String::new(), language(args));
     for detector in detectors::ALL {
         let severity = match detector.severity {
-            Some((least, most)) if least == most => least.to_string(),
-            Some((least, most)) => format!("{least}–{most}"),
+            Some((least, most)) if least == most => severity_word(least, lang),
+            Some((least, most)) => format!("{}–{}", severity_word(least, lang), severity_word(most, lang)),
             None => "-".to_owned(),
         };
-        let summary = detector.summary();
-        let summary = summary.split_once(": ").map_or(summary.as_str(), |(_, s)| s);
-        let _ = writeln!(out, "{:<15} {severity:<14} {summary}", detector.id);
+        let head = format!("{:<15} {} ", detector.id, left(&severity, 14));
+        for line in wrap(&head, &" ".repeat(31), &detector.summary(lang)) {
+            let _ = writeln!(out, "{line}");
+        }
         if args.verbose {
-            let needs: Vec<String> =
-                detector.needs.iter().map(|n| phrase(&format!("need.{}", n.key), language(args))).collect();
-            let _ = writeln!(out, "{:<15} {}", "", needs.join("; "));
+            for need in detector.needs {
+                for line in
+                    wrap(&" ".repeat(31), &" ".repeat(33), &phrase(&format!("need.{}", need.key), lang))
+                {
+                    let _ = writeln!(out, "{line}");
+                }
+            }
         }
     }
     io::stdout().write_all(out.as_bytes()).context("cannot write to standard output")
 }
 
+fn severity_word(severity: Severity, lang: Lang) -> String {
+    match lang {
+        Lang::En => severity.to_string(),
+        Lang::Zh => phrase(severity_key(severity), lang),
+    }
+}
+
 fn page(id: &str) -> Result<()> {
     let Some(detector) = detectors::by_id(id) else { bail!(unknown(id)) };
-    io::stdout().write_all(detector.page().as_bytes()).context("cannot write to standard output")
+    io::stdout().write_all(fill(&detector.page()).as_bytes()).context("cannot write to standard output")
 }
 
 fn check_ids(args: &Args) -> Result<()> {

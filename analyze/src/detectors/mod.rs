@@ -7,6 +7,7 @@ pub mod lldp_mac_flap;
 pub mod ping_loss;
 
 use crate::finding::{Finding, Severity};
+use crate::text::Lang;
 use crate::view::View;
 
 /// Something a detector cannot do without.
@@ -64,9 +65,20 @@ impl Detector {
         page
     }
 
-    /// The first line of its page.
-    pub fn summary(&self) -> String {
-        self.page().lines().next().unwrap_or_default().to_owned()
+    /// One sentence on what it finds: the first line of its page, or the first sentence of its Chinese part.
+    pub fn summary(&self, lang: Lang) -> String {
+        let page = self.page();
+        let english =
+            || page.lines().next().and_then(|line| line.split_once(": ")).map(|(_, s)| s.to_owned());
+        let chinese = || {
+            let text: String = page.split_once("中文：")?.1.lines().collect();
+            Some(format!("{}。", text.split_once(['。', '；']).map_or(text.as_str(), |(s, _)| s)))
+        };
+        let summary = match lang {
+            Lang::En => english(),
+            Lang::Zh => chinese(),
+        };
+        summary.unwrap_or_default()
     }
 }
 

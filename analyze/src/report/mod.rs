@@ -2,9 +2,10 @@
 
 pub mod expect;
 pub mod json;
+mod numbers;
 pub mod text;
-mod words;
-mod wrap;
+pub(crate) mod words;
+pub(crate) mod wrap;
 
 use netcap_bundle::Nanos;
 

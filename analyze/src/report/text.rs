@@ -5,19 +5,13 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use netcap_bundle::Nanos;
 use netcap_bundle::time::human_ns;
-use unicode_width::UnicodeWidthStr;
 
 use super::words::{color, confidence_key, count_key, need, severity_key};
-use super::wrap::{left, right, wrap};
+use super::wrap::wrap;
 use crate::analysis::Verdict;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::latency::PERCENTILES;
 use crate::text::{Lang, Text, phrase};
 
-/// Pairs shown; the rest is in the JSON and in the histogram log.
-const LATENCY_ROWS_MAX: usize = 20;
-/// Columns of a pair of addresses in the table of round-trip times.
-const PAIR_COLUMNS: usize = 33;
 /// Remarks shown.
 const REMARKS_MAX: usize = 20;
 
@@ -46,35 +40,48 @@ pub fn render(verdict: &Verdict, look: Look) -> String {
     page.out
 }
 
-/// One unit for the whole table, so that numbers can be compared by eye.
-fn milliseconds(ns: u64) -> String {
-    let (whole, part) = (ns / 1_000_000, ns / 1_000 % 1_000);
-    if whole < 10_000 { format!("{whole}.{part:03}") } else { whole.to_string() }
+/// What a verdict without findings stands on: who looked.
+fn healthy(verdict: &Verdict) -> Text {
+    let looked: Vec<Text> = verdict.looked.iter().map(Text::verbatim).collect();
+    let key = match (looked.is_empty(), verdict.not_evaluated.len()) {
+        (true, _) => "report.clean-blind",
+        (false, 0) => "report.clean",
+        (false, 1) => "report.clean-partly-one",
+        (false, _) => "report.clean-partly",
+    };
+    Text::new(key).with_list("looked", looked).with("count", verdict.not_evaluated.len())
 }
 
-struct Page {
+/// An empty recording is no healthy one.
+fn nothing(verdict: &Verdict) -> Text {
+    let points: Vec<Text> = verdict.stats.points.iter().map(|p| Text::verbatim(&p.name)).collect();
+    let key = if points.is_empty() { "report.nothing" } else { "report.nothing-at" };
+    Text::new(key).with_list("points", points)
+}
+
+pub(super) struct Page {
     out: String,
-    look: Look,
-    offset: i32,
+    pub(super) look: Look,
+    pub(super) offset: i32,
 }
 
 impl Page {
-    fn line(&mut self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         self.out.push_str(text.trim_end());
         self.out.push('\n');
     }
 
-    fn wrapped(&mut self, head: &str, tail: &str, text: &str) {
+    pub(super) fn wrapped(&mut self, head: &str, tail: &str, text: &str) {
         for line in wrap(head, tail, text) {
             self.line(&line);
         }
     }
 
-    fn text(&self, text: &Text) -> String {
+    pub(super) fn text(&self, text: &Text) -> String {
         text.render(self.look.lang)
     }
 
-    fn phrase(&self, key: &str) -> String {
+    pub(super) fn phrase(&self, key: &str) -> String {
         phrase(key, self.look.lang)
     }
 
@@ -82,7 +89,7 @@ impl Page {
         if self.look.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
-    fn heading(&mut self, key: &str) {
+    pub(super) fn heading(&mut self, key: &str) {
         let text = self.phrase(key);
         let text = self.styled(&text, Style::new().bold());
         self.out.push('\n');
@@ -112,10 +119,9 @@ impl Page {
             .collect();
         let (text, style) = match verdict.findings.first() {
             None => {
-                let key =
-                    if verdict.not_evaluated.is_empty() { "report.clean" } else { "report.clean-partly" };
-                let count = verdict.not_evaluated.len();
-                (Text::new(key).with("count", count), AnsiColor::Green)
+                let silent = verdict.stats.packets == 0 && verdict.latency.is_empty();
+                let text = if silent { nothing(verdict) } else { healthy(verdict) };
+                (text, if silent { AnsiColor::Yellow } else { AnsiColor::Green })
             }
             Some(worst) => (Text::new("report.verdict").with_list("counts", parts), color(worst.severity)),
         };
@@ -149,7 +155,9 @@ impl Page {
             let text = self.evidence(evidence);
             self.wrapped("    - ", "      ", &text);
         }
-        if self.look.verbose && !finding.exonerations.is_empty() {
+        if !self.look.verbose {
+            self.exonerations(finding);
+        } else if !finding.exonerations.is_empty() {
             let label = self.phrase("report.exonerations");
             self.line(&format!("  {label}"));
             for text in &finding.exonerations {
@@ -159,6 +167,26 @@ impl Page {
         }
         let remedy = self.text(&finding.remedy);
         self.labelled("report.remedy", &remedy);
+    }
+
+    /// What was ruled out, by name only; what was not, in full.
+    fn exonerations(&mut self, finding: &Finding) {
+        let open = self.phrase("report.open");
+        let (mut out, mut not, mut other) = (Vec::new(), Vec::new(), Vec::new());
+        for text in &finding.exonerations {
+            let counted = text.has("count");
+            let text = self.text(text);
+            match text.strip_prefix(&open) {
+                Some(rest) => not.push(rest.trim().to_owned()),
+                None if counted => other.push(text),
+                None => out.push(text.split([':', '：']).next().unwrap_or(&text).trim().to_owned()),
+            }
+        }
+        let gap = if self.look.lang == Lang::En { "; " } else { "；" };
+        let parts = [("report.ruled-out", out), ("report.open", not), ("report.counted", other)];
+        for (key, list) in parts.into_iter().filter(|(_, list)| !list.is_empty()) {
+            self.labelled(key, &list.join(gap));
+        }
     }
 
     fn labelled(&mut self, key: &str, text: &str) {
@@ -201,73 +229,6 @@ impl Page {
             let missing = not.missing.iter().map(|key| need(key)).collect();
             let needs = self.text(&Text::new("report.needs").with_clauses("list", missing));
             self.wrapped("  ", "    ", &format!("{}: {needs}", not.detector));
-        }
-    }
-
-    fn latency(&mut self, verdict: &Verdict) {
-        if verdict.latency.is_empty() {
-            return;
-        }
-        self.heading("report.latency");
-        let pair = self.phrase("report.pair");
-        let point = self.phrase("report.point");
-        let mut head = format!("  {} {}", left(&pair, PAIR_COLUMNS), left(&point, 10));
-        head.push_str(&right("n", 8));
-        for name in ["p50", "p90", "p99", "p99.9", "max"] {
-            head.push_str(&right(name, 9));
-        }
-        self.line(&head);
-        let mut rows: Vec<_> = verdict.latency.iter().collect();
-        rows.sort_by_key(|l| std::cmp::Reverse(l.histogram.len()));
-        let shown = rows.get(..LATENCY_ROWS_MAX.min(rows.len())).unwrap_or_default();
-        let mut shown = shown.to_vec();
-        shown.sort_by(|a, b| (a.src, &a.dst, &a.point).cmp(&(b.src, &b.dst, &b.point)));
-        for latency in shown {
-            let src = latency.src.map_or_else(|| self.phrase("subject.this-host"), |src| src.to_string());
-            let mut pair = format!("{src} → {}", latency.dst);
-            if pair.width() > PAIR_COLUMNS {
-                // Two IPv6 addresses need a line of their own.
-                self.line(&format!("  {pair}"));
-                pair.clear();
-            }
-            let mut row = format!("  {} {}", left(&pair, PAIR_COLUMNS), left(&latency.point, 10));
-            row.push_str(&right(&latency.histogram.len().to_string(), 8));
-            let values = PERCENTILES.iter().map(|(_, p)| latency.percentile(*p));
-            for value in values.chain([latency.histogram.max()]) {
-                row.push_str(&right(&milliseconds(value), 9));
-            }
-            self.line(&row);
-        }
-        if let Some(more) = rows.len().checked_sub(LATENCY_ROWS_MAX).filter(|n| *n > 0) {
-            let text = self.text(&Text::new("report.more").with("count", more));
-            self.line(&format!("  {text}"));
-        }
-    }
-
-    fn capture(&mut self, verdict: &Verdict) {
-        self.heading("report.capture");
-        let titles = ["report.point", "report.kind", "report.packets", "report.dropped", "report.span"]
-            .map(|k| self.phrase(k));
-        let [point, kind, packets, dropped, span] = titles;
-        let head = [left(&point, 16), left(&kind, 8), right(&packets, 12), right(&dropped, 12)].join(" ");
-        self.line(&format!("  {head}  {span}"));
-        for stats in &verdict.stats.points {
-            let dropped = stats.dropped.map_or_else(|| "?".to_owned(), |d| d.to_string());
-            let span = match (stats.first, stats.last) {
-                (Some(first), Some(last)) => self.span(first, last),
-                _ => "-".to_owned(),
-            };
-            let row = [
-                left(&stats.name, 16),
-                left(stats.role, 8),
-                right(&stats.packets.to_string(), 12),
-                right(&dropped, 12),
-            ];
-            self.line(&format!("  {}  {span}", row.join(" ")));
-            if self.look.verbose && !stats.filter.is_empty() {
-                let text = self.text(&Text::new("report.filter").with("filter", &stats.filter));
-                self.wrapped("    ", "      ", &text);
-            }
         }
     }
 

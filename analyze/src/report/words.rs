@@ -27,7 +27,7 @@ pub(super) fn color(severity: Severity) -> AnsiColor {
     }
 }
 
-pub(super) fn severity_key(severity: Severity) -> &'static str {
+pub(crate) fn severity_key(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "severity.info",
         Severity::Warning => "severity.warning",

@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 pub(super) const COLUMNS: usize = 100;
 
 /// Breaks text into lines of at most [`COLUMNS`], the first with `head`, the others with `tail` before it.
-pub(super) fn wrap(head: &str, tail: &str, text: &str) -> Vec<String> {
+pub(crate) fn wrap(head: &str, tail: &str, text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = head.to_owned();
     let mut empty = true;
@@ -32,8 +32,32 @@ pub(super) fn wrap(head: &str, tail: &str, text: &str) -> Vec<String> {
     lines
 }
 
+/// Fills the paragraphs of a text, which empty lines part. A line break between two Chinese words is no space.
+pub(crate) fn fill(text: &str) -> String {
+    let mut out = String::new();
+    for (index, paragraph) in text.trim_end().split("\n\n").enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        let mut joined = String::new();
+        for line in paragraph.lines() {
+            let wide = |c: Option<char>| c.is_some_and(|c| c.width() == Some(2));
+            let no_space = joined.is_empty() || wide(joined.chars().last()) && wide(line.chars().next());
+            if !no_space {
+                joined.push(' ');
+            }
+            joined.push_str(line);
+        }
+        for line in wrap("", "", &joined) {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
 /// A cell of a table, padded on the right.
-pub(super) fn left(text: &str, width: usize) -> String {
+pub(crate) fn left(text: &str, width: usize) -> String {
     let fit = clip(text, width);
     format!("{fit}{}", " ".repeat(width.saturating_sub(fit.width())))
 }

@@ -39,8 +39,8 @@ pub(super) struct Lost<'a> {
     pub complete: bool,
 }
 
-pub(super) fn has_vm_port(view: &View<'_>) -> Option<bool> {
-    Some(view.points.iter().any(|(_, info)| is_vm_port(info)))
+pub(super) fn has_vm_port(view: &View<'_>) -> bool {
+    view.points.iter().any(|(_, info)| is_vm_port(info))
 }
 
 /// Another port of the VM's switch is recorded; which switch that is, is known by the VM's port alone.

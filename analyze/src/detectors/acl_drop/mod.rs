@@ -34,7 +34,7 @@ pub const DETECTOR: Detector = Detector {
     id: "acl-drop",
     severity: Some((Severity::Warning, Severity::Error)),
     needs: &[
-        Need { key: "vm-port", met: absence::has_vm_port },
+        Need { key: "vm-port", met: |view| Some(absence::has_vm_port(view)) },
         Need { key: "other-port", met: absence::has_other_port },
     ],
     run,
