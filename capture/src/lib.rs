@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod journal;
 pub mod ledger;
 pub mod live;
+pub mod memory;
 pub mod netdev;
 pub mod ping;
 pub mod plan;

@@ -213,7 +213,7 @@ fn name_apart(points: &mut [Point]) {
 /// Block size of a ring: a frame is never larger than that with any offload but BIG TCP.
 const BLOCK_BYTES: u32 = 256 * 1024;
 /// Blocks of a ring: less cannot take turns, more than this is no use to anyone.
-const BLOCKS: std::ops::RangeInclusive<u64> = 4..=4096;
+pub(crate) const BLOCKS: std::ops::RangeInclusive<u64> = 4..=4096;
 
 /// The ring of each of `points` points, so that all together keep to the budget as far as a ring can be that small.
 pub fn ring_size(budget: u64, points: usize) -> RingSize {

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::Sender;
 use crate::clock;
 use crate::counters::Counters;
 use crate::iface::Iface;
+use crate::memory;
 use crate::segments::Segments;
 use crate::sys::{RETIRE_MS, Ring, RingSize};
 use crate::watchdog::Bark;
@@ -74,7 +75,7 @@ pub struct Listener {
     pub iface: String,
     /// The compiled filter.
     pub program: Vec<Instruction>,
-    /// Ring memory.
+    /// Ring memory that is asked for; the kernel may have less.
     pub ring: RingSize,
 }
 
@@ -82,7 +83,8 @@ impl Listener {
     /// Opens the ring; gives it with the interface's index.
     pub fn open(&self) -> io::Result<(Ring, u32)> {
         let index = if_nametoindex(self.iface.as_str())?;
-        Ok((Ring::open(index, &self.program, self.ring)?, index))
+        let ring = memory::shrinking(self.ring, |size| Ring::open(index, &self.program, size))?;
+        Ok((ring, index))
     }
 }
 

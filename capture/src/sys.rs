@@ -40,7 +40,8 @@ pub struct RingSize {
 }
 
 impl RingSize {
-    fn bytes(self) -> usize {
+    /// All of it in bytes.
+    pub fn bytes(self) -> usize {
         self.block_bytes as usize * self.blocks as usize
     }
 }
@@ -97,6 +98,11 @@ impl Ring {
         // Binding to an interface that is down leaves an error behind; it is heard as soon as it comes up.
         let _ = getsockopt(&fd, sockopt::SocketError);
         Ok(Self { map, fd, size, next: 0 })
+    }
+
+    /// Its memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.size.bytes()
     }
 
     /// Waits until there may be a block, at most `timeout`. True when the kernel says there is one; an error

@@ -22,6 +22,7 @@ fn unknown_names_and_bad_filters_exit_2_and_leave_nothing() {
         (&["--iface=cap0", "icmmp"], &["icmmp", "^"]),
         (&["--iface=cap0", "--preset=arpp"], &["arpp", "arp"]),
         (&["icmp"], &["--vswitch"]),
+        (&["--iface=cap0", "--buffer=10TiB"], &["--buffer", "a quarter of the memory", "at most"]),
         (&["--duration=never"], &["never", "30s"]),
         (&["--no-such-option"], &["--no-such-option"]),
     ] {

@@ -23,6 +23,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::exec::Host;
 use crate::live::{disk_left, disk_size};
+use crate::memory;
 use crate::plan::ring_size;
 use crate::recorder::Listener;
 use crate::rundir::RunDir;
@@ -123,6 +124,7 @@ struct Threads {
 pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let mut signals = Signals::take().map_err(|e| Error::Other(e.to_string()))?;
     // Everything that can be refused is refused before there is a directory.
+    memory::check(plan.buffer, &known.host.root)?;
     let bounds = bounds(&plan)?;
     plan.rotation.bytes = plan.rotation.bytes.min(bounds.segment);
     let listeners = open_rings(&plan)?;
@@ -135,6 +137,7 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
         .map_err(Error::from)
         .and_then(|state| {
             let mut session = Session::begin(&plan, &run, &known.topology, budget.clone())?;
+            session.rings(&listeners);
             let threads = session.start(&plan, &run, listeners, &events)?;
             Ok((state, session, threads))
         });

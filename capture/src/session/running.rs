@@ -86,6 +86,19 @@ impl Session {
         Ok(session)
     }
 
+    /// Notes the ring memory that each point really has; less than was asked for is worth a remark.
+    pub(super) fn rings(&mut self, listeners: &[Listening]) {
+        for (listener, (ring, _)) in listeners {
+            let (asked, has) = (human_bytes(listener.ring.bytes() as u64), human_bytes(ring.bytes() as u64));
+            let iface = &listener.iface;
+            if ring.bytes() < listener.ring.bytes() {
+                self.remark(&t!("memory.less", iface = iface, has = has, asked = asked));
+            } else {
+                self.journal.line(&t!("memory.ring", iface = iface, has = has));
+            }
+        }
+    }
+
     pub(super) fn start(
         &mut self,
         plan: &Plan,
