@@ -66,12 +66,6 @@ impl Latency {
     }
 }
 
-/// Pings are in the packets or in a log.
-pub fn has_echo(view: &View<'_>) -> bool {
-    view.tables.journeys.journeys.iter().any(|j| j.key.protocol != TCP)
-        || view.input.pings.iter().any(|log| !log.records.is_empty())
-}
-
 /// Measures every answered ping at every point that saw request and reply. Pairs with the most pings first kept.
 pub fn measure(view: &View<'_>) -> Vec<Latency> {
     let mut counts: BTreeMap<(IpAddr, IpAddr, PointId), u64> = BTreeMap::new();

@@ -10,6 +10,7 @@ use crate::fidelity::Fidelity;
 use crate::finding::Evidence;
 use crate::host::Host;
 use crate::tables::Tables;
+use crate::tables::journeys::TCP;
 use crate::tables::runs::Sight;
 use crate::text::Text;
 
@@ -38,6 +39,12 @@ impl View<'_> {
     /// The access VLAN of a point, 0 when it has none.
     pub fn access_vlan(&self, point: PointId) -> u16 {
         self.scene.access_vlan(point)
+    }
+
+    /// Pings are in the packets or in a log.
+    pub fn has_echo(&self) -> bool {
+        self.tables.journeys.journeys.iter().any(|j| j.key.protocol != TCP)
+            || self.input.pings.iter().any(|log| !log.records.is_empty())
     }
 
     /// The name of a frame's file.

@@ -133,6 +133,8 @@ fn expect_prints_the_difference() {
     assert_eq!(code(&same), 0, "{}", text(&same.stderr));
     let differs = analyze(&["--expect", name(&stored), name(&good)]);
     assert_eq!(code(&differs), 1);
+    let several = analyze(&["--expect", name(&stored), name(&bad), name(&good)]);
+    assert_eq!((code(&several), several.stdout.is_empty()), (2, true), "said before the work");
     let diff = text(&differs.stderr);
     assert!(diff.contains("- ip-conflict error proven: 172.16.51.23"), "{diff}");
     fs::write(&stored, "{}").unwrap();
@@ -165,6 +167,10 @@ fn histograms_are_written_as_a_log_that_reads_back() {
         .filter(|e| matches!(e, hdrhistogram::serialization::interval_log::LogEntry::Interval(_)))
         .collect();
     assert_eq!(entries.len(), 1);
+    assert!(text(&bytes).contains("#[Histogram log format version 1.3]\n"));
+    assert!(text(&bytes).contains("\n\"StartTimestamp\",\"Interval_Length\""));
+    assert_eq!(analyze(&["--hlog", "-", name(&good)]).stdout, bytes);
+    assert_eq!(code(&analyze(&["--hlog", "-", "--json", "-", name(&good)])), 2);
 }
 
 /// One fault is one alarm: its lost pings stay as information that points at the cause.

@@ -32,8 +32,9 @@ pub(super) struct Args {
     /// Print the manual page of a detector
     #[arg(long, value_name = "ID")]
     pub explain: Option<String>,
-    /// Write the latency histograms as HdrHistogram logs: a file, or a directory for several inputs
-    #[arg(long, value_name = "FILE|DIR")]
+    /// Write the latency histograms as HdrHistogram logs: a file, a directory for several inputs, or standard output with '-'
+    /// (then there is no text)
+    #[arg(long, value_name = "FILE|DIR|-")]
     pub hlog: Option<PathBuf>,
     /// Threads to use; by default one for each processor. The report does not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]

@@ -58,6 +58,11 @@ fn run(args: &Args) -> Result<u8> {
     check_ids(args)?;
     // A verdict that cannot be read is a mistake on the command line: say so before the long work.
     let expected = args.expect.as_deref().map(read_expected).transpose()?;
+    if let (Some(expected), Some(path)) = (&expected, &args.expect) {
+        expect::check(expected, args.inputs.len())
+            .map_err(|why| anyhow::anyhow!("cannot compare with {}: {why}", path.display()))?;
+    }
+    check_outputs(args)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads.unwrap_or(0))
         .build()
@@ -99,7 +104,7 @@ fn write_reports(args: &Args, verdicts: &[Verdict]) -> Result<()> {
     if let Some(path) = &args.hlog {
         histogram_logs(path, verdicts)?;
     }
-    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    let to_stdout = is_stdout(args.json.as_deref());
     if let Some(path) = &args.json
         && !verdicts.is_empty()
     {
@@ -110,7 +115,7 @@ fn write_reports(args: &Args, verdicts: &[Verdict]) -> Result<()> {
             std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
     }
-    if to_stdout {
+    if to_stdout || is_stdout(args.hlog.as_deref()) {
         return Ok(());
     }
     let look = text::Look {
@@ -124,6 +129,22 @@ fn write_reports(args: &Args, verdicts: &[Verdict]) -> Result<()> {
     };
     let pages: Vec<String> = verdicts.iter().map(|v| text::render(v, look)).collect();
     io::stdout().write_all(pages.join("\n").as_bytes()).context("cannot write to standard output")
+}
+
+fn is_stdout(path: Option<&Path>) -> bool {
+    path == Some(Path::new("-"))
+}
+
+/// What cannot be written as asked is said before the work.
+fn check_outputs(args: &Args) -> Result<()> {
+    let Some(hlog) = &args.hlog else { return Ok(()) };
+    if is_stdout(Some(hlog)) && is_stdout(args.json.as_deref()) {
+        bail!("--json - and --hlog - both want standard output; give one of them a file");
+    }
+    if args.inputs.len() > 1 && !hlog.is_dir() {
+        bail!("--hlog {}: several inputs need a directory", hlog.display());
+    }
+    Ok(())
 }
 
 fn worst(args: &Args, verdicts: &[Verdict]) -> u8 {
@@ -161,10 +182,14 @@ fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[Verdict]) -> R
 }
 
 fn histogram_logs(path: &Path, verdicts: &[Verdict]) -> Result<()> {
-    let to_dir = path.is_dir();
-    if !to_dir && verdicts.len() > 1 {
-        bail!("--hlog {}: several inputs need a directory", path.display());
+    if is_stdout(Some(path)) {
+        let mut out = io::stdout().lock();
+        return verdicts
+            .iter()
+            .try_for_each(|verdict| latency::write_log(&mut out, &verdict.latency))
+            .context("cannot write to standard output");
     }
+    let to_dir = path.is_dir();
     for (number, verdict) in verdicts.iter().enumerate() {
         let file = if to_dir { path.join(format!("latency-{}.hlog", number + 1)) } else { path.to_owned() };
         let out = File::create(&file).with_context(|| format!("cannot create {}", file.display()))?;

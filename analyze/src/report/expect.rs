@@ -12,18 +12,9 @@ const FIELDS: [&str; 5] = ["detector", "severity", "confidence", "subject", "cla
 
 /// Lines that differ: `-` expected and missing, `+` found and not expected. Empty when the verdicts agree.
 pub fn difference(expected: &Value, verdicts: &[Verdict]) -> Result<Vec<String>, String> {
-    let inputs: Vec<&Value> = match expected.get("inputs").and_then(Value::as_array) {
-        Some(list) => list.iter().collect(),
-        None => vec![expected],
-    };
-    if inputs.len() != verdicts.len() {
-        return Err(format!("it holds {} verdicts, and {} inputs were given", inputs.len(), verdicts.len()));
-    }
+    check(expected, verdicts.len())?;
     let mut lines = Vec::new();
-    for (want, verdict) in inputs.iter().zip(verdicts) {
-        if want.get("findings").and_then(Value::as_array).is_none() {
-            return Err("it has no list 'findings'; write it with --json FILE".into());
-        }
+    for (want, verdict) in stored(expected).into_iter().zip(verdicts) {
         let have = serde_json::json!({
             "findings": verdict.findings.iter().map(json::finding).collect::<Vec<_>>(),
             "not_evaluated": json::not_evaluated(verdict),
@@ -35,6 +26,27 @@ pub fn difference(expected: &Value, verdicts: &[Verdict]) -> Result<Vec<String>,
         lines.append(&mut found);
     }
     Ok(lines)
+}
+
+fn stored(expected: &Value) -> Vec<&Value> {
+    match expected.get("inputs").and_then(Value::as_array) {
+        Some(list) => list.iter().collect(),
+        None => vec![expected],
+    }
+}
+
+/// Whether it can be compared with the verdicts of that many inputs.
+pub fn check(expected: &Value, inputs: usize) -> Result<(), String> {
+    let stored = stored(expected);
+    if stored.iter().any(|want| want.get("findings").and_then(Value::as_array).is_none()) {
+        return Err("it has no list 'findings'; write it with --json FILE".into());
+    }
+    if stored.len() != inputs {
+        let verdicts = if stored.len() == 1 { "verdict" } else { "verdicts" };
+        let given = if inputs == 1 { "input was" } else { "inputs were" };
+        return Err(format!("it holds {} {verdicts}, and {inputs} {given} given", stored.len()));
+    }
+    Ok(())
 }
 
 /// What is compared, each with how often it occurs.

@@ -30,7 +30,7 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "ping-loss",
     severity: Some((Severity::Info, Severity::Warning)),
-    needs: &[Need { key: "echo", met: |view| Some(crate::latency::has_echo(view)) }],
+    needs: &[Need { key: "echo", met: |view| Some(view.has_echo()) }],
     run,
     source: include_str!("mod.rs"),
 };
