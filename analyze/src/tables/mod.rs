@@ -1,5 +1,6 @@
 //! What one pass leaves: tables, each grown by its fold and bounded, with honest remarks when a bound was reached.
 
+pub mod asked;
 pub mod bonded;
 pub mod claims;
 pub mod journeys;
@@ -7,6 +8,7 @@ pub mod losses;
 pub mod runs;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::engine::points::Scene;
@@ -20,6 +22,7 @@ pub use losses::Seen;
 /// All folds, fed together: a packet is decoded once.
 #[derive(Debug)]
 pub struct Folds {
+    asked: asked::AskedFold,
     bonded: bonded::BondedFold,
     claims: claims::ClaimsFold,
     journeys: journeys::JourneysFold,
@@ -29,6 +32,8 @@ pub struct Folds {
 /// All tables.
 #[derive(Debug, Default)]
 pub struct Tables {
+    /// Addresses that were asked for.
+    pub asked: BTreeMap<IpAddr, asked::Asked>,
     /// MACs at members of bonds.
     pub bonded: BondedTable,
     /// Claims of addresses.
@@ -42,6 +47,7 @@ pub struct Tables {
 impl Fold for Folds {
     fn start(scene: &Arc<Scene>) -> Self {
         Self {
+            asked: Fold::start(scene),
             bonded: Fold::start(scene),
             claims: Fold::start(scene),
             journeys: Fold::start(scene),
@@ -50,6 +56,7 @@ impl Fold for Folds {
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
+        self.asked.packet(packet);
         self.bonded.packet(packet);
         self.claims.packet(packet);
         self.journeys.packet(packet);
@@ -57,6 +64,7 @@ impl Fold for Folds {
     }
 
     fn merge(&mut self, later: Self) {
+        self.asked.merge(later.asked);
         self.bonded.merge(later.bonded);
         self.claims.merge(later.claims);
         self.journeys.merge(later.journeys);
@@ -68,6 +76,7 @@ impl Folds {
     /// Finishes every table.
     pub fn finish(self) -> Tables {
         Tables {
+            asked: self.asked.finish(),
             bonded: self.bonded.finish(),
             claims: self.claims.finish(),
             journeys: self.journeys.finish(),

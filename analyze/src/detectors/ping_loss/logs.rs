@@ -7,6 +7,7 @@ use netcap_bundle::Nanos;
 use netcap_bundle::input::Kind;
 use netcap_bundle::ping::{Answer, PingLog, PingRecord};
 
+use super::neighbour;
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
 use crate::tables::journeys::TCP;
 use crate::text::Text;
@@ -77,8 +78,10 @@ impl Log<'_> {
         let (first, last) = (self.lost().next()?, self.lost().next_back()?);
         let asked = log.records.iter().filter(|r| r.answer != Answer::Open).count();
         let bursts = bursts(log);
+        let never = count == asked;
+        let silent = log.address.parse().ok().filter(|_| never).and_then(|ip| neighbour::silent(view, ip));
         let key = match bursts {
-            _ if count == asked => "ping-loss.claim.log-never",
+            _ if never => "ping-loss.claim.log-never",
             1 => "ping-loss.claim.log-burst",
             _ => "ping-loss.claim.log",
         };
@@ -95,9 +98,12 @@ impl Log<'_> {
                 .with("sent", asked)
                 .with("dst", &log.address)
                 .with("bursts", bursts),
-            evidence: self.evidence().into_iter().collect(),
+            evidence: self.evidence().into_iter().chain(silent.clone()).collect(),
             exonerations: vec![Text::new("ping-loss.not.log-end")],
-            remedy: Text::new(self.remedy(view)).with("dst", &log.address),
+            remedy: match &silent {
+                Some(_) => neighbour::remedy(&log.address),
+                None => Text::new(self.remedy(view)).with("dst", &log.address),
+            },
             victims: Vec::new(),
             explained_by: None,
         })

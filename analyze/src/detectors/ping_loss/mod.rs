@@ -11,6 +11,9 @@
 //! where its filter hides replies; copies of a request at several points, which are one request; multicast and broadcast
 //! targets, which need not answer.
 //!
+//! When the address was asked for by ARP or neighbour discovery and nobody answered, the finding says so: the pings never
+//! reached a wire.
+//!
 //! Remedy: look between the last point that saw the request and the next one; record both sides at once.
 //!
 //! Sources: RFC 792; RFC 4443 section 4; RFC 1122 section 3.2.2.6 (a host must answer; not to broadcast).
@@ -20,6 +23,7 @@
 
 mod count;
 mod logs;
+mod neighbour;
 mod report;
 
 use super::{Detector, Need};

@@ -4,6 +4,7 @@ use netcap_bundle::input::Kind;
 
 use super::count::{Pair, WAIT_NS, bursts, last_seen};
 use super::logs::{self, Log};
+use super::neighbour;
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
 use crate::tables::runs::Sight;
@@ -52,7 +53,10 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
             .with("point", seen_at),
         evidence: evidence(view, pair, log),
         exonerations: exonerations(view, pair, one_sided),
-        remedy: Text::new("ping-loss.remedy").with("point", seen_at).with("dst", pair.dst),
+        remedy: match neighbour::silent(view, pair.dst).filter(|_| pair.answered == 0) {
+            Some(_) => neighbour::remedy(pair.dst),
+            None => Text::new("ping-loss.remedy").with("point", seen_at).with("dst", pair.dst),
+        },
         victims: Vec::new(),
         explained_by: None,
     }
@@ -74,6 +78,7 @@ fn evidence(view: &View<'_>, pair: &Pair, log: Option<Log<'_>>) -> Vec<Evidence>
             out.push(view.absence(point, burst.from, burst.to.plus(WAIT_NS), what));
         }
     }
+    out.extend(neighbour::silent(view, pair.dst).filter(|_| pair.answered == 0));
     out.extend(log.and_then(|log| log.evidence()));
     out
 }

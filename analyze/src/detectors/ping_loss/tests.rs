@@ -112,3 +112,33 @@ fn the_log_speaks_where_packets_are_silent() {
     assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
     assert!(findings[0].claim.english().starts_with("2 of 9 pings to 10.0.0.9"));
 }
+
+/// Pings to an address that nobody has, as a bundle's log and its unanswered ARP requests show them.
+fn nobody(answered: bool) -> Finding {
+    let lost = |seq: i64| PingRecord {
+        seq: seq.unsigned_abs(),
+        sent: Some(at(seq * 1_000)),
+        answer: Answer::Error { why: "Destination Host Unreachable".into() },
+    };
+    let mut scene = Scene::new(60_000);
+    scene.point("vswitch0", Role::Internal, "").pings(&GATEWAY.to_string(), &[lost(1), lost(2), lost(3)]);
+    for ms in [1_000, 2_000, 3_000] {
+        scene.frame("vswitch0", ms, Out, &crate::scene::arp_request(host(), HOST, GATEWAY));
+    }
+    if answered {
+        scene.frame("vswitch0", 3_001, In, &crate::scene::arp_reply(gateway(), GATEWAY, host(), HOST));
+    }
+    let mut findings = findings(scene);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    findings.remove(0)
+}
+
+#[test]
+fn nobody_answers_arp_for_the_target() {
+    let told = |finding: &Finding| {
+        let evidence = finding.evidence.iter().any(|e| e.what().english().starts_with("nobody answers ARP"));
+        (evidence, finding.remedy.english().starts_with("Nobody in this network has"))
+    };
+    assert_eq!(told(&nobody(false)), (true, true));
+    assert_eq!(told(&nobody(true)), (false, false));
+}
