@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::units;
+use crate::{ui, units};
 
 /// First words that are commands and not the start of a filter.
 pub const COMMANDS: [&str; 6] = ["bundle", "seal", "points", "sources", "presets", "help"];
@@ -35,7 +35,7 @@ Exit status: 0 recorded and sealed, also after Ctrl-C; 1 the run failed or ended
 
 /// Flight recorder of a KVM host: packets, host state and pings on one clock, in one file
 #[derive(Debug, Parser)]
-#[command(name = "netcap", version, after_help = AFTER, max_term_width = 110)]
+#[command(name = "netcap", version, override_usage = "netcap [OPTIONS] [FILTER]...", after_help = AFTER, max_term_width = 110)]
 pub struct Record {
     /// Record this virtual switch: its internal port and every uplink, bond members one by one
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -138,7 +138,7 @@ pub struct Manner {
     #[arg(long)]
     pub quiet: bool,
     /// Language: en or zh-CN; else that of the environment
-    #[arg(long, value_name = "LANG")]
+    #[arg(long, value_name = "LANG", value_parser = ui::language)]
     pub lang: Option<String>,
 }
 
@@ -172,7 +172,7 @@ pub enum Command {
         #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
         ovs_rundir: Option<PathBuf>,
         /// Language: en or zh-CN
-        #[arg(long)]
+        #[arg(long, value_name = "LANG", value_parser = ui::language)]
         lang: Option<String>,
     },
     /// List what is recorded of the host's state
@@ -191,7 +191,7 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
         /// Language: en or zh-CN
-        #[arg(long)]
+        #[arg(long, value_name = "LANG", value_parser = ui::language)]
         lang: Option<String>,
     },
     /// Close a run that was killed, and bundle it
@@ -202,7 +202,7 @@ pub enum Command {
         #[arg(long, alias = "no_bundle")]
         no_bundle: bool,
         /// Language: en or zh-CN
-        #[arg(long)]
+        #[arg(long, value_name = "LANG", value_parser = ui::language)]
         lang: Option<String>,
     },
 }

@@ -148,10 +148,10 @@ fn record(mut options: Record) -> Result<u8> {
 }
 
 async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
+    let analyzer = options.manner.analyze.then(finish::analyzer).transpose()?;
     let host = Host::this(options.manner.ovs_rundir.clone());
     let inventory = Inventory::take(&host).await;
-    let (bundle, analyze, out) =
-        (!options.manner.no_bundle, options.manner.analyze, options.limits.out.clone());
+    let (bundle, out) = (!options.manner.no_bundle, options.limits.out.clone());
     let plan = plan(options, filter, own, &inventory)?;
     let topology = inventory.table();
     let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology };
@@ -172,8 +172,8 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
     let sealed = sealed.map_err(|e| Error::Other(e.to_string())).and_then(|sealed| sealed);
     let (manifest, result) = sealed.inspect_err(|_| ui::tell(&t!("end.unsealed", dir = dir.display())))?;
     finish::summary(&manifest, &result);
-    if analyze {
-        finish::analyze(&result.path);
+    if let Some(program) = analyzer {
+        finish::analyze(&program, &result.path);
     }
     Ok(u8::from(failed))
 }

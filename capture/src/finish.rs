@@ -186,14 +186,34 @@ fn quoted(path: &Path) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-/// Runs `netcap-analyze` on the result: the one beside this program, then that of the PATH. Gives what it said by its
-/// exit status, `None` when there is none.
-pub fn analyze(path: &Path) -> Option<i32> {
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("netcap-analyze")));
-    let program = beside.filter(|p| p.is_file()).unwrap_or_else(|| "netcap-analyze".into());
+/// Name of the program that explains a run.
+const ANALYZER: &str = "netcap-analyze";
+
+/// The analyzer: the one beside this program, then that of the PATH. Looked for before anything is recorded, so that
+/// nobody learns after a night that there is none.
+pub fn analyzer() -> Result<PathBuf> {
+    let exe = std::env::current_exe().ok();
+    let beside = exe.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = find_program(ANALYZER, beside.into_iter().chain(std::env::split_paths(&path)));
+    found.ok_or_else(|| Error::Usage(t!("usage.no_analyzer").into_owned()))
+}
+
+/// The first of these directories that has a program of that name.
+fn find_program(name: &str, dirs: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let runs = |path: &PathBuf| {
+        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    dirs.map(|dir| dir.join(name)).find(runs)
+}
+
+/// Runs the analyzer on the result, in the language of this program. Gives what it said by its exit status, `None` when
+/// it did not run.
+pub fn analyze(program: &Path, path: &Path) -> Option<i32> {
     // The host's own work goes first; the nice value is inherited.
     let _ = crate::sys::nice_this_thread(10);
-    match Command::new(&program).arg(path).status() {
+    match Command::new(program).arg("--lang").arg(&*rust_i18n::locale()).arg(path).status() {
         Ok(status) => status.code().or(Some(-1)),
         Err(e) => {
             ui::tell(&t!("end.no_analyzer", program = program.display(), why = e, path = quoted(path)));
@@ -223,6 +243,19 @@ mod tests {
         let tar = out.path().join(format!("{name}.tar"));
         assert!(tar.is_file() && !dir.exists());
         assert!(!out.path().join(format!("{name}.tar.partial")).exists());
+    }
+
+    #[test]
+    fn only_what_can_be_run_is_a_program() {
+        use std::os::unix::fs::PermissionsExt;
+        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let dirs = || [a.path().to_owned(), b.path().to_owned()].into_iter();
+        assert_eq!(find_program("x", dirs()), None);
+        for dir in [&a, &b] {
+            fs::write(dir.path().join("x"), "").unwrap();
+        }
+        fs::set_permissions(b.path().join("x"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(find_program("x", dirs()), Some(b.path().join("x")));
     }
 
     #[test]

@@ -26,6 +26,18 @@ pub fn on_terminal() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// Languages by the names they may be asked for; compared without case, `_` being `-`.
+const LANGUAGES: [(&str, &str); 4] = [("en", "en"), ("en-us", "en"), ("zh", "zh-CN"), ("zh-cn", "zh-CN")];
+
+/// A language as people type it: `en`, `zh`, `zh-CN` or `zh_CN`.
+pub fn language(text: &str) -> Result<String, String> {
+    let plain = text.trim().to_ascii_lowercase().replace('_', "-");
+    let found = LANGUAGES.iter().find(|(name, _)| *name == plain);
+    found
+        .map(|(_, locale)| (*locale).to_owned())
+        .ok_or_else(|| format!("there is no language '{text}' here; there are: en, zh-CN"))
+}
+
 /// Chooses the language: the one asked for, else that of the environment (`zh_CN.UTF-8`); English otherwise.
 pub fn set_language(asked: Option<&str>) {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -33,4 +45,20 @@ pub fn set_language(asked: Option<&str>) {
     let language = asked.map(str::to_owned).or_else(from_environment).unwrap_or_default();
     let locale = if language.to_ascii_lowercase().starts_with("zh") { "zh-CN" } else { "en" };
     rust_i18n::set_locale(locale);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_in_every_spelling_and_no_others() {
+        for text in ["zh", "zh-CN", "zh_CN", "ZH_cn"] {
+            assert_eq!(language(text).as_deref(), Ok("zh-CN"), "{text}");
+        }
+        assert_eq!(language("en").as_deref(), Ok("en"));
+        for text in ["fr", "", "zhx", "english"] {
+            assert!(language(text).unwrap_err().contains("en, zh-CN"), "{text}");
+        }
+    }
 }

@@ -22,6 +22,8 @@ fn unknown_names_and_bad_filters_exit_2_and_leave_nothing() {
         (&["--iface=cap0", "icmmp"], &["icmmp", "^"]),
         (&["--iface=cap0", "--preset=arpp"], &["arpp", "arp"]),
         (&["icmp"], &["--vswitch"]),
+        (&["--iface=cap0", "--lang=fr"], &["fr", "en, zh-CN"]),
+        (&["--no-such-option"], &["Usage: netcap [OPTIONS] [FILTER]..."]),
         (&["--iface=cap0", "--buffer=10TiB"], &["--buffer", "a quarter of the memory", "at most"]),
         (&["--duration=never"], &["never", "30s"]),
         (&["--no-such-option"], &["--no-such-option"]),
@@ -52,4 +54,31 @@ fn no_arguments_say_what_could_be_recorded() {
     }
     let chinese = netcap(&net, &["--lang=zh-CN"]).output().unwrap();
     assert!(String::from_utf8_lossy(&chinese.stdout).contains("抓包"));
+}
+
+#[test]
+fn the_analyzer_is_looked_for_at_the_start_and_speaks_the_same_language() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, process::Command};
+    if !privileged("the_analyzer_is_looked_for_at_the_start_and_speaks_the_same_language") {
+        return;
+    }
+    let (net, place) = (Net::new(), tempfile::tempdir().unwrap());
+    let (program, out) = (place.path().join("netcap"), place.path().join("out"));
+    fs::copy(env!("CARGO_BIN_EXE_netcap"), &program).unwrap();
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", &net.near]).arg(&program).arg("--out").arg(&out);
+    command.args(["--iface=cap0", "--duration=1s", "--disk-reserve=1M", "--lang=zh_CN", "--analyze"]);
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("OVS_RUNDIR", "/nonexistent");
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && text.contains("netcap-analyze"), "{output:?}");
+    assert!(entries(&out).is_empty());
+
+    let analyzer = place.path().join("netcap-analyze");
+    fs::write(&analyzer, "#!/bin/sh\necho \"asked: $*\"\n").unwrap();
+    fs::set_permissions(&analyzer, fs::Permissions::from_mode(0o755)).unwrap();
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("asked: --lang zh-CN /"), "{output:?}");
 }
