@@ -13,6 +13,7 @@ pub(super) fn need(key: &'static str) -> Text {
         "bond-members" => Text::new("need.bond-members"),
         "lldp-shown" => Text::new("need.lldp-shown"),
         "vm-port" => Text::new("need.vm-port"),
+        "vm-switch" => Text::new("need.vm-switch"),
         "other-port" => Text::new("need.other-port"),
         "echo" => Text::new("need.echo"),
         other => Text::verbatim(other),

@@ -40,7 +40,12 @@ pub(super) struct Lost<'a> {
 }
 
 pub(super) fn has_vm_port(view: &View<'_>) -> bool {
-    view.points.iter().any(|(_, info)| is_vm_port(info))
+    view.points.iter().any(|(_, info)| matches!(info.role, Role::Vnet { .. }))
+}
+
+/// The switch of a VM's port is known; without such a port nobody asks.
+pub(super) fn has_vm_switch(view: &View<'_>) -> Option<bool> {
+    has_vm_port(view).then(|| view.points.iter().any(|(_, info)| is_vm_port(info)))
 }
 
 /// Another port of the VM's switch is recorded; which switch that is, is known by the VM's port alone.

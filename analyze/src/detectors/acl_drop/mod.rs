@@ -35,6 +35,7 @@ pub const DETECTOR: Detector = Detector {
     severity: Some((Severity::Warning, Severity::Error)),
     needs: &[
         Need { key: "vm-port", met: |view| Some(absence::has_vm_port(view)) },
+        Need { key: "vm-switch", met: absence::has_vm_switch },
         Need { key: "other-port", met: absence::has_other_port },
     ],
     run,
