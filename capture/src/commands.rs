@@ -7,12 +7,13 @@ use netcap_bundle::{Role, sources};
 use netcap_filters::{Filter, Options, VlanMode, any_of, preset};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rust_i18n::t;
+use unicode_width::UnicodeWidthStr;
 
 use crate::cli::{COMMANDS, Command, Manner, Other, Record};
 use crate::error::{Error, Result};
 use crate::exec::Host;
 use crate::inventory::Inventory;
-use crate::plan::{self, Wanted};
+use crate::plan::{self, Here, Wanted};
 use crate::segments::Rotation;
 use crate::session::{self, Known, Plan, Space};
 use crate::{finish, sys, ui};
@@ -86,29 +87,44 @@ fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
     let inventory = runtime()?.block_on(Inventory::take(&host));
     let here = &inventory.here;
     ui::answer(inventory.table().trim_end());
+    for text in &here.unasked {
+        ui::answer(text);
+    }
     ui::answer("");
     ui::answer(&t!("points.how"));
+    let examples = examples(here);
+    let width = examples.iter().map(|(command, _)| command.width()).max().unwrap_or(0);
+    for (command, about) in examples {
+        let pad = " ".repeat(width.saturating_sub(command.width()));
+        ui::answer(&format!("  {command}{pad}  # {about}"));
+    }
+    ui::answer(&t!("points.more"));
+    Ok(0)
+}
+
+/// Commands that would record here, each with what it means.
+fn examples(here: &Here) -> Vec<(String, String)> {
+    let mut out: Vec<(String, String)> = Vec::new();
     for name in here.switches.keys() {
-        ui::answer(&format!("  netcap --vswitch {name:<24} # {}", here.describe(name)));
+        out.push((format!("netcap --vswitch {name}"), here.describe(name)));
     }
     let vms: std::collections::BTreeSet<&str> = here.points.iter().filter_map(|p| vm_of(&p.role)).collect();
     if let Some(vm) = vms.first() {
-        ui::answer(&format!("  netcap --vm {vm:<29} # {}", t!("points.vm", count = vms.len())));
+        out.push((format!("netcap --vm {vm}"), t!("points.vm", count = vms.len()).into_owned()));
     }
     let mac = here.points.iter().find_map(|p| match &p.role {
         Role::Vnet { guest_mac, .. } => *guest_mac,
         _ => None,
     });
     if let Some(mac) = mac {
-        ui::answer(&format!("  netcap --iface_mac {mac:<22} # {}", t!("points.mac")));
+        out.push((format!("netcap --iface_mac {mac}"), t!("points.mac").into_owned()));
     }
     let others: Vec<&str> =
         here.points.iter().filter(|p| p.vswitch.is_none()).map(|p| p.iface.as_str()).collect();
     if let Some(first) = others.first() {
-        ui::answer(&format!("  netcap --iface {first:<26} # {}", others.join(" ")));
+        out.push((format!("netcap --iface {first}"), others.join(" ")));
     }
-    ui::answer(&t!("points.more"));
-    Ok(0)
+    out
 }
 
 fn vm_of(role: &Role) -> Option<&str> {

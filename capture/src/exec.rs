@@ -57,7 +57,10 @@ impl Host {
     fn absent(&self, program: &str) -> Option<String> {
         if program.starts_with("ovs") && !self.has_ovs() {
             let socket = self.ovs_rundir.join("db.sock");
-            return Some(format!("no Open vSwitch here: {} does not exist", socket.display()));
+            return Some(match socket.try_exists() {
+                Err(e) => format!("{}: {e}", socket.display()),
+                Ok(_) => format!("no Open vSwitch here: {} does not exist", socket.display()),
+            });
         }
         if program == "virsh" && !self.has_libvirt() {
             return Some("no libvirt here: there is no socket in /run/libvirt".into());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use netcap_bundle::source::{Snapshot, SourceDef};
+use netcap_bundle::source::{Outcome, Snapshot, SourceDef};
 use netcap_bundle::sources::libvirt::Libvirt;
 use netcap_bundle::sources::links::Links;
 use netcap_bundle::sources::linux_bridge::LinuxBridge;
@@ -14,6 +14,7 @@ use netcap_bundle::sources::ovsdb::Ovsdb;
 use netcap_bundle::state::Taken;
 use netcap_bundle::topology::{self, Inputs, Port, Topology};
 use netcap_bundle::{Point, Role};
+use rust_i18n::t;
 
 use crate::exec::Host;
 use crate::iface::Iface;
@@ -55,7 +56,9 @@ impl Inventory {
             }
         }
         let topology = join(&taken);
-        let here = here(&topology, &Iface::all());
+        let mut here = here(&topology, &Iface::all());
+        let root = nix::unistd::geteuid().is_root();
+        here.unasked = ASKED.iter().filter_map(|(id, name)| unasked(&taken, id, name, root)).collect();
         Self { taken, elements, topology, here }
     }
 
@@ -63,6 +66,33 @@ impl Inventory {
     pub fn table(&self) -> String {
         topology::render_listports(&self.topology)
     }
+}
+
+/// Who knows of switches and machines, by source.
+const ASKED: [(&str, &str); 2] = [(Ovsdb::DEF.id, "Open vSwitch"), (Libvirt::DEF.id, "libvirt")];
+
+/// Why a source gave nothing, if so: its switches and machines may exist all the same.
+fn unasked(taken: &[Taken], id: &str, name: &str, root: bool) -> Option<String> {
+    let mine: Vec<&Taken> = taken.iter().filter(|sample| sample.source == id).collect();
+    if mine.iter().any(|sample| sample.outcome == Outcome::Ok) {
+        return None;
+    }
+    let sample = mine.first()?;
+    let said = String::from_utf8_lossy(&sample.stderr);
+    let said = said.lines().map(str::trim).find(|line| !line.is_empty());
+    let why = match (&sample.outcome, said) {
+        (Outcome::Failed { why }, _) => {
+            why.strip_prefix(&format!("no {name} here: ")).unwrap_or(why).to_owned()
+        }
+        (_, Some(said)) => said.to_owned(),
+        (Outcome::Exit { code }, None) => format!("exit status {code}"),
+        _ => t!("points.silent").into_owned(),
+    };
+    let mut text = t!("points.unasked", name = name, why = why).into_owned();
+    if !root {
+        text.push_str(&t!("points.not_root"));
+    }
+    Some(text)
 }
 
 /// Joins the samples; a source that gave nothing is not asked.
@@ -142,5 +172,46 @@ fn bare(name: &str, iface: &Iface) -> Point {
         vlan: None,
         filter: String::new(),
         snaplen: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netcap_bundle::Nanos;
+
+    fn sample(source: &'static str, outcome: Outcome, stderr: &str) -> Taken {
+        let (arg, bytes, stderr) = (String::new(), Vec::new(), stderr.as_bytes().to_vec());
+        Taken {
+            source,
+            item: "x",
+            arg,
+            at: Nanos::default(),
+            took_ns: 0,
+            outcome,
+            bytes,
+            truncated: false,
+            stderr,
+        }
+    }
+
+    #[test]
+    fn who_could_not_be_asked_is_said_with_the_reason() {
+        rust_i18n::set_locale("en");
+        let failed = || Outcome::Failed { why: "no socket".into() };
+        let taken = [
+            sample("ovsdb", failed(), ""),
+            sample("libvirt", Outcome::Exit { code: 1 }, "\nerror: Permission denied\n"),
+        ];
+        let text = unasked(&taken, "ovsdb", "Open vSwitch", true).unwrap();
+        assert!(
+            text.contains("Open vSwitch") && text.contains("no socket") && !text.contains("root"),
+            "{text}"
+        );
+        let text = unasked(&taken, "libvirt", "libvirt", false).unwrap();
+        assert!(text.contains("Permission denied") && text.contains("root"), "{text}");
+        let taken = [sample("ovsdb", failed(), ""), sample("ovsdb", Outcome::Ok, "")];
+        assert_eq!(unasked(&taken, "ovsdb", "Open vSwitch", true), None);
+        assert_eq!(unasked(&[], "ovsdb", "Open vSwitch", true), None);
     }
 }

@@ -31,6 +31,8 @@ pub struct Here {
     pub unheard: Vec<(String, String)>,
     /// Interfaces whose frames do not begin with an Ethernet header.
     pub foreign: BTreeSet<String>,
+    /// Sentences about who could not be asked, so that "there is none" is not taken for certain.
+    pub unasked: Vec<String>,
 }
 
 /// What the user named.
@@ -88,7 +90,7 @@ fn of_switch<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError
     if !here.switches.contains_key(name) {
         let known = here.switches.keys().map(String::as_str);
         let list = here.switches.keys().map(|switch| here.describe(switch)).collect::<Vec<_>>().join(", ");
-        return Err(unknown("plan.vswitch", name, known, &list));
+        return Err(here.doubt(unknown("plan.vswitch", name, known, &list)));
     }
     let mine = |point: &&Point| {
         point.vswitch.as_deref() == Some(name)
@@ -132,7 +134,7 @@ fn of_mac<'a>(here: &'a Here, text: &str) -> Result<Vec<&'a Point>, PlanError> {
         });
         let list: Vec<String> = guests.collect();
         let list = listed(list.iter().map(String::as_str));
-        return Err(unknown("plan.mac", text, std::iter::empty(), &list));
+        return Err(here.doubt(unknown("plan.mac", text, std::iter::empty(), &list)));
     }
     Ok(points)
 }
@@ -145,7 +147,8 @@ fn of_vm<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError> {
     let points: Vec<_> = here.points.iter().filter(|point| vm_of(point) == Some(name)).collect();
     if points.is_empty() {
         let known: BTreeSet<&str> = here.points.iter().filter_map(vm_of).collect();
-        return Err(unknown("plan.vm", name, known.iter().copied(), &listed(known.iter().copied())));
+        let error = unknown("plan.vm", name, known.iter().copied(), &listed(known.iter().copied()));
+        return Err(here.doubt(error));
     }
     Ok(points)
 }
@@ -223,6 +226,15 @@ pub fn ring_size(budget: u64, points: usize) -> RingSize {
 }
 
 impl Here {
+    /// A name that was not found may be one that nobody could be asked about.
+    fn doubt(&self, PlanError(mut text): PlanError) -> PlanError {
+        for sentence in &self.unasked {
+            text.push('\n');
+            text.push_str(sentence);
+        }
+        PlanError(text)
+    }
+
     /// `vswitch0 (OVS, 2 uplinks, 3 vnets)`.
     pub fn describe(&self, switch: &str) -> String {
         let of = |wanted: fn(&Role) -> bool| {

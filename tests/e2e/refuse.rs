@@ -15,7 +15,10 @@ fn unknown_names_and_bad_filters_exit_2_and_leave_nothing() {
     let place = out.path().display().to_string();
     for (words, parts) in [
         (&["--iface=cap9"][..], &["cap9", "cap0", "did you mean 'cap0'"][..]),
-        (&["--vswitch", "vswitch0"], &["vswitch0", "none"]),
+        (
+            &["--vswitch", "vswitch0"],
+            &["vswitch0", "none", "Open vSwitch could not be asked", "/nonexistent/db.sock"],
+        ),
         (&["--vm=ubu14"], &["ubu14"]),
         (&["--iface_mac=0c:da:41:1d:f6:4b"], &["0c:da:41:1d:f6:4b"]),
         (&["--iface_mac=nonsense"], &["not a MAC"]),

@@ -37,6 +37,7 @@ fn here() -> Here {
         switches: [("vswitch0".into(), SwitchKind::Ovs), ("br0".into(), SwitchKind::Linux)].into(),
         unheard: vec![("dpdk0".into(), "vswitch0".into())],
         foreign: ["tun9".to_owned()].into(),
+        unasked: vec!["nobody answered".into()],
     }
 }
 
@@ -80,7 +81,7 @@ fn unknown_names_list_what_exists() {
     assert_eq!(
         text,
         "there is no virtual switch 'vswitch9' here; there are: br0 (Linux, uplinks: 1, vnets: 0), \
-         vswitch0 (OVS, uplinks: 2, vnets: 3); did you mean 'vswitch0'?"
+         vswitch0 (OVS, uplinks: 2, vnets: 3); did you mean 'vswitch0'?\nnobody answered"
     );
     let text = refused(&Wanted { ifaces: list(&["vent0"]), ..Wanted::default() });
     assert!(text.contains("eth2") && text.contains("did you mean 'vnet0'"), "{text}");
