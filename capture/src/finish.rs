@@ -157,12 +157,15 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
 pub fn summary(manifest: &Manifest, result: &Outcome) {
     let written: u64 = manifest.counts.iter().map(|c| c.written).sum();
     let dropped: u64 = manifest.counts.iter().map(|c| c.dropped).sum();
-    ui::answer(&t!("end.counts", packets = written, points = manifest.info.points.len(), dropped = dropped));
+    if !manifest.info.points.is_empty() {
+        let (packets, points) = (ui::packets(written), ui::points(manifest.info.points.len()));
+        ui::answer(&t!("end.counts", packets = packets, points = points, dropped = dropped));
+    }
     for count in manifest.counts.iter().filter(|c| c.dropped > 0) {
         ui::answer(&t!("end.lost", point = count.point, dropped = count.dropped, received = count.received));
     }
     for gone in &manifest.pruned {
-        let (point, count, packets) = (&gone.point, gone.segments, gone.packets);
+        let (point, count, packets) = (&gone.point, ui::segments(gone.segments), ui::packets(gone.packets));
         let until = gone.until.display(manifest.info.utc_offset_s);
         ui::answer(&t!("end.pruned", point = point, count = count, packets = packets, until = until));
     }

@@ -46,7 +46,10 @@ impl Live {
     /// Watches these points: name and numbers.
     pub fn new(points: Vec<(String, Arc<Counters>)>, quiet: bool) -> Self {
         let points = points.into_iter().map(|(name, c)| (name, c, Numbers::default())).collect();
-        Self { points, terminal: ui::on_terminal(), quiet, drawn: 0, began: Instant::now(), drew: None }
+        let (terminal, began) = (ui::on_terminal(), Instant::now());
+        // Where lines stay, the first ones would only say that there is nothing yet.
+        let drew = (!terminal).then_some(began);
+        Self { points, terminal, quiet, drawn: 0, began, drew }
     }
 
     /// A line that stays.
@@ -63,8 +66,24 @@ impl Live {
         if self.quiet || (!self.terminal && !due) {
             return;
         }
-        let seconds = self.drew.map_or(1.0, |at| at.elapsed().as_secs_f64()).max(0.001);
+        let seconds = self.drew.map_or(1.0, |at| at.elapsed().as_secs_f64());
         self.drew = Some(Instant::now());
+        self.block(left, pings, seconds);
+    }
+
+    /// The last numbers, which stay; rates are those of the whole run.
+    pub fn last(&mut self, left: Option<u64>, pings: &[String]) {
+        if self.quiet {
+            return;
+        }
+        for (_, _, before) in &mut self.points {
+            *before = Numbers::default();
+        }
+        self.block(left, pings, self.began.elapsed().as_secs_f64());
+    }
+
+    fn block(&mut self, left: Option<u64>, pings: &[String], seconds: f64) {
+        let seconds = seconds.max(0.001);
         let mut lines = vec![self.head(left)];
         let width = self.points.iter().map(|(name, ..)| name.width()).max().unwrap_or(0);
         for (name, counters, before) in &mut self.points {
@@ -115,7 +134,8 @@ impl Live {
 fn line(name: &str, width: usize, now: &Numbers, before: &Numbers, seconds: f64) -> String {
     let rate = now.packets.saturating_sub(before.packets) as f64 / seconds;
     let pad = " ".repeat(width.saturating_sub(name.width()));
-    let packets = format!("{:>9}", now.packets);
+    let word = if now.packets == 1 { t!("live.packet") } else { t!("live.packets") };
+    let packets = format!("{:>9} {word}", now.packets);
     let mut text = t!(
         "live.point",
         name = format!("{name}{pad}"),

@@ -4,6 +4,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use rust_i18n::t;
+use unicode_width::UnicodeWidthStr;
+
 /// What was asked for: lists, where the bundle is.
 pub fn answer(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
@@ -47,9 +50,68 @@ pub fn set_language(asked: Option<&str>) {
     rust_i18n::set_locale(locale);
 }
 
+/// Columns of a line that nobody has to scroll for.
+const WIDTH: usize = 100;
+
+/// A heading and words, broken into lines of at most [`WIDTH`] columns (a longer word stays whole), the further ones
+/// indented under the first word.
+pub fn wrap<'a>(head: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let indent = " ".repeat(head.width());
+    let (mut lines, mut line) = (Vec::new(), head.to_owned());
+    let mut empty = true;
+    for word in words {
+        if !empty && line.width() + 1 + word.width() > WIDTH {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
+/// `1 packet`, `2 packets`.
+pub fn packets(count: u64) -> String {
+    if count == 1 { t!("count.packet") } else { t!("count.packets", count = count) }.into_owned()
+}
+
+/// `1 point`, `2 points`.
+pub fn points(count: usize) -> String {
+    if count == 1 { t!("count.point") } else { t!("count.points", count = count) }.into_owned()
+}
+
+/// `1 segment`, `2 segments`.
+pub fn segments(count: u64) -> String {
+    if count == 1 { t!("count.segment") } else { t!("count.segments", count = count) }.into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lists_are_broken_and_nothing_is_lost() {
+        let words: Vec<String> = (0..60).map(|n| format!("vnet{n}")).collect();
+        let lines = wrap("recording: ", words.iter().map(String::as_str));
+        assert!(lines.len() > 3 && lines.iter().all(|line| line.width() <= WIDTH), "{lines:?}");
+        assert!(lines[1].starts_with("           vnet"));
+        let all = lines.join(" ");
+        assert!(all.split_whitespace().skip(1).eq(words.iter().map(String::as_str)));
+        let long = "x".repeat(300);
+        assert_eq!(wrap("a ", [long.as_str()]), [format!("a {long}")]);
+        assert_eq!(wrap("a", []), ["a"]);
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        rust_i18n::set_locale("en");
+        assert_eq!((packets(1), packets(0)), ("1 packet".into(), "0 packets".into()));
+        assert_eq!((points(1), segments(2)), ("1 point".into(), "2 segments".into()));
+    }
 
     #[test]
     fn languages_in_every_spelling_and_no_others() {

@@ -98,3 +98,33 @@ fn an_interface_has_a_filter_of_its_own() {
     let twice = netcap(&net, &["--iface=cap0:arp,cap0:icmp", "--out", &place]).output().unwrap();
     assert_eq!(twice.status.code(), Some(2));
 }
+
+#[test]
+fn what_a_run_says_at_its_start_and_at_its_end() {
+    if !privileged("what_a_run_says_at_its_start_and_at_its_end") {
+        return;
+    }
+    let net = Net::new();
+    let out = tempfile::tempdir().unwrap();
+    let place = out.path().display().to_string();
+    let common = ["--out", &place, "--disk-reserve=1M", "--duration=2s"];
+    let output = netcap(&net, &["--ping=10.9.8.7"]).args(common).output().unwrap();
+    let [answer, told] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(told.contains("no interface was named") && !told.contains("filter:"), "{told}");
+    assert_eq!(
+        told.matches("ping 10.9.8.7: sent").count(),
+        1,
+        "the numbers at the end and no others: {told}"
+    );
+    assert!(!answer.contains("0 points") && answer.contains("recorded: "), "{answer}");
+
+    let filter = vec!["icmp"; 40].join(" or ");
+    let output = netcap(&net, &["--iface=cap0", &filter]).args(common).output().unwrap();
+    let [answer, told] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let long = |line: &&str| line.len() > 100 && !line.contains(&place);
+    assert_eq!(told.lines().find(long), None);
+    assert_eq!(told.matches("dropped 0").count(), 1, "{told}");
+    assert!(answer.contains("0 packets at 1 point, 0 dropped"), "{answer}");
+}

@@ -157,8 +157,8 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     session.last_round(state, &mut signals).await;
     threads.stop.store(true, Relaxed);
     session.join(threads).await;
-    session.show(&plan);
     session.last_events(&mut inbox);
+    session.show_last(&plan);
     session.journal.close();
     Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, bounds, signals })
 }

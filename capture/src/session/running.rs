@@ -28,6 +28,7 @@ use crate::recorder::{self, Event};
 use crate::rundir::{RunDir, tool};
 use crate::segments::Segments;
 use crate::signals::{Asked, Signals};
+use crate::ui;
 use crate::units::human_bytes;
 use crate::watchdog::Bark;
 
@@ -72,18 +73,31 @@ impl Session {
             utc_offset_s,
             budget,
         };
-        let points: Vec<&str> = plan.points.iter().map(|p| p.iface.as_str()).collect();
-        let filter = Some(plan.filter.expression().trim()).filter(|f| !f.is_empty());
-        let filter = filter.map_or_else(|| t!("run.everything").into_owned(), str::to_owned);
-        let own = |point: &Point| plan.own.contains_key(&point.iface).then(|| point.filter.clone());
-        let own = plan.points.iter().filter_map(|p| own(p).map(|f| format!("{}: '{f}'", p.iface)));
-        let filter = std::iter::once(filter).chain(own).collect::<Vec<_>>().join("; ");
-        session.say(&t!("run.start", points = points.join(" "), filter = filter, dir = run.path.display()));
+        session.introduce(plan, run);
         let max = session.budget.bounds().max;
         if max < plan.space.max {
             session.say(&t!("budget.trimmed", has = human_bytes(max), asked = human_bytes(plan.space.max)));
         }
         Ok(session)
+    }
+
+    /// The first lines: what is recorded, of it what, and where to.
+    fn introduce(&mut self, plan: &Plan, run: &RunDir) {
+        let mut lines = Vec::new();
+        if plan.points.is_empty() {
+            lines.push(t!("run.no_points").into_owned());
+        } else {
+            lines.extend(ui::wrap(&t!("run.points"), plan.points.iter().map(|p| p.iface.as_str())));
+            lines.extend(ui::wrap(&t!("run.filter"), filters(plan).split(' ')));
+        }
+        let pings: Vec<String> = plan.pings.iter().map(ToString::to_string).collect();
+        if !pings.is_empty() {
+            lines.extend(ui::wrap(&t!("run.pings"), pings.iter().map(String::as_str)));
+        }
+        lines.push(t!("run.into", dir = run.path.display()).into_owned());
+        for line in lines {
+            self.say(&line);
+        }
     }
 
     /// Notes the ring memory that each point really has; less than was asked for is worth a remark.
@@ -333,19 +347,21 @@ impl Session {
         }
     }
 
-    /// Shows the numbers as they are now.
-    pub(super) fn show(&mut self, plan: &Plan) {
-        self.live.tick(disk_left(&plan.out), &self.ping_lines());
+    /// Shows the numbers as they are at the end.
+    pub(super) fn show_last(&mut self, plan: &Plan) {
+        self.live.last(disk_left(&plan.out), &self.ping_lines());
     }
 
     fn ping_lines(&self) -> Vec<String> {
         let line = |(address, tally): &(IpAddr, Arc<Tally>)| {
-            let (sent, lost) = (tally.sent.load(Relaxed), tally.lost.load(Relaxed));
+            let (sent, answered) = (tally.sent.load(Relaxed), tally.answered.load(Relaxed));
+            let lost = tally.lost.load(Relaxed);
             let rtt = match tally.last_rtt_ns.load(Relaxed) {
                 0 => "-".to_owned(),
                 ns => format!("{:.3} ms", ns as f64 / 1e6),
             };
-            t!("live.ping", address = address, sent = sent, lost = lost, rtt = rtt).into_owned()
+            t!("live.ping", address = address, sent = sent, answered = answered, lost = lost, rtt = rtt)
+                .into_owned()
         };
         self.pings.iter().map(line).collect()
     }
@@ -366,6 +382,15 @@ impl Session {
             self.remarks.push(text.to_owned());
         }
     }
+}
+
+/// The common filter and those of single points, as they were typed.
+fn filters(plan: &Plan) -> String {
+    let common = Some(plan.filter.expression().trim()).filter(|f| !f.is_empty());
+    let common = common.map_or_else(|| t!("run.everything").into_owned(), str::to_owned);
+    let own = plan.points.iter().filter(|point| plan.own.contains_key(&point.iface));
+    let own = own.map(|point| format!("{}: '{}'", point.iface, point.filter));
+    std::iter::once(common).chain(own).collect::<Vec<_>>().join("; ")
 }
 
 fn meta(point: &Point, run: &RunDir) -> SegmentMeta {
