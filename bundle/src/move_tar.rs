@@ -115,8 +115,9 @@ fn resume(dir: &Path, run: &str, file: &mut File) -> io::Result<BTreeSet<String>
 fn append(dir: &Path, run: &str, file: &mut File, paths: &[&str]) -> Result<()> {
     let failed = || BundleError::io("write", "the bundle");
     let mut tar = tar::Builder::new(&mut *file);
+    let mtime = seal::member_time(dir);
     for path in paths {
-        seal::append_file(&mut tar, dir, run, path)?;
+        seal::append_file(&mut tar, dir, run, path, mtime)?;
     }
     tar.into_inner().map_err(failed())?;
     file.sync_data().map_err(failed())?;
@@ -158,7 +159,7 @@ mod tests {
             let name = format!("{}/{n:04}{}", layout::STATE, "x".repeat(n * 40 % 200));
             fs::write(dir.join(name), vec![u8::try_from(n % 251).unwrap(); *size]).unwrap();
         }
-        let text = r#"{"schema":1,"tool":"t","run":"r","host":"h","started":{"realtime":0,"monotonic_ns":0},"points":[]}"#;
+        let text = r#"{"schema":1,"tool":"t","run":"r","host":"h","started":{"realtime":1795217000999000000,"monotonic_ns":0},"points":[]}"#;
         fs::write(dir.join(layout::RUN), text).unwrap();
         let info: RunInfo = serde_json::from_str(text).unwrap();
         seal::seal(&dir, info, None, End::Recovered, Vec::new()).unwrap();
@@ -179,6 +180,9 @@ mod tests {
         let bytes = move_tar(&dir, "r", &moving, &done).unwrap();
         assert!(!dir.exists() && !moving.exists() && bytes == fs::metadata(&done).unwrap().len());
         assert_eq!(contents(&Files::tar(&done).unwrap().unwrap()), before);
+        let mut tar = tar::Archive::new(File::open(&done).unwrap());
+        let times: Vec<u64> = tar.entries().unwrap().map(|e| e.unwrap().header().mtime().unwrap()).collect();
+        assert!(times.len() > 7 && times.iter().all(|time| *time == 1_795_217_000), "{times:?}");
     }
 
     proptest! {

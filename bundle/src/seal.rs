@@ -10,10 +10,14 @@ use crate::ledger::Ledger;
 use crate::manifest::{Clock, End, FileInfo, Manifest, Pruned, RunInfo, SegmentInfo};
 use crate::move_tar::sized;
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
+use crate::time::NS_PER_S;
 use crate::{BundleError, Nanos, Result, layout};
 
 /// zstd level of a repaired segment: the recorder's own.
 const LEVEL: i32 = 1;
+
+/// What the counts of a segment that was not closed leave open.
+const AT_LEAST: &str = "the last second's statistics are missing, so drops are at least what is counted";
 
 /// Reads what a run knew at its start.
 pub fn read_run(dir: &Path) -> Result<RunInfo> {
@@ -58,7 +62,9 @@ pub fn seal(
         }
         let info = repair(dir, path, point, number)?;
         let lost = if info.1.is_empty() { "" } else { ": " };
-        manifest.remarks.push(format!("{path} was not closed and has been repaired{lost}{}", info.1));
+        manifest
+            .remarks
+            .push(format!("{path} was not closed and has been repaired{lost}{}; {AT_LEAST}", info.1));
         manifest.segments.push(info.0);
     }
     manifest.segments.sort_by(|a, b| (&a.point, a.number).cmp(&(&b.point, b.number)));
@@ -83,11 +89,18 @@ pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
     let files = Files::directory(dir)?;
     let mut tar = tar::Builder::new(BufWriter::with_capacity(1 << 20, out));
     let rest = files.paths().filter(|p| *p != layout::MANIFEST);
+    let mtime = member_time(dir);
     for path in std::iter::once(layout::MANIFEST).chain(rest) {
-        append_file(&mut tar, dir, run, path)?;
+        append_file(&mut tar, dir, run, path, mtime)?;
     }
     let mut out = tar.into_inner().map_err(BundleError::io("finish", "the bundle"))?;
     out.flush().map_err(BundleError::io("write", "the bundle"))
+}
+
+/// Seconds since the epoch that every member of a run's tar carries: when the run started, so that bundling twice gives
+/// the same bytes; 0 when the run does not say.
+pub(crate) fn member_time(dir: &Path) -> u64 {
+    read_run(dir).map_or(0, |info| u64::try_from(info.started.realtime.0 / NS_PER_S).unwrap_or(0))
 }
 
 /// One file of a run as a member of its tar.
@@ -96,13 +109,14 @@ pub(crate) fn append_file(
     dir: &Path,
     run: &str,
     path: &str,
+    mtime: u64,
 ) -> Result<()> {
     let full = dir.join(path);
     let (file, size) = sized(&full)?;
     let mut header = tar::Header::new_gnu();
     header.set_size(size);
     header.set_mode(0o600);
-    header.set_mtime(0);
+    header.set_mtime(mtime);
     header.set_entry_type(tar::EntryType::Regular);
     tar.append_data(&mut header, format!("{run}/{path}"), file).map_err(BundleError::io("bundle", &full))
 }

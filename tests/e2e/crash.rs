@@ -34,6 +34,8 @@ fn killed_and_sealed_later() {
     assert_eq!(bundle.count(In, &arp(&[], 100)), 50);
     assert_eq!((bundle.manifest.end.clone(), bundle.manifest.ended), (End::Recovered, None));
     assert!(bundle.manifest.segments[0].repaired);
+    let remarks = &bundle.manifest.remarks;
+    assert!(remarks.iter().any(|r| r.contains("drops are at least what is counted")), "{remarks:?}");
 }
 
 #[test]
