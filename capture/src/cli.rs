@@ -50,7 +50,7 @@ pub struct Record {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub vm: Vec<String>,
     /// Ping this address each second; may be repeated
-    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    #[arg(long, value_name = "IP", value_delimiter = ',', value_parser = units::address)]
     pub ping: Vec<std::net::IpAddr>,
     /// Add a ready-made filter, like arp or icmp:10.0.0.1 (`netcap presets` lists them)
     #[arg(long, value_name = "NAME[:IP]")]
@@ -70,7 +70,7 @@ pub struct Record {
 #[derive(Debug, Clone, Args)]
 pub struct Limits {
     /// Stop after this time, like 30s, 5m, 2h
-    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, allow_hyphen_values = true)]
     pub duration: Option<Duration>,
     /// Stop at this time of the host's clock, like 06:00 or '2026-11-22 06:00'
     #[arg(long, value_name = "TIME", value_parser = crate::clock::until)]
@@ -82,31 +82,31 @@ pub struct Limits {
     #[arg(long, value_name = "DIR", default_value = "/var/lib/netcap")]
     pub out: PathBuf,
     /// Begin a new segment after this many compressed bytes
-    #[arg(long, alias = "rotate_size", value_name = "SIZE", default_value = "64MiB", value_parser = units::size)]
+    #[arg(long, alias = "rotate_size", value_name = "SIZE", default_value = "64MiB", value_parser = units::size, allow_hyphen_values = true)]
     pub rotate_size: u64,
     /// Begin a new segment after this time
-    #[arg(long, alias = "rotate_time", value_name = "TIME", default_value = "5m", value_parser = units::duration)]
+    #[arg(long, alias = "rotate_time", value_name = "TIME", default_value = "5m", value_parser = units::duration, allow_hyphen_values = true)]
     pub rotate_time: Duration,
     /// Bytes kept of each frame
     #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
     pub snaplen: u32,
     /// Ring memory for all points together
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::size)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::size, allow_hyphen_values = true)]
     pub buffer: u64,
     /// Bytes of the run on the disk; the oldest segments go first
-    #[arg(long, alias = "max_disk", value_name = "SIZE", default_value = "1GiB", value_parser = units::size)]
+    #[arg(long, alias = "max_disk", value_name = "SIZE", default_value = "1GiB", value_parser = units::size, allow_hyphen_values = true)]
     pub max_disk: u64,
     /// Bytes of everything in the directory of --out, earlier runs included (they are never deleted)
-    #[arg(long, alias = "max_disk_total", value_name = "SIZE", value_parser = units::size)]
+    #[arg(long, alias = "max_disk_total", value_name = "SIZE", value_parser = units::size, allow_hyphen_values = true)]
     pub max_disk_total: Option<u64>,
     /// Stop when the disk has less room than this left: a size, or a share like 10%
-    #[arg(long, alias = "min_free", aliases = ["disk-reserve", "disk_reserve"], value_name = "SIZE", default_value = "10%", value_parser = units::floor)]
+    #[arg(long, alias = "min_free", aliases = ["disk-reserve", "disk_reserve"], value_name = "SIZE", default_value = "10%", value_parser = units::floor, allow_hyphen_values = true)]
     pub min_free: units::Floor,
     /// Compression level of packets (zstd, 1 to 9)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=9))]
     pub level: i32,
     /// Time between two looks at the host's state
-    #[arg(long, alias = "state_interval", value_name = "TIME", default_value = "10s", value_parser = units::duration)]
+    #[arg(long, alias = "state_interval", value_name = "TIME", default_value = "10s", value_parser = units::duration, allow_hyphen_values = true)]
     pub state_interval: Duration,
 }
 

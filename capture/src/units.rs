@@ -1,5 +1,6 @@
 //! Durations and sizes as people type them.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// `30`, `30s`, `5m`, `2h`, `1d`, `1h30m`: a duration; a bare number is seconds.
@@ -76,6 +77,25 @@ pub fn floor(text: &str) -> Result<Floor, String> {
     }
 }
 
+/// An address to ping. Names are not looked up: what they stand for can change during a run, and asking would add traffic.
+pub fn address(text: &str) -> Result<IpAddr, String> {
+    let link_local = || {
+        format!(
+            "'{text}' is valid on one link only and cannot be pinged from here; give a global or unique local address of that host"
+        )
+    };
+    if text.contains('%') {
+        return Err(link_local());
+    }
+    match text.trim().parse() {
+        Ok(IpAddr::V6(v6)) if v6.is_unicast_link_local() => Err(link_local()),
+        Ok(address) => Ok(address),
+        Err(_) => {
+            Err(format!("'{text}' is not an address; names are not looked up, give one like 172.23.51.112"))
+        }
+    }
+}
+
 fn number_only(text: &str) -> bool {
     text.trim().bytes().all(|b| b.is_ascii_digit())
 }
@@ -130,10 +150,22 @@ mod tests {
         assert!(floor("100%").is_err() && floor("%").is_err());
     }
 
+    #[test]
+    fn addresses_and_what_is_none() {
+        assert_eq!(address("10.0.0.1"), Ok(IpAddr::from([10, 0, 0, 1])));
+        assert!(address("2001:db8::1").is_ok() && address("fd00::1").is_ok());
+        for text in ["www.example.com", "", "10.0.0", "10.0.0.1/24"] {
+            assert!(address(text).unwrap_err().contains("names are not looked up"), "{text}");
+        }
+        for text in ["fe80::1%vswitch0", "fe80::1"] {
+            assert!(address(text).unwrap_err().contains("on one link only"), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_answered(text in "\\PC{0,12}|[0-9]{1,22}[a-zµ秒]{0,3}[0-9]{0,3}") {
-            let _ = (duration(&text), size(&text), floor(&text));
+            let _ = (duration(&text), size(&text), floor(&text), address(&text));
         }
     }
 }
