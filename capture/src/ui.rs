@@ -53,7 +53,7 @@ pub fn set_language(asked: Option<&str>) {
 /// Columns of a line that nobody has to scroll for.
 const WIDTH: usize = 100;
 
-/// A heading and words, broken into lines of at most [`WIDTH`] columns (a longer word stays whole), the further ones
+/// A heading and words, broken into lines of at most 100 columns (a longer word stays whole), the further ones
 /// indented under the first word.
 pub fn wrap<'a>(head: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let indent = " ".repeat(head.width());
