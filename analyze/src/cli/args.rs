@@ -18,8 +18,8 @@ use clap::{Parser, ValueEnum};
   netcap-analyze --json good.json a.tar; netcap-analyze --expect good.json a.tar
   netcap-analyze --explain lldp-mac-flap              a detector's page
 
-Exit status: 0 nothing at or above --fail-on, 1 something (or a difference from --expect), 2 an input or the
-command line is wrong."
+Exit status: 0 nothing at or above --fail-on, 1 something (or a difference from --expect),
+2 an input or the command line is wrong."
 )]
 pub(super) struct Args {
     /// Bundles (.tar or directory), pcap and pcapng files (also .zst, .gz), directories of check_network.sh
