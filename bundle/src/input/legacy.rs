@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::listports::{self, ListedPort};
 use super::{Files, Input, Kind, Segment};
 use crate::packets::{PacketReader, decompress};
 use crate::ping::PingLog;
@@ -13,6 +14,10 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     let remarks = files.remarks();
     let mut input =
         Input { remarks, ..Input::empty(path.display().to_string(), Kind::Legacy, Files::default()) };
+    // The script makes one listing a run; of several the last says what is true now.
+    let listing = files.paths().filter(|name| name.ends_with("-ovs_dbg_listports")).last();
+    let listed =
+        listing.and_then(|name| files.text(name)).map(|text| listports::parse(&text)).unwrap_or_default();
     for (name, place) in files.places() {
         if name.ends_with("-ping.log") {
             let log = files.text(name).map(|text| PingLog::from_iputils(&text)).unwrap_or_default();
@@ -24,7 +29,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
             continue;
         }
         let point = name.rsplit_once('/').map(|(dir, _)| dir.rsplit('/').next().unwrap_or(dir).to_owned());
-        let point = point.map(|iface| point_index(&mut input, &iface));
+        let point = point.map(|iface| point_index(&mut input, &iface, &listed));
         input.segments.push(Segment { point, name: name.to_owned(), info: None, place: place.clone() });
     }
     if input.segments.is_empty() && input.pings.is_empty() {
@@ -39,12 +44,29 @@ fn is_capture(place: &super::Place) -> bool {
     matches!(open(), Ok(Some(_)))
 }
 
-/// The folder is the interface; its name says what it is to a host of that platform.
-fn point_index(input: &mut Input, iface: &str) -> usize {
+/// The folder is the interface; what it is to the host says the listing, or else its name.
+fn point_index(input: &mut Input, iface: &str, listed: &[ListedPort]) -> usize {
     if let Some(index) = input.points.iter().position(|p| p.iface == iface) {
         return index;
     }
-    let role = if iface.starts_with("vnet") || iface.starts_with("tap") {
+    let port = listed.iter().find(|port| port.iface == iface);
+    input.points.push(Point {
+        id: safe_name(iface),
+        iface: iface.to_owned(),
+        role: port.map_or_else(|| role_by_name(iface), |port| port.role.clone()),
+        vswitch: port.map(|port| port.vswitch.clone()),
+        mac: port.and_then(|port| port.mac),
+        mtu: port.and_then(|port| port.mtu),
+        vlan: port.and_then(|port| port.vlan),
+        filter: String::new(),
+        snaplen: 0,
+    });
+    input.points.len() - 1
+}
+
+/// The names of that platform.
+fn role_by_name(iface: &str) -> Role {
+    if iface.starts_with("vnet") || iface.starts_with("tap") {
         Role::Vnet { vm: None, guest_mac: None }
     } else if iface.starts_with("vswitch") || iface.starts_with("vs-") || iface.starts_with("br") {
         Role::Internal
@@ -52,17 +74,5 @@ fn point_index(input: &mut Input, iface: &str) -> usize {
         Role::Uplink { bond: None }
     } else {
         Role::Other
-    };
-    input.points.push(Point {
-        id: safe_name(iface),
-        iface: iface.to_owned(),
-        role,
-        vswitch: None,
-        mac: None,
-        mtu: None,
-        vlan: None,
-        filter: String::new(),
-        snaplen: 0,
-    });
-    input.points.len() - 1
+    }
 }

@@ -4,6 +4,7 @@
 
 mod files;
 mod legacy;
+mod listports;
 
 pub use files::Files;
 

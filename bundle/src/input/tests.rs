@@ -57,7 +57,13 @@ fn the_old_scripts_directory() {
     write(dir.path(), "vnet0/vnet0.pcap", &pcap(3));
     write(dir.path(), "20230607103752-ping.log", b"PING 1.2.3.4 (1.2.3.4) 56(84) bytes of data.\n");
     write(dir.path(), "check_network.log", b"words");
+    let listing =
+        b"vs-app (vsw)\n   vnet0 feda411d8513 0cda411d8513 3/25 188x 1500 kylin10_219 5908 FW_white\n";
+    write(dir.path(), "20230607103752-ovs_dbg_listports", listing);
     let input = Input::open(dir.path()).unwrap();
+    let vnet = &input.points[1];
+    assert_eq!((vnet.vswitch.as_deref(), vnet.vlan), (Some("vs-app"), Some(188)));
+    assert!(matches!(&vnet.role, Role::Vnet { vm: Some(vm), .. } if vm == "kylin10_219"));
     assert_eq!(input.kind, Kind::Legacy);
     let roles: Vec<_> = input.points.iter().map(|p| (p.iface.as_str(), p.role.word())).collect();
     assert_eq!(roles, [("eth2", "uplink"), ("vnet0", "vnet")]);
