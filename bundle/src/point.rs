@@ -33,6 +33,23 @@ pub struct Point {
     pub snaplen: u32,
 }
 
+impl Point {
+    /// A point of which nothing but its interface is known.
+    pub fn bare(iface: &str) -> Self {
+        Self {
+            id: safe_name(iface),
+            iface: iface.to_owned(),
+            role: Role::Other,
+            vswitch: None,
+            mac: None,
+            mtu: None,
+            vlan: None,
+            filter: String::new(),
+            snaplen: 0,
+        }
+    }
+}
+
 /// What a point is to the host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use netcap_bundle::Point;
 use netcap_bundle::source::{Outcome, Snapshot, SourceDef};
 use netcap_bundle::sources::libvirt::Libvirt;
 use netcap_bundle::sources::links::Links;
@@ -13,7 +14,6 @@ use netcap_bundle::sources::ovs_fdb::OvsFdb;
 use netcap_bundle::sources::ovsdb::Ovsdb;
 use netcap_bundle::state::Taken;
 use netcap_bundle::topology::{self, Inputs, Port, Topology};
-use netcap_bundle::{Point, Role};
 use rust_i18n::t;
 
 use crate::exec::Host;
@@ -162,17 +162,7 @@ fn point(port: &Port, vswitch: Option<String>, iface: &Iface) -> Point {
 }
 
 fn bare(name: &str, iface: &Iface) -> Point {
-    Point {
-        id: netcap_bundle::point::safe_name(name),
-        iface: name.to_owned(),
-        role: Role::Other,
-        vswitch: None,
-        mac: iface.mac,
-        mtu: None,
-        vlan: None,
-        filter: String::new(),
-        snaplen: 0,
-    }
+    Point { mac: iface.mac, ..Point::bare(name) }
 }
 
 #[cfg(test)]

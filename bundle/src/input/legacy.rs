@@ -6,7 +6,7 @@ use super::listports::{self, ListedPort};
 use super::{Files, Input, Kind, Segment};
 use crate::packets::{PacketReader, decompress};
 use crate::ping::PingLog;
-use crate::point::{Point, Role, safe_name};
+use crate::point::{Point, Role};
 use crate::{BundleError, Result};
 
 /// Opens a directory (or its tar) that holds captures, but no netcap run.
@@ -51,15 +51,12 @@ fn point_index(input: &mut Input, iface: &str, listed: &[ListedPort]) -> usize {
     }
     let port = listed.iter().find(|port| port.iface == iface);
     input.points.push(Point {
-        id: safe_name(iface),
-        iface: iface.to_owned(),
         role: port.map_or_else(|| role_by_name(iface), |port| port.role.clone()),
         vswitch: port.map(|port| port.vswitch.clone()),
         mac: port.and_then(|port| port.mac),
         mtu: port.and_then(|port| port.mtu),
         vlan: port.and_then(|port| port.vlan),
-        filter: String::new(),
-        snaplen: 0,
+        ..Point::bare(iface)
     });
     input.points.len() - 1
 }

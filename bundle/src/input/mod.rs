@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::manifest::{End, Manifest, Pruned, RunInfo, SCHEMA, SegmentInfo};
 use crate::packets::decompress::{self, Stream};
 use crate::ping::PingLog;
-use crate::point::{Point, Role};
+use crate::point::Point;
 use crate::state::StateReader;
 use crate::{BundleError, Result, layout};
 
@@ -241,17 +241,8 @@ impl Input {
         if let Some(index) = self.points.iter().position(|p| p.id == id) {
             return index;
         }
-        self.points.push(Point {
-            id: id.to_owned(),
-            iface: id.to_owned(),
-            role: Role::Other,
-            vswitch: None,
-            mac: None,
-            mtu: None,
-            vlan: None,
-            filter: String::new(),
-            snaplen: 0,
-        });
+        // The folder's name is the id, safe or not: that is how its segments are found.
+        self.points.push(Point { id: id.to_owned(), ..Point::bare(id) });
         self.points.len() - 1
     }
 

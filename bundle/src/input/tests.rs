@@ -1,4 +1,5 @@
 use super::*;
+use crate::point::Role;
 use std::io::Write;
 
 fn pcap(packets: u8) -> Vec<u8> {

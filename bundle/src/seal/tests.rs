@@ -14,17 +14,7 @@ fn info() -> RunInfo {
         options: Vec::new(),
         utc_offset_s: 0,
         started: Clock::default(),
-        points: vec![Point {
-            id: "eth2".into(),
-            iface: "eth2".into(),
-            role: Role::Uplink { bond: None },
-            vswitch: None,
-            mac: None,
-            mtu: None,
-            vlan: None,
-            filter: String::new(),
-            snaplen: 0,
-        }],
+        points: vec![Point { role: Role::Uplink { bond: None }, ..Point::bare("eth2") }],
         pings: Vec::new(),
         ovs_rundir: None,
     }
