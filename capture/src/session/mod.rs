@@ -35,7 +35,10 @@ use crate::sys::Ring;
 use crate::units::{Floor, human_bytes};
 use running::Session;
 
+mod ends;
+mod events;
 mod running;
+mod threads;
 
 /// Everything a run needs to know.
 pub struct Plan {

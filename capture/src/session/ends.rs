@@ -1,0 +1,113 @@
+//! What ends a run, and the last look at the host when it has ended.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use netcap_bundle::manifest::End;
+use rust_i18n::t;
+use tokio::sync::mpsc;
+
+use super::Plan;
+use super::running::Session;
+use crate::clock;
+use crate::live::disk_left;
+use crate::recorder::Event;
+use crate::signals::{Asked, Signals};
+use crate::units::human_bytes;
+
+/// Longest time for the last look at the host.
+const LAST_ROUND_MAX: Duration = Duration::from_mins(1);
+/// How often the ends that have no timer of their own are looked for.
+const ENOUGH_EVERY: Duration = Duration::from_millis(100);
+
+impl Session {
+    /// Shows what happens until something ends the run.
+    pub(super) async fn watch(
+        &mut self,
+        plan: &Plan,
+        signals: &mut Signals,
+        inbox: &mut mpsc::Receiver<Event>,
+    ) -> End {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut often = tokio::time::interval(ENOUGH_EVERY);
+        often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let over = async {
+            match plan.duration {
+                Some(duration) => tokio::time::sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::End(by) => return End::Stopped { by: by.into() },
+                    Asked::Rotate => self.rotate(),
+                },
+                () = &mut over => return End::Duration,
+                Some(event) = inbox.recv() => if let Some(why) = self.event(event) {
+                    return End::Failed { why };
+                },
+                _ = often.tick() => if let Some(end) = self.enough(plan) {
+                    return end;
+                },
+                _ = second.tick() => {
+                    let left = disk_left(&plan.out);
+                    self.live.tick(left, &self.ping_lines());
+                    // Nothing is asked for: only whether the floor is near.
+                    let _ = self.budget.take(0);
+                    if self.budget.low() {
+                        let (left, reserve) = (left.unwrap_or(0), human_bytes(self.budget.bounds().floor));
+                        let why = t!("run.disk", left = human_bytes(left), reserve = reserve).into_owned();
+                        self.say(&why);
+                        return End::Failed { why };
+                    }
+                }
+            }
+        }
+    }
+
+    /// The time or the number of packets asked for is reached.
+    fn enough(&self, plan: &Plan) -> Option<End> {
+        if plan.until.is_some_and(|until| clock::now() >= until) {
+            return Some(End::Duration);
+        }
+        let max = plan.max_packets?;
+        let packets: u64 = self.counters.iter().map(|counters| counters.packets.load(Relaxed)).sum();
+        (packets >= max).then(|| End::Stopped { by: "--max-packets".into() })
+    }
+
+    /// Every point goes on with a new segment.
+    fn rotate(&mut self) {
+        for counters in &self.counters {
+            counters.rotate.store(true, Relaxed);
+        }
+        self.say(&t!("run.rotate"));
+    }
+
+    /// The last look at the host; a second Ctrl-C leaves it out, and nothing else.
+    pub(super) async fn last_round(
+        &mut self,
+        mut state: tokio::task::JoinHandle<netcap_bundle::Result<u64>>,
+        signals: &mut Signals,
+    ) {
+        let result = tokio::select! {
+            done = &mut state => done,
+            () = signals.end() => {
+                state.abort();
+                return self.remark(&t!("end.state_skipped"));
+            }
+            () = tokio::time::sleep(LAST_ROUND_MAX) => {
+                state.abort();
+                return self.remark(&t!("end.state_slow", seconds = LAST_ROUND_MAX.as_secs()));
+            }
+        };
+        match result {
+            Ok(Ok(0)) => {}
+            Ok(Ok(refused)) => self.remark(&t!("end.state_refused", count = refused)),
+            Ok(Err(e)) => self.remark(&t!("end.state_failed", why = e)),
+            Err(e) => self.remark(&t!("end.state_failed", why = e)),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The threads of a run: one for each point, each ping and the ledger. How they start and how they end.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+
+use netcap_bundle::packets::SegmentMeta;
+use netcap_bundle::{Point, layout};
+use rust_i18n::t;
+use tokio::sync::mpsc;
+
+use super::running::Session;
+use super::{Listening, Plan, Threads};
+use crate::budget::Metered;
+use crate::error::{Error, Result};
+use crate::ledger::{self, Ledger};
+use crate::ping;
+use crate::recorder::{self, Event};
+use crate::rundir::{RunDir, tool};
+use crate::segments::Segments;
+
+impl Session {
+    pub(super) fn start(
+        &mut self,
+        plan: &Plan,
+        run: &RunDir,
+        listeners: Vec<Listening>,
+        events: &mpsc::Sender<Event>,
+    ) -> Result<Threads> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut threads = Threads { stop: stop.clone(), points: Vec::new(), pings: Vec::new(), ledger: None };
+        let started = || -> Result<()> {
+            for ((point, counters), (listener, opened)) in
+                plan.points.iter().zip(&self.counters).zip(listeners)
+            {
+                let fail = Error::file("create", run.path.join(layout::point_dir(&point.id)));
+                let meta = meta(point, run);
+                let segments =
+                    Segments::create(&run.path, meta, plan.rotation, counters.clone(), self.budget.clone())
+                        .map_err(fail)?;
+                let (stop, events) = (stop.clone(), events.clone());
+                let thread = recorder::start(listener, opened, segments, counters.clone(), stop, events);
+                threads.points.push(thread.map_err(Error::file("start a thread for", &point.iface))?);
+            }
+            let points: Vec<_> = plan.points.iter().zip(self.counters.iter().cloned()).collect();
+            let open = |path: &Path| -> std::io::Result<Box<dyn Write + Send>> {
+                Ok(Box::new(Metered::lines(ledger::append(path)?, &self.budget)))
+            };
+            let (keep, stop_ledger) = std::sync::mpsc::channel();
+            let ledger = Ledger::create(&run.path, &points, events.clone(), open)
+                .and_then(|ledger| ledger.start(stop_ledger))
+                .map_err(Error::file("create", run.path.join(layout::LEDGERS)))?;
+            threads.ledger = Some((keep, ledger));
+            for (address, tally) in &self.pings {
+                let thread = ping::start(
+                    &run.path,
+                    *address,
+                    self.utc_offset_s,
+                    tally.clone(),
+                    stop.clone(),
+                    &self.budget,
+                );
+                threads.pings.push((*address, thread.map_err(Error::file("ping", address.to_string()))?));
+            }
+            Ok(())
+        }();
+        if started.is_err() {
+            stop.store(true, Relaxed);
+        }
+        started.map(|()| threads)
+    }
+
+    /// Waits for the threads to write what they have.
+    pub(super) async fn join(&mut self, threads: Threads) {
+        let joined = tokio::task::spawn_blocking(move || {
+            let broken =
+                threads.points.into_iter().map(JoinHandle::join).filter(std::result::Result::is_err).count();
+            if let Some((keep, ledger)) = threads.ledger {
+                // After the points: its last line closes their sums.
+                drop(keep);
+                let _ = ledger.join();
+            }
+            let mut remarks = Vec::new();
+            for (address, thread) in threads.pings {
+                match thread.join() {
+                    Ok(Ok(())) => {}
+                    Ok(Err(e)) => {
+                        remarks.push(t!("run.ping_failed", address = address, why = e).into_owned());
+                    }
+                    Err(_) => remarks.push(t!("run.ping_failed", address = address, why = "?").into_owned()),
+                }
+            }
+            (broken, remarks)
+        });
+        if let Ok((broken, remarks)) = joined.await {
+            if broken > 0 {
+                self.remark(&t!("run.broken", count = broken));
+            }
+            for text in remarks {
+                self.remark(&text);
+            }
+        }
+    }
+}
+
+fn meta(point: &Point, run: &RunDir) -> SegmentMeta {
+    let switch = point.vswitch.as_deref().map_or_else(String::new, |switch| format!(" of {switch}"));
+    SegmentMeta {
+        point: point.id.clone(),
+        iface: point.iface.clone(),
+        description: format!("{}{switch}", point.role.word()),
+        mac: point.mac,
+        filter: point.filter.clone(),
+        snaplen: point.snaplen,
+        os: format!("Linux {} ({})", run.info.kernel, run.info.host),
+        tool: tool(),
+    }
+}
