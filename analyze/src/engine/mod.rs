@@ -2,12 +2,14 @@
 
 pub mod decode;
 pub mod fold;
+mod line;
 mod pass;
 pub mod points;
 pub mod progress;
 pub mod view;
 
 pub use fold::Fold;
+pub use line::ALIVE_MAX;
 pub use pass::{FileStats, Outcome, run};
 pub use points::{DomainId, PointId, PointInfo, Points};
 pub use progress::Progress;

@@ -5,17 +5,14 @@ use std::sync::Arc;
 use netcap_bundle::Nanos;
 use netcap_bundle::input::{Input, Segment};
 use netcap_bundle::packets::{Interface, PacketReader, Tail};
-use rayon::prelude::*;
 
 use super::decode::decode;
 use super::fold::Fold;
+use super::line::in_order;
 use super::points::{PointId, Points, Scene};
 use super::progress::Progress;
 use super::view::{FrameRef, PacketView};
 
-/// Segments whose states are in memory at the same time. A constant, not the number of threads: states are merged wave
-/// by wave, and memory stays bounded whatever the length of the recording.
-const WAVE: usize = 32;
 /// Packets between two signs of progress.
 const PROGRESS_EVERY: u64 = 65_536;
 
@@ -57,20 +54,24 @@ struct Part<F> {
 pub fn run<F: Fold>(input: &Input, scene: &Arc<Scene>, progress: &Progress) -> Outcome<F> {
     progress.expect_files(input.segments.len());
     let mut points = Points::new(scene);
-    let mut fold = F::start(scene);
     let mut files = Vec::with_capacity(input.segments.len());
     let jobs = jobs(&input.segments);
-    for wave in jobs.chunks(WAVE) {
-        let parts: Vec<Part<F>> = wave.par_iter().map(|job| read(job, scene, progress)).collect();
-        for part in parts {
-            fold.merge(part.fold);
+    let mut whole: Option<F> = None;
+    in_order(
+        &jobs,
+        |job| read(job, scene, progress),
+        |part| {
+            match &mut whole {
+                Some(fold) => fold.merge(part.fold),
+                None => whole = Some(part.fold),
+            }
             files.push(part.file);
             for (id, number, interface) in &part.interfaces {
                 points.add(*id, *number, interface, scene);
             }
-        }
-    }
-    Outcome { fold, points, files }
+        },
+    );
+    Outcome { fold: whole.unwrap_or_else(|| F::start(scene)), points, files }
 }
 
 /// One segment with its number and, for files without a point, its number among these.

@@ -20,17 +20,15 @@ const FREE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Decompresses zstd and gzip by their magic; everything else passes as it is.
 pub fn open(raw: Stream) -> io::Result<Stream> {
-    Ok(unfold(raw)?.0)
+    unfold(raw)
 }
 
-/// As [`open`], but a compressed stream is unfolded in a thread of its own: for a file that has cores to spare.
+/// As [`open`], but the stream is read and unfolded in a thread of its own: for a file that has cores to spare.
 pub fn open_ahead(raw: Stream) -> io::Result<Stream> {
-    let (stream, folded) = unfold(raw)?;
-    Ok(if folded { read_ahead(stream) } else { stream })
+    Ok(read_ahead(unfold(raw)?))
 }
 
-/// The uncompressed stream, and whether there was something to unfold.
-fn unfold(mut raw: Stream) -> io::Result<(Stream, bool)> {
+fn unfold(mut raw: Stream) -> io::Result<Stream> {
     let mut head = Vec::with_capacity(4);
     raw.by_ref().take(4).read_to_end(&mut head)?;
     let counter = Counted { inner: io::Cursor::new(head.clone()).chain(raw), bytes: 0 };
@@ -38,12 +36,12 @@ fn unfold(mut raw: Stream) -> io::Result<(Stream, bool)> {
         let mut decoder =
             zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, counter))?;
         decoder.window_log_max(WINDOW_LOG_MAX)?;
-        Ok((Box::new(Bounded { inner: Zstd(decoder), out: 0 }), true))
+        Ok(Box::new(Bounded { inner: Zstd(decoder), out: 0 }))
     } else if head.starts_with(&GZIP_MAGIC) {
         let decoder = flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, counter));
-        Ok((Box::new(Bounded { inner: Gzip(decoder), out: 0 }), true))
+        Ok(Box::new(Bounded { inner: Gzip(decoder), out: 0 }))
     } else {
-        Ok((Box::new(counter), false))
+        Ok(Box::new(counter))
     }
 }
 
