@@ -112,6 +112,10 @@ pub struct PointCounts {
     pub dropped: u64,
     /// Bytes on the wire of the packets written.
     pub wire_bytes: u64,
+    /// Packets that crossed the interface and that the filter did not want, as the ledger tells
+    /// ([`crate::ledger::PointSpan::filtered`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filtered: Option<u64>,
 }
 
 /// One segment.

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use crate::input::Files;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, PointLedger};
 use crate::manifest::{Clock, End, FileInfo, Manifest, Pruned, RunInfo, SegmentInfo};
 use crate::move_tar::sized;
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
@@ -75,9 +75,13 @@ pub fn seal(
         }
     }
     manifest.sum_counts();
+    let ledger = Ledger::read(&files);
+    for count in &mut manifest.counts {
+        count.filtered = ledger.point(&count.point).and_then(PointLedger::filtered);
+    }
     if manifest.ended.is_some() {
         // After a crash the last second is missing on one side or the other, and the remarks say so already.
-        let imbalances = Ledger::read(&files).imbalances(&manifest);
+        let imbalances = ledger.imbalances(&manifest);
         manifest.remarks.extend(imbalances);
     }
     write_json(&dir.join(layout::MANIFEST), &manifest)?;

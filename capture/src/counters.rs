@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use netcap_bundle::ledger::Sums;
 
@@ -16,6 +17,12 @@ pub struct Counters {
     pub received: AtomicU64,
     /// Packets the kernel dropped because the ring was full.
     pub dropped: AtomicU64,
+    /// Packets the filter did not want, as the ledger derives it.
+    pub filtered: AtomicU64,
+    /// Packets the NIC or the stack dropped at this interface.
+    pub nic_dropped: AtomicU64,
+    /// Packets Open vSwitch dropped at this port.
+    pub ovs_dropped: AtomicU64,
     /// Bytes of closed segments.
     pub closed_bytes: AtomicU64,
     /// Bytes of the open segment.
@@ -30,8 +37,19 @@ pub struct Counters {
     pub deaf: AtomicBool,
     /// A new segment is asked for.
     pub rotate: AtomicBool,
-    /// All sums as they were when the kernel was last asked.
-    settled: Mutex<Sums>,
+    /// All sums as they were when the kernel was last asked, and when that was.
+    settled: Mutex<(Sums, Option<Instant>)>,
+    /// The name of the interface, once it is not the one the point began with.
+    name: Mutex<Option<String>>,
+}
+
+/// What the whole host lost, beside the points.
+#[derive(Debug, Default)]
+pub struct HostCounters {
+    /// Packets dropped because the backlog of a CPU was full.
+    pub softnet_dropped: AtomicU64,
+    /// Packets that Open vSwitch lost because its daemon could not be asked.
+    pub upcalls_lost: AtomicU64,
 }
 
 /// The numbers at one moment.
@@ -43,6 +61,12 @@ pub struct Numbers {
     pub wire_bytes: u64,
     /// Packets dropped by the kernel.
     pub dropped: u64,
+    /// Packets the filter did not want.
+    pub filtered: u64,
+    /// Packets the NIC or the stack dropped.
+    pub nic_dropped: u64,
+    /// Packets Open vSwitch dropped.
+    pub ovs_dropped: u64,
     /// Bytes of all files.
     pub file_bytes: u64,
     /// Number of the open segment.
@@ -58,17 +82,33 @@ pub struct Numbers {
 impl Counters {
     /// All sums of one moment, right after the kernel was asked.
     pub fn settled(&self) -> Sums {
+        self.settled_at().0
+    }
+
+    /// The same, and when the kernel was asked.
+    pub fn settled_at(&self) -> (Sums, Option<Instant>) {
         *self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The interface has another name from now on.
+    pub fn rename(&self, name: &str) {
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+    }
+
+    /// The name of the interface when it is no longer this one.
+    pub fn renamed(&self, from: &str) -> Option<String> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|name| name != from)
     }
 
     /// The point's thread has asked the kernel: what there is now belongs together.
     pub fn settle(&self) {
-        *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = Sums {
+        let sums = Sums {
             received: self.received.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
             written: self.packets.load(Relaxed),
             wire_bytes: self.wire_bytes.load(Relaxed),
         };
+        *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = (sums, Some(Instant::now()));
     }
 
     /// Reads all numbers; each is exact, together they may be one frame apart.
@@ -77,6 +117,9 @@ impl Counters {
             packets: self.packets.load(Relaxed),
             wire_bytes: self.wire_bytes.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
+            filtered: self.filtered.load(Relaxed),
+            nic_dropped: self.nic_dropped.load(Relaxed),
+            ovs_dropped: self.ovs_dropped.load(Relaxed),
             file_bytes: self.closed_bytes.load(Relaxed) + self.open_bytes.load(Relaxed),
             segment: self.segment.load(Relaxed),
             away: self.away.load(Relaxed),

@@ -33,6 +33,7 @@ pub mod state;
 pub mod sys;
 pub mod ui;
 pub mod units;
+pub mod unixctl;
 pub mod watchdog;
 
 pub use error::{Error, Result};

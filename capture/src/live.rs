@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use nix::sys::statvfs::statvfs;
 use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
 
-use crate::counters::{Counters, Numbers};
+use crate::counters::{Counters, HostCounters, Numbers};
 use crate::ui;
 use crate::units::human_bytes;
 
@@ -34,6 +35,7 @@ pub fn disk_size(dir: &Path) -> Option<u64> {
 /// How the run shows itself.
 pub struct Live {
     points: Vec<(String, Arc<Counters>, Numbers)>,
+    host: Arc<HostCounters>,
     terminal: bool,
     quiet: bool,
     /// Lines drawn that the next drawing replaces.
@@ -43,13 +45,13 @@ pub struct Live {
 }
 
 impl Live {
-    /// Watches these points: name and numbers.
-    pub fn new(points: Vec<(String, Arc<Counters>)>, quiet: bool) -> Self {
+    /// Watches these points, name and numbers, and the host.
+    pub fn new(points: Vec<(String, Arc<Counters>)>, host: Arc<HostCounters>, quiet: bool) -> Self {
         let points = points.into_iter().map(|(name, c)| (name, c, Numbers::default())).collect();
         let (terminal, began) = (ui::on_terminal(), Instant::now());
         // Where lines stay, the first ones would only say that there is nothing yet.
         let drew = (!terminal).then_some(began);
-        Self { points, terminal, quiet, drawn: 0, began, drew }
+        Self { points, host, terminal, quiet, drawn: 0, began, drew }
     }
 
     /// A line that stays.
@@ -87,10 +89,14 @@ impl Live {
         let mut lines = vec![self.head(left)];
         let width = self.points.iter().map(|(name, ..)| name.width()).max().unwrap_or(0);
         for (name, counters, before) in &mut self.points {
+            if let Some(new) = counters.renamed(name) {
+                *name = new;
+            }
             let now = counters.read();
             lines.push(format!("  {}", line(name, width, &now, before, seconds)));
             *before = now;
         }
+        lines.extend(self.host_line());
         lines.extend(pings.iter().map(|ping| format!("  {ping}")));
         if self.terminal {
             self.draw(&lines);
@@ -99,6 +105,14 @@ impl Live {
                 ui::tell(line);
             }
         }
+    }
+
+    /// What the host lost before any point; nothing when it lost nothing.
+    fn host_line(&self) -> Option<String> {
+        let softnet = self.host.softnet_dropped.load(Relaxed);
+        let upcalls = self.host.upcalls_lost.load(Relaxed);
+        (softnet > 0 || upcalls > 0)
+            .then(|| format!("  {}", t!("live.host", softnet = softnet, upcalls = upcalls)))
     }
 
     fn head(&self, left: Option<u64>) -> String {
@@ -146,6 +160,16 @@ fn line(name: &str, width: usize, now: &Numbers, before: &Numbers, seconds: f64)
         file = format!("{:06} {}", now.segment, human_bytes(now.file_bytes))
     )
     .into_owned();
+    for (key, count) in [
+        ("live.filtered", now.filtered),
+        ("live.nic_dropped", now.nic_dropped),
+        ("live.ovs_dropped", now.ovs_dropped),
+    ] {
+        if count > 0 {
+            text.push_str("  ");
+            text.push_str(&t!(key, count = count));
+        }
+    }
     let state = match (now.ended, now.away, now.deaf) {
         (true, ..) => t!("live.ended"),
         (_, true, _) => t!("live.away"),
@@ -170,13 +194,16 @@ mod tests {
             wire_bytes: 2048,
             segment: 3,
             away: true,
+            filtered: 91,
+            ovs_dropped: 4,
             ..Numbers::default()
         };
         let before = Numbers { packets: 200, ..Numbers::default() };
         let text = line("eth2", 6, &now, &before, 2.0);
-        for part in ["eth2  ", "1200", "500", "2.0 KiB", "7", "000003"] {
+        for part in ["eth2  ", "1200", "500", "2.0 KiB", "7", "000003", "filtered 91", "OVS dropped 4"] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        assert!(!text.contains("NIC"), "what did not happen takes no room: {text}");
     }
 
     #[test]

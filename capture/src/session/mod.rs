@@ -22,6 +22,7 @@ use crate::budget::{Bounds, Budget, directory_bytes};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::exec::Host;
+use crate::ledger::Joined;
 use crate::live::{disk_left, disk_size};
 use crate::memory;
 use crate::plan::ring_size;
@@ -120,7 +121,7 @@ struct Threads {
     points: Vec<JoinHandle<()>>,
     pings: Vec<(IpAddr, JoinHandle<std::io::Result<()>>)>,
     /// Dropping the first ends the second.
-    ledger: Option<(std::sync::mpsc::Sender<()>, JoinHandle<()>)>,
+    ledger: Option<(std::sync::mpsc::Sender<Joined>, JoinHandle<()>)>,
 }
 
 /// Records until something ends it.

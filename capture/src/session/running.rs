@@ -10,7 +10,7 @@ use rust_i18n::t;
 
 use super::{Listening, Plan};
 use crate::budget::Budget;
-use crate::counters::Counters;
+use crate::counters::{Counters, HostCounters};
 use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::live::{Live, disk_left};
@@ -27,6 +27,8 @@ pub(super) struct Session {
     pub(super) live: Live,
     pub(super) journal: Journal,
     pub(super) counters: Vec<Arc<Counters>>,
+    /// What the host lost beside the points.
+    pub(super) host: Arc<HostCounters>,
     pub(super) pings: Vec<(IpAddr, Arc<Tally>)>,
     pub(super) remarks: Vec<String>,
     /// Interfaces that cannot be heard at this moment: since when and why.
@@ -42,13 +44,15 @@ impl Session {
         let counters: Vec<Arc<Counters>> = plan.points.iter().map(|_| Arc::default()).collect();
         let pings: Vec<(IpAddr, Arc<Tally>)> = plan.pings.iter().map(|ip| (*ip, Arc::default())).collect();
         let names = plan.points.iter().map(|point| point.iface.clone());
-        let live = Live::new(names.zip(counters.iter().cloned()).collect(), plan.quiet);
+        let host: Arc<HostCounters> = Arc::default();
+        let live = Live::new(names.zip(counters.iter().cloned()).collect(), host.clone(), plan.quiet);
         let utc_offset_s = run.info.utc_offset_s;
         let journal = Journal::create(&run.path, utc_offset_s, &budget)?;
         let mut session = Self {
             live,
             journal,
             counters,
+            host,
             pings,
             remarks: Vec::new(),
             gaps: BTreeMap::new(),

@@ -1,6 +1,5 @@
 //! The threads of a run: one for each point, each ping and the ledger. How they start and how they end.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -45,11 +44,12 @@ impl Session {
                 threads.points.push(thread.map_err(Error::file("start a thread for", &point.iface))?);
             }
             let points: Vec<_> = plan.points.iter().zip(self.counters.iter().cloned()).collect();
-            let open = |path: &Path| -> std::io::Result<Box<dyn Write + Send>> {
-                Ok(Box::new(Metered::lines(ledger::append(path)?, &self.budget)))
-            };
+            let budget = self.budget.clone();
+            let open: ledger::Open =
+                Box::new(move |path| Ok(Box::new(Metered::lines(ledger::append(path)?, &budget))));
+            let ovs = run.info.ovs_rundir.as_deref().map(Path::new);
             let (keep, stop_ledger) = std::sync::mpsc::channel();
-            let ledger = Ledger::create(&run.path, &points, events.clone(), open)
+            let ledger = Ledger::create(&run.path, &points, ovs, self.host.clone(), events.clone(), open)
                 .and_then(|ledger| ledger.start(stop_ledger))
                 .map_err(Error::file("create", run.path.join(layout::LEDGERS)))?;
             threads.ledger = Some((keep, ledger));

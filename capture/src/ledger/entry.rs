@@ -1,0 +1,206 @@
+//! One point's ledger: what its socket, its interface and its port of Open vSwitch counted, and the line about it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use netcap_bundle::Point;
+use netcap_bundle::ledger::{Datapaths, IfaceCounts, OvsDrops, PointSpan, Sums, line};
+
+use super::{HEARTBEAT_MS, add, millis};
+use crate::clock;
+use crate::counters::Counters;
+use crate::watchdog::{Bark, Watchdog};
+
+/// A line is written at least this often when only the interface has something to tell.
+const CROSSED_MS: u64 = 10_000;
+/// Looks remembered: a point's thread settles its sums at least every five seconds.
+const LOOKS: usize = 8;
+
+/// One point's ledger.
+pub(super) struct Entry {
+    /// Its interface, by the name it has now.
+    pub(super) iface: String,
+    counters: Arc<Counters>,
+    file: Box<dyn Write + Send>,
+    /// What the last line closed with.
+    written: Sums,
+    line: Instant,
+    /// The interface has another name since the last line.
+    renamed: bool,
+    /// Interface counts since the last line; the interface's counters at the last look.
+    crossed: IfaceCounts,
+    seen: Option<IfaceCounts>,
+    /// Open vSwitch's counts since the last line.
+    ovs: Option<OvsDrops>,
+    filter: Filtered,
+    looked: Instant,
+    /// Received when last looked, for the watchdog.
+    received: u64,
+    away: bool,
+    dog: Watchdog,
+}
+
+/// How many packets the filter did not want: what crossed less what the socket received.
+///
+/// The socket's sums are older than the look at the interface. So what had crossed at the last look before they were
+/// settled is compared: never too much, and what is left out comes a second later.
+struct Filtered {
+    any: bool,
+    total: u64,
+    looks: VecDeque<(Instant, u64)>,
+    /// So far, and in lines.
+    sum: u64,
+    written: u64,
+}
+
+impl Filtered {
+    fn look(&mut self, crossed: u64, received: u64, settled: Option<Instant>, over: bool) {
+        self.total = self.total.saturating_add(crossed);
+        if !self.any {
+            return;
+        }
+        if self.looks.len() == LOOKS {
+            self.looks.pop_front();
+        }
+        self.looks.push_back((Instant::now(), self.total));
+        // When the point has ended there is nothing more to come.
+        let before = |look: &&(Instant, u64)| over || settled.is_some_and(|at| look.0 <= at);
+        if let Some((_, crossed)) = self.looks.iter().rev().find(before) {
+            self.sum = self.sum.max(crossed.saturating_sub(received));
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn new(
+        point: &Point,
+        counters: Arc<Counters>,
+        file: Box<dyn Write + Send>,
+        interfaces: &BTreeMap<String, IfaceCounts>,
+    ) -> Self {
+        let (now, any) = (Instant::now(), !point.filter.is_empty());
+        Self {
+            iface: point.iface.clone(),
+            counters,
+            file,
+            written: Sums::default(),
+            line: now,
+            renamed: false,
+            crossed: IfaceCounts::default(),
+            seen: interfaces.get(&point.iface).copied(),
+            ovs: None,
+            filter: Filtered { any, total: 0, looks: VecDeque::new(), sum: 0, written: 0 },
+            looked: now,
+            received: 0,
+            away: false,
+            dog: Watchdog::new(any),
+        }
+    }
+
+    /// Takes in the counters of the time since the last look.
+    pub(super) fn look(
+        &mut self,
+        interfaces: &BTreeMap<String, IfaceCounts>,
+        ovs: Option<&Datapaths>,
+        over: bool,
+    ) -> Option<Bark> {
+        if let Some(name) = self.counters.renamed(&self.iface) {
+            (self.iface, self.renamed) = (name, true);
+        }
+        let now = interfaces.get(&self.iface).copied();
+        let new = now.zip(self.seen).and_then(|(now, seen)| now.since(seen));
+        let crossed = new.unwrap_or_default();
+        sum_up(&mut self.crossed, crossed);
+        self.seen = now;
+        let (settled, at) = self.counters.settled_at();
+        self.filter.look(crossed.packets(), settled.received, at, over);
+        if let Some(drops) = ovs.and_then(|ovs| ovs.ports.get(&self.iface)) {
+            self.ovs.get_or_insert_default().add(*drops);
+            self.counters.ovs_dropped.fetch_add(drops.both(), Relaxed);
+        }
+        self.counters.filtered.store(self.filter.sum, Relaxed);
+        self.counters.nic_dropped.fetch_add(crossed.rx_dropped.saturating_add(crossed.tx_dropped), Relaxed);
+        let (ms, heard) = (millis(self.looked), settled.received.saturating_sub(self.received));
+        (self.looked, self.received) = (Instant::now(), settled.received);
+        if new.is_none() || self.counters.away.load(Relaxed) {
+            self.dog.reset();
+            return None;
+        }
+        let bark = self.dog.span(ms, crossed.packets(), heard);
+        self.counters.deaf.store(self.dog.deaf(), Relaxed);
+        bark
+    }
+
+    pub(super) fn due(&self) -> bool {
+        let ms = millis(self.line);
+        let crossed = self.crossed;
+        let trouble = crossed.rx_dropped | crossed.tx_dropped | crossed.rx_errors | crossed.tx_errors != 0;
+        let beside = crossed.packets() > 0 || self.filter.sum > self.filter.written;
+        self.counters.settled() != self.written
+            || self.counters.away.load(Relaxed) != self.away
+            || self.renamed
+            || trouble
+            || self.ovs.is_some_and(|drops| drops.both() > 0)
+            || (beside && ms >= CROSSED_MS)
+            || ms >= HEARTBEAT_MS
+    }
+
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        let now = self.counters.settled();
+        let before = self.written;
+        self.away = self.counters.away.load(Relaxed);
+        let filtered = self.filter.sum.saturating_sub(self.filter.written);
+        let asked = self.seen.is_some() || filtered > 0 || self.crossed.packets() > 0;
+        let span = PointSpan {
+            at: clock::now(),
+            ms: millis(self.line),
+            received: now.received.saturating_sub(before.received),
+            dropped: now.dropped.saturating_sub(before.dropped),
+            written: now.written.saturating_sub(before.written),
+            wire_bytes: now.wire_bytes.saturating_sub(before.wire_bytes),
+            filtered: asked.then_some(filtered),
+            iface: asked.then_some(self.crossed),
+            ovs: self.ovs.take(),
+            name: self.renamed.then(|| self.iface.clone()),
+            away: self.away,
+        };
+        self.file.write_all(&line(&span)?)?;
+        (self.written, self.line, self.crossed) = (now, Instant::now(), IfaceCounts::default());
+        (self.renamed, self.filter.written) = (false, self.filter.sum);
+        Ok(())
+    }
+}
+
+fn sum_up(sum: &mut IfaceCounts, new: IfaceCounts) {
+    add(&mut sum.rx_packets, new.rx_packets);
+    add(&mut sum.tx_packets, new.tx_packets);
+    add(&mut sum.rx_dropped, new.rx_dropped);
+    add(&mut sum.tx_dropped, new.tx_dropped);
+    add(&mut sum.rx_errors, new.rx_errors);
+    add(&mut sum.tx_errors, new.tx_errors);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_lags_makes_nothing_filtered_that_was_not() {
+        let mut filtered = Filtered { any: true, total: 0, looks: VecDeque::new(), sum: 0, written: 0 };
+        let settled = Instant::now();
+        filtered.look(1000, 0, Some(settled), false);
+        assert_eq!(filtered.sum, 0, "nothing was settled after that look");
+        filtered.look(0, 900, Some(Instant::now()), false);
+        assert_eq!(filtered.sum, 100);
+        filtered.look(50, 900, None, false);
+        assert_eq!(filtered.sum, 100);
+        filtered.look(0, 950, None, true);
+        assert_eq!(filtered.sum, 100, "exact at the end");
+        let mut none = Filtered { any: false, total: 0, looks: VecDeque::new(), sum: 0, written: 0 };
+        none.look(1000, 10, Some(Instant::now()), true);
+        assert_eq!(none.sum, 0, "without a filter nothing is filtered");
+    }
+}
