@@ -78,11 +78,7 @@ pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64
 }
 
 fn finish(dir: &Path, done: &Path) -> Result<u64> {
-    // The new name must be on the disk before the last of the directory goes.
-    if let Some(parent) = done.parent().and_then(|parent| File::open(parent).ok()) {
-        let _ = parent.sync_all();
-    }
-    fs::remove_dir_all(dir).map_err(BundleError::io("remove", dir))?;
+    seal::remove_run(dir)?;
     Ok(fs::metadata(done).map_err(BundleError::io("read", done))?.len())
 }
 

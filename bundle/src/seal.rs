@@ -88,6 +88,31 @@ pub fn seal(
     Ok(manifest)
 }
 
+/// Removes the directory of a run that is in its tar; what it says of itself goes last, so that a removal that was
+/// interrupted is still the directory of a run. The tar's name is on the disk before anything goes.
+pub fn remove_run(dir: &Path) -> Result<()> {
+    if let Some(parent) = dir.parent().and_then(|parent| File::open(parent).ok()) {
+        // Not every file system can; those that cannot keep the order by themselves.
+        let _ = parent.sync_all();
+    }
+    let gone = |result: io::Result<()>, path: &Path| match result {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(BundleError::io("remove", path)(e)),
+        _ => Ok(()),
+    };
+    for entry in fs::read_dir(dir).map_err(BundleError::io("list", dir))? {
+        let entry = entry.map_err(BundleError::io("list", dir))?;
+        let path = entry.path();
+        if entry.file_name() == layout::RUN {
+            continue;
+        }
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        gone(if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }, &path)?;
+    }
+    let run = dir.join(layout::RUN);
+    gone(fs::remove_file(&run), &run)?;
+    gone(fs::remove_dir(dir), dir)
+}
+
 /// Streams a sealed run as a tar whose top folder is the run's name; the manifest comes first.
 pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
     let files = Files::directory(dir)?;

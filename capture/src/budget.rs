@@ -117,6 +117,11 @@ impl Budget {
         self.bounds
     }
 
+    /// Bytes promised so far.
+    pub fn used(&self) -> u64 {
+        self.store().used
+    }
+
     /// Segments removed so far.
     pub fn removed(&self) -> u64 {
         self.store().removed

@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{ui, units};
 
 /// First words that are commands and not the start of a filter.
-pub const COMMANDS: [&str; 6] = ["bundle", "seal", "points", "sources", "presets", "help"];
+pub const COMMANDS: [&str; 9] =
+    ["bundle", "seal", "points", "sources", "presets", "status", "stop", "rotate", "help"];
 
 const AFTER: &str = "\
 Examples:
@@ -21,17 +22,48 @@ Examples:
   netcap --iface_mac=0c:da:41:1d:f6:4b,0c:da:41:1d:1d:7d
   netcap --iface eth2,eth3 --preset lldp --preset lacp --analyze
   netcap --iface eth2,vnet0:'port 53' --until 06:00 --max-disk 20G
+  netcap -d --vswitch vswitch0 --until 06:00 arp   in the background, through the night
+  netcap status                            all runs of this host, and what dead ones left behind
+  netcap stop                              end the run, wait for its bundle, say where it is
   netcap seal /var/lib/netcap/HOST-STAMP   close a run that was killed
 
-Commands (as first word): points, sources, presets, seal DIR, bundle DIR.
+Commands (as first word; each has --help):
+  points, sources, presets; status [RUN], stop [RUN], rotate [RUN]; seal DIR, bundle DIR.
 
 Ctrl-C, SIGTERM, the loss of the terminal (but under nohup), --duration, --until or
 --max-packets ends a run. It is then sealed into OUT/HOST-STAMP.tar and its directory removed,
 for the tar holds all of it; --no-bundle keeps the directory and makes no tar. SIGHUP
-(kill -HUP) ends nothing: it begins new segments.
+(kill -HUP) ends nothing: it begins new segments. With -d a run outlives the terminal, and
+`netcap stop` ends it.
 
 Exit status: 0 recorded and sealed, also after Ctrl-C; 1 the run failed or ended early;
 2 the command line is wrong or names something that is not here.";
+
+const STATUS: &str = "\
+Examples:
+  netcap status                  all runs: rates, losses, disk, time left
+  netcap status 20261121081504   one of them, point by point
+  netcap status --json           for programs
+
+Only root, or the user who started a run, is answered.
+
+Exit status: 0 this is how it is, also when nothing runs; 1 the RUN asked for died unsealed or
+does not answer; 2 there is no such RUN.";
+
+const STOP: &str = "\
+Examples:
+  netcap stop                    the only run there is
+  netcap stop 20261121081504     this one
+  netcap stop --all --timeout 2m
+  netcap stop --analyze          and explain it on the spot
+
+Stopping twice does no harm: a run that is over already is answered with its bundle.
+
+Exit status: 0 the bundles are there, or nothing runs; 1 a run failed, could not be sealed or
+did not end in time; 2 several run and none was named, or there is no such RUN.";
+
+/// Where runs and bundles lie when nothing else is said.
+pub const OUT: &str = "/var/lib/netcap";
 
 /// Flight recorder of a KVM host: packets, host state and pings on one clock, in one file
 #[derive(Debug, Parser)]
@@ -79,7 +111,7 @@ pub struct Limits {
     #[arg(long, alias = "max_packets", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_packets: Option<u64>,
     /// Directory for runs and bundles
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/netcap")]
+    #[arg(long, value_name = "DIR", default_value = OUT)]
     pub out: PathBuf,
     /// Begin a new segment after this many compressed bytes
     #[arg(long, alias = "rotate_size", value_name = "SIZE", default_value = "64MiB", value_parser = units::size, allow_hyphen_values = true)]
@@ -134,6 +166,9 @@ pub struct Manner {
     /// List the ready-made filters
     #[arg(long, alias = "list_presets", hide = true)]
     pub list_presets: bool,
+    /// Record in the background: return once packets are taken in; go on when the terminal is closed
+    #[arg(short, long)]
+    pub detach: bool,
     /// Say nothing while recording
     #[arg(long)]
     pub quiet: bool,
@@ -190,6 +225,56 @@ pub enum Command {
         /// The tar; - is standard output (for ssh). Else beside the directory
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Language: en or zh-CN
+        #[arg(long, value_name = "LANG", value_parser = ui::language)]
+        lang: Option<String>,
+    },
+    /// Say how the runs of this host are doing, and what dead ones left behind
+    #[command(after_help = STATUS)]
+    Status {
+        /// Only this one, point by point: its name, its directory, or a part of the name
+        run: Option<String>,
+        /// As JSON: runs, silent, dead
+        #[arg(long)]
+        json: bool,
+        /// Where to look for what dead runs left behind
+        #[arg(long, value_name = "DIR", default_value = OUT)]
+        out: PathBuf,
+        /// Language: en or zh-CN
+        #[arg(long, value_name = "LANG", value_parser = ui::language)]
+        lang: Option<String>,
+    },
+    /// End a run, wait for its bundle, and say where it is
+    #[command(after_help = STOP)]
+    Stop {
+        /// Which: names, directories, or parts of names. None means the only one there is
+        run: Vec<String>,
+        /// All runs of this host
+        #[arg(long, conflicts_with = "run")]
+        all: bool,
+        /// Wait no longer than this for a bundle; the run ends all the same
+        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = units::duration)]
+        timeout: Duration,
+        /// Do not wait for the bundle
+        #[arg(long, alias = "no_wait")]
+        no_wait: bool,
+        /// Explain what was recorded with netcap-analyze
+        #[arg(long, conflicts_with = "no_wait")]
+        analyze: bool,
+        /// Where to look for the bundle of a run that is over already
+        #[arg(long, value_name = "DIR", default_value = OUT)]
+        out: PathBuf,
+        /// Language: en or zh-CN
+        #[arg(long, value_name = "LANG", value_parser = ui::language)]
+        lang: Option<String>,
+    },
+    /// Begin new segments now, so that what was recorded up to here can be copied away
+    Rotate {
+        /// Which: names, directories, or parts of names. None means the only one there is
+        run: Vec<String>,
+        /// All runs of this host
+        #[arg(long, conflicts_with = "run")]
+        all: bool,
         /// Language: en or zh-CN
         #[arg(long, value_name = "LANG", value_parser = ui::language)]
         lang: Option<String>,

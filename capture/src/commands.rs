@@ -10,6 +10,10 @@ use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
 
 use crate::cli::{COMMANDS, Command, Manner, Other, Record};
+use crate::control::protocol::{Ended, Phase};
+use crate::control::show;
+use crate::control::stop::{self, Stopping};
+use crate::detach::{self, Rope};
 use crate::error::{Error, Result};
 use crate::exec::Host;
 use crate::inventory::Inventory;
@@ -67,6 +71,19 @@ fn other(command: Command) -> Result<u8> {
         Command::Bundle { dir, moving, output, lang } => {
             ui::set_language(lang.as_deref());
             finish::bundle(&dir, moving, output.as_deref())
+        }
+        Command::Status { run, json, out, lang } => {
+            ui::set_language(lang.as_deref());
+            show::status(run.as_deref(), json, &out)
+        }
+        Command::Stop { run, all, timeout, no_wait, analyze, out, lang } => {
+            ui::set_language(lang.as_deref());
+            let patience = (!no_wait).then_some(timeout);
+            stop::stop(&Stopping { words: run, all, patience, analyze, out })
+        }
+        Command::Rotate { run, all, lang } => {
+            ui::set_language(lang.as_deref());
+            stop::rotate(&run, all)
         }
         Command::Seal { dir, no_bundle, lang } => {
             ui::set_language(lang.as_deref());
@@ -136,6 +153,10 @@ fn vm_of(role: &Role) -> Option<&str> {
 
 fn record(mut options: Record) -> Result<u8> {
     ui::set_language(options.manner.lang.as_deref());
+    // Others are told where a run is, and a detached one leaves the directory it was started in.
+    for path in [Some(&mut options.limits.out), options.manner.ovs_rundir.as_mut()].into_iter().flatten() {
+        *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+    }
     if options.manner.list_presets {
         presets();
         return Ok(0);
@@ -158,6 +179,12 @@ fn record(mut options: Record) -> Result<u8> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Error::Usage(t!("usage.root").into_owned()));
     }
+    if options.manner.detach && options.manner.analyze {
+        return Err(Error::Usage(t!("usage.detach_analyze").into_owned()));
+    }
+    if options.manner.detach && !detach::is_recorder() {
+        return detach::launch(options.manner.quiet);
+    }
     let _ = sys::nice_this_thread(NICE);
     raise_file_limit();
     runtime()?.block_on(run(options, filter, own))
@@ -165,15 +192,17 @@ fn record(mut options: Record) -> Result<u8> {
 
 async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
     let analyzer = options.manner.analyze.then(finish::analyzer).transpose()?;
+    let rope = options.manner.detach.then(Rope::take).transpose()?;
     let host = Host::this(options.manner.ovs_rundir.clone());
     let inventory = Inventory::take(&host).await;
     let (bundle, out) = (!options.manner.no_bundle, options.limits.out.clone());
-    let plan = plan(options, filter, own, &inventory)?;
+    let plan = Plan { detach: rope, ..plan(options, filter, own, &inventory)? };
     let topology = inventory.table();
     let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology };
     let ended = session::record(plan, known).await?;
     let failed = matches!(ended.end, netcap_bundle::manifest::End::Failed { .. });
-    let (mut signals, dir) = (ended.signals, ended.run.path.clone());
+    let (mut signals, control, dir) = (ended.signals, ended.control, ended.run.path.clone());
+    control.board.phase(Phase::Sealing);
     let mut sealing = tokio::task::spawn_blocking(move || {
         let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks)?;
         let result = finish::wrap_up(&ended.run, &out, bundle, Some(ended.bounds))?;
@@ -186,6 +215,10 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
         }
     };
     let sealed = sealed.map_err(|e| Error::Other(e.to_string())).and_then(|sealed| sealed);
+    control.finish(sealed.as_ref().map_or_else(
+        |e| Ended { path: dir.clone(), unsealed: Some(e.to_string()), status: 1, ..Ended::default() },
+        |(_, result)| result.told(u8::from(failed)),
+    ));
     let (manifest, result) = sealed.inspect_err(|_| ui::tell(&t!("end.unsealed", dir = dir.display())))?;
     finish::summary(&manifest, &result);
     if let Some(program) = analyzer {
@@ -266,6 +299,8 @@ fn plan(options: Record, filter: Filter, own: Own, inventory: &Inventory) -> Res
         space: Space { max: limits.max_disk, total: limits.max_disk_total, floor: limits.min_free },
         out: limits.out,
         quiet: options.manner.quiet,
+        detach: None,
+        bundle: !options.manner.no_bundle,
     })
 }
 

@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use netcap_bundle::input::Files;
 use netcap_bundle::manifest::{Clock, End, Manifest};
 use netcap_bundle::{BundleError, layout, move_tar, seal};
 use rust_i18n::t;
 
 use crate::budget::{Bounds, directory_bytes};
+use crate::control::protocol::Ended;
 use crate::error::{Error, Result};
 use crate::live::disk_left;
 use crate::rundir::RunDir;
@@ -26,6 +28,14 @@ pub struct Outcome {
     pub no_tar: Option<String>,
 }
 
+impl Outcome {
+    /// For those who asked for the end; their directory need not be ours.
+    pub fn told(&self, status: u8) -> Ended {
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        Ended { path, bytes: self.bytes, no_tar: self.no_tar.clone(), unsealed: None, status }
+    }
+}
+
 /// Seals a run that has just ended.
 pub fn seal_run(run: &RunDir, ended: Clock, end: End, remarks: Vec<String>) -> Result<Manifest> {
     Ok(seal::seal(&run.path, run.info.clone(), Some(ended), end, remarks)?)
@@ -37,15 +47,47 @@ pub fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
         return Err(Error::Usage(t!("seal.not_a_run", dir = dir.display()).into_owned()));
     }
     let run = RunDir::adopt(dir)?;
+    if let Some((manifest, result)) = bundled_before(&run, bundle)? {
+        summary(&manifest, &result);
+        return Ok(0);
+    }
     let manifest = match sealed_before(dir) {
         Some(manifest) => manifest,
         None => seal::seal(dir, run.info.clone(), None, End::Recovered, Vec::new())?,
     };
-    let out = dir.canonicalize().ok().and_then(|d| d.parent().map(Path::to_owned));
-    let out = out.unwrap_or_else(|| PathBuf::from("."));
+    let out = beside(dir);
     let result = wrap_up(&run, &out, bundle, None)?;
     summary(&manifest, &result);
     Ok(0)
+}
+
+/// The directory that a run's directory lies in.
+fn beside(dir: &Path) -> PathBuf {
+    let out = dir.canonicalize().ok().and_then(|d| d.parent().map(Path::to_owned));
+    out.unwrap_or_else(|| PathBuf::from("."))
+}
+
+/// A run whose tar is complete, for it bears its name, and of which only the removal of the directory was missing: that
+/// is made up for. What is left there must not be bundled again in place of the whole.
+fn bundled_before(run: &RunDir, bundle: bool) -> Result<Option<(Manifest, Outcome)>> {
+    let path = beside(&run.path).join(format!("{}{}", run.info.run, layout::BUNDLE_END));
+    let whole = sealed_before(&run.path).is_some() && !move_tar::half_moved(&run.path);
+    if !path.is_file() || (whole && !bundle) {
+        return Ok(None);
+    }
+    let files = Files::tar(&path)?.filter(|files| !files.is_cut());
+    let manifest = files.and_then(|files| files.read_small(layout::MANIFEST));
+    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
+    match manifest.filter(|manifest| manifest.info.started == run.info.started) {
+        Some(manifest) => {
+            seal::remove_run(&run.path)?;
+            // A move or a copy that had begun beside it.
+            let _ = fs::remove_file(with_end(&path, layout::PARTIAL_END));
+            let bytes = path.metadata().map_or(0, |meta| meta.len());
+            Ok(Some((manifest, Outcome { path, bytes, no_tar: None })))
+        }
+        None => Err(Error::Other(t!("seal.in_the_way", path = path.display()).into_owned())),
+    }
 }
 
 /// The manifest of a run that was killed after it was sealed and before it was bundled: it knows why the run ended.
@@ -64,6 +106,12 @@ pub fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> {
         return Err(Error::Usage(t!("bundle.move_to_stream").into_owned()));
     }
     let run = RunDir::adopt(dir)?;
+    if (sealed_before(dir).is_none() || move_tar::half_moved(dir))
+        && let Some((_, result)) = bundled_before(&run, true)?
+    {
+        ui::answer(&t!("end.where", path = quoted(&result.path), size = human_bytes(result.bytes)));
+        return Ok(0);
+    }
     if sealed_before(dir).is_none() {
         seal::seal(dir, run.info.clone(), None, End::Recovered, Vec::new())?;
     }
@@ -71,9 +119,8 @@ pub fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> {
         seal::write_tar(&run.path, &run.info.run, std::io::stdout().lock())?;
         return Ok(0);
     }
-    let beside = dir.canonicalize().ok().and_then(|d| d.parent().map(Path::to_owned));
     let name = format!("{}{}", run.info.run, layout::BUNDLE_END);
-    let done = to.map_or_else(|| beside.unwrap_or_else(|| PathBuf::from(".")).join(name), Path::to_owned);
+    let done = to.map_or_else(|| beside(dir).join(name), Path::to_owned);
     let (path, bytes) = if moving || move_tar::half_moved(dir) {
         move_bundle(&run, done)?
     } else {
@@ -89,8 +136,7 @@ const MEMBER: u64 = 1024;
 /// Whether a tar of the run may lie beside its directory for a while.
 fn copy_fits(run: &RunDir, out: &Path, size: u64, bounds: Option<Bounds>) -> bool {
     let floor = bounds.map_or(0, |bounds| bounds.floor);
-    let files =
-        netcap_bundle::input::Files::directory(&run.path).map_or(0, |files| files.paths().count() as u64);
+    let files = Files::directory(&run.path).map_or(0, |files| files.paths().count() as u64);
     let tar = size.saturating_add(MEMBER.saturating_mul(files + 2));
     let left = disk_left(out).unwrap_or(u64::MAX);
     left.saturating_sub(floor) >= tar && bounds.is_none_or(|bounds| size.saturating_add(tar) <= bounds.max)
@@ -106,7 +152,7 @@ pub fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -
     let done = out.join(format!("{}{}", run.info.run, layout::BUNDLE_END));
     let result = if !move_tar::half_moved(&run.path) && copy_fits(run, out, size, bounds) {
         write_bundle(run, done).and_then(|written| {
-            fs::remove_dir_all(&run.path).map_err(Error::file("remove", &run.path))?;
+            seal::remove_run(&run.path)?;
             // A move that had begun and removed nothing yet.
             let _ = fs::remove_file(with_end(&written.0, layout::MOVING_END));
             Ok(written)
@@ -172,6 +218,11 @@ pub fn summary(manifest: &Manifest, result: &Outcome) {
     for remark in &manifest.remarks {
         ui::answer(&t!("end.remark", text = remark));
     }
+    place(result);
+}
+
+/// Where it is, and what to do with it.
+pub fn place(result: &Outcome) {
     if let Some(why) = &result.no_tar {
         ui::answer(&t!("end.no_tar", why = why));
     }
@@ -203,7 +254,7 @@ pub fn analyzer() -> Result<PathBuf> {
 }
 
 /// The first of these directories that has a program of that name.
-fn find_program(name: &str, dirs: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+pub(crate) fn find_program(name: &str, dirs: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let runs = |path: &PathBuf| {
         path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
@@ -246,6 +297,36 @@ mod tests {
         let tar = out.path().join(format!("{name}.tar"));
         assert!(tar.is_file() && !dir.exists());
         assert!(!out.path().join(format!("{name}.tar.partial")).exists());
+    }
+
+    #[test]
+    fn what_a_kill_left_of_a_bundled_directory_never_takes_the_bundles_place() {
+        let out = tempfile::tempdir().unwrap();
+        let run = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+        fs::write(run.path.join(layout::LOG), "all that was said").unwrap();
+        let (dir, name) = (run.path.clone(), run.info.run.clone());
+        let tar = out.path().join(format!("{name}.tar"));
+        drop(run);
+        assert_eq!(bundle(&dir, false, None).unwrap(), 0);
+        let whole = fs::read(&tar).unwrap();
+        for gone in [&[layout::LOG][..], &[layout::MANIFEST], &[layout::LOG, layout::MANIFEST], &[]] {
+            let keep = tempfile::tempdir().unwrap();
+            let kept: Vec<_> = fs::read_dir(&dir).unwrap().flatten().collect();
+            for entry in &kept {
+                fs::copy(entry.path(), keep.path().join(entry.file_name())).unwrap();
+            }
+            for file in gone {
+                fs::remove_file(dir.join(file)).unwrap();
+            }
+            assert_eq!(seal_dead(&dir, true).unwrap(), 0, "{gone:?}");
+            assert!(fs::read(&tar).unwrap() == whole && !dir.exists(), "{gone:?}");
+            fs::create_dir(&dir).unwrap();
+            for entry in kept {
+                fs::copy(keep.path().join(entry.file_name()), entry.path()).unwrap();
+            }
+        }
+        fs::write(&tar, "something else").unwrap();
+        assert!(seal_dead(&dir, true).is_err() && fs::read(&tar).unwrap() == b"something else");
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Live {
         Self { points, host, terminal, quiet, drawn: 0, began, drew }
     }
 
+    /// Says nothing any more: nobody is there.
+    pub fn hush(&mut self) {
+        self.quiet = true;
+    }
+
     /// A line that stays.
     pub fn tell(&mut self, text: &str) {
         self.clear();
@@ -116,8 +121,7 @@ impl Live {
     }
 
     fn head(&self, left: Option<u64>) -> String {
-        let s = self.began.elapsed().as_secs();
-        let time = format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+        let time = ui::hours(self.began.elapsed().as_secs());
         t!("live.head", time = time, left = left.map_or_else(|| "?".into(), human_bytes)).into_owned()
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use netcap_bundle::manifest::{RunInfo, SCHEMA};
 use netcap_bundle::{Point, layout, seal};
@@ -23,6 +24,11 @@ pub struct RunDir {
 
 /// Runs of one second on one host: more are not started by people.
 const SAME_SECOND_MAX: u32 = 100;
+
+/// How often a new run tries to get its lock, and the time between.
+const LOCK_TRIES: u32 = 50;
+/// See [`LOCK_TRIES`].
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// `netcap 0.1.0`.
 pub fn tool() -> String {
@@ -63,7 +69,7 @@ impl RunDir {
             ovs_rundir,
         };
         seal::write_json(&path.join(layout::RUN), &info)?;
-        let lock = lock(&path)?;
+        let lock = first_lock(&path)?;
         Ok(Self { path, info, _lock: lock })
     }
 
@@ -90,6 +96,17 @@ fn fresh(out: &Path, host: &str, stamp: &str) -> Result<(String, PathBuf)> {
         }
     }
     Err(Error::Other(format!("too many runs in one second in {}", out.display())))
+}
+
+/// The lock of a new run. Somebody who looks which runs are dead may hold it for a moment.
+fn first_lock(dir: &Path) -> Result<Flock<File>> {
+    for _ in 0..LOCK_TRIES {
+        match lock(dir) {
+            Err(Error::Active(_)) => std::thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+    lock(dir)
 }
 
 /// The kernel drops the lock when the process dies, however it dies.

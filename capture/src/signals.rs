@@ -6,12 +6,15 @@
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
 
 /// The signals that end a run orderly. Once made, none of them kills the process any more.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    /// What is asked for through the control socket.
+    control: Option<Receiver<Asked>>,
     /// There is a terminal to lose, and nobody asked to outlive it (nohup(1)).
     terminal: bool,
 }
@@ -19,7 +22,7 @@ pub struct Signals {
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// To end; the signal's name.
+    /// To end; the signal's name, or the command's.
     End(&'static str),
     /// To begin new segments now.
     Rotate,
@@ -31,15 +34,29 @@ impl Signals {
         let terminal = !hangup_ignored() && terminal_there();
         Ok(Self {
             terminal,
+            control: None,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
         })
     }
 
+    /// Hears also what is asked for here.
+    pub fn listen(&mut self, control: Receiver<Asked>) {
+        self.control = Some(control);
+    }
+
     /// Waits for one.
     pub async fn next(&mut self) -> Asked {
+        let asked = &mut self.control;
+        let control = async {
+            match asked {
+                Some(control) => control.recv().await,
+                None => None,
+            }
+        };
         tokio::select! {
+            Some(asked) = control => asked,
             _ = self.interrupt.recv() => Asked::End("SIGINT"),
             _ = self.terminate.recv() => Asked::End("SIGTERM"),
             _ = self.hangup.recv() => {
@@ -48,8 +65,9 @@ impl Signals {
         }
     }
 
-    /// Waits for one that asks to end.
+    /// Waits for a signal that asks to end, while the run is ending: `netcap stop` asks for no more than that.
     pub async fn end(&mut self) {
+        self.control = None;
         while self.next().await == Asked::Rotate {}
     }
 }

@@ -74,6 +74,16 @@ pub fn wrap<'a>(head: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<Str
     lines
 }
 
+/// Text of others without control characters: nothing in it may steer a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Seconds as people read them: `01:02:03`.
+pub fn hours(seconds: u64) -> String {
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
 /// `1 packet`, `2 packets`.
 pub fn packets(count: u64) -> String {
     if count == 1 { t!("count.packet") } else { t!("count.packets", count = count) }.into_owned()

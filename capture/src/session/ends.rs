@@ -54,6 +54,7 @@ impl Session {
                 },
                 _ = second.tick() => {
                     let left = disk_left(&plan.out);
+                    self.board.tick(left);
                     self.live.tick(left, &self.ping_lines());
                     // Nothing is asked for: only whether the floor is near.
                     let _ = self.budget.take(0);

@@ -20,6 +20,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::budget::{Bounds, Budget, directory_bytes};
 use crate::clock;
+use crate::control::Desk;
+use crate::control::protocol::Phase;
+use crate::detach::Rope;
 use crate::error::{Error, Result};
 use crate::exec::Host;
 use crate::ledger::Joined;
@@ -71,6 +74,10 @@ pub struct Plan {
     pub out: PathBuf,
     /// Say nothing.
     pub quiet: bool,
+    /// The terminal is let go of as soon as packets are taken in.
+    pub detach: Option<Rope>,
+    /// A tar is made in the end.
+    pub bundle: bool,
 }
 
 /// How much of the disk may be used, as the user said it.
@@ -111,6 +118,8 @@ pub struct Ended {
     pub remarks: Vec<String>,
     /// What the disk allowed it.
     pub bounds: Bounds,
+    /// How others ask for the run: for its end to be told.
+    pub control: Desk,
     /// Still taken over: nothing interrupts the sealing.
     pub signals: Signals,
 }
@@ -136,15 +145,17 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let pings = plan.pings.iter().map(IpAddr::to_string).collect();
     let run = RunDir::create(&plan.out, plan.points.clone(), pings, rundir)?;
     let budget = Budget::new(&run.path, bounds, directory_bytes(&run.path) + known.topology.len() as u64);
+    let control = Desk::open(&plan, &run, &budget, &mut signals);
     let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * plan.points.len().max(1));
     let started = State::create(&run.path, known.host, known.elements, budget.clone())
         .map_err(Error::from)
         .and_then(|state| {
-            let mut session = Session::begin(&plan, &run, &known.topology, budget.clone())?;
+            let mut session = Session::begin(&plan, &run, &known.topology, budget.clone(), &control)?;
             session.rings(&listeners);
             let threads = session.start(&plan, &run, listeners, &events)?;
             Ok((state, session, threads))
-        });
+        })
+        .and_then(|started| plan.detach.take().map_or(Ok(()), |rope| rope.let_go(&run)).map(|()| started));
     let (writer, mut session, threads) = match started {
         Ok(started) => started,
         Err(e) => {
@@ -156,6 +167,7 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let (tell_state, stop_state) = watch::channel(false);
     let state = tokio::spawn(state::keep(writer, known.taken, plan.state_interval, stop_state));
     let end = session.watch(&plan, &mut signals, &mut inbox).await;
+    control.board.phase(Phase::Ending);
     session.say(&t!("end.stopping"));
     let _ = tell_state.send(true);
     session.last_round(state, &mut signals).await;
@@ -164,7 +176,7 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     session.last_events(&mut inbox);
     session.show_last(&plan);
     session.journal.close();
-    Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, bounds, signals })
+    Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, bounds, control, signals })
 }
 
 /// An open ring with the index of its interface, and what it takes to open it again.

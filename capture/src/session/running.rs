@@ -10,6 +10,8 @@ use rust_i18n::t;
 
 use super::{Listening, Plan};
 use crate::budget::Budget;
+use crate::control::Desk;
+use crate::control::board::Board;
 use crate::counters::{Counters, HostCounters};
 use crate::error::{Error, Result};
 use crate::journal::Journal;
@@ -35,15 +37,23 @@ pub(super) struct Session {
     pub(super) gaps: BTreeMap<String, (Nanos, String)>,
     pub(super) utc_offset_s: i32,
     pub(super) budget: Arc<Budget>,
+    pub(super) board: Arc<Board>,
 }
 
 impl Session {
-    pub(super) fn begin(plan: &Plan, run: &RunDir, topology: &str, budget: Arc<Budget>) -> Result<Self> {
+    pub(super) fn begin(
+        plan: &Plan,
+        run: &RunDir,
+        topology: &str,
+        budget: Arc<Budget>,
+        control: &Desk,
+    ) -> Result<Self> {
         let path = run.path.join(layout::TOPOLOGY);
         std::fs::write(&path, topology).map_err(Error::file("write", path))?;
         let counters: Vec<Arc<Counters>> = plan.points.iter().map(|_| Arc::default()).collect();
         let pings: Vec<(IpAddr, Arc<Tally>)> = plan.pings.iter().map(|ip| (*ip, Arc::default())).collect();
         let names = plan.points.iter().map(|point| point.iface.clone());
+        control.watch(names.clone().zip(counters.iter().cloned()), &pings);
         let host: Arc<HostCounters> = Arc::default();
         let live = Live::new(names.zip(counters.iter().cloned()).collect(), host.clone(), plan.quiet);
         let utc_offset_s = run.info.utc_offset_s;
@@ -58,8 +68,12 @@ impl Session {
             gaps: BTreeMap::new(),
             utc_offset_s,
             budget,
+            board: control.board.clone(),
         };
         session.introduce(plan, run);
+        if let Some(why) = &control.closed {
+            session.remark(&t!("control.closed", why = why));
+        }
         let max = session.budget.bounds().max;
         if max < plan.space.max {
             session.say(&t!("budget.trimmed", has = human_bytes(max), asked = human_bytes(plan.space.max)));
@@ -80,7 +94,10 @@ impl Session {
         if !pings.is_empty() {
             lines.extend(ui::wrap(&t!("run.pings"), pings.iter().map(String::as_str)));
         }
-        lines.push(t!("run.into", dir = run.path.display()).into_owned());
+        lines.push(match plan.detach {
+            None => t!("run.into", dir = run.path.display()).into_owned(),
+            Some(_) => t!("run.into_detached", dir = run.path.display()).into_owned(),
+        });
         for line in lines {
             self.say(&line);
         }

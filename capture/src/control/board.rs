@@ -1,0 +1,308 @@
+//! What a run lets others know of itself: the session fills it each second, the control socket reads it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use netcap_bundle::Nanos;
+use netcap_bundle::manifest::RunInfo;
+use tokio::sync::mpsc;
+
+use super::protocol::{Phase, PingStatus, PointStatus, Status};
+use crate::budget::Budget;
+use crate::clock;
+use crate::counters::Counters;
+use crate::ping::Tally;
+use crate::signals::Asked;
+
+/// What is known of a run when it starts.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// `HOST-STAMP`.
+    pub run: String,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// When it started, by the wall clock.
+    pub started: Nanos,
+    /// Seconds east of Greenwich.
+    pub utc_offset_s: i32,
+    /// The common filter.
+    pub filter: String,
+    /// `--duration`.
+    pub duration: Option<Duration>,
+    /// `--until`.
+    pub until: Option<Nanos>,
+    /// `--max-packets`.
+    pub max_packets: Option<u64>,
+    /// A tar is made in the end.
+    pub bundle: bool,
+}
+
+impl About {
+    /// Of a run that has just got its directory; its ends are added by the caller.
+    pub fn new(info: &RunInfo, dir: PathBuf, filter: &str) -> Self {
+        Self {
+            run: info.run.clone(),
+            dir,
+            started: info.started.realtime,
+            utc_offset_s: info.utc_offset_s,
+            filter: filter.trim().to_owned(),
+            duration: None,
+            until: None,
+            max_packets: None,
+            bundle: true,
+        }
+    }
+}
+
+/// The board of a run.
+#[derive(Debug)]
+pub struct Board {
+    about: About,
+    began: Instant,
+    budget: Arc<Budget>,
+    asks: mpsc::Sender<Asked>,
+    /// The end has been asked for: asking again changes nothing.
+    stopping: AtomicBool,
+    /// Bytes free on the disk, `u64::MAX` while not known.
+    free: AtomicU64,
+    changing: Mutex<Changing>,
+}
+
+#[derive(Debug, Default)]
+struct Changing {
+    phase: Phase,
+    points: Vec<Watched>,
+    pings: Vec<(IpAddr, Arc<Tally>)>,
+    ticked: Option<Instant>,
+}
+
+/// A point and how fast it went in the last second.
+#[derive(Debug)]
+struct Watched {
+    iface: String,
+    counters: Arc<Counters>,
+    packets: u64,
+    bytes: u64,
+    packets_per_s: f64,
+    bytes_per_s: f64,
+}
+
+/// Requests that may wait for the session: it takes each at once.
+const ASKS_MAX: usize = 4;
+
+impl Board {
+    /// A board and the place where the session hears what was asked for.
+    pub fn new(about: About, budget: Arc<Budget>) -> (Arc<Self>, mpsc::Receiver<Asked>) {
+        let (asks, inbox) = mpsc::channel(ASKS_MAX);
+        let board = Self {
+            about,
+            began: Instant::now(),
+            budget,
+            asks,
+            stopping: AtomicBool::new(false),
+            free: AtomicU64::new(u64::MAX),
+            changing: Mutex::default(),
+        };
+        (Arc::new(board), inbox)
+    }
+
+    /// The run.
+    pub fn run(&self) -> &str {
+        &self.about.run
+    }
+
+    /// Another point is recorded. One of the same interface takes the earlier one's place.
+    pub fn watch_point(&self, iface: &str, counters: Arc<Counters>) {
+        let mut changing = self.changing();
+        changing.points.retain(|point| point.iface != iface);
+        let (packets, bytes) = (counters.packets.load(Relaxed), counters.wire_bytes.load(Relaxed));
+        let iface = iface.to_owned();
+        changing.points.push(Watched {
+            iface,
+            counters,
+            packets,
+            bytes,
+            packets_per_s: 0.0,
+            bytes_per_s: 0.0,
+        });
+    }
+
+    /// Another address is pinged.
+    pub fn watch_ping(&self, address: IpAddr, tally: Arc<Tally>) {
+        self.changing().pings.push((address, tally));
+    }
+
+    /// Called each second: takes the rates. `free` is what the disk has left.
+    pub fn tick(&self, free: Option<u64>) {
+        self.free.store(free.unwrap_or(u64::MAX), Relaxed);
+        let mut changing = self.changing();
+        let seconds = changing.ticked.map_or(1.0, |at| at.elapsed().as_secs_f64()).max(0.001);
+        changing.ticked = Some(Instant::now());
+        for point in &mut changing.points {
+            let now = point.counters.read();
+            point.packets_per_s = now.packets.saturating_sub(point.packets) as f64 / seconds;
+            point.bytes_per_s = now.wire_bytes.saturating_sub(point.bytes) as f64 / seconds;
+            (point.packets, point.bytes) = (now.packets, now.wire_bytes);
+        }
+    }
+
+    /// The run goes on to this.
+    pub fn phase(&self, phase: Phase) {
+        let mut changing = self.changing();
+        changing.phase = phase;
+        for point in &mut changing.points {
+            (point.packets_per_s, point.bytes_per_s) = (0.0, 0.0);
+        }
+    }
+
+    /// Asks the session for new segments; false when it is busy or over.
+    pub fn ask_rotate(&self) -> bool {
+        self.changing().phase == Phase::Recording && self.asks.try_send(Asked::Rotate).is_ok()
+    }
+
+    /// Asks the session to end. Only the first time is passed on: a second Ctrl-C means impatience, a second
+    /// `netcap stop` does not.
+    pub fn ask_stop(&self) {
+        if !self.stopping.swap(true, Relaxed) && self.asks.try_send(Asked::End("netcap stop")).is_err() {
+            self.stopping.store(false, Relaxed);
+        }
+    }
+
+    /// How the run is doing.
+    pub fn status(&self) -> Status {
+        let (about, bounds) = (&self.about, self.budget.bounds());
+        let changing = self.changing();
+        Status {
+            run: about.run.clone(),
+            pid: std::process::id(),
+            state: changing.phase,
+            dir: about.dir.clone(),
+            started_ns: about.started.0,
+            utc_offset_s: about.utc_offset_s,
+            recorded_s: self.began.elapsed().as_secs(),
+            left_s: self.left(changing.phase),
+            max_packets: about.max_packets,
+            bundle: about.bundle,
+            filter: about.filter.clone(),
+            points: changing.points.iter().map(Watched::status).collect(),
+            pings: changing.pings.iter().map(ping_status).collect(),
+            disk_used: self.budget.used(),
+            disk_max: bounds.max,
+            disk_free: Some(self.free.load(Relaxed)).filter(|free| *free != u64::MAX),
+            disk_floor: bounds.floor,
+            pruned: self.budget.removed(),
+        }
+    }
+
+    /// Seconds until a clock ends it.
+    fn left(&self, phase: Phase) -> Option<u64> {
+        if phase != Phase::Recording {
+            return None;
+        }
+        let duration = self.about.duration.map(|all| all.saturating_sub(self.began.elapsed()).as_secs());
+        let until = self
+            .about
+            .until
+            .map(|until| u64::try_from(until.since(clock::now()) / 1_000_000_000).unwrap_or(0));
+        duration.into_iter().chain(until).min()
+    }
+
+    fn changing(&self) -> MutexGuard<'_, Changing> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched {
+    fn status(&self) -> PointStatus {
+        let now = self.counters.read();
+        PointStatus {
+            iface: self.iface.clone(),
+            packets: now.packets,
+            packets_per_s: self.packets_per_s,
+            wire_bytes: now.wire_bytes,
+            bytes_per_s: self.bytes_per_s,
+            dropped: now.dropped,
+            file_bytes: now.file_bytes,
+            segment: now.segment,
+            away: now.away,
+            deaf: now.deaf,
+            ended: now.ended,
+        }
+    }
+}
+
+fn ping_status((address, tally): &(IpAddr, Arc<Tally>)) -> PingStatus {
+    PingStatus {
+        address: address.to_string(),
+        sent: tally.sent.load(Relaxed),
+        answered: tally.answered.load(Relaxed),
+        lost: tally.lost.load(Relaxed),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::budget::Bounds;
+
+    /// A board of a run that is not there.
+    pub(crate) fn board(run: &str) -> (Arc<Board>, mpsc::Receiver<Asked>) {
+        let bounds = Bounds { max: 1 << 20, floor: 7, segment: 1 << 16 };
+        let budget = Budget::new(std::path::Path::new("/"), bounds, 1000);
+        let about = About {
+            run: run.into(),
+            dir: "/nowhere".into(),
+            started: Nanos(0),
+            utc_offset_s: 0,
+            filter: "arp".into(),
+            duration: Some(Duration::from_secs(90)),
+            until: None,
+            max_packets: None,
+            bundle: true,
+        };
+        Board::new(about, budget)
+    }
+
+    #[test]
+    fn rates_are_those_of_the_last_second_and_none_when_it_is_over() {
+        let (board, _inbox) = board("r");
+        let counters = Arc::new(Counters::default());
+        board.watch_point("eth0", counters.clone());
+        board.tick(Some(5));
+        counters.packets.store(1000, Relaxed);
+        std::thread::sleep(Duration::from_millis(100));
+        board.tick(Some(5));
+        let status = board.status();
+        let rate = status.points[0].packets_per_s;
+        assert!((100.0..10_500.0).contains(&rate), "{rate}");
+        assert_eq!((status.disk_used, status.disk_free, status.disk_floor), (1000, Some(5), 7));
+        assert!(status.left_s.is_some_and(|left| (80..=90).contains(&left)));
+        board.phase(Phase::Sealing);
+        let status = board.status();
+        assert_eq!((status.points[0].packets_per_s, status.left_s), (0.0, None));
+    }
+
+    #[test]
+    fn a_point_that_comes_back_is_there_once() {
+        let (board, _inbox) = board("r");
+        board.watch_point("vnet0", Arc::default());
+        board.watch_point("vnet0", Arc::default());
+        assert_eq!(board.status().points.len(), 1);
+    }
+
+    #[test]
+    fn the_end_is_asked_for_once() {
+        let (board, mut inbox) = board("r");
+        board.ask_stop();
+        board.ask_stop();
+        assert_eq!(inbox.try_recv(), Ok(Asked::End("netcap stop")));
+        assert!(inbox.try_recv().is_err());
+        assert!(board.ask_rotate());
+        board.phase(Phase::Ending);
+        assert!(!board.ask_rotate());
+    }
+}

@@ -1,0 +1,92 @@
+//! The control socket of a run: how `netcap status`, `netcap stop` and `netcap rotate` find runs and talk to them.
+//!
+//! Each run listens on an abstract unix socket `@netcap/RUN` (unix(7)). The kernel takes the name back when the process
+//! dies, however it dies, so there is no pid file that lies and no socket file that stays; nothing is written anywhere.
+//! `/proc/PID/net/unix` lists the names of the network namespace of that process, which is how runs are found, those in
+//! other namespaces too ([`find`]).
+//!
+//! An abstract name has no owner and no permissions. So the run asks the kernel who has connected (`SO_PEERCRED`) and
+//! answers nobody but root and the user who started it ([`server`]); and whoever asks checks in the same way that the
+//! one who answers is root or itself, for anyone may take a name.
+//!
+//! One line of JSON asks, one line answers ([`protocol`]).
+
+pub mod ask;
+pub mod board;
+pub mod dead;
+pub mod find;
+pub mod pick;
+pub mod protocol;
+pub mod server;
+pub mod show;
+pub mod stop;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use board::{About, Board};
+use protocol::{Ended, Phase};
+use server::Control;
+
+use crate::budget::Budget;
+use crate::counters::Counters;
+use crate::ping::Tally;
+use crate::rundir::RunDir;
+use crate::session::Plan;
+use crate::signals::Signals;
+
+/// How the names of control sockets begin; the run's follows.
+pub const NAME: &str = "netcap/";
+
+/// A run's side: what it says of itself, and the socket through which it is asked.
+#[derive(Debug)]
+pub struct Desk {
+    /// What the run says of itself.
+    pub board: Arc<Board>,
+    /// Why nobody can ask: recording does not depend on it.
+    pub closed: Option<String>,
+    socket: Option<Control>,
+}
+
+impl Desk {
+    /// Opens the desk of a run that has just got its directory.
+    pub fn open(plan: &Plan, run: &RunDir, budget: &Arc<Budget>, signals: &mut Signals) -> Self {
+        let dir = std::path::absolute(&run.path).unwrap_or_else(|_| run.path.clone());
+        let about = About {
+            duration: plan.duration,
+            until: plan.until,
+            max_packets: plan.max_packets,
+            bundle: plan.bundle,
+            ..About::new(&run.info, dir, plan.filter.expression())
+        };
+        let (board, asked) = Board::new(about, budget.clone());
+        signals.listen(asked);
+        let (socket, closed) = match Control::open(board.clone()) {
+            Ok(socket) => (Some(socket), None),
+            Err(e) => (None, Some(e.to_string())),
+        };
+        Self { board, closed, socket }
+    }
+
+    /// What is recorded from the start.
+    pub fn watch(
+        &self,
+        points: impl Iterator<Item = (String, Arc<Counters>)>,
+        pings: &[(IpAddr, Arc<Tally>)],
+    ) {
+        for (iface, counters) in points {
+            self.board.watch_point(&iface, counters);
+        }
+        for (address, tally) in pings {
+            self.board.watch_ping(*address, tally.clone());
+        }
+    }
+
+    /// The run is over: tells all who wait for it.
+    pub fn finish(&self, ended: Ended) {
+        self.board.phase(Phase::Sealed);
+        if let Some(socket) = &self.socket {
+            socket.finish(ended);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The side that answers: a thread that sleeps until somebody connects.
+//!
+//! It shares nothing with the packet path but atomics, holds at most [`WAITING_MAX`] connections, and reads at most
+//! [`REQUEST_MAX`] bytes in [`PATIENCE`] from somebody whom the kernel has vouched for. Whoever is not root nor the user
+//! who started the run gets one sentence, at most a hundred times a second, whatever he sends.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
+use nix::unistd::getuid;
+
+use super::NAME;
+use super::board::Board;
+use super::protocol::{self, Answer, Ask, Ended, REQUEST_MAX};
+
+/// Time a client has for its line, and for taking in the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Clients that wait for the end of the run at the same time.
+const WAITING_MAX: usize = 32;
+/// Rest after an error or a stranger: neither may make this thread busy.
+const REST: Duration = Duration::from_millis(10);
+/// Names tried when somebody holds that of the run.
+const NAMES_MAX: u32 = 8;
+
+/// The control socket of a run; gone when this is dropped.
+#[derive(Debug)]
+pub struct Control {
+    listener: Arc<UnixListener>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    board: Arc<Board>,
+    /// Besides root: the user who started the run.
+    owner: u32,
+    ending: Mutex<Waiting>,
+}
+
+/// Who waits for the end, and what it was.
+#[derive(Debug, Default)]
+struct Waiting {
+    clients: Vec<UnixStream>,
+    ended: Option<Ended>,
+}
+
+impl Control {
+    /// Begins to listen. Needs no right and no file: it may be done before privileges are dropped, and goes on after.
+    pub fn open(board: Arc<Board>) -> io::Result<Self> {
+        let listener = Arc::new(bind(board.run())?);
+        let shared = Arc::new(Shared { board, owner: getuid().as_raw(), ending: Mutex::default() });
+        let (socket, desk) = (listener.clone(), shared.clone());
+        thread::Builder::new().name("control".into()).spawn(move || {
+            for stream in socket.incoming() {
+                match stream {
+                    Ok(stream) => {
+                        let _ = desk.serve(stream);
+                    }
+                    // After `shutdown`; accept(2) names no other reason for it.
+                    Err(e) if e.kind() == io::ErrorKind::InvalidInput => return,
+                    Err(_) => thread::sleep(REST),
+                }
+            }
+        })?;
+        Ok(Self { listener, shared })
+    }
+
+    /// The run is over: tells all who wait for it.
+    pub fn finish(&self, ended: Ended) {
+        let mut waiting = self.shared.waiting();
+        let line = Answer { ended: Some(ended.clone()), ..Answer::new() }.line();
+        waiting.ended = Some(ended);
+        for mut client in waiting.clients.drain(..) {
+            let _ = client.write_all(&line);
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // The thread sleeps in accept(2) and holds the socket: this wakes it, and the name goes with it.
+        let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
+    }
+}
+
+/// Anybody may take a name; then another one is found in `/proc/net/unix` all the same.
+fn bind(run: &str) -> io::Result<UnixListener> {
+    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+    for n in 1..=NAMES_MAX {
+        let name = if n == 1 { format!("{NAME}{run}") } else { format!("{NAME}{run}/{n}") };
+        match UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?) {
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse => last = e,
+            done => return done,
+        }
+    }
+    Err(last)
+}
+
+impl Shared {
+    fn serve(&self, mut stream: UnixStream) -> io::Result<()> {
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let uid = getsockopt(&stream, PeerCredentials)?.uid();
+        if uid != 0 && uid != self.owner {
+            let why = format!("only root and user {} may ask this run, not user {uid}", self.owner);
+            let told = stream.write_all(&Answer::error(why).line());
+            drop(stream);
+            thread::sleep(REST);
+            return told;
+        }
+        let line = match read_line(&mut stream) {
+            Err(e) if [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock].contains(&e.kind()) => {
+                let why = format!("no line within {} s", PATIENCE.as_secs());
+                return stream.write_all(&Answer::error(why).line());
+            }
+            line => line?,
+        };
+        let answer = match line.as_slice() {
+            // It only looked whether somebody is here.
+            [] => return Ok(()),
+            line => match protocol::request(line) {
+                Ok(request) if request.ask == Ask::Stop && request.wait => return self.stop(stream),
+                Ok(request) => self.answer(request.ask),
+                Err(why) => Answer::error(why),
+            },
+        };
+        stream.write_all(&answer.line())
+    }
+
+    fn answer(&self, ask: Ask) -> Answer {
+        match ask {
+            Ask::Status => Answer { status: Some(self.board.status()), ..Answer::new() },
+            Ask::Stop => {
+                self.board.ask_stop();
+                Answer { done: true, ..Answer::new() }
+            }
+            Ask::Rotate if self.board.ask_rotate() => Answer { done: true, ..Answer::new() },
+            Ask::Rotate => Answer::error("the run is ending; there are no new segments any more"),
+        }
+    }
+
+    /// Keeps the client until the run is sealed.
+    fn stop(&self, mut stream: UnixStream) -> io::Result<()> {
+        self.board.ask_stop();
+        let mut waiting = self.waiting();
+        if let Some(ended) = waiting.ended.clone() {
+            return stream.write_all(&Answer { ended: Some(ended), ..Answer::new() }.line());
+        }
+        if waiting.clients.len() >= WAITING_MAX {
+            waiting.clients.retain(still_there);
+        }
+        if waiting.clients.len() >= WAITING_MAX {
+            let why = "the run is ending, but too many wait for it already; look with netcap status";
+            return stream.write_all(&Answer::error(why).line());
+        }
+        waiting.clients.push(stream);
+        Ok(())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the other side has not hung up.
+fn still_there(stream: &UnixStream) -> bool {
+    let look = || -> io::Result<bool> {
+        stream.set_nonblocking(true)?;
+        let read = (&*stream).read(&mut [0; 16]);
+        stream.set_nonblocking(false)?;
+        Ok(!matches!(read, Ok(0)))
+    };
+    look().unwrap_or(false)
+}
+
+/// Reads up to a newline or the end, within the time and the size; what is longer is cut and refused by its parser.
+fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let until = Instant::now() + PATIENCE;
+    let mut line = Vec::new();
+    let mut piece = [0; 1024];
+    while line.len() <= REQUEST_MAX && !line.contains(&b'\n') {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut piece)? {
+            0 => break,
+            n => line.extend_from_slice(piece.get(..n).unwrap_or_default()),
+        }
+    }
+    if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+        line.truncate(end);
+    }
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests;

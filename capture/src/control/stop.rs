@@ -1,0 +1,236 @@
+//! `netcap stop` and `netcap rotate`.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use netcap_bundle::input::Files;
+use netcap_bundle::{Manifest, layout};
+use rust_i18n::t;
+
+use super::ask::{self, Run, Silent};
+use super::pick::{self, Picked};
+use super::protocol::{Answer, Ask, Ended, Phase, Request};
+use super::show::unknown;
+use crate::error::{Error, Result};
+use crate::finish::{self, Outcome};
+use crate::ui;
+
+/// How often a user who waits hears that something happens; the first time after [`QUIET`].
+const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Time after which a user begins to wonder.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// What to stop, and how.
+#[derive(Debug, Clone)]
+pub struct Stopping {
+    /// Names; none means the only one.
+    pub words: Vec<String>,
+    /// All there are.
+    pub all: bool,
+    /// How long to wait for the bundle; `None` does not wait.
+    pub patience: Option<Duration>,
+    /// Explain what was recorded.
+    pub analyze: bool,
+    /// Where bundles of runs that are over already are looked for.
+    pub out: PathBuf,
+}
+
+/// Asks runs to end and waits for their bundles. 0: all are there; 1: one is not; 2: unclear which was meant.
+pub fn stop(stopping: &Stopping) -> Result<u8> {
+    let analyzer = stopping.analyze.then(finish::analyzer).transpose()?;
+    let runs = ask::runs();
+    let Some((chosen, over)) = choose(&runs, &stopping.words, stopping.all, &stopping.out)? else {
+        ui::answer(&t!("status.none"));
+        return Ok(0);
+    };
+    for path in &over {
+        ui::answer(&t!("stop.over", path = path.display()));
+    }
+    let wait = stopping.patience.is_some();
+    let patience = stopping.patience.unwrap_or(TELL_EVERY);
+    // All are asked before any is waited for.
+    let asked: Vec<_> = chosen
+        .into_iter()
+        .map(|run| (run, ask::start(run.socket.clone(), Request::new(Ask::Stop, wait), patience)))
+        .collect();
+    let mut worst = 0;
+    for (run, answer) in asked {
+        let (status, path) = settle(run, &answer, wait, patience);
+        worst = worst.max(status);
+        if let (Some(program), Some(path)) = (&analyzer, path) {
+            finish::analyze(program, &path);
+        }
+    }
+    Ok(worst)
+}
+
+/// `netcap rotate`: new segments now. 0: they will begin; 1: a run did not want to; 2: unclear which was meant.
+pub fn rotate(words: &[String], all: bool) -> Result<u8> {
+    let runs = ask::runs();
+    let Some((chosen, _)) = choose(&runs, words, all, Path::new(""))? else {
+        ui::answer(&t!("status.none"));
+        return Ok(0);
+    };
+    let mut worst = 0;
+    for run in chosen {
+        let name = run.name();
+        match ask::ask(&run.socket, Ask::Rotate) {
+            Ok(Answer { error: None, .. }) => ui::answer(&t!("rotate.done", run = name)),
+            Ok(Answer { error: Some(why), .. }) | Err(Silent::Because(why)) => {
+                worst = 1;
+                ui::tell(&t!("stop.refused", run = name, why = ui::printable(&why)));
+            }
+            Err(Silent::Gone | Silent::HungUp) => {
+                worst = 1;
+                ui::tell(&t!("stop.gone", run = name));
+            }
+        }
+    }
+    Ok(worst)
+}
+
+/// Runs to ask, and bundles of those that are over already.
+type Chosen<'a> = (Vec<&'a Run>, Vec<PathBuf>);
+
+/// The runs that were meant; `None` when there is none to mean.
+fn choose<'a>(runs: &'a [Run], words: &[String], all: bool, out: &Path) -> Result<Option<Chosen<'a>>> {
+    let live: Vec<&str> = runs.iter().map(Run::name).collect();
+    if words.is_empty() {
+        return match runs {
+            [] => Ok(None),
+            [one] => Ok(Some((vec![one], vec![]))),
+            many if all => Ok(Some((many.iter().collect(), vec![]))),
+            _ => Err(Error::Usage(t!("stop.which", list = live.join("\n  ")).into_owned())),
+        };
+    }
+    let (mut chosen, mut over): Chosen<'a> = (Vec::new(), Vec::new());
+    for word in words {
+        match pick::pick(live.iter().copied(), word) {
+            Picked::One(index) => chosen.extend(runs.get(index)),
+            other => match finished(word, out) {
+                Some(path) => over.push(path),
+                None => return Err(unknown(other, word, &live)),
+            },
+        }
+    }
+    chosen.sort_by(|a, b| a.name().cmp(b.name()));
+    chosen.dedup_by(|a, b| a.name() == b.name());
+    Ok(Some((chosen, over)))
+}
+
+/// The bundle of a run that was stopped before.
+fn finished(word: &str, out: &Path) -> Option<PathBuf> {
+    let name = format!("{}{}", pick::name(word), layout::BUNDLE_END);
+    let beside = Path::new(word).parent().unwrap_or(Path::new(""));
+    [beside.join(&name), out.join(&name)].into_iter().find(|path| path.is_file())
+}
+
+/// Waits for one run; gives the exit status and where its bundle is.
+fn settle(
+    run: &Run,
+    answer: &Receiver<std::result::Result<Answer, Silent>>,
+    wait: bool,
+    patience: Duration,
+) -> (u8, Option<PathBuf>) {
+    let (answer, name) = (heard(run, answer, patience), run.name());
+    match answer {
+        Ok(Answer { ended: Some(ended), .. }) => told(name, ended),
+        Ok(Answer { done: true, .. }) if !wait => {
+            ui::answer(&t!("stop.asked", run = name));
+            (0, None)
+        }
+        Ok(Answer { error: why, .. }) => {
+            let why = ui::printable(&why.unwrap_or_else(|| "?".into()));
+            ui::tell(&t!("stop.refused", run = name, why = why));
+            (1, None)
+        }
+        Err(Silent::Gone | Silent::HungUp) => vanished(run),
+        Err(Silent::Because(why)) => {
+            ui::tell(&t!("stop.slow", run = name, why = why));
+            (1, None)
+        }
+    }
+}
+
+/// The answer, and something to read until it comes.
+fn heard(
+    run: &Run,
+    answer: &Receiver<std::result::Result<Answer, Silent>>,
+    patience: Duration,
+) -> std::result::Result<Answer, Silent> {
+    let began = Instant::now();
+    let mut pause = QUIET;
+    loop {
+        match answer.recv_timeout(pause) {
+            Ok(answer) => return answer,
+            Err(RecvTimeoutError::Disconnected) => return Err(Silent::HungUp),
+            // The asking thread gives up by itself; this is for a run that cannot even be reached.
+            Err(RecvTimeoutError::Timeout) if began.elapsed() > patience + TELL_EVERY => {
+                return Err(Silent::Because(t!("control.slow").into_owned()));
+            }
+            Err(RecvTimeoutError::Timeout) => progress(run, began.elapsed()),
+        }
+        pause = TELL_EVERY;
+    }
+}
+
+fn progress(run: &Run, waited: Duration) {
+    let state = ask::ask(&run.socket, Ask::Status).ok().and_then(|answer| answer.status).map(|s| s.state);
+    let sealing = matches!(state, Some(Phase::Sealing | Phase::Sealed));
+    let doing = if sealing { t!("status.sealing") } else { t!("status.ending") };
+    ui::tell(&t!("stop.waiting", run = run.name(), doing = doing, seconds = waited.as_secs()));
+}
+
+/// What became of a run that said so itself.
+fn told(name: &str, ended: Ended) -> (u8, Option<PathBuf>) {
+    if let Some(why) = ended.unsealed {
+        ui::tell(&t!("stop.unsealed", run = name, why = ui::printable(&why), dir = ended.path.display()));
+        return (1, None);
+    }
+    let outcome = Outcome { path: ended.path, bytes: ended.bytes, no_tar: ended.no_tar };
+    summary(&outcome);
+    (ended.status, Some(outcome.path))
+}
+
+fn summary(outcome: &Outcome) {
+    match manifest(&outcome.path) {
+        Some(manifest) => finish::summary(&manifest, outcome),
+        // It lies where we cannot read it: another mount namespace, another user's directory.
+        None => finish::place(outcome),
+    }
+}
+
+fn manifest(path: &Path) -> Option<Manifest> {
+    let files = if path.is_dir() { Files::directory(path).ok() } else { Files::tar(path).ok().flatten() };
+    serde_json::from_slice(&files?.read_small(layout::MANIFEST)?).ok()
+}
+
+/// A run that went without a word: it was just over, or it was killed. What lies on the disk tells.
+fn vanished(run: &Run) -> (u8, Option<PathBuf>) {
+    let name = run.name();
+    let Ok(status) = &run.status else {
+        ui::tell(&t!("stop.gone", run = name));
+        return (1, None);
+    };
+    let mut tar = status.dir.as_os_str().to_owned();
+    tar.push(layout::BUNDLE_END);
+    let tar = PathBuf::from(tar);
+    let sealed_dir = !status.bundle && status.dir.join(layout::MANIFEST).is_file();
+    let found = if tar.is_file() { Some(tar) } else { sealed_dir.then(|| status.dir.clone()) };
+    match found {
+        Some(path) => {
+            let bytes = path.metadata().map_or(0, |meta| meta.len());
+            summary(&Outcome { path: path.clone(), bytes, no_tar: None });
+            (0, Some(path))
+        }
+        None if status.dir.is_dir() => {
+            ui::tell(&t!("stop.died", run = name, dir = status.dir.display()));
+            (1, None)
+        }
+        None => {
+            ui::tell(&t!("stop.gone", run = name));
+            (1, None)
+        }
+    }
+}
