@@ -135,8 +135,14 @@ pub struct PointStatus {
     pub wire_bytes: u64,
     /// Of them in the last second.
     pub bytes_per_s: f64,
-    /// Dropped by the kernel.
+    /// Dropped by the kernel before they could be taken in.
     pub dropped: u64,
+    /// Packets the filter did not want.
+    pub filtered: u64,
+    /// Dropped by the NIC or the stack at this interface.
+    pub nic_dropped: u64,
+    /// Dropped by Open vSwitch at this port.
+    pub ovs_dropped: u64,
     /// Bytes of its files.
     pub file_bytes: u64,
     /// Number of the open segment.
