@@ -1,6 +1,7 @@
 //! After the recording: the manifest, the one file to send, and what the user should do with it.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -101,8 +102,8 @@ pub fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> {
     if !dir.join(layout::RUN).is_file() {
         return Err(Error::Usage(t!("seal.not_a_run", dir = dir.display()).into_owned()));
     }
-    let stream = to == Some(Path::new("-"));
-    if stream && (moving || move_tar::half_moved(dir)) {
+    let stream = to.map(stream).transpose()?.flatten();
+    if stream.is_some() && (moving || move_tar::half_moved(dir)) {
         return Err(Error::Usage(t!("bundle.move_to_stream").into_owned()));
     }
     let run = RunDir::adopt(dir)?;
@@ -115,8 +116,8 @@ pub fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> {
     if sealed_before(dir).is_none() {
         seal::seal(dir, run.info.clone(), None, End::Recovered, Vec::new())?;
     }
-    if stream {
-        seal::write_tar(&run.path, &run.info.run, std::io::stdout().lock())?;
+    if let Some(stream) = stream {
+        seal::write_tar(&run.path, &run.info.run, stream)?;
         return Ok(0);
     }
     let name = format!("{}{}", run.info.run, layout::BUNDLE_END);
@@ -128,6 +129,18 @@ pub fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> {
     };
     ui::answer(&t!("end.where", path = quoted(&path), size = human_bytes(bytes)));
     Ok(0)
+}
+
+/// Standard output, or what is there already and is no file: a device or a pipe is written to, never replaced.
+fn stream(to: &Path) -> Result<Option<Box<dyn Write>>> {
+    if to == Path::new("-") {
+        return Ok(Some(Box::new(std::io::stdout())));
+    }
+    if !to.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        return Ok(None);
+    }
+    let open = fs::OpenOptions::new().write(true).open(to);
+    Ok(Some(Box::new(open.map_err(Error::file("open", to))?)))
 }
 
 /// Bytes of a tar member besides the file's own: header and padding.

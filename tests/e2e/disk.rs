@@ -1,5 +1,6 @@
 //! The disk: the budget holds at every moment, others keep their room, and one file costs no second copy.
 
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -122,6 +123,7 @@ fn one_file_by_stream_by_copy_and_by_moving() {
     let name = dir.display().to_string();
     let bundle = |words: &[&str]| netcap(&net, &[&["bundle", &name], words].concat()).output().unwrap();
     wait_for("the lock", || bundle(&["-o", "/dev/null"]).status.success() || !dir.exists());
+    assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device(), "a device is not replaced");
     let streamed = bundle(&["-o", "-"]);
     assert!(streamed.status.success() && bundle(&["-o", "-", "--move"]).status.code() == Some(2));
     let moved = bundle(&["--move"]);
