@@ -40,6 +40,28 @@ pub struct RunInfo {
     /// Where Open vSwitch was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ovs_rundir: Option<String>,
+    /// What the recorder could still do to the host while it recorded; absent when it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Sandbox>,
+}
+
+/// What the recorder could still do to the host, as the kernel confirmed it: `/proc/self/status` (proc(5)).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// False after `--no-sandbox`: then nothing below was tried.
+    pub on: bool,
+    /// The user it ran as.
+    pub user: String,
+    /// The capabilities it kept.
+    pub capabilities: Vec<String>,
+    /// Version of the kernel's Landlock interface that keeps its hands off files; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landlock_abi: Option<u32>,
+    /// True when its system calls were filtered.
+    pub seccomp: bool,
+    /// Layers that this kernel or host did not give, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// The host's clocks read together, so that a stepped wall clock can be told from lost time.

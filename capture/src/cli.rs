@@ -169,6 +169,12 @@ pub struct Manner {
     /// Record in the background: return once packets are taken in; go on when the terminal is closed
     #[arg(short, long)]
     pub detach: bool,
+    /// Keep all privileges while recording: root in one process instead of a confined one and its helper
+    #[arg(long, alias = "no_sandbox")]
+    pub no_sandbox: bool,
+    /// Record as this user instead of nobody; results are root's all the same
+    #[arg(long, value_name = "NAME", conflicts_with = "no_sandbox")]
+    pub user: Option<String>,
     /// Say nothing while recording
     #[arg(long)]
     pub quiet: bool,

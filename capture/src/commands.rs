@@ -1,6 +1,7 @@
 //! Which command was meant, and doing it: the one visible match of the program.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::Parser;
 use netcap_bundle::{Role, sources};
@@ -20,7 +21,7 @@ use crate::inventory::Inventory;
 use crate::plan::{self, Here, Wanted};
 use crate::segments::Rotation;
 use crate::session::{self, Known, Plan, Space};
-use crate::{finish, sys, ui};
+use crate::{finish, sandbox, sys, ui};
 
 /// Nice value of everything but the recording threads.
 const NICE: i32 = 5;
@@ -29,6 +30,9 @@ const NICE: i32 = 5;
 pub fn main() -> u8 {
     let words: Vec<_> = std::env::args_os().collect();
     let first = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+    if first == sandbox::HELPER {
+        return sandbox::helper::main();
+    }
     let done = if COMMANDS.contains(&first) {
         match Other::try_parse_from(&words) {
             Ok(other) => self::other(other.command),
@@ -194,9 +198,15 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
     let analyzer = options.manner.analyze.then(finish::analyzer).transpose()?;
     let rope = options.manner.detach.then(Rope::take).transpose()?;
     let host = Host::this(options.manner.ovs_rundir.clone());
+    let prepared = prepare(&options, &host, analyzer.as_deref())?;
     let inventory = Inventory::take(&host).await;
     let (bundle, out) = (!options.manner.no_bundle, options.limits.out.clone());
     let plan = Plan { detach: rope, ..plan(options, filter, own, &inventory)? };
+    // From here on there is nothing left to lose but the recording itself: packets come next, and threads.
+    match prepared {
+        Some(prepared) => prepared.enter()?,
+        None => sandbox::off(),
+    }
     let topology = inventory.table();
     let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology };
     let ended = session::record(plan, known).await?;
@@ -222,9 +232,25 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
     let (manifest, result) = sealed.inspect_err(|_| ui::tell(&t!("end.unsealed", dir = dir.display())))?;
     finish::summary(&manifest, &result);
     if let Some(program) = analyzer {
-        finish::analyze(&program, &result.path);
+        finish::analyze_run(&program, &result.path).await;
     }
     Ok(u8::from(failed))
+}
+
+/// Starts the helper of the sandbox, unless none is wanted.
+fn prepare(options: &Record, host: &Host, analyzer: Option<&Path>) -> Result<Option<sandbox::Prepared>> {
+    let Manner { no_sandbox, user, detach, .. } = &options.manner;
+    if *no_sandbox {
+        return Ok(None);
+    }
+    sandbox::prepare(sandbox::Wish {
+        user: sandbox::User::find(user.as_deref())?,
+        ovs_rundir: host.ovs_rundir.clone(),
+        out: options.limits.out.clone(),
+        // Nobody would read it.
+        analyzer: analyzer.filter(|_| !detach).map(Path::to_owned),
+    })
+    .map(Some)
 }
 
 /// Filter and presets, joined by "or": each preset adds something to see.

@@ -278,15 +278,35 @@ pub(crate) fn find_program(name: &str, dirs: impl Iterator<Item = PathBuf>) -> O
 /// Runs the analyzer on the result, in the language of this program. Gives what it said by its exit status, `None` when
 /// it did not run.
 pub fn analyze(program: &Path, path: &Path) -> Option<i32> {
-    // The host's own work goes first; the nice value is inherited.
-    let _ = crate::sys::nice_this_thread(10);
-    match Command::new(program).arg("--lang").arg(&*rust_i18n::locale()).arg(path).status() {
-        Ok(status) => status.code().or(Some(-1)),
+    let status = analyzer_command(program, path, &rust_i18n::locale()).status();
+    explained(program, path, status.map(|status| status.code()))
+}
+
+/// The same for a recording, which asks its helper if it may not run programs itself.
+pub async fn analyze_run(program: &Path, path: &Path) -> Option<i32> {
+    match crate::sandbox::helper() {
+        Some(helper) => explained(program, path, helper.analyze(path).await),
+        None => analyze(program, path),
+    }
+}
+
+fn explained(program: &Path, path: &Path, done: std::io::Result<Option<i32>>) -> Option<i32> {
+    match done {
+        Ok(code) => code.or(Some(-1)),
         Err(e) => {
             ui::tell(&t!("end.no_analyzer", program = program.display(), why = e, path = quoted(path)));
             None
         }
     }
+}
+
+/// The command that explains a result.
+pub fn analyzer_command(program: &Path, path: &Path, lang: &str) -> Command {
+    // The host's own work goes first; the nice value is inherited.
+    let _ = crate::sys::nice_this_thread(10);
+    let mut command = Command::new(program);
+    command.arg("--lang").arg(lang).arg(path);
+    command
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub mod plan;
 pub mod recorder;
 pub mod rundir;
 pub mod sample;
+pub mod sandbox;
 pub mod segments;
 pub mod session;
 pub mod signals;

@@ -4,6 +4,7 @@
 //! that goes away ends the segment (silence means nothing without an interface), and it is tried again each second.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
@@ -80,11 +81,21 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Opens the ring; gives it with the interface's index.
+    /// Opens the ring; gives it with the interface's index. A confined recording gets the socket from its helper.
     pub fn open(&self) -> io::Result<(Ring, u32)> {
+        let (socket, size, index) = match crate::sandbox::helper() {
+            Some(helper) => helper.ring(&self.iface, &self.program, self.ring)?,
+            None => self.socket()?,
+        };
+        Ok((Ring::map(socket, size)?, index))
+    }
+
+    /// The part of it that needs privileges: the socket, the size its ring got, the interface's index.
+    pub fn socket(&self) -> io::Result<(OwnedFd, RingSize, u32)> {
         let index = if_nametoindex(self.iface.as_str())?;
-        let ring = memory::shrinking(self.ring, |size| Ring::open(index, &self.program, size))?;
-        Ok((ring, index))
+        let open = |size| Ok((Ring::socket(index, &self.program, size)?, size));
+        let (socket, size) = memory::shrinking(self.ring, open)?;
+        Ok((socket, size, index))
     }
 }
 

@@ -67,6 +67,7 @@ impl RunDir {
             points,
             pings,
             ovs_rundir,
+            sandbox: crate::sandbox::state(),
         };
         seal::write_json(&path.join(layout::RUN), &info)?;
         let lock = first_lock(&path)?;

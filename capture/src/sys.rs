@@ -1,4 +1,5 @@
-//! The only unsafe code of the recorder: a packet ring shared with the kernel, and four calls std does not have.
+//! The only unsafe code of the recorder: a packet ring shared with the kernel, and a few calls std does not have (those
+//! around processes in `sys/process.rs`).
 //!
 //! The ring is `TPACKET_V3` (Documentation/networking/packet_mmap.rst): the kernel writes whole blocks of frames into
 //! memory both sides see, so recording costs no system call and no copy for each frame. What is inside a block is read
@@ -22,6 +23,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, sockopt};
 
 use crate::frames::Frames;
+
+pub use process::{detach_capabilities_from_user, die_with_parent, nice_this_thread, receive_with_fd};
+
+mod process;
 
 /// Milliseconds after which the kernel hands over a block that is not full: the delay before a frame is seen.
 pub const RETIRE_MS: u32 = 100;
@@ -69,6 +74,11 @@ impl Ring {
     /// Opens a ring on an interface. No frame that the program does not match is ever in it: the socket hears nothing
     /// (protocol 0) until the filter is attached and it is bound.
     pub fn open(ifindex: u32, program: &[Instruction], size: RingSize) -> io::Result<Self> {
+        Self::map(Self::socket(ifindex, program, size)?, size)
+    }
+
+    /// The half of [`Ring::open`] that needs `CAP_NET_RAW`: the socket with its ring, which already receives.
+    pub fn socket(ifindex: u32, program: &[Instruction], size: RingSize) -> io::Result<OwnedFd> {
         let index = c_int::try_from(ifindex).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let fd = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
@@ -86,7 +96,6 @@ impl Ring {
             tp_feature_req_word: 0,
         };
         set_option(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
-        let map = Map::new(fd.as_fd(), size.bytes())?;
         let promiscuous = libc::packet_mreq {
             mr_ifindex: index,
             mr_type: u16::try_from(libc::PACKET_MR_PROMISC).unwrap_or(1),
@@ -97,6 +106,12 @@ impl Ring {
         bind_all(fd.as_fd(), index)?;
         // Binding to an interface that is down leaves an error behind; it is heard as soon as it comes up.
         let _ = getsockopt(&fd, sockopt::SocketError);
+        Ok(fd)
+    }
+
+    /// The other half, which needs nothing: the ring of such a socket in our memory.
+    pub fn map(fd: OwnedFd, size: RingSize) -> io::Result<Self> {
+        let map = Map::new(fd.as_fd(), size.bytes())?;
         Ok(Self { map, fd, size, next: 0 })
     }
 
@@ -249,20 +264,6 @@ pub fn attach_filter(fd: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<
     let len = u16::try_from(code.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
     let head = libc::sock_fprog { len, filter: code.as_mut_ptr() };
     set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &head)
-}
-
-/// Sets the nice value of the calling thread (Linux: nice values belong to threads).
-pub fn nice_this_thread(value: i32) -> io::Result<()> {
-    // SAFETY: no memory is passed; 0 means the calling thread.
-    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) })
-}
-
-/// Makes the child die when this thread dies, so that nothing is left running after SIGKILL.
-pub fn die_with_parent(command: &mut tokio::process::Command) {
-    // SAFETY: between fork and exec only prctl is called, which is async-signal-safe and allocates nothing.
-    unsafe {
-        command.pre_exec(|| check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0)));
-    }
 }
 
 /// Binds a packet socket to all protocols of one interface.

@@ -60,6 +60,7 @@ impl Scene {
             points: Vec::new(),
             pings: Vec::new(),
             ovs_rundir: None,
+            sandbox: None,
         };
         let state = StateWriter::create(&run, 1 << 30).unwrap();
         Self { dir, info, writers: BTreeMap::new(), state, end_ms }

@@ -17,6 +17,7 @@ fn info() -> RunInfo {
         points: vec![Point { role: Role::Uplink { bond: None }, ..Point::bare("eth2") }],
         pings: Vec::new(),
         ovs_rundir: None,
+        sandbox: None,
     }
 }
 

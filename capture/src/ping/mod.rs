@@ -20,6 +20,7 @@ use netcap_bundle::time::NS_PER_S;
 use crate::budget::Budget;
 use crate::clock;
 use log::Log;
+pub(crate) use socket::raw;
 use socket::{Heard, Socket};
 
 mod log;

@@ -6,6 +6,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use netcap_bundle::Nanos;
@@ -41,27 +42,13 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Opens the socket with a filter for this ping's own identifier.
+    /// Opens the socket with a filter for this ping's own identifier. A confined recording gets it from its helper.
     pub(super) fn open(address: IpAddr) -> io::Result<Self> {
-        let (family, protocol) = match address {
-            IpAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp),
-            IpAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6),
+        let id = identifier();
+        let fd = match crate::sandbox::helper() {
+            Some(helper) => helper.ping(address, id)?,
+            None => raw(address, id)?,
         };
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let fd = socket(family, SockType::Raw, flags, protocol)?;
-        let id = identifier(fd.as_raw_fd());
-        sys::attach_filter(fd.as_fd(), &packet::filter(address, id))?;
-        if address.is_ipv6() {
-            setsockopt(&fd, sockopt::Ipv6RecvHopLimit, &true)?;
-        }
-        let stamps =
-            TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
-        let sending = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
-            | TimestampingFlag::from_bits_retain(libc::SOF_TIMESTAMPING_TX_SCHED);
-        // Without the stamps of sending (before Linux 4.0) those of arrival still help.
-        if setsockopt(&fd, sockopt::Timestamping, &(stamps | sending)).is_err() {
-            setsockopt(&fd, sockopt::Timestamping, &stamps)?;
-        }
         Ok(Self { fd, address, id })
     }
 
@@ -161,8 +148,31 @@ fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
     v4().or_else(v6)
 }
 
-/// An identifier that no other ping of this program has, and others hardly: process and descriptor numbers.
-fn identifier(fd: i32) -> u16 {
-    let mixed = std::process::id().wrapping_mul(31).wrapping_add(u32::try_from(fd).unwrap_or(0));
+/// The part of it that needs `CAP_NET_RAW`: the socket, which hears only what concerns the pings of this identifier.
+pub(crate) fn raw(address: IpAddr, id: u16) -> io::Result<OwnedFd> {
+    let (family, protocol) = match address {
+        IpAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp),
+        IpAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6),
+    };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(family, SockType::Raw, flags, protocol)?;
+    sys::attach_filter(fd.as_fd(), &packet::filter(address, id))?;
+    if address.is_ipv6() {
+        setsockopt(&fd, sockopt::Ipv6RecvHopLimit, &true)?;
+    }
+    let stamps = TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
+    let sending = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
+        | TimestampingFlag::from_bits_retain(libc::SOF_TIMESTAMPING_TX_SCHED);
+    // Without the stamps of sending (before Linux 4.0) those of arrival still help.
+    if setsockopt(&fd, sockopt::Timestamping, &(stamps | sending)).is_err() {
+        setsockopt(&fd, sockopt::Timestamping, &stamps)?;
+    }
+    Ok(fd)
+}
+
+/// An identifier that no other ping of this program has, and others hardly: process number and a count.
+fn identifier() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mixed = std::process::id().wrapping_mul(31).wrapping_add(NEXT.fetch_add(1, Relaxed));
     u16::try_from(mixed & 0xffff).unwrap_or(1)
 }

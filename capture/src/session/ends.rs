@@ -56,6 +56,7 @@ impl Session {
                     let left = disk_left(&plan.out);
                     self.board.tick(left);
                     self.live.tick(left, &self.ping_lines());
+                    self.look_after_helper();
                     // Nothing is asked for: only whether the floor is near.
                     let _ = self.budget.take(0);
                     if self.budget.low() {

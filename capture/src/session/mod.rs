@@ -39,6 +39,7 @@ use crate::sys::Ring;
 use crate::units::{Floor, human_bytes};
 use running::Session;
 
+mod confined;
 mod ends;
 mod events;
 mod running;

@@ -38,6 +38,8 @@ pub(super) struct Session {
     pub(super) utc_offset_s: i32,
     pub(super) budget: Arc<Budget>,
     pub(super) board: Arc<Board>,
+    /// It has been said that the helper is gone.
+    pub(super) helper_lost: bool,
 }
 
 impl Session {
@@ -69,8 +71,10 @@ impl Session {
             utc_offset_s,
             budget,
             board: control.board.clone(),
+            helper_lost: false,
         };
         session.introduce(plan, run);
+        session.sandbox(run);
         if let Some(why) = &control.closed {
             session.remark(&t!("control.closed", why = why));
         }

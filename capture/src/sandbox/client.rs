@@ -1,0 +1,194 @@
+//! The recording's side of the helper: asking for what only a privileged process can do.
+//!
+//! A helper that is gone or does not answer is gone for good, for its successor could not be privileged any more: host
+//! state is then recorded as failed, interfaces that come back stay unheard, and everything that is open goes on.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use netcap_bundle::source::Recipe;
+use netcap_bundle::state::Taken;
+use netcap_filters::Instruction;
+
+use super::HELPER;
+use super::wire::{self, Answer, Request};
+use crate::sys::RingSize;
+use crate::{clock, exec, sys};
+
+/// How much longer than its recipe's time-out the helper may take for a sample.
+const SLACK: Duration = Duration::from_secs(5);
+/// Longest wait for a socket: the kernel may have to look for the memory of a ring.
+const SOCKET_MAX: Duration = Duration::from_secs(20);
+
+/// The connection to the helper.
+#[derive(Debug)]
+pub struct Client {
+    /// For what takes its time; made ready for the runtime when it is first used there.
+    slow: tokio::sync::Mutex<Slow>,
+    /// For sockets, which must not wait behind a command that hangs.
+    sockets: Mutex<UnixStream>,
+    lost: AtomicBool,
+    /// Kept, so that its process id is not given to another while we live.
+    _child: Child,
+}
+
+#[derive(Debug)]
+enum Slow {
+    Fresh(UnixStream),
+    Ready(tokio::net::UnixStream),
+    Gone,
+}
+
+impl Client {
+    /// Starts the helper: this program once more, with the other ends of two channels.
+    pub(super) fn start(
+        ovs_rundir: PathBuf,
+        out: PathBuf,
+        analyzer: Option<PathBuf>,
+        lang: String,
+    ) -> io::Result<Self> {
+        let (slow, slow_there) = UnixStream::pair()?;
+        let (sockets, sockets_there) = UnixStream::pair()?;
+        sockets.set_read_timeout(Some(SOCKET_MAX))?;
+        sockets.set_write_timeout(Some(SOCKET_MAX))?;
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("netcap").arg(HELPER).stdin(OwnedFd::from(slow_there));
+        if analyzer.is_none() {
+            // It has nothing to say, and must not keep a pipe open that somebody reads to its end.
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        sys::die_with_parent(&mut command);
+        let child = command.spawn()?;
+        let hello = Request::Hello { ovs_rundir, out, analyzer, lang };
+        wire::send(&slow, &hello, Some(sockets_there.as_fd()))?;
+        slow.set_nonblocking(true)?;
+        Ok(Self {
+            slow: tokio::sync::Mutex::new(Slow::Fresh(slow)),
+            sockets: Mutex::new(sockets),
+            lost: AtomicBool::new(false),
+            _child: child,
+        })
+    }
+
+    /// The helper has ended before us.
+    pub fn lost(&self) -> bool {
+        self.lost.load(Relaxed)
+    }
+
+    /// A packet socket with its ring on an interface: the socket, the size that the ring got, the interface's index.
+    pub fn ring(
+        &self,
+        iface: &str,
+        program: &[Instruction],
+        size: RingSize,
+    ) -> io::Result<(OwnedFd, RingSize, u32)> {
+        let RingSize { block_bytes, blocks } = size;
+        let program = wire::steps(program);
+        match self.socket(&Request::Ring { iface: iface.to_owned(), program, block_bytes, blocks })? {
+            (Answer::Ring { index, blocks }, Some(fd)) => Ok((fd, RingSize { block_bytes, blocks }, index)),
+            (answer, _) => Err(answer.error()),
+        }
+    }
+
+    /// A raw socket for the pings of an address.
+    pub fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd> {
+        match self.socket(&Request::Ping { address, id })? {
+            (Answer::Ping, Some(fd)) => Ok(fd),
+            (answer, _) => Err(answer.error()),
+        }
+    }
+
+    /// The control socket of a run.
+    pub fn listen(&self, run: &str) -> io::Result<OwnedFd> {
+        match self.socket(&Request::Listen { run: run.to_owned() })? {
+            (Answer::Listening, Some(fd)) => Ok(fd),
+            (answer, _) => Err(answer.error()),
+        }
+    }
+
+    fn socket(&self, request: &Request) -> io::Result<(Answer, Option<OwnedFd>)> {
+        let channel = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.lost() {
+            return Err(gone());
+        }
+        let asked = wire::send(&channel, request, None).and_then(|()| wire::receive(&channel));
+        // After an answer that did not come, the next would be taken for it.
+        asked.ok().flatten().ok_or_else(|| self.lose())
+    }
+
+    /// A sample, as [`exec::take`] would have taken it.
+    pub async fn recipe(&'static self, source: &'static str, recipe: &'static Recipe, arg: &str) -> Taken {
+        let (at, start) = (clock::now(), Instant::now());
+        let request =
+            Request::Recipe { source: source.into(), item: recipe.item.into(), arg: arg.to_owned() };
+        let limit = Duration::from_millis(recipe.timeout_ms) + SLACK;
+        let failed = |why: String| {
+            let took_ns = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            Taken { arg: arg.to_owned(), took_ns, ..exec::not_taken(source, recipe, at, &why) }
+        };
+        match self.ask(request, Some(limit)).await {
+            Err(e) => failed(e.to_string()),
+            Ok((Answer::Sample { at, took_ns, outcome, truncated, stderr }, mut bytes)) => {
+                let stderr = bytes.split_off(bytes.len().saturating_sub(stderr as usize));
+                let item = recipe.item;
+                Taken { source, item, arg: arg.to_owned(), at, took_ns, outcome, bytes, truncated, stderr }
+            }
+            Ok((answer, _)) => failed(answer.error().to_string()),
+        }
+    }
+
+    /// Has the analyzer explain a result; its exit status.
+    pub async fn analyze(&'static self, path: &Path) -> io::Result<Option<i32>> {
+        match self.ask(Request::Analyze { path: std::path::absolute(path)? }, None).await?.0 {
+            Answer::Analyzed { status } => Ok(status),
+            answer => Err(answer.error()),
+        }
+    }
+
+    /// Asks in a task of its own: who does not wait for the answer any more must not leave it to the next.
+    async fn ask(&'static self, request: Request, limit: Option<Duration>) -> io::Result<(Answer, Vec<u8>)> {
+        let asking = tokio::spawn(async move {
+            let mut slow = self.slow.lock().await;
+            let exchange = slow.exchange(&request);
+            let answer = match limit {
+                None => exchange.await,
+                Some(limit) => tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(gone())),
+            };
+            if answer.is_err() {
+                *slow = Slow::Gone;
+            }
+            answer.map_err(|_| self.lose())
+        });
+        asking.await.map_err(io::Error::other)?
+    }
+
+    fn lose(&self) -> io::Error {
+        self.lost.store(true, Relaxed);
+        gone()
+    }
+}
+
+impl Slow {
+    async fn exchange(&mut self, request: &Request) -> io::Result<(Answer, Vec<u8>)> {
+        if let Self::Fresh(_) = self
+            && let Self::Fresh(stream) = std::mem::replace(self, Self::Gone)
+        {
+            *self = Self::Ready(tokio::net::UnixStream::from_std(stream)?);
+        }
+        let Self::Ready(stream) = self else { return Err(gone()) };
+        wire::write(stream, request, &[]).await?;
+        wire::read(stream).await?.ok_or_else(gone)
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the privileged helper is gone")
+}

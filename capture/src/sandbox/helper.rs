@@ -1,0 +1,228 @@
+//! The helper of a confined recording: a process that stays privileged and never sees a packet.
+//!
+//! It does what is on a list and nothing else: take a sample by a recipe of the registry, open the socket of a ring or of
+//! pings and hand it over, run the analyzer on a result. What it goes by comes from before the recording was confined;
+//! everything after that is checked. Its own hands are tied too where the kernel can: it and all commands it runs may
+//! read every file and write none, so a command that turns out not to be read-only fails instead of changing the host.
+//!
+//! It ends when the recording ends, however that ends: the kernel kills it with its parent, and its channels close.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::thread;
+
+use netcap_bundle::source::{Each, Recipe};
+use netcap_bundle::sources;
+
+use super::wire::{self, Answer, Request, Step};
+use super::{files, names};
+use crate::exec::{self, Host};
+use crate::plan::BLOCKS;
+use crate::recorder::Listener;
+use crate::signals::Signals;
+use crate::sys::RingSize;
+use crate::{ping, sys};
+
+/// Instructions of a filter at most (`BPF_MAXINSNS`, include/uapi/linux/bpf_common.h).
+const PROGRAM_MAX: usize = 4096;
+/// Largest block of a ring that is asked for.
+const BLOCK_MAX: u32 = 4 << 20;
+
+/// What the helper goes by.
+struct Orders {
+    host: Host,
+    out: PathBuf,
+    analyzer: Option<PathBuf>,
+    lang: String,
+}
+
+/// Runs the helper until its recording is gone; gives the exit status.
+pub fn main() -> u8 {
+    // There is nobody to tell an error to: the recording notices that its helper is gone.
+    u8::from(serve().is_err())
+}
+
+fn serve() -> io::Result<()> {
+    // The kernel's name for it would be that of the link it was started by.
+    let _ = nix::sys::prctl::set_name(c"netcap-helper");
+    let channel = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let hello = wire::receive(&channel)?;
+    let Some((Request::Hello { ovs_rundir, out, analyzer, lang }, Some(sockets))) = hello else {
+        return Err(io::Error::other("not started by a recording"));
+    };
+    // A file system that somebody wants to unmount must not be busy for the directory netcap was started in.
+    let _ = nix::unistd::chdir("/");
+    let host = Host { root: "/".into(), ovs_rundir };
+    let orders = Orders { host, out, analyzer, lang };
+    // Best effort: what a kernel cannot do here it could not do before either.
+    let _ = files::read_only();
+    let sockets = UnixStream::from(sockets);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Ctrl-C reaches the whole group of a terminal; what it means is decided by the recording.
+        let _signals = Signals::take()?;
+        thread::Builder::new().name("sockets".into()).spawn(move || open_sockets(&sockets))?;
+        channel.set_nonblocking(true)?;
+        let mut channel = tokio::net::UnixStream::from_std(channel)?;
+        while let Some((request, _)) = wire::read::<Request>(&mut channel).await? {
+            let (answer, body) = orders.carry_out(request).await;
+            wire::write(&mut channel, &answer, &body).await?;
+        }
+        Ok(())
+    })
+}
+
+/// Opens sockets until nobody asks any more.
+fn open_sockets(channel: &UnixStream) {
+    while let Ok(Some((request, _))) = wire::receive::<Request>(channel) {
+        let opened = open(&request);
+        let (answer, fd) = match &opened {
+            Ok((answer, fd)) => (answer.clone(), Some(fd.as_fd())),
+            Err(e) => (Answer::refused(e), None),
+        };
+        if wire::send(channel, &answer, fd).is_err() {
+            return;
+        }
+    }
+}
+
+fn open(request: &Request) -> io::Result<(Answer, OwnedFd)> {
+    match request {
+        Request::Ring { iface, program, block_bytes, blocks } => {
+            let listener = listener(iface, program, *block_bytes, *blocks)?;
+            let (fd, size, index) = listener.socket()?;
+            Ok((Answer::Ring { index, blocks: size.blocks }, fd))
+        }
+        Request::Ping { address, id } => Ok((Answer::Ping, ping::raw(*address, *id)?)),
+        Request::Listen { run } if names::file(run) => {
+            Ok((Answer::Listening, crate::control::server::bind(run)?.into()))
+        }
+        _ => Err(not_on_the_list()),
+    }
+}
+
+fn listener(iface: &str, program: &[Step], block_bytes: u32, blocks: u32) -> io::Result<Listener> {
+    let sound = names::interface(iface)
+        && program.len() <= PROGRAM_MAX
+        && (1..=BLOCK_MAX).contains(&block_bytes)
+        && (1..=*BLOCKS.end()).contains(&u64::from(blocks));
+    if !sound {
+        return Err(not_on_the_list());
+    }
+    let ring = RingSize { block_bytes, blocks };
+    Ok(Listener { iface: iface.to_owned(), program: wire::program(program), ring })
+}
+
+fn not_on_the_list() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the helper does not do that")
+}
+
+impl Orders {
+    async fn carry_out(&self, request: Request) -> (Answer, Vec<u8>) {
+        match request {
+            Request::Recipe { source, item, arg } => self.sample(&source, &item, &arg).await,
+            Request::Analyze { path } => (self.analyze(&path).await, Vec::new()),
+            _ => (Answer::refused(&not_on_the_list()), Vec::new()),
+        }
+    }
+
+    async fn sample(&self, source: &str, item: &str, arg: &str) -> (Answer, Vec<u8>) {
+        let Some((source, recipe)) = recipe(source, item, arg) else {
+            return (Answer::refused(&not_on_the_list()), Vec::new());
+        };
+        let taken = exec::take(&self.host, source, recipe, arg).await;
+        let mut bytes = taken.bytes;
+        bytes.extend_from_slice(&taken.stderr);
+        let stderr = u32::try_from(taken.stderr.len()).unwrap_or(u32::MAX);
+        let (at, took_ns, outcome, truncated) = (taken.at, taken.took_ns, taken.outcome, taken.truncated);
+        (Answer::Sample { at, took_ns, outcome, truncated, stderr }, bytes)
+    }
+
+    async fn analyze(&self, path: &Path) -> Answer {
+        let program = self.analyzer.as_deref().ok_or_else(not_on_the_list);
+        let done = match program.and_then(|program| Ok((program, self.result(path)?))) {
+            Ok((program, path)) => {
+                let mut command = crate::finish::analyzer_command(program, &path, &self.lang);
+                sys::die_with_parent(command.stdin(std::process::Stdio::null()));
+                tokio::process::Command::from(command).status().await
+            }
+            Err(e) => Err(e),
+        };
+        done.as_ref().map(ExitStatus::code).map_or_else(Answer::refused, |status| Answer::Analyzed { status })
+    }
+
+    /// The path as it was given, if it lies where results lie, wherever links lead.
+    fn result(&self, path: &Path) -> io::Result<PathBuf> {
+        let real = path.canonicalize()?;
+        if real.starts_with(self.out.canonicalize()?) { Ok(path.to_owned()) } else { Err(not_on_the_list()) }
+    }
+}
+
+/// The recipe of the registry, if what it would be repeated over cannot mean anything else to its command.
+fn recipe(source: &str, item: &str, arg: &str) -> Option<(&'static str, &'static Recipe)> {
+    let def = sources::by_id(source)?;
+    let recipe = def.recipes.iter().find(|recipe| recipe.item == item)?;
+    let sound = match recipe.each {
+        Each::Once => arg.is_empty(),
+        Each::OvsBridge => names::interface(arg),
+        Each::Domain | Each::Nwfilter => names::file(arg),
+    };
+    sound.then_some((def.id, recipe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_recipes_of_the_registry_with_names_that_are_names() {
+        assert!(recipe("ovsdb", "dump", "").is_some());
+        assert!(recipe("ovs-openflow", "dump-flows", "vswitch0").is_some());
+        assert!(recipe("libvirt", "domain", "虚拟机 1").is_some());
+        for (source, item, arg) in [
+            ("ovsdb", "dump", "x"),
+            ("ovsdb", "nothing", ""),
+            ("sh", "dump", ""),
+            ("ovs-openflow", "dump-flows", ""),
+            ("ovs-openflow", "dump-flows", "tcp:10.0.0.1:6653"),
+            ("ovs-openflow", "dump-flows", "/tmp/sock"),
+            ("ovs-openflow", "dump-flows", "-h"),
+            ("libvirt", "domain", "--help"),
+            ("libvirt", "domain", "../x"),
+        ] {
+            assert!(recipe(source, item, arg).is_none(), "{source} {item} {arg}");
+        }
+    }
+
+    #[test]
+    fn rings_that_no_recording_asks_for_are_refused() {
+        let step = (6, 0, 0, 1);
+        assert!(listener("eth0", &[step], 256 << 10, 4).is_ok());
+        assert!(listener("../eth0", &[step], 256 << 10, 4).is_err());
+        assert!(listener("eth0", &vec![step; PROGRAM_MAX + 1], 256 << 10, 4).is_err());
+        assert!(listener("eth0", &[step], BLOCK_MAX + 1, 4).is_err());
+        assert!(listener("eth0", &[step], 4096, 0).is_err());
+    }
+
+    #[test]
+    fn only_results_are_explained() {
+        let (out, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let orders = Orders {
+            host: Host::this(None),
+            out: out.path().to_owned(),
+            analyzer: None,
+            lang: String::new(),
+        };
+        for dir in [&out, &other] {
+            std::fs::write(dir.path().join("x.tar"), "").unwrap();
+        }
+        std::os::unix::fs::symlink(other.path().join("x.tar"), out.path().join("link.tar")).unwrap();
+        assert!(orders.result(&out.path().join("x.tar")).is_ok());
+        assert!(orders.result(&other.path().join("x.tar")).is_err());
+        assert!(orders.result(&out.path().join("link.tar")).is_err());
+        assert!(orders.result(&out.path().join("../x.tar")).is_err());
+    }
+}

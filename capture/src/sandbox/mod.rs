@@ -1,0 +1,149 @@
+//! What a recording may still do to its host once packets arrive: nothing.
+//!
+//! The part that sees packets and the part that is privileged are two processes, as in OpenSSH. Before anything
+//! untrusted is read, [`prepare`] starts the [`helper`]: it stays root and never sees a packet. Before the first thread
+//! exists, [`Prepared::enter`] takes from the recording all that it does not need: user and capabilities
+//! ([`privileges`]), files outside its results ([`files`]), system calls ([`calls`]). What needs more is asked of the
+//! helper ([`client`]) in terms that leave it no choice ([`wire`]).
+//!
+//! Every layer is best effort: kernels without one of them record all the same, and the manifest says which was
+//! missing. Nothing here kills the recording: a call that is refused is an error like any other.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use netcap_bundle::manifest::Sandbox;
+use rust_i18n::t;
+
+use crate::error::{Error, Result};
+pub use client::Client;
+pub use privileges::User;
+
+mod calls;
+mod client;
+mod files;
+pub mod helper;
+mod names;
+mod privileges;
+mod wire;
+
+/// First word of a helper's command line: not for people.
+pub const HELPER: &str = "--helper-of-a-recording";
+
+/// Privileges belong to the process, and so does the way around them.
+static CLIENT: OnceLock<Client> = OnceLock::new();
+static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+static OWNER: OnceLock<u32> = OnceLock::new();
+
+/// The helper of this process, if it is or will be confined.
+pub fn helper() -> Option<&'static Client> {
+    CLIENT.get()
+}
+
+/// How this process is confined; `None` when that was never decided.
+pub fn state() -> Option<Sandbox> {
+    SANDBOX.get().cloned()
+}
+
+/// The user who started this process, whoever it is now.
+pub fn owner() -> u32 {
+    *OWNER.get_or_init(|| nix::unistd::getuid().as_raw())
+}
+
+/// The helper has ended before its recording.
+pub fn helper_lost() -> bool {
+    helper().is_some_and(Client::lost)
+}
+
+/// `--no-sandbox`: nothing is done, and the manifest says so.
+pub fn off() {
+    let _ = SANDBOX.set(observed(false, "root", None, false, Vec::new()));
+}
+
+/// What a recording asks of its sandbox.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Who to become.
+    pub user: User,
+    /// Directory of Open vSwitch's sockets.
+    pub ovs_rundir: PathBuf,
+    /// Where results are written.
+    pub out: PathBuf,
+    /// The program that explains the run at its end, if that is wanted.
+    pub analyzer: Option<PathBuf>,
+}
+
+/// A recording whose helper runs and which is not confined yet.
+#[derive(Debug)]
+pub struct Prepared {
+    user: User,
+    writable: Vec<PathBuf>,
+}
+
+/// Starts the helper. From here on [`helper`] gives it to whoever needs it.
+pub fn prepare(wish: Wish) -> Result<Prepared> {
+    let Wish { user, ovs_rundir, out, analyzer } = wish;
+    let lang = rust_i18n::locale().to_string();
+    let fail = |e: std::io::Error| Error::Other(t!("sandbox.no_helper", why = e).into_owned());
+    let out = std::path::absolute(&out).map_err(fail)?;
+    let client = Client::start(ovs_rundir, out.clone(), analyzer, lang).map_err(fail)?;
+    CLIENT
+        .set(client)
+        .map_err(|_| Error::Other(t!("sandbox.no_helper", why = "there is one").into_owned()))?;
+    Ok(Prepared { user, writable: vec![out] })
+}
+
+impl Prepared {
+    /// Another directory that the recording writes to, beside its results.
+    #[must_use]
+    pub fn also_writes(mut self, dir: PathBuf) -> Self {
+        self.writable.push(dir);
+        self
+    }
+
+    /// Confines this process, for good: see [`confine`].
+    pub fn enter(self) -> Result<()> {
+        let _ = owner();
+        let sandbox = confine(&self.user, &self.writable)?;
+        let _ = SANDBOX.set(sandbox);
+        Ok(())
+    }
+}
+
+/// Takes from this process all that a recording does not need, but writing to these directories. Must be called before
+/// there is a second thread: every layer holds for the calling thread and those it starts later.
+pub fn confine(user: &User, writable: &[PathBuf]) -> Result<Sandbox> {
+    for dir in writable {
+        std::fs::create_dir_all(dir).map_err(Error::file("create", dir))?;
+    }
+    let mut missing = Vec::new();
+    if let threads @ 2.. = threads() {
+        missing.push(format!("{threads} threads were there before: theirs are not confined"));
+    }
+    privileges::drop_to(user, writable, &mut missing);
+    let mut layer = |name: &str, done: std::result::Result<u32, String>| match done {
+        Ok(what) => Some(what),
+        Err(why) => {
+            missing.push(format!("{name}: {why}"));
+            None
+        }
+    };
+    let landlock = layer("landlock", files::confine(writable));
+    let seccomp = layer("seccomp", calls::filter().map(|()| 0)).is_some();
+    Ok(observed(true, &user.name, landlock, seccomp, missing))
+}
+
+/// What the kernel says of this process, rather than what was tried.
+fn observed(on: bool, user: &str, landlock_abi: Option<u32>, seccomp: bool, missing: Vec<String>) -> Sandbox {
+    let status = privileges::status();
+    let uid = status.get("Uid").and_then(|uids| uids.split_whitespace().next()).unwrap_or("?");
+    let user = if uid == "0" { "root".to_owned() } else { user.to_owned() };
+    // Before Linux 3.8 there is no such line.
+    let seccomp = seccomp && status.get("Seccomp").is_none_or(|mode| mode == "2");
+    Sandbox { on, user, capabilities: privileges::effective(), landlock_abi, seccomp, missing }
+}
+
+/// Threads of this process.
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
+}

@@ -1,0 +1,57 @@
+//! What std and nix lack around processes: three calls, each wrapped where its rules are kept.
+#![allow(unsafe_code)]
+
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use nix::cmsg_space;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+
+use super::check;
+
+/// Sets the nice value of the calling thread (Linux: nice values belong to threads).
+pub fn nice_this_thread(value: i32) -> io::Result<()> {
+    // SAFETY: no memory is passed; 0 means the calling thread.
+    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) })
+}
+
+/// Makes the child die when this thread dies, so that nothing is left running after SIGKILL.
+pub fn die_with_parent(command: &mut Command) {
+    // SAFETY: between fork and exec only prctl is called, which is async-signal-safe and allocates nothing.
+    unsafe {
+        command.pre_exec(|| check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0)));
+    }
+}
+
+/// Bits of `PR_SET_SECUREBITS` (include/uapi/linux/securebits.h), each with its lock: uid 0 means nothing any more,
+/// a change of user changes no capabilities, none is kept over an exec. The last one exists since Linux 4.3.
+const NOROOT: libc::c_ulong = 0b0000_0011;
+const NO_SETUID_FIXUP: libc::c_ulong = 0b0000_1100;
+const KEEP_CAPS_LOCKED: libc::c_ulong = 0b0010_0000;
+const NO_CAP_AMBIENT_RAISE: libc::c_ulong = 0b1100_0000;
+
+/// From now on capabilities of this thread are what they are set to, whatever its user is; for good.
+pub fn detach_capabilities_from_user() -> io::Result<()> {
+    let bits = NOROOT | NO_SETUID_FIXUP | KEEP_CAPS_LOCKED;
+    // SAFETY: no memory is passed.
+    let set = |bits: libc::c_ulong| check(unsafe { libc::prctl(libc::PR_SET_SECUREBITS, bits, 0, 0, 0) });
+    set(bits | NO_CAP_AMBIENT_RAISE).or_else(|_| set(bits))
+}
+
+/// Reads what is there, and takes the descriptor that came with it, if one did.
+pub fn receive_with_fd(from: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut space = cmsg_space!([libc::c_int; 1]);
+    let mut parts = [IoSliceMut::new(bytes)];
+    let got = recvmsg::<()>(from.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let mut owned = Vec::new();
+    for message in got.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = message {
+            // SAFETY: the kernel has just installed these descriptors for us, and nobody else knows them.
+            owned.extend(fds.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+        }
+    }
+    Ok((got.bytes, owned.pop()))
+}
