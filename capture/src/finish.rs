@@ -45,6 +45,10 @@ pub fn seal_run(run: &RunDir, ended: Clock, end: End, remarks: Vec<String>) -> R
 /// `netcap seal DIR`: closes a run whose recorder is gone, and bundles it.
 pub fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
     if !dir.join(layout::RUN).is_file() {
+        if let Some(done) = done_already(dir) {
+            ui::answer(&t!("end.where", path = quoted(&done.0), size = human_bytes(done.1)));
+            return Ok(0);
+        }
         return Err(Error::Usage(t!("seal.not_a_run", dir = dir.display()).into_owned()));
     }
     let run = RunDir::adopt(dir)?;
@@ -60,6 +64,26 @@ pub fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
     let result = wrap_up(&run, &out, bundle, None)?;
     summary(&manifest, &result);
     Ok(0)
+}
+
+/// The tar of a run whose directory is gone, but for the empty folder that a kill in the last moment leaves.
+fn done_already(dir: &Path) -> Option<(PathBuf, u64)> {
+    let path = std::path::absolute(dir).ok()?;
+    let done = path.with_file_name(format!("{}{}", path.file_name()?.to_str()?, layout::BUNDLE_END));
+    let bytes = done.metadata().ok().filter(fs::Metadata::is_file)?.len();
+    match fs::remove_dir(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return None,
+        _ => {}
+    }
+    remove_attempts(&done);
+    Some((done, bytes))
+}
+
+/// What earlier attempts at a tar left, once there is a complete one.
+fn remove_attempts(done: &Path) {
+    for end in [layout::MOVING_END, layout::PARTIAL_END] {
+        let _ = fs::remove_file(with_end(done, end));
+    }
 }
 
 /// The directory that a run's directory lies in.
@@ -82,8 +106,7 @@ fn bundled_before(run: &RunDir, bundle: bool) -> Result<Option<(Manifest, Outcom
     match manifest.filter(|manifest| manifest.info.started == run.info.started) {
         Some(manifest) => {
             seal::remove_run(&run.path)?;
-            // A move or a copy that had begun beside it.
-            let _ = fs::remove_file(with_end(&path, layout::PARTIAL_END));
+            remove_attempts(&path);
             let bytes = path.metadata().map_or(0, |meta| meta.len());
             Ok(Some((manifest, Outcome { path, bytes, no_tar: None })))
         }
@@ -167,7 +190,7 @@ pub fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -
         write_bundle(run, done).and_then(|written| {
             seal::remove_run(&run.path)?;
             // A move that had begun and removed nothing yet.
-            let _ = fs::remove_file(with_end(&written.0, layout::MOVING_END));
+            remove_attempts(&written.0);
             Ok(written)
         })
     } else {
@@ -203,6 +226,7 @@ fn write_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)> {
 fn move_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)> {
     let moving = with_end(&path, layout::MOVING_END);
     let bytes = move_tar::move_tar(&run.path, &run.info.run, &moving, &path)?;
+    remove_attempts(&path);
     Ok((path, bytes))
 }
 
@@ -330,6 +354,13 @@ mod tests {
         let tar = out.path().join(format!("{name}.tar"));
         assert!(tar.is_file() && !dir.exists());
         assert!(!out.path().join(format!("{name}.tar.partial")).exists());
+        // Killed in the last moment: an empty folder, and half a copy that was begun before the move.
+        fs::create_dir(&dir).unwrap();
+        fs::write(out.path().join(format!("{name}.tar.moving")), "begun").unwrap();
+        for _ in 0..2 {
+            assert_eq!(seal_dead(&dir, true).unwrap(), 0, "once more is no mistake");
+            assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1);
+        }
     }
 
     #[test]
