@@ -1,11 +1,17 @@
 //! The recorder from outside: the program itself, on a veth pair of its own, checked by what is in its bundle.
 
 mod net;
+mod proof;
 mod run;
 
 mod capture;
 mod crash;
 mod disk;
+mod faults;
+mod faults_disk;
+mod faults_oom;
 mod ledger;
 mod limits;
+mod powercut;
 mod refuse;
+mod soak;

@@ -4,6 +4,8 @@
 
 pub mod lab;
 
+pub use lab::said;
+
 use std::path::{Path, PathBuf};
 
 /// The root of the repository.
