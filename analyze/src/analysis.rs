@@ -56,7 +56,7 @@ pub(crate) fn view<R>(input: &Input, progress: &Progress, look: impl FnOnce(&Vie
         netcap_bundle::Role::Uplink { bond: Some(_) } => Some(p.iface.clone()),
         _ => None,
     }));
-    let scene = Arc::new(Scene::new(&input.points, &bonded));
+    let scene = Arc::new(Scene::new(&input.points, &bonded).of_files(input.segments.len()));
     let outcome = engine::run::<Folds>(input, &scene, progress);
     let (points, files) = (outcome.points, outcome.files);
     let tables = outcome.fold.finish();
@@ -88,6 +88,8 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
     }
 }
 
+/// Damaged files named one by one.
+const FILES_TOLD_MAX: usize = 1_000;
 /// Kinds of missing files named in the headline.
 const MISSING_SHOWN: usize = 6;
 
@@ -138,6 +140,7 @@ fn stats(view: &View<'_>) -> Stats {
 fn remarks(view: &View<'_>, files: &[FileStats]) -> Vec<Text> {
     let mut out: Vec<Text> = incomplete(view.input).into_iter().collect();
     out.extend(view.input.remarks.iter().map(Text::verbatim));
+    let mut told = 0;
     for file in files {
         let tail = match (&file.error, &file.tail) {
             (Some(why), _) => Text::new("remark.unreadable").with("why", why),
@@ -147,7 +150,16 @@ fn remarks(view: &View<'_>, files: &[FileStats]) -> Vec<Text> {
             }
             _ => continue,
         };
-        out.push(Text::new("remark.file").with("file", &file.name).with_text("what", tail));
+        told += 1;
+        if told <= FILES_TOLD_MAX {
+            out.push(Text::new("remark.file").with("file", &file.name).with_text("what", tail));
+        }
+    }
+    if let Some(more) = told.checked_sub(FILES_TOLD_MAX).filter(|more| *more > 0) {
+        out.push(Text::new("remark.more-files").with("count", more));
+    }
+    if view.input.files.is_exhausted() {
+        out.push(Text::new("remark.exhausted"));
     }
     for (id, info) in view.points.iter() {
         let Some(fidelity) = view.fidelity.point(id) else { continue };
@@ -173,6 +185,7 @@ fn remarks(view: &View<'_>, files: &[FileStats]) -> Vec<Text> {
             "claims" => "given-up.claims",
             "coarse-claims" | "coarse-macs" => "given-up.coarse",
             "bond-macs" => "given-up.bond-macs",
+            "questions" => "given-up.questions",
             _ => "given-up.journeys",
         };
         out.push(Text::new("remark.given-up").with_text("what", Text::new(what).with("count", count)));

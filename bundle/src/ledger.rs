@@ -22,14 +22,19 @@ use serde::{Deserialize, Serialize};
 use crate::{Nanos, input::Files, layout};
 
 mod balance;
+mod kept;
 mod kernel;
 mod ovs;
 
 pub use kernel::{parse_net_dev, parse_softnet};
 pub use ovs::{Datapaths, OvsDrops, parse_dpctl_show};
 
-/// Lines kept of one ledger: a month of seconds.
+use kept::{Joins, Kept};
+
+/// Lines read of one ledger: a month of seconds.
 const LINES_MAX: usize = 2_678_400;
+/// Ledgers read of one run: as many as points.
+const LEDGERS_MAX: usize = 4_096;
 
 /// What one point did in one span of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +131,9 @@ pub struct PointLedger {
     pub spans: Vec<PointSpan>,
     /// Lines that were not understood; one torn last line is normal after a crash.
     pub defects: usize,
+    /// There were so many lines that neighbouring ones, first those without a loss, were joined: sums are exact, times
+    /// are coarser.
+    pub joined: bool,
 }
 
 /// All that the ledgers of a run say.
@@ -163,6 +171,18 @@ impl IfaceCounts {
         })
     }
 
+    /// The sum.
+    fn plus(self, more: Self) -> Self {
+        Self {
+            rx_packets: self.rx_packets.saturating_add(more.rx_packets),
+            tx_packets: self.tx_packets.saturating_add(more.tx_packets),
+            rx_dropped: self.rx_dropped.saturating_add(more.rx_dropped),
+            tx_dropped: self.tx_dropped.saturating_add(more.tx_dropped),
+            rx_errors: self.rx_errors.saturating_add(more.rx_errors),
+            tx_errors: self.tx_errors.saturating_add(more.tx_errors),
+        }
+    }
+
     /// Packets in both directions.
     pub fn packets(self) -> u64 {
         self.rx_packets.saturating_add(self.tx_packets)
@@ -179,19 +199,19 @@ impl PointSpan {
 impl PointLedger {
     /// Reads the lines of a ledger.
     pub fn from_lines(point: &str, text: &str) -> Self {
-        let (spans, defects) = lines(text);
-        Self { point: point.to_owned(), spans, defects }
+        Self::read(point, 1, |line| text.lines().all(line))
+    }
+
+    /// Reads lines as `each` gives them, in the memory that one of that many ledgers may have.
+    fn read(point: &str, ledgers: usize, each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool) -> Self {
+        let (kept, defects) = lines(ledgers, each);
+        Self { point: point.to_owned(), spans: kept.lines, defects, joined: kept.joined }
     }
 
     /// Sums over the whole run.
     pub fn sums(&self) -> Sums {
         let mut sums = Sums::default();
-        for span in &self.spans {
-            sums.received = sums.received.saturating_add(span.received);
-            sums.dropped = sums.dropped.saturating_add(span.dropped);
-            sums.written = sums.written.saturating_add(span.written);
-            sums.wire_bytes = sums.wire_bytes.saturating_add(span.wire_bytes);
-        }
+        self.spans.iter().for_each(|span| sums.add(span));
         sums
     }
 
@@ -215,13 +235,13 @@ impl PointLedger {
 impl Ledger {
     /// The ledgers among the files of a bundle; empty for bundles that have none.
     pub fn read(files: &Files) -> Self {
-        let points = files.paths().filter_map(layout::parse_ledger);
-        let read = |point: &str| {
-            let text = files.text(&layout::ledger(point)).unwrap_or_default();
-            PointLedger::from_lines(point, &text)
+        let points: Vec<&str> = files.paths().filter_map(layout::parse_ledger).take(LEDGERS_MAX).collect();
+        let ledgers = points.len() + 1;
+        let read = |point: &&str| {
+            PointLedger::read(point, ledgers, |line| files.lines(&layout::ledger(point), line))
         };
-        let points = points.map(read).collect();
-        let host = files.text(layout::SOFTNET).map(|text| lines(&text).0).unwrap_or_default();
+        let host = lines(ledgers, |line| files.lines(layout::SOFTNET, line)).0.lines;
+        let points = points.iter().map(read).collect();
         Self { points, host }
     }
 
@@ -238,16 +258,23 @@ pub fn line<T: Serialize>(span: &T) -> std::io::Result<Vec<u8>> {
     Ok(line)
 }
 
-fn lines<T: serde::de::DeserializeOwned>(text: &str) -> (Vec<T>, usize) {
-    let mut defects = 0;
-    let mut out = Vec::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()).take(LINES_MAX) {
-        match serde_json::from_str(line) {
-            Ok(span) => out.push(span),
-            Err(_) => defects += 1,
+/// The lines that `each` gives, and how many were not understood.
+fn lines<T: serde::de::DeserializeOwned + Joins>(
+    ledgers: usize,
+    each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool,
+) -> (Kept<T>, usize) {
+    let (mut kept, mut defects, mut read) = (Kept::share_of(ledgers), 0, 0);
+    each(&mut |line| {
+        if !line.trim().is_empty() {
+            read += 1;
+            match serde_json::from_str(line) {
+                Ok(span) => kept.push(span),
+                Err(_) => defects += 1,
+            }
         }
-    }
-    (out, defects)
+        read < LINES_MAX
+    });
+    (kept, defects)
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so

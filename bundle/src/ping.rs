@@ -52,53 +52,116 @@ pub struct PingLog {
     pub records: Vec<PingRecord>,
     /// Lines that were not understood.
     pub defects: usize,
+    /// Records in the log before answered ones were left out to save memory; 0 when all are there.
+    pub thinned: usize,
 }
 
-/// Records kept of one log: a month of pings at one a second.
-const RECORDS_MAX: usize = 2_678_400;
+/// Lines read of one log: a month of pings at one a second.
+const LINES_MAX: usize = 2_678_400;
+/// Records in memory for all logs together: 56 bytes each.
+const RECORDS_MAX: usize = 400_000;
+/// Records that every log may keep, however many logs there are.
+const RECORDS_MIN: usize = 256;
+/// Characters kept of a reason.
+const WHY_MAX: usize = 120;
+/// Requests counted as lost between two answers of the old script's log: the range of an ICMP sequence number.
+const GAP_MAX: u64 = 65_536;
 
 impl PingLog {
     /// Reads machine lines.
     pub fn from_lines(address: &str, text: &str) -> Self {
+        Self::read_lines(address, 1, |line| text.lines().all(line))
+    }
+
+    /// Reads machine lines as `each` gives them, in the memory that one of that many logs may have.
+    pub(crate) fn read_lines(
+        address: &str,
+        logs: usize,
+        each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool,
+    ) -> Self {
         let mut log = Self { address: address.to_owned(), ..Self::default() };
-        for line in text.lines().filter(|l| !l.trim().is_empty()).take(RECORDS_MAX) {
-            match serde_json::from_str(line) {
-                Ok(record) => log.records.push(record),
-                Err(_) => log.defects += 1,
+        let (mut read, max) = (0, share(logs));
+        each(&mut |line| {
+            if !line.trim().is_empty() {
+                read += 1;
+                match serde_json::from_str(line) {
+                    Ok(record) => log.push(record, max),
+                    Err(_) => log.defects += 1,
+                }
             }
-        }
+            read < LINES_MAX
+        });
         log
     }
 
     /// Reads the output of iputils `ping`, with or without `-D` stamps. Missing sequence numbers between two answers
     /// were lost; those after the last answer are not known to have been sent.
     pub fn from_iputils(text: &str) -> Self {
+        Self::read_iputils(1, |line| text.lines().all(line))
+    }
+
+    /// As [`from_iputils`](Self::from_iputils), in the memory that one of that many logs may have.
+    pub(crate) fn read_iputils(logs: usize, each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool) -> Self {
         let mut log = Self::default();
         let mut next: Option<u64> = None;
-        for line in text.lines().take(RECORDS_MAX) {
+        let (mut read, max) = (0, share(logs));
+        each(&mut |line| {
+            read += 1;
             if let Some(rest) = line.strip_prefix("PING ") {
                 log.address = address_of_header(rest);
-                continue;
-            }
-            let Some((seq, record)) = iputils_line(line) else { continue };
-            // ping counts from 1 and wraps at 16 bits; an answer may come late or twice.
-            let expected = next.unwrap_or(seq);
-            let full = unwrap_seq(seq, expected);
-            if full >= expected {
-                for lost in expected..full.min(expected.saturating_add(65_536)) {
-                    log.records.push(PingRecord { seq: lost, sent: None, answer: Answer::Lost });
+            } else if let Some((seq, record)) = iputils_line(line) {
+                // ping counts from 1 and wraps at 16 bits; an answer may come late or twice.
+                let expected = next.unwrap_or(seq);
+                let full = unwrap_seq(seq, expected);
+                if full >= expected {
+                    for lost in expected..full.min(expected.saturating_add(GAP_MAX)) {
+                        log.push(PingRecord { seq: lost, sent: None, answer: Answer::Lost }, max);
+                    }
+                    log.push(PingRecord { seq: full, ..record }, max);
+                    next = Some(full.saturating_add(1));
+                } else if let Some(late) = log.late(full) {
+                    late.answer = record.answer;
                 }
-                log.records.push(PingRecord { seq: full, ..record });
-                next = Some(full + 1);
-            } else if let Some(late) = log.records.iter_mut().rev().find(|r| r.seq == full) {
-                late.answer = record.answer;
             }
-            if log.records.len() >= RECORDS_MAX {
-                break;
-            }
-        }
+            read < LINES_MAX
+        });
         log
     }
+
+    /// The record of that number; they are in order of it.
+    fn late(&mut self, seq: u64) -> Option<&mut PingRecord> {
+        let at = self.records.partition_point(|r| r.seq < seq);
+        self.records.get_mut(at).filter(|r| r.seq == seq)
+    }
+
+    /// Adds a record. When there are too many, every other answered one goes, and when that is not enough, every other.
+    fn push(&mut self, mut record: PingRecord, max: usize) {
+        if let Answer::Error { why } = &mut record.answer
+            && why.len() > WHY_MAX
+        {
+            *why = why.chars().take(WHY_MAX).collect();
+        }
+        if self.records.len() >= max {
+            self.thinned = self.thinned.max(self.records.len());
+            let mut odd = false;
+            self.records.retain(|r| {
+                odd = !odd;
+                odd || !matches!(r.answer, Answer::Reply { .. })
+            });
+            if self.records.len() > max / 4 * 3 {
+                self.records.retain(|_| {
+                    odd = !odd;
+                    odd
+                });
+            }
+        }
+        self.thinned += usize::from(self.thinned > 0);
+        self.records.push(record);
+    }
+}
+
+fn share(logs: usize) -> usize {
+    (RECORDS_MAX / logs.max(1)).max(RECORDS_MIN)
 }
 
 fn address_of_header(rest: &str) -> String {
@@ -124,9 +187,7 @@ fn iputils_line(line: &str) -> Option<(u64, PingRecord)> {
             Answer::Lost
         } else if line.contains("From ") {
             let why = line.split_once("icmp_seq=").map_or(line, |(_, r)| r);
-            Answer::Error {
-                why: why.trim_start_matches(|c: char| c.is_ascii_digit()).trim().chars().take(120).collect(),
-            }
+            Answer::Error { why: why.trim_start_matches(|c: char| c.is_ascii_digit()).trim().to_owned() }
         } else {
             return None;
         };

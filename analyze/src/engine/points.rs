@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ALIVE_MAX;
 use netcap_bundle::packets::Interface;
 use netcap_bundle::{Mac, Point, Role};
 
@@ -15,6 +16,8 @@ pub struct DomainId(pub u32);
 
 /// Interfaces counted apart in one bare file; a packet of a later one belongs to the last.
 const INTERFACES_PER_FILE: u32 = 4_096;
+/// Points described of one input, those of bare files included.
+const POINTS_MAX: usize = 16_384;
 /// Domains of points without a switch start here.
 const LONELY: u32 = 1 << 31;
 
@@ -46,19 +49,33 @@ pub struct Scene {
     domains: Vec<DomainId>,
     vlans: Vec<u16>,
     bonded: BTreeSet<u32>,
+    files: usize,
 }
 
 impl Scene {
+    /// As it is for an input of so many files.
+    #[must_use]
+    pub fn of_files(self, files: usize) -> Self {
+        Self { files, ..self }
+    }
+
+    /// How many states of folds are to share the memory that one may have: the one of a lonely file has all of it, those
+    /// of many files a part each. It depends on nothing but the input, or so would what is given up.
+    pub fn sharers(&self) -> usize {
+        if self.files > 1 { ALIVE_MAX / 2 } else { 1 }
+    }
+
     /// From the points of an input and the names of interfaces that are members of a bond.
     pub fn new(points: &[Point], bonded: &BTreeSet<String>) -> Self {
-        let switches: BTreeSet<&str> = points.iter().filter_map(|p| p.vswitch.as_deref()).collect();
+        let names: BTreeSet<&str> = points.iter().filter_map(|p| p.vswitch.as_deref()).collect();
+        let switches: BTreeMap<&str, u32> = names.into_iter().zip(0u32..).collect();
         let mut scene = Self::default();
         for (index, point) in (0u32..).zip(points) {
             let domain = point
                 .vswitch
                 .as_deref()
-                .and_then(|name| (0u32..).zip(&switches).find(|(_, s)| **s == name))
-                .map_or(LONELY | index, |(at, _)| at);
+                .and_then(|name| switches.get(name).copied())
+                .unwrap_or(LONELY | index);
             scene.domains.push(DomainId(domain));
             scene.vlans.push(point.vlan.unwrap_or(0));
             if bonded.contains(&point.iface) {
@@ -124,6 +141,9 @@ impl Points {
 
     /// Adds the interface of a bare file, or what a file adds to a known point.
     pub(super) fn add(&mut self, id: PointId, number: usize, interface: &Interface, scene: &Scene) {
+        if self.map.len() >= POINTS_MAX && !self.map.contains_key(&id) {
+            return;
+        }
         let entry = self.map.entry(id).or_insert_with(|| {
             let name = if interface.name.is_empty() { format!("#{number}") } else { interface.name.clone() };
             let info = PointInfo {

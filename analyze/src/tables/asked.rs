@@ -14,7 +14,7 @@ use crate::engine::{Arp, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId};
 
 /// ARP operation (RFC 826).
 const REQUEST: u16 = 1;
-/// Addresses kept of one segment and in all: a /16.
+/// Addresses kept: a /16.
 const KEYS_MAX: usize = 65_536;
 
 /// Questions for one address.
@@ -36,11 +36,23 @@ pub struct AskedFold {
     scene: Arc<Scene>,
     map: HashMap<IpAddr, Asked>,
     order: Vec<IpAddr>,
+    most: usize,
+    overflow: u64,
+}
+
+/// The finished table.
+#[derive(Debug, Default)]
+pub struct AskedTable {
+    /// By address.
+    pub addresses: BTreeMap<IpAddr, Asked>,
+    /// Questions not kept.
+    pub overflow: u64,
 }
 
 impl Fold for AskedFold {
     fn start(scene: &Arc<Scene>) -> Self {
-        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new() }
+        let most = KEYS_MAX / scene.sharers();
+        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new(), most, overflow: 0 }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
@@ -55,6 +67,8 @@ impl Fold for AskedFold {
     }
 
     fn merge(&mut self, mut later: Self) {
+        self.most = KEYS_MAX;
+        self.overflow += later.overflow;
         for ip in std::mem::take(&mut later.order) {
             if let Some(asked) = later.map.remove(&ip) {
                 self.add(ip, asked);
@@ -65,8 +79,8 @@ impl Fold for AskedFold {
 
 impl AskedFold {
     /// The finished table.
-    pub fn finish(self) -> BTreeMap<IpAddr, Asked> {
-        self.map.into_iter().collect()
+    pub fn finish(self) -> AskedTable {
+        AskedTable { addresses: self.map.into_iter().collect(), overflow: self.overflow }
     }
 
     /// From a VM into its port, or from the host out of its own: the answer has to pass there.
@@ -85,9 +99,11 @@ impl AskedFold {
                 (mine.first, mine.point) = (asked.first, asked.point);
             }
             mine.count = mine.count.saturating_add(asked.count);
-        } else if self.map.len() < KEYS_MAX {
+        } else if self.map.len() < self.most {
             self.order.push(ip);
             self.map.insert(ip, asked);
+        } else {
+            self.overflow = self.overflow.saturating_add(asked.count);
         }
     }
 }

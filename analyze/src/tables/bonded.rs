@@ -18,9 +18,14 @@ const RARP: u16 = 0x8035;
 const SLOW: u16 = 0x8809;
 
 /// MACs kept over all members.
-const ENTRIES_MAX: usize = 65_536;
+const ENTRIES_MAX: usize = 32_768;
+/// Dense stretches kept of all MACs together.
+const RUNS_ALL_MAX: usize = 131_072;
 /// LLDP frames kept of one MAC at one member: 30 s apart, these are 34 hours.
 const LLDP_MAX: usize = 4_096;
+/// LLDP frames kept of all MACs, and sample frames.
+const LLDP_ALL_MAX: usize = 65_536;
+const LLDP_SAMPLES_MAX: usize = 4_096;
 
 /// Bytes kept of one LLDP frame: the TLVs that say who sent it come first.
 const LLDP_BYTES: usize = 512;
@@ -64,11 +69,38 @@ pub struct BondedFold {
     map: HashMap<MemberKey, MacAtMember>,
     order: Vec<MemberKey>,
     overflow: u64,
+    room: Room,
+}
+
+/// What may still be kept.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    sharers: usize,
+    runs: usize,
+    lldp: usize,
+    samples: usize,
+}
+
+impl Room {
+    fn share_of(sharers: usize) -> Self {
+        let (runs, lldp) = (RUNS_ALL_MAX / sharers, LLDP_ALL_MAX / sharers);
+        Self { sharers, runs, lldp, samples: LLDP_SAMPLES_MAX / sharers }
+    }
+
+    /// The state that takes the others in has all the room there is.
+    fn grow(&mut self) {
+        let (whole, part) = (Self::share_of(1), Self::share_of(self.sharers));
+        self.runs += whole.runs - part.runs;
+        self.lldp += whole.lldp - part.lldp;
+        self.samples += whole.samples - part.samples;
+        self.sharers = 1;
+    }
 }
 
 impl Fold for BondedFold {
     fn start(scene: &Arc<Scene>) -> Self {
-        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new(), overflow: 0 }
+        let room = Room::share_of(scene.sharers());
+        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new(), overflow: 0, room }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
@@ -78,48 +110,67 @@ impl Fold for BondedFold {
         }
         let sight = Sight { at: packet.at, frame: packet.frame };
         // What arrives is asked by destination, what leaves by source; where the file does not say, both.
+        let mut room = self.room;
         if packet.direction != Direction::Out
             && !eth.dst.is_multicast()
             && let Some(entry) = self.entry((packet.point, eth.dst, packet.direction))
         {
-            entry.towards.add(sight);
+            entry.towards.add_within(sight, &mut room.runs);
         }
-        if packet.direction == Direction::In || eth.src.is_multicast() {
-            return;
-        }
-        let Some(entry) = self.entry((packet.point, eth.src, packet.direction)) else { return };
-        match packet.ethertype {
-            LLDP => {
-                entry.lldp_count += 1;
-                if entry.lldp_sample.is_empty() {
-                    entry.lldp_sample.extend(packet.bytes.iter().take(LLDP_BYTES));
-                }
-                if entry.lldp.len() < LLDP_MAX {
-                    entry.lldp.push(sight);
-                }
+        if packet.direction != Direction::In
+            && !eth.src.is_multicast()
+            && let Some(entry) = self.entry((packet.point, eth.src, packet.direction))
+        {
+            match packet.ethertype {
+                LLDP => entry.lldp(packet.bytes, sight, &mut room),
+                RARP | SLOW => entry.announced.add_within(sight, &mut room.runs),
+                _ if is_gratuitous(&packet.net) => entry.announced.add_within(sight, &mut room.runs),
+                _ => entry.other.add_within(sight, &mut room.runs),
             }
-            RARP | SLOW => entry.announced.add(sight),
-            _ if is_gratuitous(&packet.net) => entry.announced.add(sight),
-            _ => entry.other.add(sight),
         }
+        self.room = room;
     }
 
     fn merge(&mut self, mut later: Self) {
+        self.room.grow();
         self.overflow += later.overflow;
+        let mut room = self.room;
         for key in std::mem::take(&mut later.order) {
-            let Some(theirs) = later.map.remove(&key) else { continue };
-            if let Some(mine) = self.entry(key) {
-                mine.lldp_count += theirs.lldp_count;
-                if mine.lldp_sample.is_empty() {
-                    mine.lldp_sample = theirs.lldp_sample;
-                }
-                let room = LLDP_MAX.saturating_sub(mine.lldp.len());
-                mine.lldp.extend(theirs.lldp.into_iter().take(room));
-                mine.announced.merge(theirs.announced);
-                mine.other.merge(theirs.other);
-                mine.towards.merge(theirs.towards);
+            if let Some(theirs) = later.map.remove(&key)
+                && let Some(mine) = self.entry(key)
+            {
+                mine.join(theirs, &mut room);
             }
         }
+        self.room = room;
+    }
+}
+
+impl MacAtMember {
+    fn lldp(&mut self, frame: &[u8], sight: Sight, room: &mut Room) {
+        self.lldp_count += 1;
+        if self.lldp_sample.is_empty() && room.samples > 0 {
+            room.samples -= 1;
+            self.lldp_sample.extend(frame.iter().take(LLDP_BYTES));
+        }
+        if self.lldp.len() < LLDP_MAX && room.lldp > 0 {
+            room.lldp -= 1;
+            self.lldp.push(sight);
+        }
+    }
+
+    fn join(&mut self, theirs: Self, room: &mut Room) {
+        self.lldp_count += theirs.lldp_count;
+        if self.lldp_sample.is_empty() && !theirs.lldp_sample.is_empty() && room.samples > 0 {
+            room.samples -= 1;
+            self.lldp_sample = theirs.lldp_sample;
+        }
+        let more = LLDP_MAX.saturating_sub(self.lldp.len()).min(room.lldp).min(theirs.lldp.len());
+        room.lldp -= more;
+        self.lldp.extend(theirs.lldp.into_iter().take(more));
+        self.announced.merge_within(theirs.announced, &mut room.runs);
+        self.other.merge_within(theirs.other, &mut room.runs);
+        self.towards.merge_within(theirs.towards, &mut room.runs);
     }
 }
 
@@ -138,7 +189,7 @@ impl BondedFold {
 
     fn entry(&mut self, key: MemberKey) -> Option<&mut MacAtMember> {
         if !self.map.contains_key(&key) {
-            if self.map.len() >= ENTRIES_MAX {
+            if self.map.len() >= ENTRIES_MAX / self.room.sharers {
                 self.overflow += 1;
                 return None;
             }

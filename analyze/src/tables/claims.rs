@@ -17,8 +17,11 @@ const REPLY: u16 = 2;
 
 /// Hop limits that systems start with: a packet that has one was not routed.
 const UNSPENT: [u8; 4] = [32, 64, 128, 255];
-/// Addresses kept. A /16 is 65,536.
-const KEYS_MAX: usize = 131_072;
+/// Addresses kept: a /16.
+const KEYS_MAX: usize = 65_536;
+/// Claims kept of all addresses, and dense stretches of them.
+const CLAIMS_ALL_MAX: usize = 98_304;
+const RUNS_ALL_MAX: usize = 196_608;
 /// Claims (MAC and kind) kept of one address.
 const CLAIMS_MAX: usize = 64;
 /// Points remembered per claim.
@@ -96,6 +99,29 @@ pub struct ClaimsFold {
     map: HashMap<AddressKey, Address>,
     order: Vec<AddressKey>,
     overflow: u64,
+    room: Room,
+}
+
+/// What may still be kept.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    sharers: usize,
+    claims: usize,
+    runs: usize,
+}
+
+impl Room {
+    fn share_of(sharers: usize) -> Self {
+        Self { sharers, claims: CLAIMS_ALL_MAX / sharers, runs: RUNS_ALL_MAX / sharers }
+    }
+
+    /// The state that takes the others in has all the room there is.
+    fn grow(&mut self) {
+        let (whole, part) = (Self::share_of(1), Self::share_of(self.sharers));
+        self.claims += whole.claims - part.claims;
+        self.runs += whole.runs - part.runs;
+        self.sharers = 1;
+    }
 }
 
 /// One claim as it comes off the wire.
@@ -107,7 +133,8 @@ struct Heard {
 
 impl Fold for ClaimsFold {
     fn start(scene: &Arc<Scene>) -> Self {
-        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new(), overflow: 0 }
+        let room = Room::share_of(scene.sharers());
+        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new(), overflow: 0, room }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
@@ -123,16 +150,19 @@ impl Fold for ClaimsFold {
     }
 
     fn merge(&mut self, mut later: Self) {
+        self.room.grow();
         self.overflow += later.overflow;
+        let mut room = self.room;
         for key in std::mem::take(&mut later.order) {
             let Some(address) = later.map.remove(&key) else { continue };
             if let Some(mine) = self.entry(key) {
                 mine.overflow += address.overflow;
                 for claim in address.claims {
-                    mine.join(claim);
+                    mine.join(claim, &mut room);
                 }
             }
         }
+        self.room = room;
     }
 }
 
@@ -160,7 +190,7 @@ impl ClaimsFold {
 
     fn entry(&mut self, key: AddressKey) -> Option<&mut Address> {
         if !self.map.contains_key(&key) {
-            if self.map.len() >= KEYS_MAX {
+            if self.map.len() >= KEYS_MAX / self.room.sharers {
                 self.overflow += 1;
                 return None;
             }
@@ -174,17 +204,19 @@ impl ClaimsFold {
         let sender = packet.eth.map(|eth| eth.src).filter(|src| *src != heard.mac);
         let sight = Sight { at: packet.at, frame: packet.frame };
         let place = (packet.point, packet.direction);
+        let mut room = self.room;
         let Some(address) = self.entry(key) else { return };
         let same = |c: &Claim| c.mac == heard.mac && c.kind == heard.kind && c.sender == sender;
         if let Some(claim) = address.claims.iter_mut().find(|c| same(c)) {
-            claim.runs.add(sight);
+            claim.runs.add_within(sight, &mut room.runs);
             claim.seen_at(place);
-            return;
+        } else {
+            let mut runs = Runs::default();
+            runs.add_within(sight, &mut usize::MAX.clone());
+            let claim = Claim { mac: heard.mac, sender, kind: heard.kind, runs, seen: vec![place] };
+            address.push(claim, &mut room);
         }
-        let mut claim =
-            Claim { mac: heard.mac, sender, kind: heard.kind, runs: Runs::default(), seen: vec![place] };
-        claim.runs.add(sight);
-        address.push(claim);
+        self.room = room;
     }
 }
 
@@ -197,23 +229,29 @@ impl Claim {
 }
 
 impl Address {
-    fn push(&mut self, claim: Claim) {
-        if self.claims.len() < CLAIMS_MAX {
+    /// The first claim of an address has its place; addresses are counted themselves.
+    fn push(&mut self, claim: Claim, room: &mut Room) {
+        if self.claims.is_empty() {
+            self.claims.reserve_exact(1);
+            self.claims.push(claim);
+        } else if self.claims.len() < CLAIMS_MAX && room.claims > 0 {
+            room.claims -= 1;
+            room.runs = room.runs.saturating_sub(claim.runs.runs().len());
             self.claims.push(claim);
         } else {
             self.overflow += claim.runs.count();
         }
     }
 
-    fn join(&mut self, claim: Claim) {
+    fn join(&mut self, claim: Claim, room: &mut Room) {
         let same = |c: &&mut Claim| c.mac == claim.mac && c.kind == claim.kind && c.sender == claim.sender;
         if let Some(mine) = self.claims.iter_mut().find(same) {
             for place in claim.seen {
                 mine.seen_at(place);
             }
-            mine.runs.merge(claim.runs);
+            mine.runs.merge_within(claim.runs, &mut room.runs);
         } else {
-            self.push(claim);
+            self.push(claim, room);
         }
     }
 }

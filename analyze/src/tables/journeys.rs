@@ -11,9 +11,8 @@ use netcap_bundle::{Nanos, Role};
 use crate::engine::points::Scene;
 use crate::engine::{EchoKind, Eth, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
 
-/// Events kept of one segment and in all: half a million pings seen at one point with their replies.
-const EVENTS_SEGMENT_MAX: usize = 250_000;
-const EVENTS_MAX: usize = 1_000_000;
+/// Events kept: 150,000 pings seen at one point with their replies. Each takes 200 bytes until the last detector is done.
+const EVENTS_MAX: usize = 300_000;
 /// Sample frames kept.
 const SAMPLES_MAX: usize = 4_096;
 /// Bytes of a sample frame: all headers a filter or a flow can ask for.
@@ -147,7 +146,7 @@ impl Fold for JourneysFold {
             _ => return,
         };
         let key = JourneyKey { src, dst, protocol: ip.protocol, id, seq };
-        if self.events.len() >= EVENTS_SEGMENT_MAX {
+        if self.events.len() >= EVENTS_MAX / self.scene.sharers() {
             self.overflow += 1;
             return;
         }

@@ -10,6 +10,10 @@ use crate::engine::{Fold, PacketView, PointId};
 
 /// Losses remembered per point; beyond it the last one grows.
 const LOSSES_MAX: usize = 4_096;
+/// Losses remembered of all points together.
+const LOSSES_ALL_MAX: usize = 131_072;
+/// Points counted: a host has hundreds, a file of very many interfaces is made up.
+const POINTS_MAX: usize = 16_384;
 
 /// A loss inside a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +50,15 @@ pub struct LossesFold {
     points: BTreeMap<PointId, Seen>,
     /// The point of the packet before: most segments have one point.
     current: Option<(PointId, Seen)>,
+    /// Losses that may still be remembered.
+    room: usize,
+    sharers: usize,
 }
 
 impl Fold for LossesFold {
-    fn start(_scene: &Arc<Scene>) -> Self {
-        Self::default()
+    fn start(scene: &Arc<Scene>) -> Self {
+        let sharers = scene.sharers();
+        Self { room: LOSSES_ALL_MAX / sharers, sharers, ..Self::default() }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
@@ -60,15 +68,19 @@ impl Fold for LossesFold {
             self.current = Some((packet.point, seen));
         }
         if let Some((_, seen)) = &mut self.current {
-            seen.take(packet);
+            seen.take(packet, &mut self.room);
         }
     }
 
     fn merge(&mut self, mut later: Self) {
         later.park();
         self.park();
+        self.room += LOSSES_ALL_MAX - LOSSES_ALL_MAX / self.sharers;
+        self.sharers = 1;
         for (point, seen) in later.points {
-            self.points.entry(point).or_default().join(seen);
+            if self.points.len() < POINTS_MAX || self.points.contains_key(&point) {
+                self.points.entry(point).or_default().join(seen, &mut self.room);
+            }
         }
     }
 }
@@ -81,17 +93,19 @@ impl LossesFold {
     }
 
     fn park(&mut self) {
-        if let Some((point, seen)) = self.current.take() {
+        if let Some((point, seen)) = self.current.take()
+            && (self.points.len() < POINTS_MAX || self.points.contains_key(&point))
+        {
             self.points.insert(point, seen);
         }
     }
 }
 
 impl Seen {
-    fn take(&mut self, packet: &PacketView<'_>) {
+    fn take(&mut self, packet: &PacketView<'_>, room: &mut usize) {
         if packet.lost_before > 0 {
             let from = if self.packets == 0 { packet.at } else { self.last };
-            self.lose(Loss { from, to: packet.at, count: packet.lost_before, file: packet.frame.file });
+            self.lose(Loss { from, to: packet.at, count: packet.lost_before, file: packet.frame.file }, room);
         }
         self.packets += 1;
         self.wire_bytes += u64::from(packet.wire_len);
@@ -101,8 +115,10 @@ impl Seen {
         self.span = Some((first.min(packet.at), last.max(packet.at)));
     }
 
-    fn lose(&mut self, loss: Loss) {
-        if self.losses.len() < LOSSES_MAX {
+    /// The first loss of a point is always remembered.
+    fn lose(&mut self, loss: Loss, room: &mut usize) {
+        if self.losses.is_empty() || (self.losses.len() < LOSSES_MAX && *room > 0) {
+            *room = room.saturating_sub(1);
             self.losses.push(loss);
         } else if let Some(last) = self.losses.last_mut() {
             last.to = last.to.max(loss.to);
@@ -110,7 +126,7 @@ impl Seen {
         }
     }
 
-    fn join(&mut self, later: Self) {
+    fn join(&mut self, later: Self, room: &mut usize) {
         self.packets += later.packets;
         self.wire_bytes += later.wire_bytes;
         self.cut += later.cut;
@@ -119,7 +135,7 @@ impl Seen {
             (mine, other) => mine.or(other),
         };
         for loss in later.losses {
-            self.lose(loss);
+            self.lose(loss, room);
         }
     }
 }

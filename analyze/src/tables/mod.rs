@@ -8,7 +8,6 @@ pub mod losses;
 pub mod runs;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::engine::points::Scene;
@@ -33,7 +32,7 @@ pub struct Folds {
 #[derive(Debug, Default)]
 pub struct Tables {
     /// Addresses that were asked for.
-    pub asked: BTreeMap<IpAddr, asked::Asked>,
+    pub asked: asked::AskedTable,
     /// MACs at members of bonds.
     pub bonded: BondedTable,
     /// Claims of addresses.
@@ -100,6 +99,7 @@ impl Tables {
             .sum::<u64>();
         let all = [
             ("addresses", self.claims.overflow),
+            ("questions", self.asked.overflow),
             ("claims", addresses),
             ("coarse-claims", coarse_claims),
             ("bond-macs", self.bonded.overflow),

@@ -40,37 +40,54 @@ impl<const GAP_MS: i64> Runs<GAP_MS> {
 
     /// Adds one sighting.
     pub fn add(&mut self, sight: Sight) {
+        self.add_within(sight, &mut usize::MAX.clone());
+    }
+
+    /// Adds one sighting; a run more is taken from `room`, which many share. Without room the latest run grows.
+    pub fn add_within(&mut self, sight: Sight, room: &mut usize) {
+        let full = self.runs.len() >= RUNS_MAX || *room == 0;
         if let Some(run) = self.runs.last_mut() {
             let near =
                 sight.at.since(run.last.at) <= Self::GAP_NS && run.first.at.since(sight.at) <= Self::GAP_NS;
-            if near || self.runs.len() >= RUNS_MAX {
+            if near || full {
                 self.coarse |= !near;
-                let Some(run) = self.runs.last_mut() else { return };
                 run.count += 1;
                 run.first = run.first.min(sight);
                 run.last = run.last.max(sight);
                 return;
             }
+        } else {
+            // Most things are seen in one stretch.
+            self.runs.reserve_exact(1);
         }
+        *room = room.saturating_sub(1);
         self.runs.push(Run { first: sight, last: sight, count: 1 });
     }
 
     /// Adds the runs of a later segment, in any order of time.
     pub fn merge(&mut self, later: Self) {
+        self.merge_within(later, &mut usize::MAX.clone());
+    }
+
+    /// Adds the runs of a later segment; runs more are taken from `room`. What is too much is joined.
+    pub fn merge_within(&mut self, later: Self, room: &mut usize) {
+        let before = self.runs.len();
+        let most = before.saturating_add(*room).clamp(1, RUNS_MAX);
         self.coarse |= later.coarse;
         self.runs.extend(later.runs);
-        if self.runs.len() > RUNS_MAX {
+        if self.runs.len() > most {
             self.settle();
         }
-        if self.runs.len() > RUNS_MAX {
+        if self.runs.len() > most {
             self.coarse = true;
-            let rest = self.runs.split_off(RUNS_MAX);
+            let rest = self.runs.split_off(most);
             for run in rest {
                 if let Some(last) = self.runs.last_mut() {
                     join(last, &run);
                 }
             }
         }
+        *room = room.saturating_sub(self.runs.len().saturating_sub(before));
     }
 
     /// Sorts by time and joins what belongs together.
@@ -188,6 +205,20 @@ mod tests {
         ba.settle();
         assert_eq!(ab.runs(), ba.runs());
         assert_eq!(ab.runs().len(), 2);
+    }
+
+    #[test]
+    fn without_room_runs_are_joined_and_counted() {
+        let mut room = 5;
+        let mut runs = Runs::<1>::default();
+        for n in 0..100 {
+            runs.add_within(sight(n * 100), &mut room);
+        }
+        assert_eq!((runs.runs().len(), room, runs.count(), runs.is_coarse()), (5, 0, 100, true));
+        let mut other = Runs::<1>::default();
+        other.add_within(sight(5), &mut room);
+        other.merge_within(runs, &mut room);
+        assert_eq!((other.runs().len(), other.count(), other.is_coarse()), (1, 101, true));
     }
 
     #[test]

@@ -2,19 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Component, Path};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Place;
+use super::members::Members;
 use crate::packets::decompress;
 use crate::{BundleError, Result};
 
-/// Files kept of one input.
-const FILES_MAX: usize = 1_000_000;
+/// Files kept of one input: a month of samples that all differ. Each takes some 200 bytes of memory.
+const FILES_MAX: usize = 200_000;
 /// Folders below the top that are looked into.
 const DEPTH_MAX: usize = 8;
-/// Uncompressed bytes read of one file that is not a packet file.
-const SMALL_MAX: u64 = 64 * 1024 * 1024;
+/// Uncompressed bytes read of one file that is not a packet file: twice what the largest recipe keeps.
+const SMALL_MAX: u64 = 32 * 1024 * 1024;
+/// Uncompressed bytes read of all such files of an input together: a day of tables that differ every ten seconds.
+const SMALL_ALL_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Longest line read of a file of lines; the rest of a longer one is passed over.
+const LINE_MAX: u64 = 64 * 1024;
 /// Offset and value of the magic in a POSIX tar header (pax(1), ustar interchange format).
 const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 
@@ -26,6 +33,8 @@ pub struct Files {
     /// Files of which the end of the tar took a part.
     torn: BTreeSet<String>,
     cut: bool,
+    /// Uncompressed bytes read so far of files that are not packet files.
+    read: AtomicU64,
 }
 
 impl Files {
@@ -48,7 +57,7 @@ impl Files {
         let file = File::open(path).map_err(BundleError::io("open", path))?;
         let size = file.metadata().map_or(0, |m| m.len());
         let mut files = Self::default();
-        files.members(path, file, size);
+        files.members(path, &file, size);
         Ok(Some(files))
     }
 
@@ -72,18 +81,65 @@ impl Files {
         self.map.keys().map(String::as_str)
     }
 
-    /// A file that is not a packet file, uncompressed; `None` when it is missing, unreadable or too large.
+    /// So much was read that the rest of the files is taken as missing.
+    pub fn is_exhausted(&self) -> bool {
+        self.read.load(Ordering::Relaxed) >= SMALL_ALL_MAX
+    }
+
+    /// A file that is not a packet file, uncompressed; `None` when it is missing or unreadable. What is larger than any
+    /// recipe keeps is cut.
     pub fn read_small(&self, path: &str) -> Option<Vec<u8>> {
-        let stream = decompress::open(self.map.get(path)?.open().ok()?).ok()?;
+        let stream = self.open_small(path)?;
         let mut out = Vec::new();
         // What was read before an error is kept: a torn file is worth reading up to the tear.
         let _ = stream.take(SMALL_MAX).read_to_end(&mut out);
+        self.read.fetch_add(out.len() as u64, Ordering::Relaxed);
         Some(out)
+    }
+
+    fn open_small(&self, path: &str) -> Option<decompress::Stream> {
+        let place = self.map.get(path).filter(|_| !self.is_exhausted())?;
+        decompress::open(place.open().ok()?).ok()
     }
 
     /// A small file as text.
     pub fn text(&self, path: &str) -> Option<String> {
-        self.read_small(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        let bytes = self.read_small(path)?;
+        Some(
+            String::from_utf8(bytes)
+                .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned()),
+        )
+    }
+
+    /// The lines of a file one by one, however large it is, until `visit` returns false; false when there is no such
+    /// file.
+    pub fn lines(&self, path: &str, mut visit: impl FnMut(&str) -> bool) -> bool {
+        let Some(stream) = self.open_small(path) else { return false };
+        let mut stream = BufReader::with_capacity(128 * 1024, stream);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            // What was read before an error is worth having: a torn file is read up to the tear.
+            match stream.by_ref().take(LINE_MAX).read_until(b'\n', &mut line) {
+                Ok(0) => return true,
+                Ok(_) if line.ends_with(b"\n") => {}
+                Ok(read) if read as u64 == LINE_MAX => {
+                    if stream.skip_until(b'\n').is_err() {
+                        return true;
+                    }
+                }
+                Ok(_) | Err(_) => {}
+            }
+            if line.is_empty() || self.read.fetch_add(line.len() as u64, Ordering::Relaxed) > SMALL_ALL_MAX {
+                return true;
+            }
+            while line.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
+                line.pop();
+            }
+            if !visit(&String::from_utf8_lossy(&line)) {
+                return true;
+            }
+        }
     }
 
     pub(crate) fn under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Place)> {
@@ -123,25 +179,17 @@ impl Files {
         }
     }
 
-    fn members(&mut self, path: &Path, file: File, size: u64) {
-        let mut archive = tar::Archive::new(file);
-        let Ok(entries) = archive.entries_with_seek() else {
-            self.remarks.push("the tar cannot be read".into());
-            return;
-        };
+    fn members(&mut self, path: &Path, file: &File, size: u64) {
+        let tar: Arc<Path> = path.into();
         let mut refused = 0;
-        for entry in entries {
-            let Ok(entry) = entry else {
+        for member in Members::new(file) {
+            let Ok(member) = member else {
                 self.remarks.push("the tar is cut or damaged: what follows the damage is missing".into());
                 self.cut = true;
                 break;
             };
-            if entry.header().entry_type() != tar::EntryType::Regular {
-                continue;
-            }
-            let offset = entry.raw_file_position();
-            let length = entry.size();
-            let Some(name) = entry.path().ok().and_then(|p| below_top(&p)) else {
+            let (offset, length) = (member.offset, member.length);
+            let Some(name) = below_top(&member.path) else {
                 refused += 1;
                 continue;
             };
@@ -150,8 +198,9 @@ impl Files {
                 self.torn.insert(name.clone());
                 self.cut = true;
             }
-            self.add(name, Place::Part { tar: path.to_owned(), offset, length });
+            self.add(name, Place::Part { tar: Arc::clone(&tar), offset, length });
             if self.map.len() >= FILES_MAX {
+                self.remarks.push(format!("more than {FILES_MAX} files: the rest was not read"));
                 break;
             }
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::listports::{self, ListedPort};
-use super::{Files, Input, Kind, Segment};
+use super::{Files, Input, Kind, PINGS_MAX, POINTS_MAX, SEGMENTS_MAX, Segment};
 use crate::packets::{PacketReader, decompress};
 use crate::ping::PingLog;
 use crate::point::{Point, Role};
@@ -18,24 +18,32 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     let listing = files.paths().filter(|name| name.ends_with("-ovs_dbg_listports")).last();
     let listed =
         listing.and_then(|name| files.text(name)).map(|text| listports::parse(&text)).unwrap_or_default();
+    let logs = files.paths().filter(|name| name.ends_with("-ping.log")).count().min(PINGS_MAX);
     for (name, place) in files.places() {
         if name.ends_with("-ping.log") {
-            let log = files.text(name).map(|text| PingLog::from_iputils(&text)).unwrap_or_default();
-            input.pings.push(log);
-            input.ping_files.push(name.to_owned());
+            if input.pings.len() < PINGS_MAX {
+                input.pings.push(PingLog::read_iputils(logs, |line| files.lines(name, line)));
+                input.ping_files.push(name.to_owned());
+            }
             continue;
         }
         if !is_capture(place) {
             continue;
         }
+        if input.segments.len() >= SEGMENTS_MAX {
+            input.remarks.push(format!("more than {SEGMENTS_MAX} packet files: the rest was not read"));
+            break;
+        }
         let point = name.rsplit_once('/').map(|(dir, _)| dir.rsplit('/').next().unwrap_or(dir).to_owned());
         let point = point.map(|iface| point_index(&mut input, &iface, &listed));
-        input.segments.push(Segment { point, name: name.to_owned(), info: None, place: place.clone() });
+        input.segments.push(Segment::new(point, name.to_owned(), place.clone()));
     }
     if input.segments.is_empty() && input.pings.is_empty() {
         return Err(BundleError::Unknown { path: path.to_owned() });
     }
     input.files = files;
+    input.share();
+    input.remark_thinned();
     Ok(input)
 }
 
@@ -48,6 +56,10 @@ fn is_capture(place: &super::Place) -> bool {
 fn point_index(input: &mut Input, iface: &str, listed: &[ListedPort]) -> usize {
     if let Some(index) = input.points.iter().position(|p| p.iface == iface) {
         return index;
+    }
+    if input.points.len() >= POINTS_MAX {
+        // The last one takes what is too much: no host has so many interfaces.
+        return POINTS_MAX - 1;
     }
     let port = listed.iter().find(|port| port.iface == iface);
     input.points.push(Point {

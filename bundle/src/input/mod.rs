@@ -5,13 +5,15 @@
 mod files;
 mod legacy;
 mod listports;
+mod members;
 
 pub use files::Files;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::ledger::Ledger;
 use crate::manifest::{End, Manifest, Pruned, RunInfo, SCHEMA, SegmentInfo};
@@ -20,6 +22,17 @@ use crate::ping::PingLog;
 use crate::point::Point;
 use crate::state::StateReader;
 use crate::{BundleError, Result, layout};
+
+/// Packet files read of one input: a week of minutes at six points.
+const SEGMENTS_MAX: usize = 65_536;
+/// Points of one input: all ports of a large host.
+const POINTS_MAX: usize = 4_096;
+/// Addresses pinged in one run.
+const PINGS_MAX: usize = 256;
+/// Values in one JSON file: 60,000 segments with thirteen each.
+const JSON_VALUES_MAX: usize = 1_000_000;
+/// Bytes that each of very many packet files may unfold before it is judged by its ratio.
+const FREE_MIN: u64 = 1024 * 1024;
 
 /// What an input is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +104,8 @@ pub struct Segment {
     /// What the manifest says about it.
     pub info: Option<SegmentInfo>,
     place: Place,
+    /// Bytes it may unfold before it is judged by its ratio.
+    free: u64,
 }
 
 /// Where bytes lie.
@@ -99,7 +114,7 @@ pub(crate) enum Place {
     /// A file.
     File(PathBuf),
     /// A part of a tar.
-    Part { tar: PathBuf, offset: u64, length: u64 },
+    Part { tar: Arc<Path>, offset: u64, length: u64 },
 }
 
 impl Place {
@@ -124,16 +139,20 @@ impl Place {
 }
 
 impl Segment {
+    fn new(point: Option<usize>, name: String, place: Place) -> Self {
+        Self { point, name, info: None, place, free: decompress::FREE_BYTES }
+    }
+
     /// The uncompressed stream.
     pub fn open(&self) -> Result<Stream> {
         let raw = self.place.open().map_err(BundleError::io("open", &self.name))?;
-        decompress::open(raw).map_err(BundleError::io("read", &self.name))
+        decompress::open_within(raw, self.free).map_err(BundleError::io("read", &self.name))
     }
 
     /// The uncompressed stream, unfolded in a thread of its own: for a file that has cores to spare.
     pub fn open_ahead(&self) -> Result<Stream> {
         let raw = self.place.open().map_err(BundleError::io("open", &self.name))?;
-        decompress::open_ahead(raw).map_err(BundleError::io("read", &self.name))
+        decompress::open_ahead(raw, self.free).map_err(BundleError::io("read", &self.name))
     }
 
     /// Bytes of the file as it lies on the disk, for progress.
@@ -166,8 +185,7 @@ impl Input {
 
     fn capture(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let segment =
-            Segment { point: None, name: name.clone(), info: None, place: Place::File(path.to_owned()) };
+        let segment = Segment::new(None, name.clone(), Place::File(path.to_owned()));
         let stream = segment.open()?;
         let known = crate::packets::PacketReader::open(stream).map_err(BundleError::io("read", path))?;
         if known.is_none() {
@@ -200,36 +218,52 @@ impl Input {
                 .remarks
                 .push("the run was not sealed; `netcap seal DIR` closes what a crash left open".into());
         }
+        let mut info = info;
+        for (list, max, what) in
+            [(info.points.len(), POINTS_MAX, "points"), (info.pings.len(), PINGS_MAX, "pings")]
+        {
+            if list > max {
+                input.remarks.push(format!("more than {max} {what}: the rest was not read"));
+            }
+        }
+        info.points.truncate(POINTS_MAX);
+        info.pings.truncate(PINGS_MAX);
         input.points.clone_from(&info.points);
         input.info = Some(info);
         input.end = manifest.as_ref().map(|m| m.end.clone());
         input.remarks.extend(manifest.iter().flat_map(|m| m.remarks.iter().take(1_000).cloned()));
         input.add_segments(manifest.as_ref());
-        if let Some(text) = input.files.text(layout::STATE_INDEX) {
-            input.state = StateReader::from_index(&text);
-        }
+        input.state = StateReader::read(|line| input.files.lines(layout::STATE_INDEX, line));
         input.add_pings();
         input.ledger = Ledger::read(&input.files);
         input.pruned = manifest.map(|m| m.pruned).unwrap_or_default();
+        input.remark_thinned();
         Ok(input)
     }
 
     /// Segments are taken from the files that are there; the manifest only adds what it knows about them.
     fn add_segments(&mut self, manifest: Option<&Manifest>) {
         let listed = manifest.map(|m| m.segments.as_slice()).unwrap_or_default();
-        let known: std::collections::BTreeMap<_, _> =
+        let known: BTreeMap<_, _> =
             listed.iter().map(|info| (layout::segment(&info.point, info.number), info)).collect();
         let mut found = Vec::new();
         for (path, place) in self.files.under(layout::PACKETS) {
             let Some((point, number)) = layout::parse_segment(path) else { continue };
+            if found.len() >= SEGMENTS_MAX {
+                self.remarks.push(format!("more than {SEGMENTS_MAX} packet files: the rest was not read"));
+                break;
+            }
             found.push((point.to_owned(), number, path.to_owned(), place.clone()));
         }
         found.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        let mut indices: BTreeMap<String, usize> =
+            self.points.iter().enumerate().rev().map(|(index, point)| (point.id.clone(), index)).collect();
         for (point, _, path, place) in found {
-            let index = self.point_index(&point);
+            let Some(index) = self.point_index(&mut indices, point) else { continue };
             let info = known.get(&path).map(|i| (*i).clone());
-            self.segments.push(Segment { point: Some(index), name: path, info, place });
+            self.segments.push(Segment { info, ..Segment::new(Some(index), path, place) });
         }
+        self.share();
         let others = manifest.into_iter().flat_map(|m| &m.files).map(|file| file.path.as_str());
         let listed: BTreeSet<&str> = known.keys().map(String::as_str).chain(others).collect();
         let paths = listed.iter().filter(|path| !self.files.is_whole(path)).map(|path| (*path).to_owned());
@@ -237,28 +271,70 @@ impl Input {
     }
 
     /// The index of a point; one that nothing described is added as it is.
-    fn point_index(&mut self, id: &str) -> usize {
-        if let Some(index) = self.points.iter().position(|p| p.id == id) {
-            return index;
+    fn point_index(&mut self, indices: &mut BTreeMap<String, usize>, id: String) -> Option<usize> {
+        if let Some(index) = indices.get(&id) {
+            return Some(*index);
+        }
+        if self.points.len() >= POINTS_MAX {
+            return None;
         }
         // The folder's name is the id, safe or not: that is how its segments are found.
-        self.points.push(Point { id: id.to_owned(), ..Point::bare(id) });
-        self.points.len() - 1
+        self.points.push(Point { id: id.clone(), ..Point::bare(&id) });
+        indices.insert(id, self.points.len() - 1);
+        Some(self.points.len() - 1)
+    }
+
+    /// Many small files may unfold together what one may.
+    fn share(&mut self) {
+        let share = decompress::FREE_BYTES / (self.segments.len() as u64).max(1);
+        for segment in &mut self.segments {
+            segment.free = share.max(FREE_MIN);
+        }
     }
 
     fn add_pings(&mut self) {
         let addresses = self.info.as_ref().map(|i| i.pings.clone()).unwrap_or_default();
-        for address in addresses {
-            let path = layout::ping_lines(&address);
-            if let Some(text) = self.files.text(&path) {
-                self.pings.push(PingLog::from_lines(&address, &text));
+        for address in &addresses {
+            let path = layout::ping_lines(address);
+            if self.files.has(&path) {
+                let read = |line: &mut dyn FnMut(&str) -> bool| self.files.lines(&path, line);
+                self.pings.push(PingLog::read_lines(address, addresses.len(), read));
                 self.ping_files.push(path);
             }
         }
     }
 
+    /// What was left out of the records of a run to keep to the memory there is.
+    fn remark_thinned(&mut self) {
+        for (log, file) in self.pings.iter().zip(&self.ping_files).filter(|(log, _)| log.thinned > 0) {
+            let (all, kept) = (log.thinned, log.records.len());
+            self.remarks.push(format!(
+                "{file}: {all} records are more than fit in memory; {kept} were kept, the lost ones first, so that shares \
+                 of lost pings are too high"
+            ));
+        }
+        for ledger in self.ledger.points.iter().filter(|ledger| ledger.joined) {
+            self.remarks.push(format!(
+                "{}: so long that neighbouring lines were joined; sums are exact, times of losses may be coarser",
+                layout::ledger(&ledger.point)
+            ));
+        }
+        if self.state.thinned > 0 {
+            self.remarks.push(format!(
+                "{}: {} rounds of host state did not fit in memory and were left out",
+                layout::STATE_INDEX,
+                self.state.thinned
+            ));
+        }
+    }
+
     fn json<T: serde::de::DeserializeOwned>(&mut self, path: &str) -> Option<T> {
         let bytes = self.files.read_small(path)?;
+        // Every value takes memory, however short it is written.
+        if bytes.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count() > JSON_VALUES_MAX {
+            self.remarks.push(format!("{path} cannot be read: more than {JSON_VALUES_MAX} values"));
+            return None;
+        }
         match serde_json::from_slice(&bytes) {
             Ok(value) => Some(value),
             Err(err) => {

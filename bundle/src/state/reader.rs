@@ -7,8 +7,20 @@ use crate::Nanos;
 use crate::input::Files;
 use crate::source::{Outcome, Parsed, RawItem, Snapshot};
 
-/// Index lines kept: ten items every ten seconds for a month are 2.6 million.
+/// Index lines read: ten items every ten seconds for a month are 2.6 million.
 const LINES_MAX: usize = 4_000_000;
+/// Bytes of memory for the index. Rounds that are like the one before them are not kept.
+const INDEX_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Bytes of one line besides its words.
+const LINE_BYTES: usize = std::mem::size_of::<IndexLine>() + 64;
+/// Characters kept of one word of a line.
+const WORD_MAX: usize = 512;
+/// Rounds of a source that stay when the index has to be thinned.
+const ROUNDS_MIN: usize = 4;
+/// Lines of one round: a sample for every bridge, VM and filter of a host.
+const ROUND_LINES_MAX: usize = 4_096;
+/// Bytes of samples parsed together; what does not fit is as if it had not been recorded.
+const ROUND_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// The samples of one source that were taken together.
 #[derive(Debug)]
@@ -29,22 +41,86 @@ pub struct StateReader {
     by_source: BTreeMap<String, BTreeMap<u32, Vec<IndexLine>>>,
     /// Lines that were not understood.
     pub defects: usize,
+    /// Rounds that were left out to save memory, though they differ from the one before them.
+    pub thinned: usize,
+    bytes: usize,
 }
 
 impl StateReader {
     /// Reads the index.
     pub fn from_index(text: &str) -> Self {
-        let mut reader = Self::default();
-        for line in text.lines().filter(|l| !l.is_empty()).take(LINES_MAX) {
-            match serde_json::from_str::<IndexLine>(line) {
-                Ok(line) => {
-                    let rounds = reader.by_source.entry(line.source.clone()).or_default();
-                    rounds.entry(line.round).or_default().push(line);
+        Self::read(|line| text.lines().all(line))
+    }
+
+    /// Reads the lines of an index as `each` gives them.
+    pub(crate) fn read(each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool) -> Self {
+        let (mut reader, mut read) = (Self::default(), 0);
+        each(&mut |line| {
+            if !line.is_empty() {
+                read += 1;
+                match serde_json::from_str::<IndexLine>(line) {
+                    Ok(line) => reader.take(line),
+                    Err(_) => reader.defects += 1,
                 }
-                Err(_) => reader.defects += 1,
+            }
+            read < LINES_MAX
+        });
+        reader
+    }
+
+    fn take(&mut self, mut line: IndexLine) {
+        for word in [&mut line.source, &mut line.item, &mut line.arg, &mut line.path, &mut line.stderr] {
+            if word.len() > WORD_MAX {
+                *word = word.chars().take(WORD_MAX).collect();
             }
         }
-        reader
+        let rounds = self.by_source.entry(line.source.clone()).or_default();
+        // A round is complete when the next one begins: then it can be compared with the one before it.
+        if !rounds.contains_key(&line.round) {
+            let mut latest = rounds.iter().rev();
+            if let (Some((number, last)), Some((_, before)), Some(_)) =
+                (latest.next(), latest.next(), latest.next())
+                && *number < line.round
+                && shape(last) == shape(before)
+            {
+                let number = *number;
+                self.bytes =
+                    self.bytes.saturating_sub(rounds.remove(&number).iter().flatten().map(cost).sum());
+            }
+        }
+        let round = rounds.entry(line.round).or_default();
+        if round.len() >= ROUND_LINES_MAX {
+            self.defects += 1;
+            return;
+        }
+        self.bytes += cost(&line);
+        round.push(line);
+        if self.bytes > INDEX_BYTES_MAX {
+            self.thin();
+        }
+    }
+
+    /// Leaves out every other round of each source, never its first ones and its last.
+    fn thin(&mut self) {
+        for rounds in self.by_source.values_mut().filter(|rounds| rounds.len() > ROUNDS_MIN) {
+            let last = rounds.len() - 1;
+            let mut at = 0;
+            rounds.retain(|_, lines| {
+                let keep = at < ROUNDS_MIN / 2 || at == last || at % 2 == 0;
+                at += 1;
+                if !keep {
+                    self.bytes = self.bytes.saturating_sub(lines.iter().map(cost).sum());
+                    self.thinned += 1;
+                }
+                keep
+            });
+        }
+        // Many sources with few rounds each: there are fourteen.
+        while self.bytes > INDEX_BYTES_MAX && self.by_source.len() > 1 {
+            let Some((_, rounds)) = self.by_source.pop_last() else { return };
+            self.bytes = self.bytes.saturating_sub(rounds.values().flatten().map(cost).sum());
+            self.thinned += rounds.len();
+        }
     }
 
     /// True when the source was recorded at all, well or badly.
@@ -63,8 +139,7 @@ impl StateReader {
         let Some(rounds) = self.by_source.get(T::DEF.id) else { return };
         let mut before: Vec<(&str, &str, &str)> = Vec::new();
         for (index, lines) in rounds.values().enumerate() {
-            let shape: Vec<_> =
-                lines.iter().map(|l| (l.item.as_str(), l.arg.as_str(), l.path.as_str())).collect();
+            let shape = shape(lines);
             if shape == before && index + 1 != rounds.len() {
                 continue;
             }
@@ -93,11 +168,25 @@ impl StateReader {
     }
 }
 
+/// What tells two rounds apart: the files they are in.
+fn shape(lines: &[IndexLine]) -> Vec<(&str, &str, &str)> {
+    lines.iter().map(|l| (l.item.as_str(), l.arg.as_str(), l.path.as_str())).collect()
+}
+
+/// Bytes of memory that a line takes.
+fn cost(line: &IndexLine) -> usize {
+    let words = [&line.source, &line.item, &line.arg, &line.path, &line.stderr];
+    LINE_BYTES + words.iter().map(|word| word.capacity()).sum::<usize>()
+}
+
 fn round<T: Snapshot>(files: &Files, lines: &[IndexLine]) -> Round<T> {
-    let bodies: Vec<Vec<u8>> = lines
-        .iter()
-        .map(|l| if l.path.is_empty() { Vec::new() } else { files.read_small(&l.path).unwrap_or_default() })
-        .collect();
+    let mut left = ROUND_BYTES_MAX;
+    let read = |line: &IndexLine| {
+        let body = files.read_small(&line.path).filter(|body| body.len() <= left).unwrap_or_default();
+        left -= body.len();
+        body
+    };
+    let bodies: Vec<Vec<u8>> = lines.iter().map(read).collect();
     let items: Vec<RawItem<'_>> = lines
         .iter()
         .zip(&bodies)

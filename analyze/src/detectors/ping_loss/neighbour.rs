@@ -12,7 +12,7 @@ const QUESTIONS_MIN: u64 = 2;
 
 /// The evidence that nobody has the address, when it was asked for at a recorded port and never answered.
 pub(super) fn silent(view: &View<'_>, ip: IpAddr) -> Option<Evidence> {
-    let asked = view.tables.asked.get(&ip).filter(|asked| asked.count >= QUESTIONS_MIN)?;
+    let asked = view.tables.asked.addresses.get(&ip).filter(|asked| asked.count >= QUESTIONS_MIN)?;
     let mut known = view.tables.claims.addresses.iter().filter(|(key, _)| key.ip == ip);
     // A probe asks for the address, everything else uses it.
     if known.any(|(_, address)| address.claims.iter().any(|claim| claim.kind != ClaimKind::Probe)) {

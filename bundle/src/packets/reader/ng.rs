@@ -13,8 +13,14 @@ use crate::Mac;
 
 /// Largest block accepted, in bytes: blocks of names or secrets may be larger than any packet.
 const BLOCK_MAX: usize = 16 * 1024 * 1024;
+/// Largest block that is looked into, in bytes: four packets of the largest size. Larger ones of other kinds are passed
+/// over without being held in memory.
+const READ_BLOCK_MAX: usize = 1024 * 1024;
 /// Interfaces remembered per file; more is an attack, not a host.
-const INTERFACES_MAX: usize = 65_536;
+const INTERFACES_MAX: usize = 16_384;
+/// Characters kept of an interface's name and description, and of its filter.
+const NAME_MAX: usize = 256;
+const FILTER_MAX: usize = 4_096;
 
 const INTERFACE_DESCRIPTION: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
@@ -45,6 +51,9 @@ impl PacketReader {
         }
         // Lengths that are no multiple of 4 are wrong, but Wireshark reads on; so do we.
         let padded = length.next_multiple_of(4);
+        if padded > READ_BLOCK_MAX {
+            return self.pass_over(kind, padded);
+        }
         self.need(padded, true)?;
         let trailer =
             self.rest().get(padded - 4..padded).and_then(|b| array(b, 0)).map_or(0, |b| u32_of(b, big));
@@ -54,6 +63,22 @@ impl PacketReader {
         let step = self.block_body(kind, big, padded);
         self.consume(padded);
         step
+    }
+
+    /// A block too large to be a packet: what it says is of no use here.
+    fn pass_over(&mut self, kind: u32, length: usize) -> Result<Step, Tail> {
+        let told = [SECTION_HEADER, INTERFACE_DESCRIPTION, SIMPLE_PACKET, OBSOLETE_PACKET, ENHANCED_PACKET];
+        if told.contains(&kind) {
+            return Err(self.damaged(format!("a packet or description of {length} bytes")));
+        }
+        let mut left = length;
+        while left > 0 {
+            let piece = left.min(READ_BLOCK_MAX);
+            self.need(piece, true)?;
+            self.consume(piece);
+            left -= piece;
+        }
+        Ok(Step::Other)
     }
 
     /// Interprets the block at `start` without consuming it, so that its offset is still right in a complaint.
@@ -87,9 +112,10 @@ impl PacketReader {
         let Ok((_, idb)) = parsed else {
             return Err(self.damaged("an interface description that cannot be read"));
         };
-        let text = |code| option(&idb.options, code).map(text_of).unwrap_or_default();
-        let filter =
-            option(&idb.options, 11).and_then(|v| v.strip_prefix(&[0])).map(text_of).unwrap_or_default();
+        let text =
+            |code| option(&idb.options, code).map(|value| text_of(value, NAME_MAX)).unwrap_or_default();
+        let filter = option(&idb.options, 11).and_then(|v| v.strip_prefix(&[0]));
+        let filter = filter.map(|value| text_of(value, FILTER_MAX)).unwrap_or_default();
         let offset_s =
             option(&idb.options, 14).and_then(|v| array(v, 0)).map_or(0, |b| u64_of(b, big).cast_signed());
         let interface = Interface {
@@ -216,8 +242,9 @@ fn option<'a>(options: &'a [PcapNGOption<'_>], code: u16) -> Option<&'a [u8]> {
     options.iter().find(|o| o.code.0 == code).map(|o| o.value.get(..usize::from(o.len)).unwrap_or(&o.value))
 }
 
-fn text_of(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).trim_end_matches('\0').chars().filter(|c| !c.is_control()).collect()
+fn text_of(value: &[u8], chars_max: usize) -> String {
+    let text = String::from_utf8_lossy(value);
+    text.trim_end_matches('\0').chars().filter(|c| !c.is_control()).take(chars_max).collect()
 }
 
 /// Options of a block: code, length, value padded to 32 bits, until code 0 or the end. What does not fit ends the walk.
