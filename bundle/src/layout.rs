@@ -48,6 +48,9 @@ pub const MOVING_END: &str = ".moving";
 /// Ending of a file that is not complete yet and may be thrown away.
 pub const PARTIAL_END: &str = ".partial";
 
+/// Room held back on the disk for the end of a run.
+pub const RESERVE: &str = "reserve.partial";
+
 /// Folder of a point's segments.
 pub fn point_dir(point: &str) -> String {
     format!("{PACKETS}/{}", safe_name(point))

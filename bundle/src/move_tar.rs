@@ -78,6 +78,8 @@ pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64
 }
 
 fn finish(dir: &Path, done: &Path) -> Result<u64> {
+    // The new name must be on the disk before the last of the directory goes.
+    seal::sync_parent(done).map_err(BundleError::io("write", done))?;
     seal::remove_run(dir)?;
     Ok(fs::metadata(done).map_err(BundleError::io("read", done))?.len())
 }

@@ -27,14 +27,26 @@ pub fn read_run(dir: &Path) -> Result<RunInfo> {
         .map_err(|e| BundleError::Damaged { what: path.display().to_string(), why: e.to_string() })
 }
 
-/// Writes `value` as JSON so that the file is complete or absent.
+/// Writes `value` as JSON so that the file is complete or absent, also after a power cut.
 pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
     let partial = path.with_extension("partial");
     let mut text = serde_json::to_vec_pretty(value)
         .map_err(|e| BundleError::Damaged { what: path.display().to_string(), why: e.to_string() })?;
     text.push(b'\n');
-    fs::write(&partial, text).map_err(BundleError::io("write", &partial))?;
-    fs::rename(&partial, path).map_err(BundleError::io("rename", &partial))
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&partial)?;
+        file.write_all(&text)?;
+        file.sync_all()
+    };
+    write().map_err(BundleError::io("write", &partial))?;
+    fs::rename(&partial, path).map_err(BundleError::io("rename", &partial))?;
+    sync_parent(path).map_err(BundleError::io("write", path))
+}
+
+/// Makes a new name in a directory survive a power cut.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
 }
 
 /// Closes a run in `dir`: repairs segments that were not finished, hashes every file, writes the manifest.
@@ -56,7 +68,11 @@ pub fn seal(
     let paths: Vec<String> = files.paths().map(str::to_owned).collect();
     for path in &paths {
         let Some((point, number)) = layout::parse_segment(path) else { continue };
-        if let Some(info) = indexed.get(path) {
+        // After a crash the index may be on the disk and the segment may not: it is believed for its content only.
+        let whole = |info: &&SegmentInfo| {
+            manifest.ended.is_some() || hash(&dir.join(path)).is_ok_and(|(_, blake3)| blake3 == info.blake3)
+        };
+        if let Some(info) = indexed.get(path).filter(whole) {
             manifest.segments.push(info.clone());
             continue;
         }
@@ -276,6 +292,8 @@ fn hash(path: &Path) -> Result<(u64, String)> {
     loop {
         let n = file.read(&mut buffer).map_err(BundleError::io("read", path))?;
         if n == 0 {
+            // The manifest vouches for these bytes: they are on the disk before it is.
+            file.sync_data().map_err(BundleError::io("write", path))?;
             return Ok((bytes, hasher.finalize().to_hex().to_string()));
         }
         bytes += n as u64;

@@ -3,18 +3,22 @@
 //! Everything that is written to a run asks here first, so both hold at every moment: the budget counts what was
 //! promised, not what was found afterwards. When it is spent, the oldest closed segment of the point that holds the most
 //! goes: a busy point does not push out what a quiet one has. Other people's need of the disk is no reason to throw
-//! evidence away: when the free space falls to the floor, the run ends orderly with what it has.
+//! evidence away: when the free space falls to the floor, the run ends orderly with what it has. A small reserve is
+//! allocated from the start and freed for that end, so that it finds room on a disk that others have filled.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use netcap_bundle::layout;
+use nix::fcntl::{FallocateFlags, fallocate};
 use rust_i18n::t;
 
 use crate::live::disk_left;
+use crate::syncer::{Dirty, Syncer};
 use crate::units::human_bytes;
 
 /// Bytes each segment costs besides its own: manifest entry (twice: its file may grow beside it), tar header and padding.
@@ -40,11 +44,16 @@ pub struct Budget {
     dir: PathBuf,
     store: Mutex<Store>,
     low: AtomicBool,
+    syncer: Arc<Syncer>,
 }
 
 #[derive(Debug, Default)]
 struct Store {
     used: u64,
+    /// Bytes of the reserve on the disk.
+    reserve: u64,
+    /// Bytes of the freed reserve that may still be written, whatever the disk has left.
+    credit: u64,
     /// Closed segments by point, oldest first: path and bytes.
     closed: BTreeMap<String, VecDeque<(PathBuf, u64)>>,
     removed: u64,
@@ -54,7 +63,38 @@ impl Budget {
     /// For a run in `dir` that has `used` bytes already.
     pub fn new(dir: &Path, bounds: Bounds, used: u64) -> Arc<Self> {
         let store = Mutex::new(Store { used, ..Store::default() });
-        Arc::new(Self { bounds, dir: dir.to_owned(), store, low: AtomicBool::new(false) })
+        let syncer = Arc::new(Syncer::new(dir));
+        Arc::new(Self { bounds, dir: dir.to_owned(), store, low: AtomicBool::new(false), syncer })
+    }
+
+    /// Who makes sure that the run's files reach the disk.
+    pub fn syncer(&self) -> &Arc<Syncer> {
+        &self.syncer
+    }
+
+    /// Allocates the reserve. A file system that cannot has to do without.
+    pub fn reserve(&self, bytes: u64) -> io::Result<()> {
+        self.take(bytes)?;
+        let path = self.dir.join(layout::RESERVE);
+        let length = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let file = File::create(&path)?;
+        if fallocate(file, FallocateFlags::empty(), 0, length).is_err() {
+            self.give_back(bytes);
+            return fs::remove_file(path);
+        }
+        self.store().reserve = bytes;
+        Ok(())
+    }
+
+    /// Frees the reserve for what the end of the run still has to write.
+    pub fn release(&self) {
+        let mut store = self.store();
+        let reserve = std::mem::take(&mut store.reserve);
+        if reserve > 0 {
+            let _ = fs::remove_file(self.dir.join(layout::RESERVE));
+            store.used = store.used.saturating_sub(reserve);
+            store.credit = reserve;
+        }
     }
 
     /// Bytes asked for ahead by one file.
@@ -70,8 +110,7 @@ impl Budget {
     /// Asks for bytes before they are written; removes what is oldest when there is no room.
     pub fn take(&self, bytes: u64) -> io::Result<()> {
         let left = disk_left(&self.dir).map_or(u64::MAX, |left| left.saturating_sub(bytes));
-        if left < self.bounds.floor {
-            self.low.store(true, Relaxed);
+        if left < self.bounds.floor && !self.spend(bytes) {
             let why = t!("budget.floor", floor = human_bytes(self.bounds.floor)).into_owned();
             return Err(io::Error::new(io::ErrorKind::StorageFull, why));
         }
@@ -89,6 +128,16 @@ impl Budget {
         }
         store.used += bytes;
         Ok(())
+    }
+
+    /// Below the floor: the run ends, and what its end takes comes out of the reserve.
+    fn spend(&self, bytes: u64) -> bool {
+        self.low.store(true, Relaxed);
+        self.release();
+        let mut store = self.store();
+        let rest = store.credit.checked_sub(bytes);
+        store.credit = rest.unwrap_or(store.credit);
+        rest.is_some()
     }
 
     /// Gives back what was asked for and not written.
@@ -150,51 +199,71 @@ impl Store {
     }
 }
 
-/// A file whose bytes are asked for before they are written.
-pub struct Metered<W: Write> {
-    inner: W,
+/// A file whose bytes are asked for before they are written, and that reaches the disk soon after.
+#[derive(Debug)]
+pub struct Metered {
+    file: Arc<File>,
+    dirty: Dirty,
     budget: Arc<Budget>,
     /// Asked for and not written yet.
     ahead: u64,
     lease: u64,
 }
 
-impl<W: Write> Metered<W> {
+impl Metered {
     /// For a file that is written in large pieces: asks ahead.
-    pub fn new(inner: W, budget: &Arc<Budget>) -> Self {
-        Self { inner, budget: budget.clone(), ahead: 0, lease: budget.lease() }
+    pub fn new(file: File, budget: &Arc<Budget>) -> Self {
+        Self::with_lease(file, budget, budget.lease())
     }
 
     /// For a file that gets a line now and then.
-    pub fn lines(inner: W, budget: &Arc<Budget>) -> Self {
-        Self { inner, budget: budget.clone(), ahead: 0, lease: 0 }
+    pub fn lines(file: File, budget: &Arc<Budget>) -> Self {
+        Self::with_lease(file, budget, 0)
+    }
+
+    fn with_lease(file: File, budget: &Arc<Budget>, lease: u64) -> Self {
+        let file = Arc::new(file);
+        let dirty = budget.syncer.watch(&file);
+        Self { file, dirty, budget: budget.clone(), ahead: 0, lease }
+    }
+
+    /// Asks for what is missing for `bytes`; when there is no room for a lease there may still be room for the bytes.
+    fn ask(&mut self, bytes: u64) -> io::Result<()> {
+        let Some(missing) = bytes.checked_sub(self.ahead).filter(|missing| *missing > 0) else {
+            return Ok(());
+        };
+        let lease = missing.max(self.lease);
+        self.ahead += match self.budget.take(lease).map(|()| lease) {
+            Err(_) if missing < lease => self.budget.take(missing).map(|()| missing)?,
+            took => took?,
+        };
+        Ok(())
     }
 }
 
-impl<W: Write> Write for Metered<W> {
+impl Write for Metered {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let bytes = data.len() as u64;
-        if self.ahead < bytes {
-            let missing = bytes - self.ahead;
-            // When there is no room for a lease there may still be room for the bytes.
-            let (lease, bare) = (missing.max(self.lease), missing);
-            let took = self.budget.take(lease).map(|()| lease);
-            self.ahead += match took {
-                Err(_) if bare < lease => self.budget.take(bare).map(|()| bare)?,
-                took => took?,
-            };
-        }
-        let written = self.inner.write(data)?;
+        self.ask(data.len() as u64)?;
+        let written = match (&*self.file).write(data) {
+            // Others have filled the disk: the reserve is for this.
+            Err(e) if e.kind() == io::ErrorKind::StorageFull => {
+                self.budget.low.store(true, Relaxed);
+                self.budget.release();
+                (&*self.file).write(data)?
+            }
+            done => done?,
+        };
+        self.dirty.mark();
         self.ahead = self.ahead.saturating_sub(written as u64);
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+        Ok(())
     }
 }
 
-impl<W: Write> Drop for Metered<W> {
+impl Drop for Metered {
     fn drop(&mut self) {
         self.budget.give_back(self.ahead);
     }
@@ -244,13 +313,31 @@ mod tests {
     fn what_does_not_fit_is_refused_and_a_lease_is_given_back() {
         let dir = tempfile::tempdir().unwrap();
         let budget = budget(dir.path(), 400 << 10);
-        drop(Metered::new(Vec::new(), &budget));
-        let mut file = Metered::new(Vec::new(), &budget);
+        let create = |name| fs::File::create(dir.path().join(name)).unwrap();
+        drop(Metered::new(create("a"), &budget));
+        let mut file = Metered::new(create("b"), &budget);
         file.write_all(&[1; 10_000]).unwrap();
         drop(file);
         assert_eq!(budget.store().used, 11_000);
         assert_eq!(budget.take(1 << 20).unwrap_err().kind(), io::ErrorKind::StorageFull);
         let floor = Budget::new(dir.path(), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
         assert!(floor.take(1).is_err() && floor.low());
+    }
+
+    #[test]
+    fn the_reserve_is_for_the_end_of_the_run_and_for_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let reserved = budget(dir.path(), 1 << 20);
+        reserved.reserve(50_000).unwrap();
+        let path = dir.path().join(layout::RESERVE);
+        assert_eq!((path.metadata().unwrap().len(), reserved.store().used), (50_000, 51_000));
+        reserved.release();
+        reserved.release();
+        assert!(!path.exists());
+        assert_eq!(reserved.store().used, 1000);
+        assert_eq!(reserved.store().credit, 50_000);
+        let low = Budget::new(dir.path(), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
+        low.store().reserve = 1000;
+        assert!(low.take(600).is_ok() && low.take(600).is_err() && low.take(400).is_ok() && low.low());
     }
 }

@@ -210,6 +210,8 @@ fn write_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)> {
         seal::write_tar(&run.path, &run.info.run, &file)?;
         file.sync_all().map_err(BundleError::io("write", &partial))?;
         fs::rename(&partial, &path).map_err(BundleError::io("rename", &partial))?;
+        // The directory it was made of goes next.
+        seal::sync_parent(&path).map_err(BundleError::io("write", &path))?;
         Ok(file.metadata().map_or(0, |m| m.len()))
     };
     match write() {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// `netcap.log` of a run.
 pub struct Journal {
-    file: Option<Metered<File>>,
+    file: Option<Metered>,
     utc_offset_s: i32,
 }
 

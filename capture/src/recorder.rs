@@ -17,6 +17,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::clock;
 use crate::counters::Counters;
+use crate::disk;
 use crate::iface::Iface;
 use crate::memory;
 use crate::segments::Segments;
@@ -117,6 +118,9 @@ pub fn start(
             Worker { listener, segments, stop, events, gap: None, counters, counted: Instant::now() };
         if let Err(e) = worker.run(opened) {
             worker.counters.ended.store(true, Relaxed);
+            if disk::told(&e) {
+                return;
+            }
             let _ = worker.events.blocking_send(Event::Failed { iface, why: e.to_string() });
         }
     })

@@ -70,6 +70,7 @@ impl RunDir {
             sandbox: crate::sandbox::state(),
         };
         seal::write_json(&path.join(layout::RUN), &info)?;
+        seal::sync_parent(&path).map_err(Error::file("write", out))?;
         let lock = first_lock(&path)?;
         Ok(Self { path, info, _lock: lock })
     }

@@ -1,18 +1,18 @@
 //! The files of one point: segments one after the other, each with a line in the point's index once it is closed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use netcap_bundle::packets::{Frame, SegmentMeta, SegmentWriter};
 use netcap_bundle::time::NS_PER_S;
-use netcap_bundle::{Nanos, layout, seal};
+use netcap_bundle::{Nanos, layout};
 
-use crate::budget::{Budget, Metered};
 use crate::clock;
 use crate::counters::Counters;
+use crate::disk::{Disk, Handed};
 
 /// When a segment ends and how it is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +30,11 @@ const SYNC_NS: i64 = NS_PER_S / 2;
 
 /// Writes the segments of one point.
 pub struct Segments {
-    dir: PathBuf,
     meta: SegmentMeta,
     rotation: Rotation,
     counters: Arc<Counters>,
-    budget: Arc<Budget>,
-    open: Option<SegmentWriter<Metered<File>>>,
+    disk: Disk,
+    open: Option<SegmentWriter<Handed>>,
     number: u32,
     synced: Nanos,
     /// Dropped by the kernel since the last packet that was written.
@@ -49,11 +48,11 @@ impl Segments {
         meta: SegmentMeta,
         rotation: Rotation,
         counters: Arc<Counters>,
-        budget: Arc<Budget>,
+        disk: Disk,
     ) -> io::Result<Self> {
         fs::create_dir_all(dir.join(layout::point_dir(&meta.point)))?;
-        let (dir, synced) = (dir.to_owned(), clock::now());
-        Ok(Self { dir, meta, rotation, counters, budget, open: None, number: 0, synced, lost: 0 })
+        let synced = clock::now();
+        Ok(Self { meta, rotation, counters, disk, open: None, number: 0, synced, lost: 0 })
     }
 
     /// Opens the next segment if none is open: from here on silence means silence.
@@ -62,10 +61,7 @@ impl Segments {
             return Ok(());
         }
         self.number += 1;
-        let path = self.dir.join(layout::segment(&self.meta.point, self.number));
-        self.budget.open_segment()?;
-        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        let file = Metered::new(file, &self.budget);
+        let file = self.disk.open(&layout::segment(&self.meta.point, self.number))?;
         let now = clock::now();
         self.open = Some(SegmentWriter::new(file, &self.meta, self.number, self.rotation.level, now)?);
         self.counters.segment.store(self.number, Relaxed);
@@ -133,15 +129,8 @@ impl Segments {
     pub fn end(&mut self) -> io::Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let (file, info) = open.finish(clock::now())?;
-        drop(file);
         self.counters.open_bytes.store(0, Relaxed);
         self.counters.closed_bytes.fetch_add(info.file_bytes, Relaxed);
-        let index = self.dir.join(layout::segment_index(&self.meta.point));
-        let index = OpenOptions::new().create(true).append(true).open(index)?;
-        Metered::lines(index, &self.budget).write_all(&seal::index_line(&info)?)?;
-        // Only now: what is removed must be in the index, or nobody would know that it was there.
-        let path = self.dir.join(layout::segment(&info.point, info.number));
-        self.budget.closed(&info.point, path, info.file_bytes);
-        Ok(())
+        file.close(info)
     }
 }

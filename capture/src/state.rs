@@ -100,8 +100,13 @@ impl State {
             self.refused += held.len() as u64;
             return Ok(());
         };
+        if self.budget.syncer().failure().is_some() {
+            // Writing would make a directory anew that somebody has taken away.
+            return Ok(());
+        }
         let before = self.writer.written();
         let done = self.writer.round(held);
+        self.writer.take_fresh().into_iter().for_each(|path| self.budget.syncer().path(path));
         let after = self.writer.written();
         let cost = (after.0 - before.0).saturating_add((after.1 - before.1).saturating_mul(FILE_PRICE));
         self.budget.give_back(promised.saturating_sub(cost));

@@ -50,6 +50,8 @@ pub struct StateWriter {
     left: u64,
     refused: u64,
     written: (u64, u64),
+    /// Paths written since they were last asked for.
+    fresh: Vec<PathBuf>,
 }
 
 impl StateWriter {
@@ -74,6 +76,7 @@ impl StateWriter {
             left: budget,
             refused: 0,
             written: (0, 0),
+            fresh: Vec::new(),
         })
     }
 
@@ -83,6 +86,7 @@ impl StateWriter {
         for sample in taken {
             self.sample(sample)?;
         }
+        self.fresh.push(self.dir.join(layout::STATE_INDEX));
         self.index.flush().map_err(BundleError::io("write", layout::STATE_INDEX))
     }
 
@@ -94,6 +98,11 @@ impl StateWriter {
     /// Bytes and files written so far, the index included.
     pub fn written(&self) -> (u64, u64) {
         self.written
+    }
+
+    /// Files with new bytes since this was last called: the caller sees to it that they reach the disk.
+    pub fn take_fresh(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.fresh)
     }
 
     fn sample(&mut self, taken: Taken) -> Result<()> {
@@ -154,6 +163,7 @@ impl StateWriter {
         fs::write(&full, data).map_err(BundleError::io("write", &full))?;
         self.written.0 += data.len() as u64;
         self.written.1 += 1;
+        self.fresh.push(full);
         Ok(Some(path))
     }
 }

@@ -1,7 +1,7 @@
 //! What a ping leaves behind: lines in the manner of ping(8) for people, and machine lines beside them.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
@@ -17,8 +17,8 @@ use crate::clock;
 
 /// The two files of one address.
 pub(super) struct Log {
-    people: Metered<File>,
-    machines: Metered<File>,
+    people: Metered,
+    machines: Metered,
     address: IpAddr,
     utc_offset_s: i32,
     /// Least, sum and greatest round trip in nanoseconds.
@@ -34,7 +34,7 @@ impl Log {
     ) -> io::Result<Self> {
         let text = address.to_string();
         fs::create_dir_all(dir.join(layout::PING))?;
-        let open = |path: String| -> io::Result<Metered<File>> {
+        let open = |path: String| -> io::Result<Metered> {
             let file = OpenOptions::new().create(true).append(true).open(dir.join(path))?;
             Ok(Metered::lines(file, budget))
         };

@@ -70,8 +70,20 @@ impl Session {
         }
     }
 
-    /// The time or the number of packets asked for is reached.
-    fn enough(&self, plan: &Plan) -> Option<End> {
+    /// The disk takes nothing more: said once.
+    pub(super) fn disk_failed(&mut self) -> Option<String> {
+        let why = self.budget.syncer().failure()?;
+        if !self.remarks.contains(&why) {
+            self.remark(&why);
+        }
+        Some(why)
+    }
+
+    /// The time or the number of packets asked for is reached, or the disk takes nothing more.
+    fn enough(&mut self, plan: &Plan) -> Option<End> {
+        if let Some(why) = self.disk_failed() {
+            return Some(End::Failed { why });
+        }
         if plan.until.is_some_and(|until| clock::now() >= until) {
             return Some(End::Duration);
         }

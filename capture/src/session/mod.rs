@@ -23,6 +23,7 @@ use crate::clock;
 use crate::control::Desk;
 use crate::control::protocol::Phase;
 use crate::detach::Rope;
+use crate::disk::{self, Disk, Writing};
 use crate::error::{Error, Result};
 use crate::exec::Host;
 use crate::ledger::Joined;
@@ -35,6 +36,7 @@ use crate::sample::Elements;
 use crate::segments::Rotation;
 use crate::signals::Signals;
 use crate::state::{self, State};
+use crate::syncer::Syncing;
 use crate::sys::Ring;
 use crate::units::{Floor, human_bytes};
 use running::Session;
@@ -153,11 +155,12 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
         .and_then(|state| {
             let mut session = Session::begin(&plan, &run, &known.topology, budget.clone(), &control)?;
             session.rings(&listeners);
-            let threads = session.start(&plan, &run, listeners, &events)?;
-            Ok((state, session, threads))
+            let (disk, ends) = open_disk(&run, &budget, plan.points.len())?;
+            let threads = session.start(&plan, &run, listeners, &disk, &events)?;
+            Ok((state, session, threads, ends))
         })
         .and_then(|started| plan.detach.take().map_or(Ok(()), |rope| rope.let_go(&run)).map(|()| started));
-    let (writer, mut session, threads) = match started {
+    let (writer, mut session, threads, (writing, syncing)) = match started {
         Ok(started) => started,
         Err(e) => {
             // Nothing has been recorded: an empty run would only be mistaken for a silent network.
@@ -173,11 +176,29 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let _ = tell_state.send(true);
     session.last_round(state, &mut signals).await;
     threads.stop.store(true, Relaxed);
+    budget.release();
     session.join(threads).await;
+    // Everything is handed over: a disk that stands still is waited for here and nowhere else.
+    let _ = tokio::task::spawn_blocking(move || {
+        writing.end();
+        syncing.end();
+    })
+    .await;
+    session.disk_failed();
     session.last_events(&mut inbox);
     session.show_last(&plan);
     session.journal.close();
     Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, bounds, control, signals })
+}
+
+/// Starts what brings bytes to the disk, with room held back for the end.
+fn open_disk(run: &RunDir, budget: &Arc<Budget>, points: usize) -> Result<(Disk, (Writing, Syncing))> {
+    let reserve = RESERVE + POINT_RESERVE * points as u64;
+    budget.reserve(reserve).map_err(Error::file("write", &run.path))?;
+    let disk = Disk::new(&run.path, budget, disk::QUEUE_MAX);
+    let failed = || Error::file("start a thread for", &run.path);
+    let ends = (disk.start().map_err(failed())?, budget.syncer().start().map_err(failed())?);
+    Ok((disk, ends))
 }
 
 /// An open ring with the index of its interface, and what it takes to open it again.
@@ -199,6 +220,10 @@ fn open_rings(plan: &Plan) -> Result<Vec<Listening>> {
         .collect()
 }
 
+/// Bytes held back for the end of a run on a disk that others have filled: indexes, ledgers, manifest.
+const RESERVE: u64 = 256 << 10;
+/// And for each point: the end of its segment.
+const POINT_RESERVE: u64 = 64 << 10;
 /// Least bytes of a run: a little for each point, and something for the host's state.
 const RUN_MIN: u64 = 1 << 20;
 /// See [`RUN_MIN`].

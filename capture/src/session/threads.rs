@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::running::Session;
 use super::{Listening, Plan, Threads};
 use crate::budget::Metered;
+use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::ledger::{self, Ledger};
 use crate::ping;
@@ -26,6 +27,7 @@ impl Session {
         plan: &Plan,
         run: &RunDir,
         listeners: Vec<Listening>,
+        disk: &Disk,
         events: &mpsc::Sender<Event>,
     ) -> Result<Threads> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -37,7 +39,7 @@ impl Session {
                 let fail = Error::file("create", run.path.join(layout::point_dir(&point.id)));
                 let meta = meta(point, run);
                 let segments =
-                    Segments::create(&run.path, meta, plan.rotation, counters.clone(), self.budget.clone())
+                    Segments::create(&run.path, meta, plan.rotation, counters.clone(), disk.clone())
                         .map_err(fail)?;
                 let (stop, events) = (stop.clone(), events.clone());
                 let thread = recorder::start(listener, opened, segments, counters.clone(), stop, events);

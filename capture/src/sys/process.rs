@@ -18,6 +18,17 @@ pub fn nice_this_thread(value: i32) -> io::Result<()> {
     check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) })
 }
 
+/// Lets the calling thread's disk accesses wait behind those of others: lowest best-effort priority (ioprio_set(2)). Idle
+/// priority would let a busy disk stop them altogether, and what waits for them is packets.
+pub fn io_goes_last() -> io::Result<()> {
+    const WHO_PROCESS: libc::c_long = 1; // include/uapi/linux/ioprio.h
+    const BEST_EFFORT_LOWEST: libc::c_long = (2 << 13) | 7; // class 2, level 7
+    // SAFETY: no memory is passed; 0 means the calling thread.
+    let result =
+        unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0 as libc::c_long, BEST_EFFORT_LOWEST) };
+    check(libc::c_int::try_from(result).unwrap_or(-1))
+}
+
 /// Makes the child die when this thread dies, so that nothing is left running after SIGKILL.
 pub fn die_with_parent(command: &mut Command) {
     // SAFETY: between fork and exec only prctl is called, which is async-signal-safe and allocates nothing.

@@ -1,0 +1,247 @@
+//! What is written reaches the disk: a thread that makes sure of it every second, so that nobody else has to wait.
+//!
+//! Only the run's own files are synced (`fdatasync`), never the whole file system: what the host's other programs have
+//! in memory is not ours to push out. A power cut takes what was written since the last pass. The same pass notices when
+//! somebody takes the run's directory or an open file away, for writing goes on without an error then.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rust_i18n::t;
+
+/// Time between the beginnings of two passes.
+const EVERY: Duration = Duration::from_secs(1);
+/// Rest after a pass that took longer than that.
+const REST: Duration = Duration::from_millis(200);
+
+/// The files of a run that have to reach the disk.
+#[derive(Debug)]
+pub struct Syncer {
+    dir: PathBuf,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: Vec<(Arc<File>, Dirty)>,
+    /// Written by others and closed again; directories with new entries.
+    paths: BTreeSet<PathBuf>,
+    over: bool,
+    /// Why nothing more can be recorded, in words.
+    failure: Option<String>,
+}
+
+/// Set by whoever has written to a file.
+#[derive(Debug, Clone, Default)]
+pub struct Dirty(Arc<AtomicBool>);
+
+impl Dirty {
+    /// There are new bytes.
+    pub fn mark(&self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+impl Syncer {
+    /// For the run in `dir`; nothing happens before [`Syncer::start`].
+    pub fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), state: Mutex::default(), wake: Condvar::new() }
+    }
+
+    /// Looks after a file until its last writer has let go of it and its last bytes are on the disk.
+    pub fn watch(&self, file: &Arc<File>) -> Dirty {
+        let dirty = Dirty::default();
+        self.state().files.push((file.clone(), dirty.clone()));
+        dirty
+    }
+
+    /// A file that was written and closed, or a directory that has a new entry.
+    pub fn path(&self, path: PathBuf) {
+        self.state().paths.insert(path);
+    }
+
+    /// Notes that the disk takes nothing more; the first reason stays.
+    pub fn fail(&self, why: String) {
+        self.state().failure.get_or_insert(why);
+    }
+
+    /// Why the disk takes nothing more, if so.
+    pub fn failure(&self) -> Option<String> {
+        self.state().failure.clone()
+    }
+
+    /// Starts the thread. It goes on after a failure, for what can still be saved should be.
+    pub fn start(self: &Arc<Self>) -> io::Result<Syncing> {
+        let syncer = self.clone();
+        let thread = thread::Builder::new().name("syncer".into()).spawn(move || {
+            let _ = crate::sys::io_goes_last();
+            let here = identity(&syncer.dir);
+            loop {
+                let (began, over) = (Instant::now(), syncer.state().over);
+                let trouble = syncer.pass().err().map(|e| trouble(&e)).or_else(|| syncer.vanished(here));
+                if let Some(why) = trouble {
+                    syncer.fail(why);
+                }
+                if over {
+                    return;
+                }
+                syncer.sleep(EVERY.saturating_sub(began.elapsed()).max(REST));
+            }
+        })?;
+        Ok(Syncing { syncer: self.clone(), thread })
+    }
+
+    /// Syncs everything that has new bytes; the first error of all.
+    fn pass(&self) -> io::Result<()> {
+        let (files, paths) = {
+            let mut state = self.state();
+            // Files that nobody holds any more are done with after this pass.
+            let (ours, open): (Vec<_>, Vec<_>) = std::mem::take(&mut state.files)
+                .into_iter()
+                .partition(|(file, _)| Arc::strong_count(file) == 1);
+            state.files = open;
+            let all: Vec<_> = state.files.iter().cloned().chain(ours).collect();
+            (all, std::mem::take(&mut state.paths))
+        };
+        let mut first = Ok(());
+        let mut note = |done: io::Result<()>| {
+            if first.is_ok() {
+                first = done;
+            }
+        };
+        for (file, dirty) in &files {
+            if dirty.0.swap(false, Relaxed) {
+                note(file.sync_data());
+            }
+        }
+        for path in paths {
+            match File::open(&path).and_then(|file| file.sync_data()) {
+                // Removed to keep to the budget; a directory that somebody took away is noticed otherwise.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                done => note(done),
+            }
+        }
+        first
+    }
+
+    /// What is said when the directory, or a file that is being written, is no longer where it was.
+    fn vanished(&self, here: Option<(u64, u64)>) -> Option<String> {
+        if here.is_some() && identity(&self.dir) != here {
+            return Some(t!("disk.vanished", dir = self.dir.display()).into_owned());
+        }
+        let state = self.state();
+        let gone = |(file, _): &(Arc<File>, Dirty)| {
+            Arc::strong_count(file) > 1 && file.metadata().is_ok_and(|meta| meta.nlink() == 0)
+        };
+        state.files.iter().any(gone).then(|| t!("disk.removed", dir = self.dir.display()).into_owned())
+    }
+
+    fn sleep(&self, time: Duration) {
+        let state = self.state();
+        let _ = self.wake.wait_timeout_while(state, time, |state| !state.over);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The running thread.
+pub struct Syncing {
+    syncer: Arc<Syncer>,
+    thread: JoinHandle<()>,
+}
+
+impl Syncing {
+    /// One last pass, when all writers are done.
+    pub fn end(self) {
+        self.syncer.state().over = true;
+        self.syncer.wake.notify_all();
+        let _ = self.thread.join();
+    }
+}
+
+/// Device and inode of a directory; `None` when it is not there.
+fn identity(dir: &Path) -> Option<(u64, u64)> {
+    fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// What a failed write means and what to do about it.
+pub fn trouble(error: &io::Error) -> String {
+    let key = match error.raw_os_error() {
+        Some(libc::ENOSPC | libc::EDQUOT) => "disk.full",
+        Some(libc::EROFS) => "disk.read_only",
+        Some(libc::EIO | libc::ESTALE | libc::ENODEV | libc::ENXIO) => "disk.broken",
+        Some(libc::ENOENT) => "disk.missing",
+        // Worded already: a budget or the floor.
+        None => return error.to_string(),
+        _ => "disk.other",
+    };
+    t!(key, why = error).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_file_is_kept_until_its_writer_lets_go_and_it_is_clean() {
+        let dir = tempfile::tempdir().unwrap();
+        let syncer = Arc::new(Syncer::new(dir.path()));
+        let file = Arc::new(File::create(dir.path().join("a")).unwrap());
+        let dirty = syncer.watch(&file);
+        (&*file).write_all(b"x").unwrap();
+        dirty.mark();
+        syncer.pass().unwrap();
+        assert!(!dirty.0.load(Relaxed) && syncer.state().files.len() == 1);
+        dirty.mark();
+        drop(file);
+        syncer.pass().unwrap();
+        assert!(!dirty.0.load(Relaxed) && syncer.state().files.is_empty());
+        syncer.path(dir.path().join("gone"));
+        assert!(syncer.pass().is_ok(), "a file that was removed again is no fault");
+    }
+
+    #[test]
+    fn what_is_taken_away_is_noticed() {
+        rust_i18n::set_locale("en");
+        let top = tempfile::tempdir().unwrap();
+        let dir = top.path().join("run");
+        fs::create_dir(&dir).unwrap();
+        let syncer = Syncer::new(&dir);
+        let here = identity(&dir);
+        let file = Arc::new(File::create(dir.join("a")).unwrap());
+        syncer.watch(&file);
+        assert_eq!(syncer.vanished(here), None);
+        fs::remove_file(dir.join("a")).unwrap();
+        assert!(syncer.vanished(here).is_some_and(|why| why.contains("removed")));
+        fs::remove_dir_all(&dir).unwrap();
+        fs::create_dir(&dir).unwrap();
+        drop(file);
+        assert!(syncer.vanished(here).is_some());
+    }
+
+    #[test]
+    fn each_fault_says_what_to_do() {
+        rust_i18n::set_locale("en");
+        for (code, word) in [
+            (libc::ENOSPC, "--out"),
+            (libc::EROFS, "read-only"),
+            (libc::EIO, "dmesg"),
+            (libc::ENOENT, "removed"),
+            (libc::EPERM, "not permitted"),
+        ] {
+            let text = trouble(&io::Error::from_raw_os_error(code));
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+}
