@@ -48,8 +48,8 @@ pub const MOVING_END: &str = ".moving";
 /// Ending of a file that is not complete yet and may be thrown away.
 pub const PARTIAL_END: &str = ".partial";
 
-/// Room held back on the disk for the end of a run.
-pub const RESERVE: &str = "reserve.partial";
+/// Room held back on the disk for the end of a run: for sealing, and for the ends of files.
+pub const RESERVES: [&str; 2] = ["reserve-seal.partial", "reserve-end.partial"];
 
 /// Folder of a point's segments.
 pub fn point_dir(point: &str) -> String {

@@ -76,7 +76,14 @@ pub fn seal(
             manifest.segments.push(info.clone());
             continue;
         }
-        let info = repair(dir, path, point, number)?;
+        let info = match repair(dir, path, point, number) {
+            Err(BundleError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
+                manifest.segments.push(examine(dir, path, point, number)?);
+                manifest.remarks.push(format!("{path} was not closed, and there was no room to repair it: it can be read as far as it goes; {AT_LEAST}"));
+                continue;
+            }
+            done => done?,
+        };
         let lost = if info.1.is_empty() { "" } else { ": " };
         manifest
             .remarks
@@ -218,7 +225,11 @@ fn repair(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentIn
         return Ok((SegmentInfo { repaired: true, ..info }, "no packet had been written yet".into()));
     };
     let out = File::create(&partial).map_err(BundleError::io("create", &partial))?;
-    let info = copy(&mut reader, out, point, number).map_err(BundleError::io("repair", &full))?;
+    let written = copy(&mut reader, &out, point, number).and_then(|info| out.sync_all().map(|()| info));
+    if written.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    let info = written.map_err(BundleError::io("repair", &full))?;
     fs::rename(&partial, &full).map_err(BundleError::io("rename", &partial))?;
     let why = match reader.tail() {
         Some(Tail::Damaged { at, why }) => format!("damaged at byte {at} of its content ({why})"),
@@ -227,8 +238,24 @@ fn repair(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentIn
     Ok((info, why))
 }
 
-fn copy(reader: &mut PacketReader, out: File, point: &str, number: u32) -> io::Result<SegmentInfo> {
-    let mut writer: Option<SegmentWriter<File>> = None;
+/// What a cut segment holds, when it has to stay as it is.
+fn examine(dir: &Path, path: &str, point: &str, number: u32) -> Result<SegmentInfo> {
+    let full = dir.join(path);
+    let file = File::open(&full).map_err(BundleError::io("open", &full))?;
+    let stream = decompress::open(Box::new(file)).map_err(BundleError::io("read", &full))?;
+    let reader = PacketReader::open(stream).map_err(BundleError::io("read", &full))?;
+    let info = match reader {
+        Some(mut reader) => {
+            copy(&mut reader, io::sink(), point, number).map_err(BundleError::io("read", &full))?
+        }
+        None => SegmentInfo { point: point.into(), number, ..SegmentInfo::default() },
+    };
+    let (file_bytes, blake3) = hash(&full)?;
+    Ok(SegmentInfo { file_bytes, blake3, repaired: false, ..info })
+}
+
+fn copy<W: Write>(reader: &mut PacketReader, out: W, point: &str, number: u32) -> io::Result<SegmentInfo> {
+    let mut writer: Option<SegmentWriter<W>> = None;
     let mut out = Some(out);
     let mut lost = 0;
     let mut last = Nanos::default();
@@ -265,8 +292,7 @@ fn copy(reader: &mut PacketReader, out: File, point: &str, number: u32) -> io::R
     let written = reader.packets();
     let dropped = reader.interfaces().first().and_then(|i| i.dropped).unwrap_or(0).max(lost);
     writer.count(written.saturating_add(dropped), dropped);
-    let (file, info) = writer.finish(last)?;
-    file.sync_all()?;
+    let (_, info) = writer.finish(last)?;
     Ok(SegmentInfo { repaired: true, ..info })
 }
 

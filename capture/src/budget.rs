@@ -18,7 +18,7 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use rust_i18n::t;
 
 use crate::live::disk_left;
-use crate::syncer::{Dirty, Syncer};
+use crate::syncer::{Dirty, Syncer, trouble};
 use crate::units::human_bytes;
 
 /// Bytes each segment costs besides its own: manifest entry (twice: its file may grow beside it), tar header and padding.
@@ -50,9 +50,9 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct Store {
     used: u64,
-    /// Bytes of the reserve on the disk.
-    reserve: u64,
-    /// Bytes of the freed reserve that may still be written, whatever the disk has left.
+    /// Files that hold room back, with their bytes.
+    reserves: Vec<(PathBuf, u64)>,
+    /// Bytes of freed reserves that may still be written, whatever the disk has left.
     credit: u64,
     /// Closed segments by point, oldest first: path and bytes.
     closed: BTreeMap<String, VecDeque<(PathBuf, u64)>>,
@@ -72,29 +72,44 @@ impl Budget {
         &self.syncer
     }
 
-    /// Allocates the reserve. A file system that cannot has to do without.
+    /// Allocates the reserves: `bytes` for the ends of the files, and as much for sealing. A file system that cannot has
+    /// to do without.
     pub fn reserve(&self, bytes: u64) -> io::Result<()> {
-        self.take(bytes)?;
-        let path = self.dir.join(layout::RESERVE);
-        let length = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let file = File::create(&path)?;
-        if fallocate(file, FallocateFlags::empty(), 0, length).is_err() {
-            self.give_back(bytes);
-            return fs::remove_file(path);
+        for path in layout::RESERVES {
+            self.take(bytes)?;
+            let path = self.dir.join(path);
+            let length = i64::try_from(bytes).unwrap_or(i64::MAX);
+            let file = File::create(&path)?;
+            if fallocate(file, FallocateFlags::empty(), 0, length).is_err() {
+                self.give_back(bytes);
+                return fs::remove_file(path);
+            }
+            self.store().reserves.push((path, bytes));
         }
-        self.store().reserve = bytes;
         Ok(())
     }
 
-    /// Frees the reserve for what the end of the run still has to write.
-    pub fn release(&self) {
+    /// Frees one of the reserves for what the end of the run still has to write.
+    fn release(&self, least: usize) {
         let mut store = self.store();
-        let reserve = std::mem::take(&mut store.reserve);
-        if reserve > 0 {
-            let _ = fs::remove_file(self.dir.join(layout::RESERVE));
-            store.used = store.used.saturating_sub(reserve);
-            store.credit = reserve;
+        if store.reserves.len() > least
+            && let Some((path, bytes)) = store.reserves.pop()
+        {
+            let _ = fs::remove_file(path);
+            store.used = store.used.saturating_sub(bytes);
+            store.credit = store.credit.saturating_add(bytes);
         }
+    }
+
+    /// Frees what is held back for the files' ends: the run ends.
+    pub fn ending(&self) {
+        self.release(1);
+    }
+
+    /// Frees all that is held back: the run is sealed next.
+    pub fn sealing(&self) {
+        self.release(1);
+        self.release(0);
     }
 
     /// Bytes asked for ahead by one file.
@@ -133,7 +148,7 @@ impl Budget {
     /// Below the floor: the run ends, and what its end takes comes out of the reserve.
     fn spend(&self, bytes: u64) -> bool {
         self.low.store(true, Relaxed);
-        self.release();
+        self.ending();
         let mut store = self.store();
         let rest = store.credit.checked_sub(bytes);
         store.credit = rest.unwrap_or(store.credit);
@@ -247,8 +262,8 @@ impl Write for Metered {
         let written = match (&*self.file).write(data) {
             // Others have filled the disk: the reserve is for this.
             Err(e) if e.kind() == io::ErrorKind::StorageFull => {
-                self.budget.low.store(true, Relaxed);
-                self.budget.release();
+                self.budget.syncer.fail(trouble(&e));
+                self.budget.ending();
                 (&*self.file).write(data)?
             }
             done => done?,
@@ -329,15 +344,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let reserved = budget(dir.path(), 1 << 20);
         reserved.reserve(50_000).unwrap();
-        let path = dir.path().join(layout::RESERVE);
-        assert_eq!((path.metadata().unwrap().len(), reserved.store().used), (50_000, 51_000));
-        reserved.release();
-        reserved.release();
-        assert!(!path.exists());
-        assert_eq!(reserved.store().used, 1000);
+        let [first, last] = layout::RESERVES.map(|path| dir.path().join(path));
+        assert_eq!((first.metadata().unwrap().len(), reserved.store().used), (50_000, 101_000));
+        reserved.ending();
+        reserved.ending();
+        assert!(first.exists() != last.exists());
+        assert_eq!(reserved.store().used, 51_000);
         assert_eq!(reserved.store().credit, 50_000);
+        reserved.sealing();
+        assert!(!first.exists() && !last.exists() && reserved.store().used == 1000);
         let low = Budget::new(dir.path(), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
-        low.store().reserve = 1000;
+        low.store().credit = 1000;
         assert!(low.take(600).is_ok() && low.take(600).is_err() && low.take(400).is_ok() && low.low());
     }
 }

@@ -65,7 +65,7 @@ struct Failed;
 
 /// Whether this error only repeats what the writing thread has told.
 pub fn told(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Failed>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Failed>)
 }
 
 impl Disk {
@@ -311,7 +311,7 @@ mod tests {
         let mut file = disk.open(&layout::segment("p", 1)).unwrap();
         let failed = (0..1000).find_map(|_| {
             std::thread::sleep(Duration::from_millis(1));
-            file.write_all(&[7; 100_000]).err()
+            file.write_all(&vec![7; 100_000]).err()
         });
         assert!(failed.is_some_and(|e| told(&e)));
         assert!(disk.open(&layout::segment("p", 2)).is_err());

@@ -4,6 +4,7 @@ mod net;
 mod proof;
 mod run;
 
+mod broken_disk;
 mod capture;
 mod crash;
 mod disk;

@@ -176,7 +176,7 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let _ = tell_state.send(true);
     session.last_round(state, &mut signals).await;
     threads.stop.store(true, Relaxed);
-    budget.release();
+    budget.ending();
     session.join(threads).await;
     // Everything is handed over: a disk that stands still is waited for here and nowhere else.
     let _ = tokio::task::spawn_blocking(move || {
@@ -185,6 +185,7 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     })
     .await;
     session.disk_failed();
+    budget.sealing();
     session.last_events(&mut inbox);
     session.show_last(&plan);
     session.journal.close();
@@ -220,10 +221,10 @@ fn open_rings(plan: &Plan) -> Result<Vec<Listening>> {
         .collect()
 }
 
-/// Bytes held back for the end of a run on a disk that others have filled: indexes, ledgers, manifest.
-const RESERVE: u64 = 256 << 10;
+/// Bytes held back twice for the end of a run on a disk that others have filled: ends of files; manifest.
+const RESERVE: u64 = 128 << 10;
 /// And for each point: the end of its segment.
-const POINT_RESERVE: u64 = 64 << 10;
+const POINT_RESERVE: u64 = 32 << 10;
 /// Least bytes of a run: a little for each point, and something for the host's state.
 const RUN_MIN: u64 = 1 << 20;
 /// See [`RUN_MIN`].

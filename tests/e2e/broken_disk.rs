@@ -1,0 +1,151 @@
+//! A disk that fails while it is written to: the recording ends, says why and what to do, and keeps what it had.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use netcap_bundle::manifest::End;
+use netcap_tests::privileged;
+
+use crate::crash::noise;
+use crate::net::{Net, arp};
+use crate::run::{Bundle, entries, netcap, wait_for};
+
+/// Longest time from the fault to the end of the program.
+const END_MAX: Duration = Duration::from_secs(20);
+
+/// An ext4 file system in a file.
+struct Ext4 {
+    place: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl Ext4 {
+    fn new(mib: u64) -> Self {
+        let dir = tempfile::tempdir().expect("a place for an image");
+        let (image, place) = (dir.path().join("image"), dir.path().join("disk"));
+        std::fs::create_dir(&place).expect("a place to mount");
+        std::fs::File::create(&image).and_then(|f| f.set_len(mib << 20)).expect("room for an image");
+        // No journal: an aborted one would keep what was synced before from a later mount without repair.
+        insist(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0", "-O", "^has_journal"]).arg(&image));
+        insist(Command::new("mount").args(["-o", "loop,errors=remount-ro"]).arg(&image).arg(&place));
+        Self { place, _dir: dir }
+    }
+}
+
+impl Drop for Ext4 {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.place).status();
+    }
+}
+
+fn insist(command: &mut Command) {
+    let done = command.output().expect("the program is installed");
+    assert!(done.status.success(), "{command:?}: {done:?}");
+}
+
+/// Records onto the disk, does the damage after some packets are on it, and waits for the end.
+fn record(net: &Net, place: &Path, damage: impl FnOnce(&Path)) -> Output {
+    let out = place.display().to_string();
+    let words = ["--iface=cap0", "--out", &out, "--min-free=0", "--max-disk=12M", "--duration=60s"];
+    let child =
+        netcap(net, &words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("netcap starts");
+    let run = || entries(place).into_iter().find(|d| d.join("packets/cap0/000001.pcapng.zst").exists());
+    wait_for("the first segment", || run().is_some());
+    net.send_in(&arp(&[], 100), 50);
+    // Written within half a second and on the disk a second later.
+    thread::sleep(Duration::from_secs(2));
+    let (run, began) = (run().expect("the run"), Instant::now());
+    damage(&run);
+    net.send_each_in(noise(500));
+    let output = child.wait_with_output().expect("an end");
+    assert!(began.elapsed() < END_MAX, "{:?}: {output:?}", began.elapsed());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!said.contains("panic"), "{said}");
+    output
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stderr[..], &output.stdout].concat()).into_owned()
+}
+
+#[test]
+fn a_full_disk_ends_it_and_the_reserve_seals_it() {
+    if !privileged("a_full_disk_ends_it_and_the_reserve_seals_it") {
+        return;
+    }
+    let (net, disk) = (Net::new(), Ext4::new(24));
+    let output = record(&net, &disk.place, |_| {
+        let others = std::fs::File::create(disk.place.join("others")).unwrap();
+        let mut left = 32u64 << 20;
+        while left > 512 {
+            let more = nix::fcntl::fallocate(
+                &others,
+                nix::fcntl::FallocateFlags::empty(),
+                i64::try_from(others.metadata().unwrap().len()).unwrap(),
+                i64::try_from(left).unwrap(),
+            );
+            if more.is_err() {
+                left /= 2;
+            }
+        }
+    });
+    let text = said(&output);
+    assert!(text.contains("disk is full") && text.contains("--out"), "{text}");
+    let sealed =
+        |p: &PathBuf| p.extension().is_some_and(|end| end == "tar") || p.join("manifest.json").is_file();
+    let found = entries(&disk.place).into_iter().find(sealed);
+    let bundle =
+        Bundle::open(&found.unwrap_or_else(|| panic!("the reserve is enough to seal: {text}")), None);
+    assert!(matches!(bundle.manifest.end, End::Failed { .. }), "{:?}", bundle.manifest.end);
+    assert!(bundle.packets.len() >= 50, "{}", bundle.packets.len());
+}
+
+#[test]
+fn a_disk_that_becomes_read_only_ends_it_and_is_sealed_later() {
+    if !privileged("a_disk_that_becomes_read_only_ends_it_and_is_sealed_later") {
+        return;
+    }
+    let (net, disk) = (Net::new(), Ext4::new(24));
+    let output = record(&net, &disk.place, |_| {
+        let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+        let place = disk.place.display().to_string();
+        let device = mounts.lines().find(|line| line.contains(&place)).unwrap();
+        let device = device.split_whitespace().next().unwrap().trim_start_matches("/dev/");
+        std::fs::write(format!("/sys/fs/ext4/{device}/trigger_fs_error"), "e2e").unwrap();
+    });
+    let text = said(&output);
+    assert!(text.contains("read-only") && text.contains("netcap seal"), "{text}");
+    // It stays read-only as long as anybody has it mounted: what is on it is sealed on another disk.
+    let run = entries(&disk.place).into_iter().find(|p| p.join("run.json").exists()).expect("the run");
+    let other = tempfile::tempdir().unwrap();
+    insist(Command::new("cp").arg("-a").arg(&run).arg(other.path()));
+    let run = other.path().join(run.file_name().unwrap());
+    let sealed = netcap(&net, &["seal", "--no-bundle", &run.display().to_string()]).output().unwrap();
+    assert!(sealed.status.success(), "{sealed:?}");
+    assert!(Bundle::open(&run, None).packets.len() >= 50);
+}
+
+#[test]
+fn a_directory_that_is_taken_away_ends_it() {
+    if !privileged("a_directory_that_is_taken_away_ends_it") {
+        return;
+    }
+    let (net, disk) = (Net::new(), Ext4::new(24));
+    let output = record(&net, &disk.place, |run| std::fs::remove_dir_all(run).unwrap());
+    let text = said(&output);
+    assert!(text.contains("removed or unmounted"), "{text}");
+    let left = entries(&disk.place).into_iter().filter(|p| !p.ends_with("lost+found")).collect::<Vec<_>>();
+    assert!(left.is_empty(), "no half of a run is left: {left:?}");
+
+    // Moved away under its feet: what it had can be sealed where it is now.
+    let output = record(&net, &disk.place, |run| std::fs::rename(run, disk.place.join("elsewhere")).unwrap());
+    let text = said(&output);
+    assert!(text.contains("removed or unmounted"), "{text}");
+    let run = entries(&disk.place).into_iter().find(|p| p.join("run.json").exists()).expect("the run");
+    let sealed = netcap(&net, &["seal", "--no-bundle", &run.display().to_string()]).output().unwrap();
+    assert!(sealed.status.success(), "{sealed:?}");
+    assert!(Bundle::open(&run, None).packets.len() >= 50);
+}
