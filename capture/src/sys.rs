@@ -24,7 +24,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, so
 
 use crate::frames::Frames;
 
-pub use process::{detach_capabilities_from_user, die_with_parent, nice_this_thread, receive_with_fd};
+pub use process::{
+    detach_capabilities_from_user, die_with_parent, io_goes_last, nice_this_thread, receive_with_fd,
+};
 
 mod process;
 

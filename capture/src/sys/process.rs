@@ -1,4 +1,4 @@
-//! What std and nix lack around processes: three calls, each wrapped where its rules are kept.
+//! What std and nix lack around processes: a few calls, each wrapped where its rules are kept.
 #![allow(unsafe_code)]
 
 use std::io::{self, IoSliceMut};
