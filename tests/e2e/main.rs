@@ -13,6 +13,7 @@ mod faults_disk;
 mod faults_oom;
 mod ledger;
 mod limits;
+mod points;
 mod powercut;
 mod refuse;
 mod soak;
