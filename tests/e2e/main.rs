@@ -6,6 +6,7 @@ mod run;
 
 mod broken_disk;
 mod capture;
+mod confined;
 mod crash;
 mod disk;
 mod faults;
@@ -16,4 +17,5 @@ mod limits;
 mod points;
 mod powercut;
 mod refuse;
+mod sandbox;
 mod soak;
