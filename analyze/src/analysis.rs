@@ -7,12 +7,13 @@ use netcap_bundle::packets::Tail;
 
 use crate::bonds::Bonds;
 use crate::detectors::{self, NotEvaluated};
+use crate::engine::follow::Follow;
 use crate::engine::points::Scene;
 use crate::engine::{self, FileStats, Progress};
 use crate::fidelity::Fidelity;
 use crate::finding::Finding;
 use crate::host::Host;
-use crate::latency::{self, Latency};
+use crate::latency::{self, HopTimes, JourneyCounts, Latency};
 use crate::report::{PointStats, Stats};
 use crate::tables::Folds;
 use crate::text::Text;
@@ -37,6 +38,10 @@ pub struct Verdict {
     pub latency: Vec<Latency>,
     /// What of the input is gone, to be said before anything else.
     pub incomplete: Option<Text>,
+    /// Times from point to point.
+    pub hops: Vec<HopTimes>,
+    /// How the followed packets fared.
+    pub journeys: JourneyCounts,
     /// Counts.
     pub stats: Stats,
     /// What a reader must know before trusting silence.
@@ -56,7 +61,9 @@ pub(crate) fn view<R>(input: &Input, progress: &Progress, look: impl FnOnce(&Vie
         netcap_bundle::Role::Uplink { bond: Some(_) } => Some(p.iface.clone()),
         _ => None,
     }));
-    let scene = Arc::new(Scene::new(&input.points, &bonded).of_files(input.segments.len()));
+    let mut scene = Scene::new(&input.points, &bonded).of_files(input.segments.len());
+    scene.follow = Follow::read(input);
+    let scene = Arc::new(scene);
     let outcome = engine::run::<Folds>(input, &scene, progress);
     let (points, files) = (outcome.points, outcome.files);
     let tables = outcome.fold.finish();
@@ -82,6 +89,8 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
         looked,
         not_evaluated,
         latency,
+        hops: latency::hops(view),
+        journeys: latency::journeys(view),
         incomplete: incomplete(input),
         stats: stats(view),
         remarks: remarks(view, view.files),
@@ -186,6 +195,9 @@ fn remarks(view: &View<'_>, files: &[FileStats]) -> Vec<Text> {
             "coarse-claims" | "coarse-macs" => "given-up.coarse",
             "bond-macs" => "given-up.bond-macs",
             "questions" => "given-up.questions",
+            "hops" => "given-up.hops",
+            "thinned" => "given-up.thinned",
+            "translations" => "given-up.translations",
             _ => "given-up.journeys",
         };
         out.push(Text::new("remark.given-up").with_text("what", Text::new(what).with("count", count)));

@@ -1,4 +1,4 @@
-//! Round-trip times of pings, per pair and capture point, in HDR histograms.
+//! Round-trip times of pings, per pair and capture point, and the times of hops from point to point, in HDR histograms.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -9,9 +9,11 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use netcap_bundle::Nanos;
+use netcap_bundle::packets::Direction;
 use netcap_bundle::ping::Answer;
 
 use crate::engine::PointId;
+use crate::tables::hops::Stop;
 use crate::tables::journeys::{Journey, TCP};
 use crate::view::View;
 
@@ -103,6 +105,66 @@ fn of_logs(view: &View<'_>) -> impl Iterator<Item = Latency> {
     })
 }
 
+/// The times of one hop: from a capture point to the next one.
+#[derive(Debug, Clone)]
+pub struct HopTimes {
+    /// The point before it, and which way packets crossed it.
+    pub from: (String, Direction),
+    /// The point behind it.
+    pub to: (String, Direction),
+    /// Packets that overtook others on it.
+    pub reordered: u64,
+    /// Nanoseconds.
+    pub histogram: Histogram<u64>,
+}
+
+/// How the packets fared that were followed from point to point.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JourneyCounts {
+    /// Sightings of followed packets, at all points.
+    pub followed: u64,
+    /// One packet in so many was followed.
+    pub one_in: u64,
+    /// TCP segments sent again, counted where they were first seen.
+    pub retransmissions: u64,
+    /// The same packet twice at a point in one direction: point and count.
+    pub copies: Vec<(String, u64)>,
+    /// Packets that the network returned: the point they came back at, and count.
+    pub reflections: Vec<(String, u64)>,
+}
+
+/// The times of every hop, in order of points.
+pub fn hops(view: &View<'_>) -> Vec<HopTimes> {
+    let stop = |stop: Stop| (view.points.name(stop.point).to_owned(), stop.direction);
+    let all = view.tables.hops.hops.iter();
+    all.map(|h| HopTimes {
+        from: stop(h.from),
+        to: stop(h.to),
+        reordered: h.reordered,
+        histogram: h.histogram.clone(),
+    })
+    .collect()
+}
+
+/// How the followed packets fared.
+pub fn journeys(view: &View<'_>) -> JourneyCounts {
+    let table = &view.tables.hops;
+    let by_point = |counts: &BTreeMap<Stop, u64>| {
+        let mut out: BTreeMap<String, u64> = BTreeMap::new();
+        for (stop, count) in counts {
+            *out.entry(view.points.name(stop.point).to_owned()).or_default() += count;
+        }
+        out.into_iter().collect()
+    };
+    JourneyCounts {
+        followed: table.followed,
+        one_in: table.one_in,
+        retransmissions: table.counts.retransmissions,
+        copies: by_point(&table.counts.copies),
+        reflections: by_point(&table.counts.reflections),
+    }
+}
+
 /// Calls for each answered ping and point with the round-trip time there.
 fn each(view: &View<'_>, mut visit: impl FnMut(&Journey, PointId, u64)) {
     let table = &view.tables.journeys;
@@ -126,8 +188,13 @@ fn each(view: &View<'_>, mut visit: impl FnMut(&Journey, PointId, u64)) {
 const LEGEND: &[u8] =
     b"\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
 
+/// A label as a tag may be: without commas and blanks.
+fn tag(label: &str) -> String {
+    label.chars().map(|c| if c == ',' || c.is_whitespace() { '_' } else { c }).collect()
+}
+
 /// Writes histograms as an HdrHistogram interval log (V2, deflate, base64), times in seconds, values in nanoseconds.
-pub fn write_log<W: Write>(out: &mut W, latencies: &[Latency]) -> io::Result<()> {
+pub fn write_log<W: Write>(out: &mut W, latencies: &[Latency], hops: &[HopTimes]) -> io::Result<()> {
     // A log without times starts with the others, or at the epoch.
     let timed = |l: &&Latency| l.from <= l.to;
     let start = latencies.iter().filter(timed).map(|l| l.from).min().unwrap_or_default();
@@ -146,15 +213,19 @@ pub fn write_log<W: Write>(out: &mut W, latencies: &[Latency]) -> io::Result<()>
         IntervalLogWriterBuilder::new().with_max_value_divisor(1.0).begin_log_with(out, &mut serializer)?;
     for latency in latencies {
         let src = latency.src.map_or_else(|| "host".to_owned(), |src| src.to_string());
-        let label = format!("{src}>{}@{}", latency.dst, latency.point);
-        let label: String =
-            label.chars().map(|c| if c == ',' || c.is_whitespace() { '_' } else { c }).collect();
+        let label = tag(&format!("{src}>{}@{}", latency.dst, latency.point));
         let tag = Tag::new(&label);
         let timed = latency.from <= latency.to;
         let from = if timed { since(latency.from) } else { Duration::ZERO };
         let length = if timed { since(latency.to).saturating_sub(from) } else { Duration::ZERO };
         writer
             .write_histogram(&latency.histogram, from, length, tag)
+            .map_err(|err| io::Error::other(format!("{err:?}")))?;
+    }
+    for hop in hops {
+        let label = tag(&format!("{}>{}@hop", hop.from.0, hop.to.0));
+        writer
+            .write_histogram(&hop.histogram, Duration::ZERO, Duration::ZERO, Tag::new(&label))
             .map_err(|err| io::Error::other(format!("{err:?}")))?;
     }
     Ok(())

@@ -10,6 +10,7 @@ pub mod bonds;
 pub mod cli;
 pub mod detectors;
 pub mod engine;
+pub mod exits;
 pub mod fidelity;
 pub mod finding;
 pub mod host;
@@ -35,5 +36,6 @@ pub(crate) const CATALOGUE: &[&str] = &[
     include_str!("../locales/common.yml"),
     include_str!("../locales/ip-conflict.yml"),
     include_str!("../locales/lldp-mac-flap.yml"),
+    include_str!("../locales/packet-loss.yml"),
     include_str!("../locales/ping-loss.yml"),
 ];

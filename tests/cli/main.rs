@@ -144,7 +144,7 @@ fn expect_prints_the_difference() {
 #[test]
 fn detectors_are_listed_and_explained() {
     let list = text(&analyze(&["--list"]).stdout);
-    for id in ["acl-drop", "ip-conflict", "latency", "lldp-mac-flap", "ping-loss"] {
+    for id in ["acl-drop", "ip-conflict", "latency", "lldp-mac-flap", "packet-loss", "ping-loss"] {
         assert!(list.lines().any(|l| l.starts_with(id)), "{list}");
         let page = analyze(&["--explain", id]);
         assert_eq!(code(&page), 0);
@@ -196,7 +196,7 @@ fn a_symptom_points_at_its_cause() {
 fn silence_is_explained_and_lines_fit() {
     let (_dir, bad, good) = captures();
     let healthy = text(&analyze(&[name(&good)]).stdout);
-    assert!(healthy.contains("Looked for: ip-conflict, ping-loss; 2 detectors"), "{healthy}");
+    assert!(healthy.contains("Looked for: ip-conflict, ping-loss; 3 detectors"), "{healthy}");
     let mut scene = Scene::new(60_000);
     scene.point("vswitch0", Role::Internal, "arp").point("eth3", Role::Uplink { bond: None }, "arp");
     let empty = text(&analyze(&[name(&scene.seal().path)]).stdout);
@@ -209,7 +209,7 @@ fn silence_is_explained_and_lines_fit() {
         assert!(list.contains("使用同一 IP 地址。") && list.contains("提示–错误"), "{list}");
         pages.push(list);
     }
-    for id in ["acl-drop", "ip-conflict", "latency", "lldp-mac-flap", "ping-loss"] {
+    for id in ["acl-drop", "ip-conflict", "latency", "lldp-mac-flap", "packet-loss", "ping-loss"] {
         pages.push(text(&analyze(&["--explain", id]).stdout));
     }
     for line in pages.iter().flat_map(|page| page.lines()) {

@@ -84,13 +84,15 @@ impl Scene {
         vlan: Option<u16>,
     ) -> &mut Self {
         self.info.points.push(Point {
+            id: iface.into(),
+            iface: iface.into(),
             role,
             vswitch: vswitch.map(Into::into),
+            mac: None,
             mtu: Some(1500),
             vlan,
             filter: filter.into(),
             snaplen: 262_144,
-            ..Point::bare(iface)
         });
         let path = self.run().join(layout::segment(iface, 1));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -108,6 +110,16 @@ impl Scene {
 
     pub fn frame(&mut self, iface: &str, ms: i64, direction: Direction, data: &[u8]) -> &mut Self {
         self.frame_after_loss(iface, ms, direction, data, 0)
+    }
+
+    /// A frame at a time in microseconds.
+    pub fn frame_us(&mut self, iface: &str, us: i64, direction: Direction, data: &[u8]) -> &mut Self {
+        let wire_len = u32::try_from(data.len()).unwrap();
+        let frame = Frame { at: Nanos(START + us * 1_000), direction, wire_len, vlan: None, data };
+        let writer = self.writers.get_mut(iface).unwrap();
+        writer.packet(&frame, 0).unwrap();
+        writer.count(1, 0);
+        self
     }
 
     /// A frame before which the capture lost packets.
@@ -276,6 +288,24 @@ pub fn syn(src: Mac, dst: Mac, from: Ipv4Addr, to: Ipv4Addr, sport: u16, dport: 
     let builder = PacketBuilder::ethernet2(src.0, dst.0).ipv4(from.octets(), to.octets(), 64);
     let mut out = Vec::new();
     builder.tcp(sport, dport, 1000, 64_240).syn().write(&mut out, &[]).unwrap();
+    out
+}
+
+/// A TCP segment with that sequence number and length, and that IP identification.
+pub fn segment(way: (Mac, Mac), pair: (Ipv4Addr, Ipv4Addr), seq: u32, length: usize, ident: u16) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(way.0.0, way.1.0).ipv4(pair.0.octets(), pair.1.octets(), 64);
+    let mut out = Vec::new();
+    builder.tcp(40_000, 80, seq, 64_240).ack(1).write(&mut out, &vec![b'x'; length]).unwrap();
+    out[18..20].copy_from_slice(&ident.to_be_bytes());
+    out
+}
+
+/// A UDP datagram with that IP identification.
+pub fn datagram(way: (Mac, Mac), pair: (Ipv4Addr, Ipv4Addr), payload: &[u8], ident: u16) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(way.0.0, way.1.0).ipv4(pair.0.octets(), pair.1.octets(), 64);
+    let mut out = Vec::new();
+    builder.udp(40_000, 53).write(&mut out, payload).unwrap();
+    out[18..20].copy_from_slice(&ident.to_be_bytes());
     out
 }
 

@@ -6,7 +6,6 @@ mod run;
 
 mod broken_disk;
 mod capture;
-mod confined;
 mod crash;
 mod disk;
 mod faults;
@@ -14,8 +13,6 @@ mod faults_disk;
 mod faults_oom;
 mod ledger;
 mod limits;
-mod points;
 mod powercut;
 mod refuse;
-mod sandbox;
 mod soak;

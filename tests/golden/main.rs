@@ -9,7 +9,7 @@ use serde_json::Value;
 
 fn cases() -> Vec<PathBuf> {
     let found = files_below(&root().join("samples"), "expected.json");
-    assert!(found.len() >= 15, "five detectors have three cases each: {found:?}");
+    assert!(found.len() >= 18, "six detectors have three cases each: {found:?}");
     found.into_iter().map(|p| p.parent().expect("a folder").to_owned()).collect()
 }
 

@@ -186,7 +186,7 @@ fn histogram_logs(path: &Path, verdicts: &[Verdict]) -> Result<()> {
         let mut out = io::stdout().lock();
         return verdicts
             .iter()
-            .try_for_each(|verdict| latency::write_log(&mut out, &verdict.latency))
+            .try_for_each(|verdict| latency::write_log(&mut out, &verdict.latency, &verdict.hops))
             .context("cannot write to standard output");
     }
     let to_dir = path.is_dir();
@@ -194,7 +194,7 @@ fn histogram_logs(path: &Path, verdicts: &[Verdict]) -> Result<()> {
         let file = if to_dir { path.join(format!("latency-{}.hlog", number + 1)) } else { path.to_owned() };
         let out = File::create(&file).with_context(|| format!("cannot create {}", file.display()))?;
         let mut out = BufWriter::new(out);
-        latency::write_log(&mut out, &verdict.latency)
+        latency::write_log(&mut out, &verdict.latency, &verdict.hops)
             .and_then(|()| out.flush())
             .with_context(|| format!("cannot write {}", file.display()))?;
     }

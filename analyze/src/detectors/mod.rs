@@ -4,6 +4,7 @@ pub mod acl_drop;
 pub mod ip_conflict;
 pub mod latency;
 pub mod lldp_mac_flap;
+pub mod packet_loss;
 pub mod ping_loss;
 
 use crate::finding::{Finding, Severity};
@@ -40,6 +41,7 @@ pub const ALL: &[Detector] = &[
     ip_conflict::DETECTOR,
     latency::DETECTOR,
     lldp_mac_flap::DETECTOR,
+    packet_loss::DETECTOR,
     ping_loss::DETECTOR,
 ];
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ALIVE_MAX;
 use netcap_bundle::packets::Interface;
 use netcap_bundle::{Mac, Point, Role};
-use netcap_filters::{Options, VlanMode};
+
+use super::follow::Follow;
 
 /// A capture point: an index into the input's points, or, above them, an interface of a bare file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +15,10 @@ pub struct PointId(pub u32);
 /// A broadcast domain: a virtual switch, or a point of which no switch is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainId(pub u32);
+
+/// A recorded host: its points share one clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct HostId(pub u32);
 
 /// Interfaces counted apart in one bare file; a packet of a later one belongs to the last.
 const INTERFACES_PER_FILE: u32 = 4_096;
@@ -35,8 +40,6 @@ pub struct PointInfo {
     pub mac: Option<Mac>,
     /// Filter as the user wrote it.
     pub filter: String,
-    /// How the filter was compiled.
-    pub manner: Options,
     /// Bytes kept of each frame; 0 when not said.
     pub snaplen: u32,
     /// Packets the kernel dropped there, as the file's own statistics say; bundles say it in their segments.
@@ -53,6 +56,8 @@ pub struct Scene {
     vlans: Vec<u16>,
     bonded: BTreeSet<u32>,
     files: usize,
+    /// Which packets are followed from point to point.
+    pub follow: Follow,
 }
 
 impl Scene {
@@ -84,15 +89,12 @@ impl Scene {
             if bonded.contains(&point.iface) {
                 scene.bonded.insert(index);
             }
-            // A machine that came back at a port of the same name is another point.
-            let twice = scene.points.iter().any(|before| before.name == point.iface);
             scene.points.push(PointInfo {
-                name: if twice { point.id.clone() } else { point.iface.clone() },
+                name: point.iface.clone(),
                 role: point.role.clone(),
                 vswitch: point.vswitch.clone(),
                 mac: point.mac,
                 filter: point.filter.clone(),
-                manner: manner(point),
                 snaplen: point.snaplen,
                 dropped: None,
                 described: true,
@@ -122,6 +124,16 @@ impl Scene {
         self.vlans.get(point.0 as usize).copied().unwrap_or(0)
     }
 
+    /// The host that a point belongs to; its points share one clock.
+    pub fn host(&self, _point: PointId) -> HostId {
+        HostId::default()
+    }
+
+    /// The point belongs to a known switch.
+    pub fn has_switch(&self, point: PointId) -> bool {
+        self.points.get(point.0 as usize).is_some_and(|p| p.vswitch.is_some())
+    }
+
     /// The point is a member of a bond.
     pub fn is_bonded(&self, point: PointId) -> bool {
         self.bonded.contains(&point.0)
@@ -131,12 +143,6 @@ impl Scene {
     pub fn role(&self, point: PointId) -> Option<&Role> {
         self.points.get(point.0 as usize).map(|p| &p.role)
     }
-}
-
-/// What really ran in the kernel: the recorder says so, and an older one had the same options and did not.
-fn manner(point: &Point) -> Options {
-    let vlan = if point.no_vlan { VlanMode::Literal } else { VlanMode::AsMeant };
-    Options { vlan, inner: point.inner }
 }
 
 /// Every point of an input after the pass.
@@ -164,7 +170,6 @@ impl Points {
                 vswitch: None,
                 mac: interface.mac,
                 filter: interface.filter.clone(),
-                manner: Options::default(),
                 snaplen: interface.snaplen,
                 dropped: None,
                 described: false,

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::text::Text;
 
 pub use evidence::Evidence;
-pub use subject::{Claimant, Subject};
+pub use subject::{Claimant, Flow, Subject};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -99,6 +99,8 @@ pub enum Victim {
     Address(IpAddr),
     /// Pings from the first to the second.
     Pair(IpAddr, IpAddr),
+    /// Packets of an IP protocol from the first to the second.
+    Flow(IpAddr, IpAddr, u8),
 }
 
 impl Victim {
@@ -108,28 +110,51 @@ impl Victim {
         match self {
             Self::Address(ip) => src == Some(ip) || is(ip),
             Self::Pair(from, to) => src == Some(from) && is(to),
+            Self::Flow(..) => false,
+        }
+    }
+
+    /// It is hit when packets of that flow are lost on a hop.
+    fn covers_flow(self, src: IpAddr, dst: IpAddr, protocol: u8) -> bool {
+        match self {
+            Self::Address(ip) => ip == src || ip == dst,
+            Self::Pair(..) => false,
+            Self::Flow(from, to, of) => (from, to, of) == (src, dst, protocol),
         }
     }
 }
 
 impl Finding {
-    /// Marks the symptoms of other findings, which stay as information: one fault is one alarm, with one remedy.
+    /// Marks the symptoms of other findings, which stay as information: one fault is one alarm, with one remedy. Packets
+    /// lost on a hop are a symptom of what drops them there, and what else they explain is then its symptom as well.
     pub fn relate(findings: &mut [Self]) {
+        let is_hop = |f: &Self| matches!(f.subject, Subject::Hop { .. });
+        Self::explain(findings, |f| !is_hop(f), |f| is_hop(f));
+        Self::explain(findings, |_| true, |f| f.victims.is_empty() && !is_hop(f));
+    }
+
+    fn explain(findings: &mut [Self], may: impl Fn(&Self) -> bool, shows: impl Fn(&Self) -> bool) {
         let causes: Vec<_> = findings
             .iter()
-            .filter(|f| !f.victims.is_empty() && f.confidence > Confidence::CannotTell)
+            .filter(|f| !f.victims.is_empty() && f.confidence > Confidence::CannotTell && may(f))
             .map(|f| (f.detector, f.severity, f.from, f.to, f.victims.clone()))
             .collect();
-        for symptom in findings.iter_mut().filter(|f| f.victims.is_empty()) {
-            let Subject::Pair { src, dst } = &symptom.subject else { continue };
+        for symptom in findings.iter_mut().filter(|f| shows(f)) {
+            let subject = &symptom.subject;
+            let hit = |victim: &Victim| match subject {
+                Subject::Pair { src, dst } => victim.covers(*src, dst),
+                Subject::Hop { flow: Some(flow), .. } => victim.covers_flow(flow.src, flow.dst, flow.number),
+                _ => false,
+            };
             let cause = causes.iter().filter(|(_, severity, from, to, victims)| {
                 let together = overlap((*from, *to), (symptom.from, symptom.to));
-                together && *severity >= symptom.severity && victims.iter().any(|v| v.covers(*src, dst))
+                together && *severity >= symptom.severity && victims.iter().any(hit)
             });
             // The worst explains; among equals the order of the registry decides.
             let Some((id, ..)) = cause.min_by_key(|c| (std::cmp::Reverse(c.1), c.0)) else { continue };
             symptom.explained_by = Some(id);
             symptom.severity = Severity::Info;
+            symptom.victims.clear();
             let claim = symptom.claim.clone();
             symptom.claim = Text::new("related.claim").with_text("claim", claim).with("by", id);
             symptom.remedy = Text::new("related.remedy").with("by", id);

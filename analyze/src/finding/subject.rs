@@ -61,6 +61,16 @@ pub enum Subject {
         #[serde(skip_serializing_if = "Option::is_none")]
         filter: Option<String>,
     },
+    /// The way from one capture point to the next.
+    Hop {
+        /// Where packets were last seen.
+        from: String,
+        /// Where they should have been seen next.
+        to: Vec<String>,
+        /// Whose packets, when they are of few.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        flow: Option<Flow>,
+    },
     /// Two addresses and the pings between them.
     Pair {
         /// Who pings.
@@ -69,6 +79,20 @@ pub enum Subject {
         /// Who is pinged.
         dst: String,
     },
+}
+
+/// Packets of one protocol from one address to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Flow {
+    /// Source.
+    pub src: IpAddr,
+    /// Destination.
+    pub dst: IpAddr,
+    /// `icmp`, `tcp`, `udp`, …
+    pub protocol: String,
+    /// Its number.
+    #[serde(skip)]
+    pub number: u8,
 }
 
 /// Somebody who claims an address.
@@ -113,6 +137,17 @@ impl Subject {
                     .with("src", src)
                     .with("dst", dst)
                     .with("protocol", protocol)
+            }
+            Self::Hop { from, to, flow } => {
+                let to = to.iter().map(Text::verbatim).collect();
+                let key = if flow.is_some() { "subject.hop-flow" } else { "subject.hop" };
+                let text = Text::new(key).with("from", from).with_list("to", to);
+                match flow {
+                    Some(flow) => {
+                        text.with("protocol", &flow.protocol).with("src", flow.src).with("dst", flow.dst)
+                    }
+                    None => text,
+                }
             }
             Self::Pair { src: Some(src), dst } => Text::verbatim(format!("{src} → {dst}")),
             Self::Pair { src: None, dst } => Text::new("subject.pair-log").with("dst", dst),

@@ -1,10 +1,11 @@
 //! The report for machines: one object, schema 1, English, UTC, the same for any number of threads.
 
+use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
 use crate::analysis::Verdict;
 use crate::finding::{Finding, utc_text};
-use crate::latency::{Latency, PERCENTILES};
+use crate::latency::{HopTimes, JourneyCounts, Latency, PERCENTILES};
 
 use super::words::need;
 use crate::text::Text;
@@ -32,6 +33,8 @@ fn one(verdict: &Verdict, schema: bool) -> Value {
     map.insert("findings".into(), verdict.findings.iter().map(finding).collect());
     map.insert("not_evaluated".into(), not_evaluated(verdict));
     map.insert("histograms".into(), verdict.latency.iter().map(histogram).collect());
+    map.insert("hops".into(), verdict.hops.iter().map(hop).collect());
+    map.insert("journeys".into(), journeys(&verdict.journeys));
     map.insert("stats".into(), stats(verdict));
     map.insert("remarks".into(), verdict.remarks.iter().map(|t| json!(t.english())).collect());
     Value::Object(map)
@@ -74,14 +77,41 @@ fn histogram(latency: &Latency) -> Value {
     map.insert("src".into(), json!(latency.src));
     map.insert("dst".into(), json!(latency.dst));
     map.insert("point".into(), json!(latency.point));
-    map.insert("unit".into(), json!("ns"));
-    map.insert("n".into(), json!(latency.histogram.len()));
-    map.insert("min".into(), json!(latency.histogram.min()));
-    for (name, percent) in PERCENTILES {
-        map.insert(name.into(), json!(latency.percentile(percent)));
-    }
-    map.insert("max".into(), json!(latency.histogram.max()));
+    numbers(&mut map, &latency.histogram);
     Value::Object(map)
+}
+
+fn hop(hop: &HopTimes) -> Value {
+    let mut map = Map::new();
+    for (name, (point, direction)) in [("from", &hop.from), ("to", &hop.to)] {
+        map.insert(name.into(), json!({ "point": point, "direction": direction }));
+    }
+    map.insert("reordered".into(), json!(hop.reordered));
+    numbers(&mut map, &hop.histogram);
+    Value::Object(map)
+}
+
+fn numbers(map: &mut Map<String, Value>, histogram: &Histogram<u64>) {
+    map.insert("unit".into(), json!("ns"));
+    map.insert("n".into(), json!(histogram.len()));
+    map.insert("min".into(), json!(histogram.min()));
+    for (name, percent) in PERCENTILES {
+        map.insert(name.into(), json!(histogram.value_at_percentile(percent)));
+    }
+    map.insert("max".into(), json!(histogram.max()));
+}
+
+fn journeys(counts: &JourneyCounts) -> Value {
+    let named = |list: &[(String, u64)]| {
+        list.iter().map(|(point, count)| json!({ "point": point, "count": count })).collect::<Value>()
+    };
+    json!({
+        "followed": counts.followed,
+        "one_in": counts.one_in,
+        "retransmissions": counts.retransmissions,
+        "copies": named(&counts.copies),
+        "reflections": named(&counts.reflections),
+    })
 }
 
 fn stats(verdict: &Verdict) -> Value {

@@ -14,6 +14,8 @@ use crate::text::Text;
 const LATENCY_ROWS_MAX: usize = 20;
 /// Columns of a pair of addresses in the table of round-trip times.
 const PAIR_COLUMNS: usize = 33;
+/// Columns of the two points of a hop.
+const HOP_COLUMNS: usize = 26;
 /// Columns of `2026-11-21`, of `2026-11-21 08:15:04` and of `2026-11-21 08:15:04.123`.
 const DATE_COLUMNS: usize = 10;
 const SECONDS_COLUMNS: usize = 19;
@@ -64,6 +66,50 @@ impl Page {
             let text = self.text(&Text::new("report.more").with("count", more));
             self.line(&format!("  {text}"));
         }
+    }
+
+    /// From point to point: how long it took, and what overtook.
+    pub(super) fn hops(&mut self, verdict: &Verdict) {
+        if verdict.hops.is_empty() {
+            return;
+        }
+        self.heading("report.hops");
+        let (hop, moved) = (self.phrase("report.hop"), self.phrase("report.moved"));
+        let mut head = format!("  {}", left(&hop, HOP_COLUMNS));
+        head.push_str(&right("n", 8));
+        for name in ["p50", "p90", "p99", "p99.9", "max"] {
+            head.push_str(&right(name, 9));
+        }
+        head.push_str(&right(&moved, 10));
+        self.line(&head);
+        for times in verdict.hops.iter().take(LATENCY_ROWS_MAX) {
+            let mut name = format!("{} → {}", times.from.0, times.to.0);
+            if name.width() > HOP_COLUMNS {
+                self.line(&format!("  {name}"));
+                name.clear();
+            }
+            let mut row = format!("  {}", left(&name, HOP_COLUMNS));
+            row.push_str(&right(&times.histogram.len().to_string(), 8));
+            let values = PERCENTILES.iter().map(|(_, p)| times.histogram.value_at_percentile(*p));
+            for value in values.chain([times.histogram.max()]) {
+                row.push_str(&right(&milliseconds(value), 9));
+            }
+            row.push_str(&right(&times.reordered.to_string(), 10));
+            self.line(&row);
+        }
+        if let Some(more) = verdict.hops.len().checked_sub(LATENCY_ROWS_MAX).filter(|n| *n > 0) {
+            let text = self.text(&Text::new("report.more").with("count", more));
+            self.line(&format!("  {text}"));
+        }
+        let counts = &verdict.journeys;
+        let sum = |list: &[(String, u64)]| list.iter().map(|(_, n)| n).sum::<u64>();
+        let text = Text::new("report.journeys")
+            .with("followed", counts.followed)
+            .with("retransmissions", counts.retransmissions)
+            .with("copies", sum(&counts.copies))
+            .with("reflections", sum(&counts.reflections));
+        let text = self.text(&text);
+        self.wrapped("  ", "    ", &text);
     }
 
     pub(super) fn capture(&mut self, verdict: &Verdict) {

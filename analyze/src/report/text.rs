@@ -35,6 +35,7 @@ pub fn render(verdict: &Verdict, look: Look) -> String {
     }
     page.not_evaluated(verdict);
     page.latency(verdict);
+    page.hops(verdict);
     page.capture(verdict);
     page.remarks(verdict);
     page.out

@@ -3,6 +3,7 @@
 pub mod asked;
 pub mod bonded;
 pub mod claims;
+pub mod hops;
 pub mod journeys;
 pub mod losses;
 pub mod runs;
@@ -15,6 +16,7 @@ use crate::engine::{Fold, PacketView, PointId};
 
 pub use bonded::BondedTable;
 pub use claims::ClaimsTable;
+pub use hops::HopsTable;
 pub use journeys::JourneysTable;
 pub use losses::Seen;
 
@@ -24,6 +26,7 @@ pub struct Folds {
     asked: asked::AskedFold,
     bonded: bonded::BondedFold,
     claims: claims::ClaimsFold,
+    hops: hops::HopsFold,
     journeys: journeys::JourneysFold,
     losses: losses::LossesFold,
 }
@@ -37,6 +40,8 @@ pub struct Tables {
     pub bonded: BondedTable,
     /// Claims of addresses.
     pub claims: ClaimsTable,
+    /// Packets from point to point.
+    pub hops: HopsTable,
     /// Requests and replies.
     pub journeys: JourneysTable,
     /// What each point saw and lost.
@@ -49,6 +54,7 @@ impl Fold for Folds {
             asked: Fold::start(scene),
             bonded: Fold::start(scene),
             claims: Fold::start(scene),
+            hops: Fold::start(scene),
             journeys: Fold::start(scene),
             losses: Fold::start(scene),
         }
@@ -58,6 +64,7 @@ impl Fold for Folds {
         self.asked.packet(packet);
         self.bonded.packet(packet);
         self.claims.packet(packet);
+        self.hops.packet(packet);
         self.journeys.packet(packet);
         self.losses.packet(packet);
     }
@@ -66,6 +73,7 @@ impl Fold for Folds {
         self.asked.merge(later.asked);
         self.bonded.merge(later.bonded);
         self.claims.merge(later.claims);
+        self.hops.merge(later.hops);
         self.journeys.merge(later.journeys);
         self.losses.merge(later.losses);
     }
@@ -78,6 +86,7 @@ impl Folds {
             asked: self.asked.finish(),
             bonded: self.bonded.finish(),
             claims: self.claims.finish(),
+            hops: self.hops.finish(&hops::Clocks::default()),
             journeys: self.journeys.finish(),
             seen: self.losses.finish(),
         }
@@ -105,6 +114,9 @@ impl Tables {
             ("bond-macs", self.bonded.overflow),
             ("coarse-macs", coarse_members),
             ("journeys", self.journeys.overflow),
+            ("hops", self.hops.overflow),
+            ("thinned", if self.hops.one_in > 1 { self.hops.one_in } else { 0 }),
+            ("translations", self.hops.translations),
         ];
         all.into_iter().filter(|(_, count)| *count > 0).collect()
     }

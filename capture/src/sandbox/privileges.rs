@@ -69,10 +69,7 @@ pub(super) fn drop_to(user: &User, writable: &[PathBuf], missing: &mut Vec<Strin
             missing.push(format!("{layer}: {why}"));
         }
     };
-    if setrlimit(Resource::RLIMIT_NICE, NICE_ZERO, NICE_ZERO).is_err() {
-        // The threads that record could not take back what the others give: then nobody gives.
-        let _ = sys::nice_this_thread(0);
-    }
+    let _ = setrlimit(Resource::RLIMIT_NICE, NICE_ZERO, NICE_ZERO);
     let keep = if writable.iter().all(|path| roots(path)) {
         CapsHashSet::new()
     } else {

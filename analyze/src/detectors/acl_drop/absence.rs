@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use netcap_bundle::Role;
 use netcap_bundle::packets::Direction;
-use netcap_bundle::topology::Place;
-use netcap_bundle::{Mac, Role};
 
 use crate::engine::{PointId, PointInfo};
+use crate::exits::{exits, others};
 use crate::fidelity::Trust;
 use crate::tables::journeys::{Event, PairAtPoint, Sample};
 use crate::view::View;
@@ -57,14 +57,6 @@ pub(super) fn has_other_port(view: &View<'_>) -> Option<bool> {
 
 fn is_vm_port(info: &PointInfo) -> bool {
     info.vswitch.is_some() && matches!(info.role, Role::Vnet { .. })
-}
-
-fn others<'a>(
-    view: &'a View<'_>,
-    id: PointId,
-    info: &'a PointInfo,
-) -> impl Iterator<Item = (PointId, &'a PointInfo)> {
-    view.points.of_vswitch(info.vswitch.as_deref().unwrap_or_default()).filter(move |(other, _)| *other != id)
 }
 
 /// Every kind of request that went nowhere, in order of port and addresses.
@@ -126,38 +118,4 @@ fn case<'a>(view: &'a View<'_>, key: PairAtPoint, mut events: Vec<(Event, bool)>
         if sound && shown && complete { lost.absent.push(*event) } else { lost.doubtful.push(*event) }
     }
     (lost.absent.len() + lost.doubtful.len() >= LOST_MIN).then_some(lost)
-}
-
-/// Where a frame for that MAC could leave: the port of the VM or host it is for, else every uplink. The second value says
-/// whether all of these are recorded.
-fn exits(view: &View<'_>, vnet: PointId, info: &PointInfo, dst: Mac) -> (Vec<PointId>, bool) {
-    let recorded = |name: &str| view.points.by_name(name);
-    let only = |name: &str| recorded(name).map_or((Vec::new(), false), |id| (vec![id], id != vnet));
-    let guest = |role: &Role| matches!(role, Role::Vnet { guest_mac: Some(mac), .. } if *mac == dst);
-    if let Some((id, _)) = others(view, vnet, info).find(|(_, other)| guest(&other.role)) {
-        return (vec![id], true);
-    }
-    match view.host.topology().locate(dst) {
-        Some(Place::Guest { iface, .. } | Place::Own { iface, .. }) => return only(&iface),
-        Some(Place::Learned { entry, role }) if !matches!(role, Some(Role::Uplink { .. })) => {
-            return entry.iface.as_deref().map_or((Vec::new(), false), only);
-        }
-        _ => {}
-    }
-    let uplinks: Vec<PointId> = others(view, vnet, info)
-        .filter(|(_, other)| matches!(other.role, Role::Uplink { .. }))
-        .map(|(id, _)| id)
-        .collect();
-    let switch = info.vswitch.as_deref().and_then(|name| view.host.topology().switch(name));
-    let all = match switch {
-        // What leaves by a patch or tunnel port cannot be recorded there.
-        Some(switch) => switch.ports.iter().all(|port| match port.role {
-            Role::Patch { .. } | Role::Tunnel { .. } => false,
-            Role::Uplink { .. } => recorded(&port.iface).is_some(),
-            _ => true,
-        }),
-        None => true,
-    };
-    let complete = all && !uplinks.is_empty();
-    (uplinks, complete)
 }

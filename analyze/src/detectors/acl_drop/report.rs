@@ -50,9 +50,14 @@ pub(super) fn finding(view: &View<'_>, lost: &Lost<'_>, rules: &Rules) -> Option
         evidence: evidence(view, lost, rules, &events),
         exonerations: exonerations(lost),
         remedy: remedy(lost, rules),
-        victims: if lost.protocol == TCP { Vec::new() } else { vec![Victim::Pair(lost.src, lost.dst)] },
+        victims: victims(lost),
         explained_by: None,
     })
+}
+
+fn victims(lost: &Lost<'_>) -> Vec<Victim> {
+    let flow = Victim::Flow(lost.src, lost.dst, lost.protocol);
+    if lost.protocol == TCP { vec![flow] } else { vec![Victim::Pair(lost.src, lost.dst), flow] }
 }
 
 fn confidence(lost: &Lost<'_>, rules: &Rules) -> Option<Confidence> {

@@ -1,0 +1,192 @@
+//! From losses to finding.
+
+use netcap_bundle::Nanos;
+
+use super::judge::{Case, Group};
+use crate::engine::identity::PROTOCOL_ARP;
+use crate::fidelity::Trust;
+use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject, Victim};
+use crate::tables::hops::{Lost, Side};
+use crate::tables::journeys::{ICMP, ICMPV6, TCP};
+use crate::tables::runs::Sight;
+use crate::text::Text;
+use crate::view::View;
+
+/// Lost packets shown.
+const FRAMES_MAX: usize = 3;
+/// Lost packets that make an alarm; one may be a race with a table that was just written.
+const LOST_MIN: u64 = 2;
+const UDP: u8 = 17;
+const SCTP: u8 = 132;
+
+/// Sums over the cases of a group.
+struct Sums {
+    lost: u64,
+    passed: u64,
+    doubtful: u64,
+    translated: u64,
+    trust: Trust,
+    span: Option<(Nanos, Nanos)>,
+}
+
+pub(super) fn finding(view: &View<'_>, group: &Group<'_>) -> Option<Finding> {
+    let worst = group.cases.first()?;
+    let sure = group.cases.iter().any(|c| !c.sure.is_empty());
+    let sums = sums(group, sure);
+    if !sure && sums.lost < LOST_MIN {
+        return None;
+    }
+    let enters = matches!(group.from.side(&view.scene), Side::Enter(_));
+    let confidence = match (sure, enters && group.complete && sums.trust == Trust::Sound) {
+        (false, _) => Confidence::CannotTell,
+        (true, true) if sums.lost >= LOST_MIN => Confidence::Proven,
+        (true, _) => Confidence::Likely,
+    };
+    let alone = group.cases.len() == 1;
+    let flow = Flow {
+        src: worst.key.src,
+        dst: worst.key.dst,
+        protocol: protocol(worst.key.protocol),
+        number: worst.key.protocol,
+    };
+    let pings = matches!(worst.key.protocol, ICMP | ICMPV6) && alone && sure;
+    let (src, dst) = (worst.key.src, worst.key.dst);
+    Some(Finding {
+        detector: super::DETECTOR.id,
+        severity: if sure && sums.lost >= LOST_MIN { Severity::Warning } else { Severity::Info },
+        confidence,
+        subject: Subject::Hop {
+            from: view.points.name(group.from.point).to_owned(),
+            to: group.exits.iter().map(|id| view.points.name(*id).to_owned()).collect(),
+            flow: alone.then_some(flow),
+        },
+        from: sums.span.map(|s| s.0),
+        to: sums.span.map(|s| s.1),
+        claim: claim(view, group, worst, &sums, sure),
+        evidence: evidence(view, group, worst, &sums, sure),
+        exonerations: exonerations(view, &sums, sure, group.complete),
+        remedy: if sure { remedy(view, group, enters) } else { again(view, group) },
+        // A ping is lost with its request or with its answer.
+        victims: if pings { vec![Victim::Pair(src, dst), Victim::Pair(dst, src)] } else { Vec::new() },
+        explained_by: None,
+    })
+}
+
+fn told<'a>(case: &'a Case<'_>, sure: bool) -> &'a [Lost] {
+    if sure { &case.sure } else { &case.doubtful }
+}
+
+fn packets(lost: &[Lost]) -> u64 {
+    lost.iter().map(|l| l.packets).fold(0, u64::saturating_add)
+}
+
+fn sums(group: &Group<'_>, sure: bool) -> Sums {
+    let mut sums = Sums { lost: 0, passed: 0, doubtful: 0, translated: 0, trust: Trust::Sound, span: None };
+    for case in &group.cases {
+        let lost = told(case, sure);
+        sums.lost += packets(lost);
+        sums.passed += case.pair.passed;
+        sums.translated += case.pair.translated;
+        sums.doubtful += case.unjudged + if sure { packets(&case.doubtful) } else { 0 };
+        if !lost.is_empty() {
+            sums.trust = sums.trust.min(case.trust);
+        }
+        for at in lost.iter().map(|l| l.at) {
+            let (first, last) = sums.span.unwrap_or((at, at));
+            sums.span = Some((first.min(at), last.max(at)));
+        }
+    }
+    sums
+}
+
+fn protocol(number: u8) -> String {
+    match number {
+        ICMP => "icmp".into(),
+        TCP => "tcp".into(),
+        UDP => "udp".into(),
+        ICMPV6 => "icmpv6".into(),
+        SCTP => "sctp".into(),
+        PROTOCOL_ARP => "arp".into(),
+        other => format!("ip/{other}"),
+    }
+}
+
+fn exits(view: &View<'_>, group: &Group<'_>) -> Vec<Text> {
+    group.exits.iter().map(|id| Text::verbatim(view.points.name(*id))).collect()
+}
+
+fn claim(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, sure: bool) -> Text {
+    let key = match (sure, group.cases.len()) {
+        (true, 1) => "packet-loss.claim",
+        (true, _) => "packet-loss.claim.many",
+        (false, 1) => "packet-loss.claim.doubtful",
+        (false, _) => "packet-loss.claim.doubtful-many",
+    };
+    Text::new(key)
+        .with("lost", sums.lost)
+        .with("all", sums.lost + sums.passed)
+        .with("pairs", group.cases.len())
+        .with("protocol", protocol(worst.key.protocol))
+        .with("src", worst.key.src)
+        .with("dst", worst.key.dst)
+        .with("from", view.points.name(group.from.point))
+        .with_list("to", exits(view, group))
+}
+
+fn evidence(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, sure: bool) -> Vec<Evidence> {
+    let mut out = Vec::new();
+    for lost in told(worst, sure).iter().take(FRAMES_MAX) {
+        let what = Text::new("packet-loss.evidence.frame").with("point", view.points.name(group.from.point));
+        out.push(view.frame(Sight { at: lost.at, frame: lost.frame }, group.from.point, what));
+    }
+    if let (true, Some((from, to))) = (sure, sums.span) {
+        for id in &group.exits {
+            let what = Text::new("packet-loss.evidence.absence")
+                .with("point", view.points.name(*id))
+                .with("count", sums.lost);
+            out.push(view.absence(*id, from, to, what));
+        }
+    }
+    out
+}
+
+fn exonerations(view: &View<'_>, sums: &Sums, sure: bool, complete: bool) -> Vec<Text> {
+    let mut out = Vec::new();
+    out.push(Text::new(match (sure, sums.trust) {
+        (false, _) => "packet-loss.not.capture-lossy",
+        (true, Trust::Sound) => "packet-loss.not.capture",
+        (true, _) => "packet-loss.not.capture-unknown",
+    }));
+    if sure {
+        out.push(Text::new("packet-loss.not.filter"));
+        out.push(Text::new("packet-loss.not.again"));
+    }
+    if !complete {
+        out.push(Text::new("packet-loss.not.other-way"));
+    }
+    let counted = [
+        ("packet-loss.not.doubtful", sums.doubtful),
+        ("packet-loss.not.translated", sums.translated),
+        ("packet-loss.not.thinned", view.tables.hops.one_in),
+    ];
+    for (key, count) in counted.into_iter().filter(|(key, n)| *n > u64::from(key.ends_with("thinned"))) {
+        out.push(Text::new(key).with("count", count));
+    }
+    out
+}
+
+fn again(view: &View<'_>, group: &Group<'_>) -> Text {
+    Text::new("packet-loss.remedy.again").with_list("to", exits(view, group))
+}
+
+fn remedy(view: &View<'_>, group: &Group<'_>, enters: bool) -> Text {
+    let from = view.points.name(group.from.point);
+    let switch = view.points.get(group.from.point).and_then(|p| p.vswitch.as_deref());
+    match switch.filter(|_| enters) {
+        Some(switch) => Text::new("packet-loss.remedy.switch")
+            .with("switch", switch)
+            .with("from", from)
+            .with_list("to", exits(view, group)),
+        None => Text::new("packet-loss.remedy").with("from", from).with_list("to", exits(view, group)),
+    }
+}

@@ -1,0 +1,54 @@
+//! Which packets are followed from point to point, decided before the first one is read.
+
+use netcap_bundle::input::Input;
+
+use super::ALIVE_MAX;
+use super::identity::mix;
+use super::nat::Nat;
+
+/// Sightings kept of a whole input, 48 octets each.
+pub const SIGHTINGS_MAX: usize = 1 << 19;
+/// Sightings kept of one segment, at least.
+const SEGMENT_MIN: usize = 1 << 13;
+/// Octets before the network layer: addresses, ethertype, two tags.
+const LINK_BYTES: u32 = 14 + 8;
+
+/// What is followed.
+#[derive(Debug, Default)]
+pub struct Follow {
+    /// There are two points at least.
+    pub on: bool,
+    /// One packet in two to the power of this is followed, chosen by what it carries: the same ones at every point.
+    pub shift: u32,
+    /// Sightings kept of one segment.
+    pub segment_max: usize,
+    /// Octets of the network layer that every point captured at least.
+    pub reach: usize,
+    /// Translated addresses.
+    pub nat: Nat,
+}
+
+impl Follow {
+    /// For that input.
+    pub fn read(input: &Input) -> Self {
+        let mut follow = Self { on: input.points.len() >= 2, ..Self::default() };
+        if !follow.on {
+            return follow;
+        }
+        let packets = input.segments.iter().filter_map(|s| s.info.as_ref()).map(|i| i.packets);
+        let packets = packets.fold(0, u64::saturating_add);
+        while packets >> follow.shift > SIGHTINGS_MAX as u64 {
+            follow.shift += 1;
+        }
+        follow.segment_max = (2 * SIGHTINGS_MAX / input.segments.len().clamp(1, ALIVE_MAX)).max(SEGMENT_MIN);
+        let shortest = input.points.iter().map(|p| p.snaplen).filter(|n| *n > 0).min();
+        follow.reach = shortest.map_or(usize::MAX, |n| n.saturating_sub(LINK_BYTES) as usize);
+        follow.nat = Nat::read(input);
+        follow
+    }
+}
+
+/// Whether what hashes to this is followed when one in two to the power of `shift` is.
+pub fn is_chosen(hash: u64, shift: u32) -> bool {
+    shift == 0 || mix(hash, 5).leading_zeros() >= shift
+}

@@ -1,0 +1,145 @@
+//! One flow: which stop follows which, copies and reflections, and the hops that this gives.
+
+use std::collections::BTreeSet;
+
+use netcap_bundle::Nanos;
+
+use super::stop::{Side, Stop};
+use super::summary::{Lost, Tally};
+use super::{COPY, FRAGMENT, GROUP, REFLECTED, Sighting};
+use crate::engine::points::Scene;
+
+/// A packet crosses one host in far less; what is seen later is another packet, and what is not seen by then is lost.
+pub(crate) const CROSSING_NS: i64 = 2_000_000_000;
+/// The same packet, with the same IP identification, twice at one stop within this is a copy.
+const COPY_NS: i64 = 50_000_000;
+/// Without an IP identification only this tells a copy from a retransmission: no sender is that fast (the least
+/// retransmission time of Linux is 200 ms, of its tail loss probe 2 ms, net/ipv4/tcp_output.c).
+const COPY_BLIND_NS: i64 = 1_000_000;
+/// IP protocol of TCP.
+const TCP: u8 = 6;
+
+/// From one stop to those that follow it.
+#[derive(Debug)]
+pub(super) struct Hop {
+    pub(super) from: Stop,
+    /// Empty: packets were seen to enter a switch here, and nowhere else.
+    pub(super) to: Vec<Stop>,
+}
+
+/// What a hop did to the packets of a flow.
+#[derive(Debug, Default)]
+pub(super) struct Crossing {
+    /// Where it was seen next, when, and when it was seen before: one each packet.
+    pub(super) passed: Vec<(Stop, Nanos, Nanos)>,
+    pub(super) lost: Vec<Lost>,
+}
+
+/// Transitions between stops and how often each was seen.
+#[derive(Debug, Default)]
+struct Edges(Vec<((Stop, Stop), u64)>);
+
+impl Edges {
+    fn add(&mut self, edge: (Stop, Stop)) {
+        match self.0.iter_mut().find(|(e, _)| *e == edge) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((edge, 1)),
+        }
+    }
+
+    fn count(&self, edge: (Stop, Stop)) -> u64 {
+        self.0.iter().find(|(e, _)| *e == edge).map_or(0, |(_, count)| *count)
+    }
+
+    /// What follows a stop more often than it comes before it.
+    fn after(&self, from: Stop) -> Vec<Stop> {
+        let mut out: Vec<Stop> = self
+            .0
+            .iter()
+            .filter(|((a, b), count)| *a == from && *count > self.count((*b, *a)))
+            .map(|((_, b), _)| *b)
+            .collect();
+        out.sort_unstable();
+        out
+    }
+
+    /// Nothing comes before it.
+    fn is_first(&self, stop: Stop) -> bool {
+        !self.0.iter().any(|((a, b), count)| *b == stop && *count > self.count((stop, *a)))
+    }
+}
+
+/// Follows one flow: `flow` is sorted by kind, content or first number, and time.
+pub(super) fn flow(flow: &mut [Sighting], protocol: u8, scene: &Scene, tally: &mut Tally) {
+    let mut edges = Edges::default();
+    let mut start = 0;
+    for end in 1..=flow.len() {
+        let same =
+            |a: &Sighting, b: &Sighting| (a.content, a.seq, a.is_range()) == (b.content, b.seq, b.is_range());
+        if flow.get(end).zip(flow.get(start)).is_some_and(|(next, first)| same(next, first)) {
+            continue;
+        }
+        if let Some(group) = flow.get_mut(start..end) {
+            transitions(group, protocol, scene, &mut edges, tally);
+        }
+        start = end;
+    }
+    // What goes to a group comes and goes by many ways at once; which of its sightings led to which is not told.
+    if flow.iter().any(|s| s.flags & GROUP != 0) {
+        return;
+    }
+    let stops: BTreeSet<Stop> = flow.iter().map(Sighting::stop).collect();
+    let hops: Vec<Hop> = stops.iter().map(|from| Hop { from: *from, to: edges.after(*from) }).collect();
+    let judged = !flow.iter().any(|s| s.flags & FRAGMENT != 0);
+    let split = flow.partition_point(|s| !s.is_range());
+    let (singles, ranges) = flow.split_at_mut(split);
+    ranges.sort_unstable_by_key(super::Sighting::order);
+    let positions = super::ranges::positions(ranges);
+    tally.retransmissions += super::ranges::again(ranges, &positions, |stop| edges.is_first(stop));
+    for hop in hops {
+        let enters = matches!(hop.from.side(scene), Side::Enter(_));
+        if hop.to.is_empty() && !enters {
+            continue;
+        }
+        let mut crossing = Crossing::default();
+        super::singles::cross(singles, &hop, &mut crossing);
+        super::ranges::cross(ranges, &positions, &hop, &mut crossing);
+        tally.hop(flow_key(singles, ranges), &hop, crossing, judged);
+    }
+}
+
+fn flow_key(singles: &[Sighting], ranges: &[Sighting]) -> u64 {
+    singles.first().or(ranges.first()).map_or(0, |s| s.flow)
+}
+
+/// Counts what follows what among the sightings of one content, and marks copies and reflections.
+fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut Edges, tally: &mut Tally) {
+    let mut seen: Vec<(Stop, Nanos, u16, u32)> = Vec::new();
+    for sighting in group {
+        let stop = sighting.stop();
+        seen.retain(|(_, at, ..)| sighting.at.since(*at) <= CROSSING_NS);
+        if let Some(before) = seen.iter_mut().rev().find(|(s, ..)| *s == stop) {
+            let gap = sighting.at.since(before.1);
+            let blind = sighting.ident == 0;
+            // Equal acknowledgements in a row are what they seem.
+            let told = !blind || sighting.is_range() || protocol != TCP;
+            let near = gap <= if blind { COPY_BLIND_NS } else { COPY_NS };
+            if told && near && (sighting.ident, sighting.len) == (before.2, before.3) {
+                sighting.flags |= COPY;
+                tally.copies(stop);
+                continue;
+            }
+            // Sent again: a journey of its own.
+            seen.clear();
+        }
+        if seen.iter().any(|(s, ..)| s.reflects_at(stop, scene)) {
+            sighting.flags |= REFLECTED;
+            tally.reflections(stop);
+            continue;
+        }
+        if let Some((before, ..)) = seen.iter().rev().find(|(s, ..)| s.leads_to(stop, scene)) {
+            edges.add((*before, stop));
+        }
+        seen.push((stop, sighting.at, sighting.ident, sighting.len));
+    }
+}

@@ -1,0 +1,107 @@
+//! Ranges of TCP sequence numbers: matched by number, whatever packets carry them.
+//!
+//! What one point saw as a super-segment of 64 KiB another sees as 45 segments; matched is each number. A range that is
+//! sent again while it was not seen further on replaces the first one, which is lost.
+
+use std::collections::BTreeMap;
+
+use super::intervals::{Cover, Pending};
+use super::matching::{CROSSING_NS, Crossing, Hop};
+use super::summary::Lost;
+use super::{COPY, OPENS, REFLECTED, REST, Sighting, Stop};
+use crate::engine::identity::mix;
+
+/// Further than any window: sequence numbers of another connection of the same ports begin there.
+const APART: i64 = 1 << 33;
+
+/// The first number of each range, in a space without end; `ranges` is in order of time.
+pub(super) fn positions(ranges: &[Sighting]) -> Vec<i64> {
+    let mut out = Vec::with_capacity(ranges.len());
+    let mut highest: Option<(u32, i64)> = None;
+    let mut opened: Option<u32> = None;
+    for range in ranges {
+        let new = range.flags & OPENS != 0 && opened.replace(range.seq) != Some(range.seq);
+        let position = match highest {
+            Some((_, high)) if new => high + APART,
+            Some((seq, high)) => high + i64::from(range.seq.wrapping_sub(seq).cast_signed()),
+            None => 0,
+        };
+        if new || highest.is_none_or(|(_, high)| position > high) {
+            highest = Some((range.seq, position));
+        }
+        out.push(position);
+    }
+    out
+}
+
+/// How many ranges were sent again, counted where the flow is seen first.
+pub(super) fn again(ranges: &[Sighting], positions: &[i64], first: impl Fn(Stop) -> bool) -> u64 {
+    let mut covers: BTreeMap<Stop, (bool, Cover)> = BTreeMap::new();
+    let mut count = 0;
+    for (range, from) in pairs(ranges, positions) {
+        let stop = range.stop();
+        let (is_first, cover) = covers.entry(stop).or_insert_with(|| (first(stop), Cover::default()));
+        if *is_first && cover.add(from, from + i64::from(range.len)) && range.flags & REST == 0 {
+            count += 1;
+        }
+    }
+    count
+}
+
+fn pairs<'a>(ranges: &'a [Sighting], positions: &'a [i64]) -> impl Iterator<Item = (&'a Sighting, i64)> {
+    let all = ranges.iter().zip(positions.iter().copied());
+    all.filter(|(range, _)| range.flags & (COPY | REFLECTED) == 0)
+}
+
+/// Matches the ranges of a flow over one hop.
+pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing: &mut Crossing) {
+    let mut pending = Pending::default();
+    // Numbers lost of each range, and the longest segment further on.
+    let mut lost: BTreeMap<usize, i64> = BTreeMap::new();
+    let mut segment = 1;
+    for (index, (range, from)) in ranges.iter().zip(positions.iter().copied()).enumerate() {
+        if range.flags & (COPY | REFLECTED) != 0 {
+            continue;
+        }
+        let to = from + i64::from(range.len);
+        let stop = range.stop();
+        if stop == hop.from {
+            pending.take(from, to, |who, length| *lost.entry(who).or_default() += length);
+            pending.put(from, to, index);
+        } else if hop.to.contains(&stop) {
+            segment = segment.max(range.len);
+            let mut first = None;
+            pending.take(from, to, |who, length| match ranges.get(who) {
+                Some(sent) if range.at.since(sent.at) <= CROSSING_NS => {
+                    first.get_or_insert(sent.at);
+                }
+                _ => *lost.entry(who).or_default() += length,
+            });
+            if let Some(sent) = first.filter(|_| range.flags & REST == 0) {
+                crossing.passed.push((stop, range.at, sent));
+            }
+        }
+    }
+    for (who, length) in pending.left() {
+        *lost.entry(who).or_default() += length;
+    }
+    let mut before = None;
+    for (who, bytes) in lost {
+        let Some(range) = ranges.get(who) else { continue };
+        // Both parts of one packet are one loss.
+        let continued = range.flags & REST != 0 && before == Some(range.frame());
+        let whole = bytes >= i64::from(range.len);
+        let bytes = bytes.unsigned_abs();
+        let packets = if continued {
+            0
+        } else if whole {
+            1
+        } else {
+            bytes.div_ceil(u64::from(segment))
+        };
+        before = Some(range.frame());
+        let content = mix(u64::from(range.seq), u64::from(range.len));
+        let (at, frame, flow) = (range.at, range.frame(), range.flow);
+        crossing.lost.push(Lost { at, frame, packets, bytes, flow, content });
+    }
+}

@@ -1,0 +1,67 @@
+//! Stops: a point and a direction, and which stop can follow which.
+
+use netcap_bundle::Role;
+use netcap_bundle::packets::Direction;
+
+use crate::engine::points::Scene;
+use crate::engine::{DomainId, PointId};
+
+/// A place on a packet's way: a point, crossed in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stop {
+    /// Where.
+    pub point: PointId,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// What a stop is to the switch that the point belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The packet enters the switch here.
+    Enter(DomainId),
+    /// It leaves the switch here.
+    Leave(DomainId),
+    /// No switch is known.
+    Through,
+}
+
+impl Stop {
+    /// What it is to its switch. The switch's own port is seen from the host: what the host sends enters the switch.
+    pub fn side(self, scene: &Scene) -> Side {
+        if !scene.has_switch(self.point) {
+            return Side::Through;
+        }
+        let domain = scene.domain(self.point);
+        let own = matches!(scene.role(self.point), Some(Role::Internal));
+        if (self.direction == Direction::In) == own { Side::Leave(domain) } else { Side::Enter(domain) }
+    }
+
+    /// A packet seen here can be seen next at `next`: what left a switch at one port did not come to another port of it
+    /// from there (a flood leaves at many), nor did it enter it twice.
+    pub(super) fn leads_to(self, next: Self, scene: &Scene) -> bool {
+        let same = match (self.side(scene), next.side(scene)) {
+            (Side::Leave(a), Side::Leave(b)) | (Side::Enter(a), Side::Enter(b)) => a == b,
+            _ => false,
+        };
+        self != next && !same && !self.reflects_at(next, scene)
+    }
+
+    /// A packet that left by an uplink and comes back by an uplink of the same switch: the network behind returned it.
+    pub(super) fn reflects_at(self, next: Self, scene: &Scene) -> bool {
+        let uplink = |stop: Self| matches!(scene.role(stop.point), Some(Role::Uplink { .. }));
+        match (self.side(scene), next.side(scene)) {
+            (Side::Leave(a), Side::Enter(b)) => a == b && uplink(self) && uplink(next),
+            _ => false,
+        }
+    }
+
+    /// Of two sightings with one stamp the one that comes first.
+    pub(super) fn rank(self, scene: &Scene) -> u8 {
+        match self.side(scene) {
+            Side::Enter(_) => 0,
+            Side::Leave(_) => 2,
+            Side::Through => u8::from(self.direction == Direction::Out) * 2,
+        }
+    }
+}
