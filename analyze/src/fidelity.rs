@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use netcap_bundle::Nanos;
 use netcap_bundle::input::{Input, Kind};
 use netcap_bundle::packets::Tail;
-use netcap_filters::{Filter, Options};
+use netcap_filters::{Filter, VlanMode, VlanTag};
 
 use crate::engine::{FileStats, PointId, Points};
 use crate::tables::Seen;
@@ -60,7 +60,7 @@ impl Fidelity {
             let dropped = info.dropped.filter(|_| !sealed);
             let mut point = PointFidelity { dropped, ..PointFidelity::default() };
             if !info.filter.trim().is_empty() {
-                point.filter = Filter::compile(&info.filter, Options::default()).ok();
+                point.filter = Filter::compile(&info.filter, info.manner).ok();
                 point.filter_unreadable = point.filter.is_none();
             }
             let seen = seen.get(&id);
@@ -96,7 +96,7 @@ impl Fidelity {
     /// Whether the point's filter would have shown that frame.
     pub fn shows(&self, id: PointId, frame: &[u8], wire_len: u32) -> bool {
         self.points.get(&id).is_some_and(|p| {
-            !p.filter_unreadable && p.filter.as_ref().is_none_or(|f| f.matches(frame, wire_len as usize))
+            !p.filter_unreadable && p.filter.as_ref().is_none_or(|f| shows(f, frame, wire_len as usize))
         })
     }
 
@@ -109,6 +109,24 @@ impl Fidelity {
     pub fn start(&self) -> Option<Nanos> {
         self.points.values().flat_map(|p| p.covered.iter().map(|c| c.0)).min()
     }
+}
+
+/// Whether the filter would have shown the frame live. A literal filter saw it without its outer tag wherever the kernel
+/// had taken that off, and nobody wrote down where: what is not certain is not shown.
+fn shows(filter: &Filter, frame: &[u8], wire_len: usize) -> bool {
+    let as_it_lies = filter.matches(frame, wire_len);
+    let (VlanMode::Literal, Some((bare, tag))) = (filter.options().vlan, untagged(frame)) else {
+        return as_it_lies;
+    };
+    as_it_lies && filter.matches_with_tag(&bare, wire_len.saturating_sub(4), tag)
+}
+
+/// The frame without its outer tag, and the tag; `None` when it has none.
+fn untagged(frame: &[u8]) -> Option<(Vec<u8>, VlanTag)> {
+    let [_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, c0, c1, rest @ ..] = frame else { return None };
+    let (tpid, tci) = (u16::from_be_bytes([*t0, *t1]), u16::from_be_bytes([*c0, *c1]));
+    let bare = || [frame.get(..12).unwrap_or_default(), rest].concat();
+    matches!(tpid, 0x8100 | 0x88a8).then(|| (bare(), VlanTag { tpid, tci }))
 }
 
 /// Until when every point of a run that crashed was recorded: the last packet of any point shows that the run lived,

@@ -56,3 +56,34 @@ fn after_a_crash_all_but_the_last_second_counts() {
         assert_eq!(trust("idle", 50_000), Trust::Blind);
     });
 }
+
+#[test]
+fn what_really_ran_decides_what_an_absence_is_worth() {
+    use netcap_filters::{Filter, Options};
+    let frame = frame();
+    let tagged = [&frame[..12], &[0x81, 0, 0, 100], &frame[12..]].concat();
+    let kind = u16::from_be_bytes([frame[12], frame[13]]);
+    let text = format!("ether proto {kind:#x}");
+    let literal = Options { vlan: netcap_filters::VlanMode::Literal, inner: false };
+    let compile = |text: &str, options| Filter::compile(text, options).unwrap();
+    let meant = compile(&text, Options::default());
+    assert!(super::shows(&meant, &frame, frame.len()) && super::shows(&meant, &tagged, tagged.len()));
+    let asked = compile(&text, literal);
+    assert!(super::shows(&asked, &frame, frame.len()) && !super::shows(&asked, &tagged, tagged.len()));
+    let tag = compile("ether proto 0x8100", literal);
+    assert!(!super::shows(&tag, &tagged, tagged.len()), "live the tag was beside the frame");
+}
+
+#[test]
+fn the_points_say_how_their_filters_were_compiled() {
+    let sealed = scene().seal();
+    let mut input = Input::open(&sealed.path).unwrap();
+    for point in &mut input.points {
+        (point.no_vlan, point.inner) = (true, true);
+    }
+    with_view(&input, |view| {
+        for (_, info) in view.points.iter() {
+            assert_eq!((info.manner.vlan, info.manner.inner), (netcap_filters::VlanMode::Literal, true));
+        }
+    });
+}

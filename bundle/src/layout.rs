@@ -4,6 +4,7 @@
 //! HOST-STAMP/
 //!   manifest.json                      what was recorded, hashes, losses, clocks; last to be written
 //!   run.json                           the same as known at the start, so that a killed run can be sealed
+//!   points.jsonl                       points that joined, were renamed or left while it was recorded
 //!   netcap.log                         what the recorder said
 //!   topology.txt                       bridges, ports, bonds, VMs, as ovs_dbg_listports gave them
 //!   packets/POINT/000001.pcapng.zst    segments, one zstd frame each
@@ -21,6 +22,8 @@ use crate::point::safe_name;
 pub const MANIFEST: &str = "manifest.json";
 /// What was known when the run started.
 pub const RUN: &str = "run.json";
+/// Points that joined, were renamed or left.
+pub const CHANGES: &str = "points.jsonl";
 /// The recorder's own log.
 pub const LOG: &str = "netcap.log";
 /// The topology table.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::changes::Change;
 use crate::{Nanos, Point};
 
 /// Version of the manifest's shape. Readers refuse a larger one with a sentence.
@@ -84,6 +85,9 @@ pub struct Manifest {
     pub ended: Option<Clock>,
     /// Why it ended.
     pub end: End,
+    /// What became of the points meanwhile; those that joined are among `points` too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// What each point counted.
     #[serde(default)]
     pub counts: Vec<PointCounts>,

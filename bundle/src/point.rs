@@ -28,6 +28,12 @@ pub struct Point {
     /// The filter as the user wrote it; empty means everything.
     #[serde(default)]
     pub filter: String,
+    /// The filter was taken literally (`--no-vlan`): it did not look behind VLAN tags.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_vlan: bool,
+    /// The filter also looked into VXLAN and Geneve (`--inner`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inner: bool,
     /// Bytes kept of each frame.
     #[serde(default)]
     pub snaplen: u32,
@@ -45,6 +51,8 @@ impl Point {
             mtu: None,
             vlan: None,
             filter: String::new(),
+            no_vlan: false,
+            inner: false,
             snaplen: 0,
         }
     }

@@ -11,7 +11,7 @@ use crate::manifest::{Clock, End, FileInfo, Manifest, Pruned, RunInfo, SegmentIn
 use crate::move_tar::sized;
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
 use crate::time::NS_PER_S;
-use crate::{BundleError, Nanos, Result, layout};
+use crate::{BundleError, Nanos, Result, changes, layout};
 
 /// zstd level of a repaired segment: the recorder's own.
 const LEVEL: i32 = 1;
@@ -54,13 +54,15 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
 /// `remarks` is what the recorder wants a reader to know. Sealing twice gives the same manifest.
 pub fn seal(
     dir: &Path,
-    info: RunInfo,
+    mut info: RunInfo,
     ended: Option<Clock>,
     end: End,
     remarks: Vec<String>,
 ) -> Result<Manifest> {
-    let (counts, segments, files) = (Vec::new(), Vec::new(), Vec::new());
-    let mut manifest = Manifest { info, ended, end, counts, segments, pruned: Vec::new(), files, remarks };
+    let (counts, segments, pruned, files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let changes = changes::read(dir);
+    changes::apply(&mut info, &changes);
+    let mut manifest = Manifest { info, ended, end, changes, counts, segments, pruned, files, remarks };
     remove_partial(dir)?;
     let (indexed, pruned) = read_indexes(dir)?;
     manifest.pruned = pruned;

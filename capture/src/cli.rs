@@ -69,7 +69,8 @@ pub const OUT: &str = "/var/lib/netcap";
 #[derive(Debug, Parser)]
 #[command(name = "netcap", version, override_usage = "netcap [OPTIONS] [FILTER]...", after_help = AFTER, max_term_width = 110)]
 pub struct Record {
-    /// Record this virtual switch: its internal port and every uplink, bond members one by one
+    /// Record this virtual switch: its internal port, every uplink, bond members one by one, and the ports that are
+    /// added while it is recorded
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub vswitch: Vec<String>,
     /// Record these interfaces; with NAME:FILTER that one has a filter of its own
@@ -78,7 +79,7 @@ pub struct Record {
     /// Record the interfaces of these guest MACs (else of the interfaces' own)
     #[arg(long, alias = "iface_mac", value_name = "MAC", value_delimiter = ',')]
     pub iface_mac: Vec<String>,
-    /// Record all interfaces of this virtual machine
+    /// Record all interfaces of this virtual machine, also after it was started anew
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub vm: Vec<String>,
     /// Ping this address each second; may be repeated
@@ -148,6 +149,9 @@ pub struct Manner {
     /// Directory of Open vSwitch's sockets
     #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
     pub ovs_rundir: Option<PathBuf>,
+    /// Keep to the points of the start: do not add ports and machines that come later
+    #[arg(long, alias = "no_follow")]
+    pub no_follow: bool,
     /// Keep the run's directory and make no tar
     #[arg(long, alias = "no_bundle")]
     pub no_bundle: bool,

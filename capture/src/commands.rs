@@ -208,7 +208,8 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
         None => sandbox::off(),
     }
     let topology = inventory.table();
-    let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology };
+    let old = inventory.indexes.into_values().collect();
+    let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology, old };
     let ended = session::record(plan, known).await?;
     let failed = matches!(ended.end, netcap_bundle::manifest::End::Failed { .. });
     let (mut signals, control, dir) = (ended.signals, ended.control, ended.run.path.clone());
@@ -297,26 +298,23 @@ fn plan(options: Record, filter: Filter, own: Own, inventory: &Inventory) -> Res
         macs: options.iface_mac,
         vms: options.vm,
     };
-    let mut points = plan::select(&inventory.here, &wanted)?;
+    let points = plan::select(&inventory.here, &wanted)?;
     let limits = options.limits;
-    for point in &mut points {
-        let filter = own.get(&point.iface).unwrap_or(&filter);
-        filter.expression().trim().clone_into(&mut point.filter);
-        point.snaplen = limits.snaplen;
-    }
+    let follow = (wanted.can_grow() && !options.manner.no_follow).then_some(wanted);
     let mut pings = options.ping;
     pings.sort_unstable();
     pings.dedup();
     let ns = |time: std::time::Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
     let rotation =
         Rotation { bytes: limits.rotate_size.max(1), ns: ns(limits.rotate_time), level: limits.level };
-    Ok(Plan {
-        points,
+    let mut plan = Plan {
+        points: Vec::new(),
         pings,
         filter,
         own,
         snaplen: limits.snaplen,
         buffer: limits.buffer,
+        follow,
         rotation,
         duration: limits.duration,
         until: limits.until,
@@ -327,7 +325,12 @@ fn plan(options: Record, filter: Filter, own: Own, inventory: &Inventory) -> Res
         quiet: options.manner.quiet,
         detach: None,
         bundle: !options.manner.no_bundle,
-    })
+    };
+    for mut point in points {
+        plan.dress(&mut point);
+        plan.points.push(point);
+    }
+    Ok(plan)
 }
 
 /// Each point needs two descriptors; the usual soft limit of 1024 is there for programs that use select(2).

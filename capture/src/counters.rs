@@ -33,6 +33,8 @@ pub struct Counters {
     pub away: AtomicBool,
     /// The point could not go on.
     pub ended: AtomicBool,
+    /// The interface is gone and the point is closed.
+    pub left: AtomicBool,
     /// The interface counts packets and none arrive.
     pub deaf: AtomicBool,
     /// A new segment is asked for.
@@ -75,6 +77,8 @@ pub struct Numbers {
     pub away: bool,
     /// The point could not go on.
     pub ended: bool,
+    /// The interface is gone and the point is closed.
+    pub left: bool,
     /// The interface counts packets and none arrive.
     pub deaf: bool,
 }
@@ -124,6 +128,7 @@ impl Counters {
             segment: self.segment.load(Relaxed),
             away: self.away.load(Relaxed),
             ended: self.ended.load(Relaxed),
+            left: self.left.load(Relaxed),
             deaf: self.deaf.load(Relaxed),
         }
     }

@@ -1,6 +1,6 @@
 //! What is on this host: the sources that the topology is made of, taken once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use netcap_bundle::Point;
 use netcap_bundle::source::{Outcome, Snapshot, SourceDef};
@@ -31,6 +31,8 @@ pub struct Inventory {
     pub topology: Topology,
     /// Every point there could be.
     pub here: Here,
+    /// Indexes of the interfaces: one that comes back is another one.
+    pub indexes: BTreeMap<String, u32>,
 }
 
 /// The sources of the topology; the database first, for it names the bridges.
@@ -56,10 +58,12 @@ impl Inventory {
             }
         }
         let topology = join(&taken);
-        let mut here = here(&topology, &Iface::all());
+        let ifaces = Iface::all();
+        let mut here = here(&topology, &ifaces);
+        let indexes = ifaces.into_iter().map(|(name, iface)| (name, iface.index)).collect();
         let root = nix::unistd::geteuid().is_root();
         here.unasked = ASKED.iter().filter_map(|(id, name)| unasked(&taken, id, name, root)).collect();
-        Self { taken, elements, topology, here }
+        Self { taken, elements, topology, here, indexes }
     }
 
     /// The topology as a table.
@@ -118,7 +122,7 @@ fn join(taken: &[Taken]) -> Topology {
 }
 
 /// Every point: the ports of the topology that the kernel knows, then interfaces that no source named.
-fn here(topology: &Topology, ifaces: &std::collections::BTreeMap<String, Iface>) -> Here {
+fn here(topology: &Topology, ifaces: &BTreeMap<String, Iface>) -> Here {
     let mut here = Here::default();
     for switch in &topology.switches {
         let kind = match switch.kind {

@@ -77,7 +77,7 @@ impl Ledger {
         let points = points.iter().map(entry).collect::<io::Result<Vec<_>>>()?;
         let mut softnet = Softnet::default();
         let _ = softnet.since_last();
-        let mut ovs = ovs_rundir.map(Unixctl::open);
+        let mut ovs = ovs_rundir.map(Unixctl::new);
         let _ = ovs.as_mut().and_then(Unixctl::since_last);
         let host_file = open(&dir.join(layout::SOFTNET))?;
         let (dir, host, host_line) = (dir.to_owned(), HostSpan::default(), Instant::now());

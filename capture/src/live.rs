@@ -59,6 +59,11 @@ impl Live {
         self.quiet = true;
     }
 
+    /// Another point joins.
+    pub fn join(&mut self, name: String, counters: Arc<Counters>) {
+        self.points.push((name, counters, Numbers::default()));
+    }
+
     /// A line that stays.
     pub fn tell(&mut self, text: &str) {
         self.clear();
@@ -174,10 +179,11 @@ fn line(name: &str, width: usize, now: &Numbers, before: &Numbers, seconds: f64)
             text.push_str(&t!(key, count = count));
         }
     }
-    let state = match (now.ended, now.away, now.deaf) {
+    let state = match (now.ended, now.left, now.away, now.deaf) {
         (true, ..) => t!("live.ended"),
-        (_, true, _) => t!("live.away"),
-        (_, _, true) => t!("live.deaf"),
+        (_, true, ..) => t!("live.left"),
+        (_, _, true, _) => t!("live.away"),
+        (_, _, _, true) => t!("live.deaf"),
         _ => return text,
     };
     text.push_str("  ");

@@ -36,7 +36,7 @@ pub struct Here {
 }
 
 /// What the user named.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Switches.
     pub vswitches: Vec<String>,
@@ -80,6 +80,49 @@ pub fn select(here: &Here, wanted: &Wanted) -> Result<Vec<Point>, PlanError> {
     }
     name_apart(&mut out);
     Ok(out)
+}
+
+/// The points that belong to a run that is under way: what [`select`] would choose now, and of the recorded switches
+/// also the ports that are new. Who is not there is no mistake here.
+///
+/// At the start a switch means its own port and its uplinks, and machines are chosen by name: a host has hundreds. A
+/// port that comes later is news, and what it does to the others is what one records a switch for.
+pub fn follow(here: &Here, wanted: &Wanted, is_new: impl Fn(&str) -> bool) -> Vec<Point> {
+    let switches: Vec<&str> = names(&wanted.vswitches).collect();
+    let new = here.points.iter().filter(|point| {
+        is_new(&point.iface) && point.vswitch.as_deref().is_some_and(|switch| switches.contains(&switch))
+    });
+    let chosen = names(&wanted.vswitches).filter_map(|name| of_switch(here, name).ok());
+    let chosen = chosen.chain(names(&wanted.macs).filter_map(|mac| of_mac(here, mac).ok()));
+    let chosen = chosen.chain(names(&wanted.vms).filter_map(|name| of_vm(here, name).ok()));
+    let mut out: Vec<Point> = Vec::new();
+    for point in chosen.flatten().chain(new) {
+        if !here.foreign.contains(&point.iface) && out.iter().all(|have| have.iface != point.iface) {
+            out.push(point.clone());
+        }
+    }
+    out
+}
+
+/// An id that none of these points has.
+pub fn fresh_id<'a>(iface: &str, used: impl Iterator<Item = &'a str>) -> String {
+    let used: BTreeSet<&str> = used.collect();
+    let base = safe_name(iface);
+    let numbered = (2_u32..).map(|n| format!("{base}-{n}"));
+    std::iter::once(base.clone()).chain(numbered).find(|id| !used.contains(id.as_str())).unwrap_or(base)
+}
+
+impl Wanted {
+    /// Whether anything can join: a switch or a machine was named, or a MAC, which may move.
+    pub fn can_grow(&self) -> bool {
+        !(self.vswitches.is_empty() && self.macs.is_empty() && self.vms.is_empty())
+    }
+
+    /// Whether the point is waited for when its interface goes: it was named by it, or belongs to the host. Another
+    /// machine may get a port of the same name, so the port of a machine is not waited for.
+    pub fn waits_for(&self, point: &Point) -> bool {
+        !matches!(point.role, Role::Vnet { .. }) || names(&self.ifaces).any(|name| name == point.iface)
+    }
 }
 
 fn names(list: &[String]) -> impl Iterator<Item = &str> {
@@ -199,17 +242,10 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// Two interfaces whose names become the same file name get different ones.
 fn name_apart(points: &mut [Point]) {
-    let mut used = BTreeSet::new();
+    let mut used: BTreeSet<String> = BTreeSet::new();
     for point in points {
-        let base = safe_name(&point.iface);
-        let mut id = base.clone();
-        for n in 2.. {
-            if used.insert(id.clone()) {
-                break;
-            }
-            id = format!("{base}-{n}");
-        }
-        point.id = id;
+        point.id = fresh_id(&point.iface, used.iter().map(String::as_str));
+        used.insert(point.id.clone());
     }
 }
 
@@ -223,6 +259,23 @@ pub fn ring_size(budget: u64, points: usize) -> RingSize {
     let each = budget / (points.max(1) as u64);
     let blocks = (each / u64::from(BLOCK_BYTES)).clamp(*BLOCKS.start(), *BLOCKS.end());
     RingSize { block_bytes: BLOCK_BYTES, blocks: u32::try_from(blocks).unwrap_or(4) }
+}
+
+/// Part of the ring memory that is kept for points that join, where any can: one in so many.
+const NEWCOMERS: u64 = 4;
+
+/// Ring memory of the points of the start.
+pub fn starters_memory(budget: u64, can_grow: bool) -> u64 {
+    if can_grow { budget - budget / NEWCOMERS } else { budget }
+}
+
+/// The ring of a point that joins while those that joined before it hold so much; `None` when no ring fits any more. The
+/// first get more, so that there is some left for the others.
+pub fn newcomers_ring(budget: u64, held: u64) -> Option<RingSize> {
+    let left = (budget / NEWCOMERS).saturating_sub(held);
+    let least = BLOCKS.start() * u64::from(BLOCK_BYTES);
+    // A budget of which a quarter is less than one ring still has room for one.
+    (left >= least || held == 0).then(|| ring_size(left, 4))
 }
 
 impl Here {

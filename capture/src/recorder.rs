@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use netcap_bundle::Nanos;
 use netcap_filters::Instruction;
-use nix::net::if_::if_nametoindex;
+use nix::net::if_::{if_indextoname, if_nametoindex};
 use tokio::sync::mpsc::Sender;
 
 use crate::clock;
@@ -49,6 +49,18 @@ pub enum Event {
         /// What the system said.
         why: String,
     },
+    /// The interface has another name; the point goes on.
+    Renamed {
+        /// Its name before.
+        from: String,
+        /// Its name now.
+        to: String,
+    },
+    /// The interface is gone and the point is closed.
+    Left {
+        /// Interface.
+        iface: String,
+    },
     /// The point cannot go on; what it had is kept.
     Failed {
         /// Interface.
@@ -79,6 +91,8 @@ pub struct Listener {
     pub program: Vec<Instruction>,
     /// Ring memory that is asked for; the kernel may have less.
     pub ring: RingSize,
+    /// An interface that is gone is waited for; else the point is closed.
+    pub waits: bool,
 }
 
 impl Listener {
@@ -148,6 +162,10 @@ impl Worker {
         while !self.stop.load(Relaxed) {
             ring = match ring {
                 Some((ring, index)) => self.listen(ring, index)?,
+                None if !self.listener.waits => {
+                    self.leave();
+                    return Ok(());
+                }
                 None => self.look_again()?,
             };
             self.segments.tick()?;
@@ -161,7 +179,9 @@ impl Worker {
     /// One round: everything that is ready, then a wait. Gives the ring back unless the interface is gone.
     fn listen(&mut self, mut ring: Ring, index: u32) -> io::Result<Option<(Ring, u32)>> {
         self.consume(&mut ring)?;
-        self.count_when_due(&ring, COUNT_EVERY);
+        if self.count_when_due(&ring, COUNT_EVERY) {
+            self.still_there(index)?;
+        }
         match ring.wait(WAIT) {
             Ok(ready) => {
                 if ready && ring.peek_losing().is_none() {
@@ -179,15 +199,35 @@ impl Worker {
         if self.gap.is_none() {
             return Ok(Some((ring, index)));
         }
-        match Iface::find(&self.listener.iface) {
-            Some(iface) if iface.index == index => {
-                if iface.up {
-                    self.heard_again();
-                }
-                Ok(Some((ring, index)))
-            }
-            _ => self.give_up(ring),
+        if !self.still_there(index)? {
+            return self.give_up(ring);
         }
+        if Iface::find(&self.listener.iface).is_some_and(|iface| iface.index == index && iface.up) {
+            self.heard_again();
+        }
+        Ok(Some((ring, index)))
+    }
+
+    /// Whether the interface is still there. Its index is what makes it the same one: with another name it goes on in a
+    /// new segment, for a segment carries the name.
+    fn still_there(&mut self, index: u32) -> io::Result<bool> {
+        let name = if_indextoname(index).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.is_empty() {
+            return Ok(false);
+        }
+        if name != self.listener.iface {
+            self.segments.rename(&name)?;
+            self.counters.rename(&name);
+            let from = std::mem::replace(&mut self.listener.iface, name.clone());
+            self.tell(Event::Renamed { from, to: name });
+        }
+        Ok(true)
+    }
+
+    /// The interface is gone for good as far as this point is concerned.
+    fn leave(&mut self) {
+        self.counters.left.store(true, Relaxed);
+        self.tell(Event::Left { iface: self.listener.iface.clone() });
     }
 
     /// Writes all blocks that are ready.
@@ -219,7 +259,7 @@ impl Worker {
         self.consume(&mut ring)?;
         self.count(&ring);
         self.begin_gap(why.to_string());
-        if if_nametoindex(self.listener.iface.as_str()) == Ok(index) {
+        if self.still_there(index)? {
             return Ok(Some((ring, index)));
         }
         self.give_up(ring)
@@ -266,10 +306,12 @@ impl Worker {
         let _ = self.events.try_send(event);
     }
 
-    fn count_when_due(&mut self, ring: &Ring, every: Duration) {
-        if self.counted.elapsed() >= every {
+    fn count_when_due(&mut self, ring: &Ring, every: Duration) -> bool {
+        let due = self.counted.elapsed() >= every;
+        if due {
             self.count(ring);
         }
+        due
     }
 
     fn count(&mut self, ring: &Ring) {

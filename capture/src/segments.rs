@@ -68,6 +68,14 @@ impl Segments {
         Ok(())
     }
 
+    /// The interface has another name: the segments from here on carry it.
+    pub fn rename(&mut self, iface: &str) -> io::Result<()> {
+        let open = self.open.is_some();
+        self.end()?;
+        iface.clone_into(&mut self.meta.iface);
+        if open { self.begin() } else { Ok(()) }
+    }
+
     /// Appends a frame.
     pub fn packet(&mut self, frame: &Frame<'_>) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };

@@ -10,9 +10,11 @@ use std::time::Duration;
 use netcap_bundle::source::{Cadence, Outcome, SourceDef};
 use netcap_bundle::sources;
 use netcap_bundle::state::{StateWriter, Taken};
+use tokio::sync::mpsc::Receiver;
 
 use crate::budget::Budget;
 use crate::exec::Host;
+use crate::follow::Looked;
 use crate::sample::{self, Elements};
 
 /// Bytes of host state in one run; what does not fit is recorded as left out.
@@ -57,6 +59,12 @@ impl State {
     pub async fn periodic(&mut self) -> netcap_bundle::Result<()> {
         let some: Vec<_> = sources::ALL.iter().copied().filter(|d| d.cadence == Cadence::Periodic).collect();
         self.round(Vec::new(), &some).await
+    }
+
+    /// What was taken because interfaces had changed.
+    fn looked(&mut self, looked: Looked) -> netcap_bundle::Result<()> {
+        self.elements = looked.elements;
+        self.write(looked.taken)
     }
 
     /// Everything, once more.
@@ -119,11 +127,20 @@ impl State {
     }
 }
 
+/// The next look of somebody else, if there will be any.
+async fn next(looked: &mut Option<Receiver<Looked>>) -> Option<Looked> {
+    match looked {
+        Some(looked) => looked.recv().await,
+        None => None,
+    }
+}
+
 /// Runs rounds until told to stop, then the last one. Gives how many samples were left out.
 pub async fn keep(
     mut state: State,
     inventory: Vec<Taken>,
     interval: Duration,
+    mut looked: Option<Receiver<Looked>>,
     mut stop: tokio::sync::watch::Receiver<bool>,
 ) -> netcap_bundle::Result<u64> {
     state.first(inventory).await?;
@@ -135,6 +152,7 @@ pub async fn keep(
             // It changes once; a sender that is gone means the same.
             _ = stop.changed() => break,
             _ = timer.tick() => state.periodic().await?,
+            Some(looked) = next(&mut looked) => state.looked(looked)?,
         }
     }
     state.last().await?;

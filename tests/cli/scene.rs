@@ -84,15 +84,13 @@ impl Scene {
         vlan: Option<u16>,
     ) -> &mut Self {
         self.info.points.push(Point {
-            id: iface.into(),
-            iface: iface.into(),
             role,
             vswitch: vswitch.map(Into::into),
-            mac: None,
             mtu: Some(1500),
             vlan,
             filter: filter.into(),
             snaplen: 262_144,
+            ..Point::bare(iface)
         });
         let path = self.run().join(layout::segment(iface, 1));
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -6,6 +6,7 @@ mod run;
 
 mod broken_disk;
 mod capture;
+mod confined;
 mod crash;
 mod disk;
 mod faults;
@@ -13,6 +14,8 @@ mod faults_disk;
 mod faults_oom;
 mod ledger;
 mod limits;
+mod points;
 mod powercut;
 mod refuse;
+mod sandbox;
 mod soak;

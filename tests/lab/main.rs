@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use netcap_tests::lab::{Lab, said};
 use serde_json::Value;
 
+mod harmless;
+
 const NETCAP: &str = env!("CARGO_BIN_EXE_netcap");
 const GATEWAY: &str = "192.168.12.254";
 const HOST: &str = "192.168.12.19";

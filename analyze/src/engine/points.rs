@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ALIVE_MAX;
 use netcap_bundle::packets::Interface;
 use netcap_bundle::{Mac, Point, Role};
+use netcap_filters::{Options, VlanMode};
 
 use super::follow::Follow;
 
@@ -40,6 +41,8 @@ pub struct PointInfo {
     pub mac: Option<Mac>,
     /// Filter as the user wrote it.
     pub filter: String,
+    /// How the filter was compiled.
+    pub manner: Options,
     /// Bytes kept of each frame; 0 when not said.
     pub snaplen: u32,
     /// Packets the kernel dropped there, as the file's own statistics say; bundles say it in their segments.
@@ -89,12 +92,15 @@ impl Scene {
             if bonded.contains(&point.iface) {
                 scene.bonded.insert(index);
             }
+            // A machine that came back at a port of the same name is another point.
+            let twice = scene.points.iter().any(|before| before.name == point.iface);
             scene.points.push(PointInfo {
-                name: point.iface.clone(),
+                name: if twice { point.id.clone() } else { point.iface.clone() },
                 role: point.role.clone(),
                 vswitch: point.vswitch.clone(),
                 mac: point.mac,
                 filter: point.filter.clone(),
+                manner: manner(point),
                 snaplen: point.snaplen,
                 dropped: None,
                 described: true,
@@ -145,6 +151,12 @@ impl Scene {
     }
 }
 
+/// What really ran in the kernel: the recorder says so, and an older one had the same options and did not.
+fn manner(point: &Point) -> Options {
+    let vlan = if point.no_vlan { VlanMode::Literal } else { VlanMode::AsMeant };
+    Options { vlan, inner: point.inner }
+}
+
 /// Every point of an input after the pass.
 #[derive(Debug, Default)]
 pub struct Points {
@@ -170,6 +182,7 @@ impl Points {
                 vswitch: None,
                 mac: interface.mac,
                 filter: interface.filter.clone(),
+                manner: Options::default(),
                 snaplen: interface.snaplen,
                 dropped: None,
                 described: false,

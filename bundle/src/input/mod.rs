@@ -15,13 +15,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::changes::Change;
 use crate::ledger::Ledger;
 use crate::manifest::{End, Manifest, Pruned, RunInfo, SCHEMA, SegmentInfo};
 use crate::packets::decompress::{self, Stream};
 use crate::ping::PingLog;
 use crate::point::Point;
 use crate::state::StateReader;
-use crate::{BundleError, Result, layout};
+use crate::{BundleError, Result, changes, layout};
 
 /// Packet files read of one input: a week of minutes at six points.
 const SEGMENTS_MAX: usize = 65_536;
@@ -58,6 +59,8 @@ pub struct Input {
     pub end: Option<End>,
     /// Points known before the packets are read.
     pub points: Vec<Point>,
+    /// Points that joined, were renamed or left while it was recorded.
+    pub changes: Vec<Change>,
     /// Packet files, in order of point and number.
     pub segments: Vec<Segment>,
     /// Host state.
@@ -203,7 +206,7 @@ impl Input {
             Some(m) => Some(m.info.clone()),
             None => input.json::<RunInfo>(layout::RUN),
         };
-        let Some(info) = info else {
+        let Some(mut info) = info else {
             return Err(BundleError::Damaged {
                 what: name,
                 why: "neither manifest.json nor run.json can be read".into(),
@@ -218,7 +221,8 @@ impl Input {
                 .remarks
                 .push("the run was not sealed; `netcap seal DIR` closes what a crash left open".into());
         }
-        let mut info = info;
+        input.changes = manifest.as_ref().map_or_else(|| changes::of(&input.files), |m| m.changes.clone());
+        changes::apply(&mut info, &input.changes);
         for (list, max, what) in
             [(info.points.len(), POINTS_MAX, "points"), (info.pings.len(), PINGS_MAX, "pings")]
         {
@@ -351,6 +355,7 @@ impl Input {
             info: None,
             end: None,
             points: Vec::new(),
+            changes: Vec::new(),
             segments: Vec::new(),
             state: StateReader::default(),
             files,

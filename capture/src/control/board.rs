@@ -143,6 +143,9 @@ impl Board {
         let seconds = changing.ticked.map_or(1.0, |at| at.elapsed().as_secs_f64()).max(0.001);
         changing.ticked = Some(Instant::now());
         for point in &mut changing.points {
+            if let Some(name) = point.counters.renamed(&point.iface) {
+                point.iface = name;
+            }
             let now = point.counters.read();
             point.packets_per_s = now.packets.saturating_sub(point.packets) as f64 / seconds;
             point.bytes_per_s = now.wire_bytes.saturating_sub(point.bytes) as f64 / seconds;

@@ -33,6 +33,8 @@ pub(super) struct Entry {
     /// Interface counts since the last line; the interface's counters at the last look.
     crossed: IfaceCounts,
     seen: Option<IfaceCounts>,
+    /// Those at the last look before there was no interface of that name: it may have got another one.
+    before: Option<IfaceCounts>,
     /// Open vSwitch's counts since the last line.
     ovs: Option<OvsDrops>,
     filter: Filtered,
@@ -91,6 +93,7 @@ impl Entry {
             renamed: false,
             crossed: IfaceCounts::default(),
             seen: interfaces.get(&point.iface).copied(),
+            before: None,
             ovs: None,
             filter: Filtered { any, total: 0, looks: VecDeque::new(), sum: 0, written: 0 },
             looked: now,
@@ -109,11 +112,13 @@ impl Entry {
     ) -> Option<Bark> {
         if let Some(name) = self.counters.renamed(&self.iface) {
             (self.iface, self.renamed) = (name, true);
+            self.seen = self.seen.or(self.before);
         }
         let now = interfaces.get(&self.iface).copied();
         let new = now.zip(self.seen).and_then(|(now, seen)| now.since(seen));
         let crossed = new.unwrap_or_default();
         sum_up(&mut self.crossed, crossed);
+        self.before = if now.is_some() { None } else { self.seen.or(self.before) };
         self.seen = now;
         let (settled, at) = self.counters.settled_at();
         self.filter.look(crossed.packets(), settled.received, at, over);

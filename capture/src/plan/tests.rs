@@ -1,17 +1,7 @@
 use super::*;
 
 fn point(iface: &str, role: Role, vswitch: Option<&str>) -> Point {
-    Point {
-        id: iface.into(),
-        iface: iface.into(),
-        role,
-        vswitch: vswitch.map(str::to_owned),
-        mac: None,
-        mtu: None,
-        vlan: None,
-        filter: String::new(),
-        snaplen: 0,
-    }
+    Point { role, vswitch: vswitch.map(str::to_owned), ..Point::bare(iface) }
 }
 
 fn vnet(iface: &str, vm: &str, mac: &str) -> Point {
@@ -108,4 +98,46 @@ fn rings_keep_to_the_budget() {
     assert_eq!(ring_size(1 << 20, 40).blocks, 4);
     assert_eq!(ring_size(u64::MAX, 1).blocks, 4096);
     assert_eq!(ring_size(0, 0).blocks, 4);
+}
+
+#[test]
+fn who_joins_is_who_would_be_chosen_now_or_is_new_on_a_recorded_switch() {
+    let wanted = |vswitch: &str, vm: &str| Wanted {
+        vswitches: vec![vswitch.into()],
+        vms: vec![vm.into()],
+        ..Wanted::default()
+    };
+    let here = here();
+    let start = select(&here, &Wanted { vswitches: vec!["vswitch0".into()], ..Wanted::default() }).unwrap();
+    let names = |points: Vec<Point>| points.into_iter().map(|p| p.iface).collect::<Vec<_>>();
+    let start = names(start);
+    assert_eq!(
+        names(follow(&here, &wanted("vswitch0", "nobody"), |_| false)),
+        start,
+        "who is gone is no mistake"
+    );
+    let vnets: Vec<&Point> = here.points.iter().filter(|p| matches!(p.role, Role::Vnet { .. })).collect();
+    let new = &vnets[0].iface;
+    let grown = names(follow(&here, &wanted("vswitch0", ""), |iface| iface == new));
+    assert_eq!(grown, [start, vec![new.clone()]].concat());
+    assert!(
+        follow(&here, &wanted("vswitch9", ""), |_| true).is_empty(),
+        "another switch is nobody's business"
+    );
+}
+
+#[test]
+fn ids_are_fresh_and_newcomers_get_a_quarter() {
+    let used = ["vnet3", "vnet3-2"];
+    assert_eq!(fresh_id("vnet3", used.into_iter()), "vnet3-3");
+    assert_eq!(fresh_id("vnet4", used.into_iter()), "vnet4");
+    let mut held = 0;
+    let mut count = 0;
+    while let Some(ring) = newcomers_ring(64 << 20, held) {
+        held += ring.bytes() as u64;
+        count += 1;
+    }
+    assert!(count >= 8 && held <= 16 << 20, "{count} points hold {held}");
+    assert_eq!(starters_memory(64 << 20, true) + held.max(16 << 20), 64 << 20);
+    assert!(newcomers_ring(1 << 20, 0).is_some(), "one always fits");
 }

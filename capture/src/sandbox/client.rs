@@ -114,6 +114,14 @@ impl Client {
         }
     }
 
+    /// What the datapaths of Open vSwitch have counted so far, as `dpctl/show -s` says it.
+    pub fn datapaths(&self) -> io::Result<String> {
+        match self.socket(&Request::Datapaths)? {
+            (Answer::Datapaths { text }, _) => Ok(text),
+            (answer, _) => Err(answer.error()),
+        }
+    }
+
     fn socket(&self, request: &Request) -> io::Result<(Answer, Option<OwnedFd>)> {
         let channel = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         if self.lost() {

@@ -24,6 +24,7 @@ use crate::plan::BLOCKS;
 use crate::recorder::Listener;
 use crate::signals::Signals;
 use crate::sys::RingSize;
+use crate::unixctl::Link;
 use crate::{ping, sys};
 
 /// Instructions of a filter at most (`BPF_MAXINSNS`, include/uapi/linux/bpf_common.h).
@@ -64,7 +65,8 @@ fn serve() -> io::Result<()> {
     runtime.block_on(async {
         // Ctrl-C reaches the whole group of a terminal; what it means is decided by the recording.
         let _signals = Signals::take()?;
-        thread::Builder::new().name("sockets".into()).spawn(move || open_sockets(&sockets))?;
+        let link = Link::new(&orders.host.ovs_rundir);
+        thread::Builder::new().name("sockets".into()).spawn(move || open_sockets(&sockets, link))?;
         channel.set_nonblocking(true)?;
         let mut channel = tokio::net::UnixStream::from_std(channel)?;
         while let Some((request, _)) = wire::read::<Request>(&mut channel).await? {
@@ -75,12 +77,16 @@ fn serve() -> io::Result<()> {
     })
 }
 
-/// Opens sockets until nobody asks any more.
-fn open_sockets(channel: &UnixStream) {
+/// Opens sockets, and tells what Open vSwitch dropped, until nobody asks any more.
+fn open_sockets(channel: &UnixStream, mut link: Link) {
     while let Ok(Some((request, _))) = wire::receive::<Request>(channel) {
-        let opened = open(&request);
-        let (answer, fd) = match &opened {
-            Ok((answer, fd)) => (answer.clone(), Some(fd.as_fd())),
+        let done = match &request {
+            // The connection itself stays here: over it one may also ask for changes.
+            Request::Datapaths => link.ask().map(|text| (Answer::Datapaths { text }, None)),
+            _ => open(&request).map(|(answer, fd)| (answer, Some(fd))),
+        };
+        let (answer, fd) = match &done {
+            Ok((answer, fd)) => (answer.clone(), fd.as_ref().map(AsFd::as_fd)),
             Err(e) => (Answer::refused(e), None),
         };
         if wire::send(channel, &answer, fd).is_err() {
@@ -113,7 +119,7 @@ fn listener(iface: &str, program: &[Step], block_bytes: u32, blocks: u32) -> io:
         return Err(not_on_the_list());
     }
     let ring = RingSize { block_bytes, blocks };
-    Ok(Listener { iface: iface.to_owned(), program: wire::program(program), ring })
+    Ok(Listener { iface: iface.to_owned(), program: wire::program(program), ring, waits: true })
 }
 
 fn not_on_the_list() -> io::Error {

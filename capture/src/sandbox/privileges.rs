@@ -69,7 +69,10 @@ pub(super) fn drop_to(user: &User, writable: &[PathBuf], missing: &mut Vec<Strin
             missing.push(format!("{layer}: {why}"));
         }
     };
-    let _ = setrlimit(Resource::RLIMIT_NICE, NICE_ZERO, NICE_ZERO);
+    if setrlimit(Resource::RLIMIT_NICE, NICE_ZERO, NICE_ZERO).is_err() {
+        // The threads that record could not take back what the others give: then nobody gives.
+        let _ = sys::nice_this_thread(0);
+    }
     let keep = if writable.iter().all(|path| roots(path)) {
         CapsHashSet::new()
     } else {

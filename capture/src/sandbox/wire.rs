@@ -71,6 +71,8 @@ pub(super) enum Request {
         /// The identifier of the requests.
         id: u16,
     },
+    /// What the datapaths of Open vSwitch have counted so far.
+    Datapaths,
     /// The control socket of a run, listening under the name of root.
     Listen {
         /// The run.
@@ -110,6 +112,11 @@ pub(super) enum Answer {
     Ping,
     /// The socket comes with it.
     Listening,
+    /// What `dpctl/show -s` said.
+    Datapaths {
+        /// As it came.
+        text: String,
+    },
     /// The analyzer has ended.
     Analyzed {
         /// Its exit status; absent when it was killed.

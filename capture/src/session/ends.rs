@@ -7,8 +7,9 @@ use netcap_bundle::manifest::End;
 use rust_i18n::t;
 use tokio::sync::mpsc;
 
-use super::Plan;
+use super::following::Following;
 use super::running::Session;
+use super::{Plan, Stage, Threads};
 use crate::clock;
 use crate::live::disk_left;
 use crate::recorder::Event;
@@ -24,10 +25,13 @@ impl Session {
     /// Shows what happens until something ends the run.
     pub(super) async fn watch(
         &mut self,
-        plan: &Plan,
+        stage: &Stage<'_>,
+        threads: &mut Threads,
         signals: &mut Signals,
         inbox: &mut mpsc::Receiver<Event>,
+        follow: &mut Following,
     ) -> End {
+        let plan = stage.plan;
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut often = tokio::time::interval(ENOUGH_EVERY);
@@ -49,10 +53,12 @@ impl Session {
                 Some(event) = inbox.recv() => if let Some(why) = self.event(event) {
                     return End::Failed { why };
                 },
+                found = follow.next() => self.found(stage, found, threads),
                 _ = often.tick() => if let Some(end) = self.enough(plan) {
                     return end;
                 },
                 _ = second.tick() => {
+                    follow.tick();
                     let left = disk_left(&plan.out);
                     self.board.tick(left);
                     self.live.tick(left, &self.ping_lines());
@@ -88,14 +94,14 @@ impl Session {
             return Some(End::Duration);
         }
         let max = plan.max_packets?;
-        let packets: u64 = self.counters.iter().map(|counters| counters.packets.load(Relaxed)).sum();
+        let packets: u64 = self.points.iter().map(|p| p.counters.packets.load(Relaxed)).sum();
         (packets >= max).then(|| End::Stopped { by: "--max-packets".into() })
     }
 
     /// Every point goes on with a new segment.
     fn rotate(&mut self) {
-        for counters in &self.counters {
-            counters.rotate.store(true, Relaxed);
+        for point in &self.points {
+            point.counters.rotate.store(true, Relaxed);
         }
         self.say(&t!("run.rotate"));
     }

@@ -25,6 +25,14 @@ impl Session {
                 self.remarks.push(text);
                 None
             }
+            Event::Renamed { from, to } => {
+                self.renamed(&from, &to);
+                None
+            }
+            Event::Left { iface } => {
+                self.left(&iface);
+                None
+            }
             Event::Watchdog { iface, bark } => {
                 self.bark(&iface, bark);
                 None

@@ -3,7 +3,7 @@
 //! Order matters: rings are open before the first look at the host's state, and they stay open during the last one, so
 //! that every sample lies inside the recording. Then the rings are drained, the segments closed, the run sealed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,21 +29,24 @@ use crate::exec::Host;
 use crate::ledger::Joined;
 use crate::live::{disk_left, disk_size};
 use crate::memory;
-use crate::plan::ring_size;
-use crate::recorder::Listener;
+use crate::plan::{Wanted, ring_size, starters_memory};
+use crate::recorder::{Event, Listener};
 use crate::rundir::RunDir;
 use crate::sample::Elements;
 use crate::segments::Rotation;
 use crate::signals::Signals;
 use crate::state::{self, State};
 use crate::syncer::Syncing;
-use crate::sys::Ring;
+use crate::sys::{Ring, RingSize};
 use crate::units::{Floor, human_bytes};
+use following::Following;
 use running::Session;
 
 mod confined;
 mod ends;
 mod events;
+mod following;
+mod points;
 mod running;
 mod threads;
 
@@ -61,6 +64,8 @@ pub struct Plan {
     pub snaplen: u32,
     /// Ring memory of all points.
     pub buffer: u64,
+    /// What the user named, when points may join.
+    pub follow: Option<Wanted>,
     /// When segments end.
     pub rotation: Rotation,
     /// How long.
@@ -104,10 +109,22 @@ pub struct Known {
     pub taken: Vec<Taken>,
     /// The topology as text.
     pub topology: String,
+    /// Indexes of the interfaces that there were.
+    pub old: BTreeSet<u32>,
+}
+
+/// What a point needs to start.
+struct Stage<'a> {
+    plan: &'a Plan,
+    run: &'a RunDir,
+    disk: &'a Disk,
+    events: &'a mpsc::Sender<Event>,
 }
 
 /// Events of one point that may wait for the session: it sends two while it ends, when nobody reads.
 const EVENTS_PER_POINT: usize = 16;
+/// Points that may join are counted like this many of the start.
+const JOINERS: usize = 16;
 
 /// A run that has ended and is not sealed yet.
 pub struct Ended {
@@ -149,18 +166,20 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let run = RunDir::create(&plan.out, plan.points.clone(), pings, rundir)?;
     let budget = Budget::new(&run.path, bounds, directory_bytes(&run.path) + known.topology.len() as u64);
     let control = Desk::open(&plan, &run, &budget, &mut signals);
-    let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * plan.points.len().max(1));
+    let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * (plan.points.len() + JOINERS));
+    let host = known.host.clone();
     let started = State::create(&run.path, known.host, known.elements, budget.clone())
         .map_err(Error::from)
         .and_then(|state| {
             let mut session = Session::begin(&plan, &run, &known.topology, budget.clone(), &control)?;
             session.rings(&listeners);
             let (disk, ends) = open_disk(&run, &budget, plan.points.len())?;
-            let threads = session.start(&plan, &run, listeners, &disk, &events)?;
-            Ok((state, session, threads, ends))
+            let stage = Stage { plan: &plan, run: &run, disk: &disk, events: &events };
+            let threads = session.start(&stage, listeners)?;
+            Ok((state, session, threads, (disk, ends)))
         })
         .and_then(|started| plan.detach.take().map_or(Ok(()), |rope| rope.let_go(&run)).map(|()| started));
-    let (writer, mut session, threads, (writing, syncing)) = match started {
+    let (writer, mut session, mut threads, (disk, (writing, syncing))) = match started {
         Ok(started) => started,
         Err(e) => {
             // Nothing has been recorded: an empty run would only be mistaken for a silent network.
@@ -169,8 +188,11 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
         }
     };
     let (tell_state, stop_state) = watch::channel(false);
-    let state = tokio::spawn(state::keep(writer, known.taken, plan.state_interval, stop_state));
-    let end = session.watch(&plan, &mut signals, &mut inbox).await;
+    let (mut follow, looked) = Following::start(plan.follow.clone(), host, known.old);
+    let state = tokio::spawn(state::keep(writer, known.taken, plan.state_interval, looked, stop_state));
+    let stage = Stage { plan: &plan, run: &run, disk: &disk, events: &events };
+    let end = session.watch(&stage, &mut threads, &mut signals, &mut inbox, &mut follow).await;
+    follow.stop();
     control.board.phase(Phase::Ending);
     session.say(&t!("end.stopping"));
     let _ = tell_state.send(true);
@@ -205,15 +227,22 @@ fn open_disk(run: &RunDir, budget: &Arc<Budget>, points: usize) -> Result<(Disk,
 /// An open ring with the index of its interface, and what it takes to open it again.
 type Listening = (Listener, (Ring, u32));
 
+/// What it takes to hear a point.
+fn listener(plan: &Plan, point: &Point, ring: RingSize) -> Listener {
+    let filter = plan.own.get(&point.iface).unwrap_or(&plan.filter);
+    let program = filter.instructions_with_snaplen(plan.snaplen);
+    // Who joins again after it left gets a new point.
+    let waits = plan.follow.as_ref().is_none_or(|wanted| wanted.waits_for(point));
+    Listener { iface: point.iface.clone(), program, ring, waits }
+}
+
 /// Opens all rings; nothing is written yet, but packets are already kept.
 fn open_rings(plan: &Plan) -> Result<Vec<Listening>> {
-    let ring = ring_size(plan.buffer, plan.points.len());
+    let ring = ring_size(starters_memory(plan.buffer, plan.follow.is_some()), plan.points.len());
     plan.points
         .iter()
         .map(|point| {
-            let filter = plan.own.get(&point.iface).unwrap_or(&plan.filter);
-            let program = filter.instructions_with_snaplen(plan.snaplen);
-            let listener = Listener { iface: point.iface.clone(), program, ring };
+            let listener = listener(plan, point, ring);
             let opened =
                 listener.open().map_err(|source| Error::Listen { iface: point.iface.clone(), source })?;
             Ok((listener, opened))
@@ -234,6 +263,16 @@ const SEGMENTS_MIN: u64 = 8;
 /// A segment is not made smaller than this to fit into a budget.
 const SEGMENT_MIN: u64 = 64 << 10;
 
+/// Bytes that a run of so many points needs at least.
+fn needed(points: usize) -> u64 {
+    RUN_MIN.saturating_add(POINT_MIN.saturating_mul(points.max(1) as u64))
+}
+
+/// Whether a run of that budget can have so many points.
+fn has_room_for(max: u64, points: usize) -> bool {
+    max >= needed(points)
+}
+
 /// What the disk allows this run. A disk that is full already is not filled further.
 fn bounds(plan: &Plan) -> Result<Bounds> {
     std::fs::create_dir_all(&plan.out).map_err(Error::file("create", &plan.out))?;
@@ -244,7 +283,7 @@ fn bounds(plan: &Plan) -> Result<Bounds> {
         return Err(Error::Other(t!("run.disk", left = human_bytes(left), reserve = reserve).into_owned()));
     }
     let points = plan.points.len().max(1) as u64;
-    let need = RUN_MIN.saturating_add(POINT_MIN.saturating_mul(points));
+    let need = needed(plan.points.len());
     let refuse = |key: &str, has: u64| {
         Err(Error::Other(t!(key, has = human_bytes(has), need = human_bytes(need)).into_owned()))
     };

@@ -1,18 +1,20 @@
 //! What the user sees of a run while it runs, and what is remembered of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use netcap_bundle::{Nanos, layout};
 use rust_i18n::t;
 
+use super::points::Recorded;
 use super::{Listening, Plan};
 use crate::budget::Budget;
 use crate::control::Desk;
 use crate::control::board::Board;
-use crate::counters::{Counters, HostCounters};
+use crate::counters::HostCounters;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::live::{Live, disk_left};
@@ -28,13 +30,17 @@ const REMARKS_MAX: usize = 200;
 pub(super) struct Session {
     pub(super) live: Live,
     pub(super) journal: Journal,
-    pub(super) counters: Vec<Arc<Counters>>,
+    pub(super) points: Vec<Recorded>,
     /// What the host lost beside the points.
     pub(super) host: Arc<HostCounters>,
     pub(super) pings: Vec<(IpAddr, Arc<Tally>)>,
     pub(super) remarks: Vec<String>,
     /// Interfaces that cannot be heard at this moment: since when and why.
     pub(super) gaps: BTreeMap<String, (Nanos, String)>,
+    /// Interfaces that could not join.
+    pub(super) refusals: BTreeSet<String>,
+    /// The run's directory.
+    pub(super) dir: PathBuf,
     pub(super) utc_offset_s: i32,
     pub(super) budget: Arc<Budget>,
     pub(super) board: Arc<Board>,
@@ -52,22 +58,24 @@ impl Session {
     ) -> Result<Self> {
         let path = run.path.join(layout::TOPOLOGY);
         std::fs::write(&path, topology).map_err(Error::file("write", path))?;
-        let counters: Vec<Arc<Counters>> = plan.points.iter().map(|_| Arc::default()).collect();
+        let points: Vec<Recorded> = plan.points.iter().map(Recorded::at_start).collect();
         let pings: Vec<(IpAddr, Arc<Tally>)> = plan.pings.iter().map(|ip| (*ip, Arc::default())).collect();
-        let names = plan.points.iter().map(|point| point.iface.clone());
-        control.watch(names.clone().zip(counters.iter().cloned()), &pings);
+        control.watch(points.iter().map(|p| (p.iface.clone(), p.counters.clone())), &pings);
+        let shown = points.iter().map(|p| (p.iface.clone(), p.counters.clone())).collect();
         let host: Arc<HostCounters> = Arc::default();
-        let live = Live::new(names.zip(counters.iter().cloned()).collect(), host.clone(), plan.quiet);
+        let live = Live::new(shown, host.clone(), plan.quiet);
         let utc_offset_s = run.info.utc_offset_s;
         let journal = Journal::create(&run.path, utc_offset_s, &budget)?;
         let mut session = Self {
             live,
             journal,
-            counters,
+            points,
             host,
             pings,
             remarks: Vec::new(),
             gaps: BTreeMap::new(),
+            refusals: BTreeSet::new(),
+            dir: run.path.clone(),
             utc_offset_s,
             budget,
             board: control.board.clone(),
@@ -109,6 +117,9 @@ impl Session {
 
     /// Notes the ring memory that each point really has; less than was asked for is worth a remark.
     pub(super) fn rings(&mut self, listeners: &[Listening]) {
+        for (recorded, (_, (ring, _))) in self.points.iter_mut().zip(listeners) {
+            recorded.ring_bytes = ring.bytes() as u64;
+        }
         for (listener, (ring, _)) in listeners {
             let (asked, has) = (human_bytes(listener.ring.bytes() as u64), human_bytes(ring.bytes() as u64));
             let iface = &listener.iface;

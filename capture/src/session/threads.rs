@@ -5,55 +5,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 
-use netcap_bundle::packets::SegmentMeta;
-use netcap_bundle::{Point, layout};
+use netcap_bundle::layout;
 use rust_i18n::t;
-use tokio::sync::mpsc;
 
 use super::running::Session;
-use super::{Listening, Plan, Threads};
+use super::{Listening, Stage, Threads};
 use crate::budget::Metered;
-use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::ledger::{self, Ledger};
 use crate::ping;
-use crate::recorder::{self, Event};
-use crate::rundir::{RunDir, tool};
-use crate::segments::Segments;
 
 impl Session {
-    pub(super) fn start(
-        &mut self,
-        plan: &Plan,
-        run: &RunDir,
-        listeners: Vec<Listening>,
-        disk: &Disk,
-        events: &mpsc::Sender<Event>,
-    ) -> Result<Threads> {
+    pub(super) fn start(&mut self, stage: &Stage<'_>, listeners: Vec<Listening>) -> Result<Threads> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Threads { stop: stop.clone(), points: Vec::new(), pings: Vec::new(), ledger: None };
+        let run = stage.run;
         let started = || -> Result<()> {
-            for ((point, counters), (listener, opened)) in
-                plan.points.iter().zip(&self.counters).zip(listeners)
-            {
-                let fail = Error::file("create", run.path.join(layout::point_dir(&point.id)));
-                let meta = meta(point, run);
-                let segments =
-                    Segments::create(&run.path, meta, plan.rotation, counters.clone(), disk.clone())
-                        .map_err(fail)?;
-                let (stop, events) = (stop.clone(), events.clone());
-                let thread = recorder::start(listener, opened, segments, counters.clone(), stop, events);
-                threads.points.push(thread.map_err(Error::file("start a thread for", &point.iface))?);
+            for (recorded, listening) in self.points.iter().zip(listeners) {
+                let thread = Self::start_point(stage, recorded, listening, &threads)?;
+                threads.points.push(thread);
             }
-            let points: Vec<_> = plan.points.iter().zip(self.counters.iter().cloned()).collect();
+            let points: Vec<_> = self.points.iter().map(|p| (&p.point, p.counters.clone())).collect();
             let budget = self.budget.clone();
             let open: ledger::Open =
                 Box::new(move |path| Ok(Box::new(Metered::lines(ledger::append(path)?, &budget))));
             let ovs = run.info.ovs_rundir.as_deref().map(Path::new);
             let (keep, stop_ledger) = std::sync::mpsc::channel();
-            let ledger = Ledger::create(&run.path, &points, ovs, self.host.clone(), events.clone(), open)
-                .and_then(|ledger| ledger.start(stop_ledger))
-                .map_err(Error::file("create", run.path.join(layout::LEDGERS)))?;
+            let ledger =
+                Ledger::create(&run.path, &points, ovs, self.host.clone(), stage.events.clone(), open)
+                    .and_then(|ledger| ledger.start(stop_ledger))
+                    .map_err(Error::file("create", run.path.join(layout::LEDGERS)))?;
             threads.ledger = Some((keep, ledger));
             for (address, tally) in &self.pings {
                 let thread = ping::start(
@@ -104,19 +85,5 @@ impl Session {
                 self.remark(&text);
             }
         }
-    }
-}
-
-fn meta(point: &Point, run: &RunDir) -> SegmentMeta {
-    let switch = point.vswitch.as_deref().map_or_else(String::new, |switch| format!(" of {switch}"));
-    SegmentMeta {
-        point: point.id.clone(),
-        iface: point.iface.clone(),
-        description: format!("{}{switch}", point.role.word()),
-        mac: point.mac,
-        filter: point.filter.clone(),
-        snaplen: point.snaplen,
-        os: format!("Linux {} ({})", run.info.kernel, run.info.host),
-        tool: tool(),
     }
 }

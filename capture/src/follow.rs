@@ -1,0 +1,102 @@
+//! Which interfaces belong to the run, asked again whenever those of the host have changed.
+//!
+//! A machine that is started, a NIC that joins a bond or a port that is added to a recorded switch is found like
+//! everything at the start: by the inventory. It forks commands, so it is taken only after the kernel told of a change
+//! ([`crate::linkwatch`]), once things have settled, and never for more than a fiftieth of the time.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use netcap_bundle::Point;
+use netcap_bundle::state::Taken;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::exec::Host;
+use crate::inventory::Inventory;
+use crate::plan::{self, Wanted};
+use crate::sample::Elements;
+
+/// Time between a change and the look: a port is added to its switch a moment after its interface was made.
+const SETTLE: Duration = Duration::from_millis(700);
+/// Times between a look and the next ones after a change: libvirt tells of a machine when it has started.
+const AGAIN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(10)];
+/// A look may take one part in so many of the time.
+const SHARE: u32 = 50;
+/// Looks that wait for whoever writes them.
+const WAITING_MAX: usize = 4;
+
+/// What one look found.
+pub struct Found {
+    /// Interfaces that belong to the run, those that are recorded already among them.
+    pub points: Vec<Point>,
+}
+
+/// Samples of a look, for the bundle: the topology at that time.
+pub struct Looked {
+    /// As they came.
+    pub taken: Vec<Taken>,
+    /// Names that recipes are repeated over.
+    pub elements: Elements,
+}
+
+/// Asks who belongs to the run.
+pub struct Follow {
+    /// The host.
+    pub host: Host,
+    /// What the user named.
+    pub wanted: Wanted,
+    /// Indexes of the interfaces of the start: what was not chosen then is not news.
+    pub old: BTreeSet<u32>,
+}
+
+/// The two ends that looks come out of, and the one that asks for them.
+pub struct Ends {
+    /// Say that something has changed.
+    pub kick: Sender<()>,
+    /// What was found.
+    pub found: Receiver<Found>,
+    /// What the bundle keeps of it.
+    pub looked: Receiver<Looked>,
+    /// Ends the looking.
+    pub task: tokio::task::JoinHandle<()>,
+}
+
+impl Follow {
+    /// Starts to follow.
+    pub fn start(self) -> Ends {
+        let (kick, kicked) = channel(1);
+        let (tell, found) = channel(WAITING_MAX);
+        let (keep, looked) = channel(WAITING_MAX);
+        let task = tokio::spawn(self.run(kicked, tell, keep));
+        Ends { kick, found, looked, task }
+    }
+
+    async fn run(self, mut kicked: Receiver<()>, tell: Sender<Found>, keep: Sender<Looked>) {
+        let mut not_before = Instant::now();
+        while kicked.recv().await.is_some() {
+            sleep(SETTLE).await;
+            let mut again = AGAIN.iter();
+            loop {
+                sleep_until(not_before).await;
+                // What was told until now is answered by this look.
+                if kicked.try_recv().is_ok() {
+                    again = AGAIN.iter();
+                }
+                let began = Instant::now();
+                let Inventory { taken, elements, here, indexes, .. } = Inventory::take(&self.host).await;
+                let points = plan::follow(&here, &self.wanted, |iface| {
+                    indexes.get(iface).is_some_and(|index| !self.old.contains(index))
+                });
+                if tell.send(Found { points }).await.is_err() {
+                    return;
+                }
+                // A bundle without this look still has those of the state's own rounds.
+                let _ = keep.try_send(Looked { taken, elements });
+                not_before = Instant::now() + began.elapsed() * SHARE;
+                let Some(pause) = again.next() else { break };
+                sleep(*pause).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Following the host's interfaces from within a run: listening for changes, asking who belongs to the run.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::JoinHandle;
+
+use crate::exec::Host;
+use crate::follow::{Follow, Found, Looked};
+use crate::linkwatch::LinkWatch;
+use crate::plan::Wanted;
+
+/// The session's end of it; without anything to follow it never says a word.
+pub(super) struct Following {
+    watch: Option<(LinkWatch, Sender<()>, JoinHandle<()>)>,
+    found: Option<Receiver<Found>>,
+}
+
+impl Following {
+    /// Starts, if anything can join. The rings are open already, so their own traces are not taken for changes.
+    pub(super) fn start(
+        wanted: Option<Wanted>,
+        host: Host,
+        old: BTreeSet<u32>,
+    ) -> (Self, Option<Receiver<Looked>>) {
+        let Some(wanted) = wanted else { return (Self { watch: None, found: None }, None) };
+        let watch = LinkWatch::open();
+        let ends = Follow { host, wanted, old }.start();
+        // Between the inventory and this moment something may have come: look once in any case.
+        let _ = ends.kick.try_send(());
+        (Self { watch: Some((watch, ends.kick, ends.task)), found: Some(ends.found) }, Some(ends.looked))
+    }
+
+    /// Called each second: asks for a look when an interface has changed. One that waits is enough.
+    pub(super) fn tick(&mut self) {
+        if let Some((watch, kick, _)) = &mut self.watch
+            && watch.changed()
+        {
+            let _ = kick.try_send(());
+        }
+    }
+
+    /// The next thing that was found.
+    pub(super) async fn next(&mut self) -> Found {
+        if let Some(found) = &mut self.found
+            && let Some(found) = found.recv().await
+        {
+            return found;
+        }
+        std::future::pending().await
+    }
+
+    /// Nobody joins any more.
+    pub(super) fn stop(self) {
+        if let Some((.., task)) = self.watch {
+            task.abort();
+        }
+    }
+}

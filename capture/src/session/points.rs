@@ -1,0 +1,214 @@
+//! The points of a run: those of the start, and those that join while it lasts.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+
+use netcap_bundle::changes::{self, Change, What};
+use netcap_bundle::packets::SegmentMeta;
+use netcap_bundle::{Nanos, Point, Role, layout};
+use rust_i18n::t;
+
+use super::running::Session;
+use super::{Listening, Plan, Stage, Threads, has_room_for, listener};
+use crate::budget::Metered;
+use crate::clock;
+use crate::counters::Counters;
+use crate::error::{Error, Result};
+use crate::follow::Found;
+use crate::ledger::{self, Joined};
+use crate::plan::{fresh_id, newcomers_ring};
+use crate::recorder;
+use crate::rundir::{RunDir, tool};
+use crate::segments::Segments;
+use crate::units::human_bytes;
+
+/// Points that join one run at most, those that left again counted: each has a folder, a ledger and a place in memory.
+const JOINED_MAX: usize = 256;
+
+/// One point while it is recorded.
+pub(super) struct Recorded {
+    /// As the bundle describes it.
+    pub(super) point: Point,
+    /// The name its interface has now.
+    pub(super) iface: String,
+    /// Its numbers.
+    pub(super) counters: Arc<Counters>,
+    /// Its ring's memory.
+    pub(super) ring_bytes: u64,
+    /// It joined after the start.
+    pub(super) joined: bool,
+}
+
+impl Recorded {
+    /// A point of the start.
+    pub(super) fn at_start(point: &Point) -> Self {
+        let (iface, counters) = (point.iface.clone(), Arc::default());
+        Self { point: point.clone(), iface, counters, ring_bytes: 0, joined: false }
+    }
+
+    /// It is still recorded, or waited for.
+    pub(super) fn is_active(&self) -> bool {
+        !self.counters.left.load(Relaxed) && !self.counters.ended.load(Relaxed)
+    }
+}
+
+impl Session {
+    /// Starts the thread of a point.
+    pub(super) fn start_point(
+        stage: &Stage<'_>,
+        recorded: &Recorded,
+        (listener, opened): Listening,
+        threads: &Threads,
+    ) -> Result<JoinHandle<()>> {
+        let (point, counters) = (&recorded.point, &recorded.counters);
+        let fail = Error::file("create", stage.run.path.join(layout::point_dir(&point.id)));
+        let meta = meta(point, stage.run);
+        let (rotation, disk) = (stage.plan.rotation, stage.disk.clone());
+        let segments =
+            Segments::create(&stage.run.path, meta, rotation, counters.clone(), disk).map_err(fail)?;
+        let (stop, events) = (threads.stop.clone(), stage.events.clone());
+        let thread = recorder::start(listener, opened, segments, counters.clone(), stop, events);
+        thread.map_err(Error::file("start a thread for", &point.iface))
+    }
+
+    /// Adds what has come to belong to the run.
+    pub(super) fn found(&mut self, stage: &Stage<'_>, found: Found, threads: &mut Threads) {
+        for point in found.points {
+            let known = |have: &Recorded| have.is_active() && have.iface == point.iface;
+            if self.points.iter().any(known) {
+                continue;
+            }
+            let iface = point.iface.clone();
+            if let Err(e) = self.join_point(stage, point, threads) {
+                self.refused(&iface, &e.to_string());
+            }
+        }
+    }
+
+    /// A point that cannot join is told once: it is asked for again and again.
+    fn refused(&mut self, iface: &str, why: &str) {
+        if self.refusals.len() < JOINED_MAX && self.refusals.insert(iface.to_owned()) {
+            self.remark(&t!("run.not_joined", iface = iface, why = why));
+        }
+    }
+
+    fn join_point(&mut self, stage: &Stage<'_>, mut point: Point, threads: &mut Threads) -> Result<()> {
+        let joined = self.points.iter().filter(|p| p.joined).count();
+        let held = self.points.iter().filter(|p| p.joined && p.is_active()).map(|p| p.ring_bytes).sum();
+        let Some(ring) = newcomers_ring(stage.plan.buffer, held).filter(|_| joined < JOINED_MAX) else {
+            return Err(Error::Other(
+                t!("join.memory", buffer = human_bytes(stage.plan.buffer)).into_owned(),
+            ));
+        };
+        if !has_room_for(self.budget.bounds().max, self.points.len() + 1) {
+            let max = human_bytes(self.budget.bounds().max);
+            return Err(Error::Other(t!("join.disk", max = max).into_owned()));
+        }
+        stage.plan.dress(&mut point);
+        point.id = fresh_id(&point.iface, self.points.iter().map(|p| p.point.id.as_str()));
+        let listener = listener(stage.plan, &point, ring);
+        let opened =
+            listener.open().map_err(|source| Error::Listen { iface: point.iface.clone(), source })?;
+        let since = clock::now();
+        let ring_bytes = opened.0.bytes() as u64;
+        let recorded = Recorded { ring_bytes, joined: true, ..Recorded::at_start(&point) };
+        let thread = Self::start_point(stage, &recorded, (listener, opened), threads)?;
+        threads.points.push(thread);
+        if let Some((ledger, _)) = &threads.ledger {
+            let _ = ledger.send(Joined { point: point.clone(), counters: recorded.counters.clone() });
+        }
+        self.board.watch_point(&point.iface, recorded.counters.clone());
+        self.live.join(point.iface.clone(), recorded.counters.clone());
+        self.say(&t!(
+            "run.joined",
+            iface = point.iface,
+            what = describe(&point),
+            ring = human_bytes(ring_bytes)
+        ));
+        self.note(since, What::Joined { point: Box::new(point) });
+        self.points.push(recorded);
+        Ok(())
+    }
+
+    /// The interface of a point has another name.
+    pub(super) fn renamed(&mut self, from: &str, to: &str) {
+        let mine = self.points.iter_mut().find(|p| p.is_active() && p.iface == from);
+        let id = mine.map(|p| {
+            to.clone_into(&mut p.iface);
+            p.point.id.clone()
+        });
+        if let Some(gap) = self.gaps.remove(from) {
+            self.gaps.insert(to.to_owned(), gap);
+        }
+        self.remark(&t!("run.renamed", from = from, to = to));
+        if let Some(id) = id {
+            let (from, to) = (from.to_owned(), to.to_owned());
+            self.note(clock::now(), What::Renamed { id, from, to });
+        }
+    }
+
+    /// The interface of a point is gone and the point is closed.
+    pub(super) fn left(&mut self, iface: &str) {
+        let from = self.gaps.remove(iface).map_or_else(clock::now, |(from, _)| from);
+        let mine = self.points.iter().rev().find(|p| p.iface == iface && p.counters.left.load(Relaxed));
+        let (id, what) = mine.map(|p| (p.point.id.clone(), describe(&p.point))).unzip();
+        let what = what.unwrap_or_default();
+        self.remark(&t!("run.left", iface = iface, what = what, from = self.clock(from)));
+        if let Some(id) = id {
+            self.note(from, What::Left { id });
+        }
+    }
+
+    /// Appends to the file of changes; a full disk is told by the packets.
+    fn note(&mut self, at: Nanos, what: What) {
+        let path = self.dir.join(layout::CHANGES);
+        let written = ledger::append(&path).and_then(|file| {
+            std::io::Write::write_all(
+                &mut Metered::lines(file, &self.budget),
+                &changes::line(&Change { at, what })?,
+            )
+        });
+        if let Err(e) = written {
+            self.remark(&t!("run.changes", why = e));
+        }
+    }
+}
+
+/// `vnet of vswitch0, VM E0530`.
+fn describe(point: &Point) -> String {
+    match &point.role {
+        Role::Vnet { vm: Some(vm), .. } => format!("{}, VM {vm}", place(point)),
+        _ => place(point),
+    }
+}
+
+fn place(point: &Point) -> String {
+    let switch = point.vswitch.as_deref().map_or_else(String::new, |switch| format!(" of {switch}"));
+    format!("{}{switch}", point.role.word())
+}
+
+fn meta(point: &Point, run: &RunDir) -> SegmentMeta {
+    SegmentMeta {
+        point: point.id.clone(),
+        iface: point.iface.clone(),
+        description: place(point),
+        mac: point.mac,
+        filter: point.filter.clone(),
+        snaplen: point.snaplen,
+        os: format!("Linux {} ({})", run.info.kernel, run.info.host),
+        tool: tool(),
+    }
+}
+
+impl Plan {
+    /// Gives a point what the user wants of it: filter and length.
+    pub fn dress(&self, point: &mut Point) {
+        let filter = self.own.get(&point.iface).unwrap_or(&self.filter);
+        filter.expression().trim().clone_into(&mut point.filter);
+        let options = filter.options();
+        point.no_vlan = options.vlan == netcap_filters::VlanMode::Literal;
+        point.inner = options.inner;
+        point.snaplen = self.snaplen;
+    }
+}

@@ -1,0 +1,133 @@
+//! The host before and after a recording: nothing has changed, however the recording ended.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+
+use netcap_tests::lab::{Lab, said};
+
+use crate::NETCAP;
+
+/// What is looked at, and the command that shows it. Counters and clocks are left out: those change by themselves.
+const LOOKS: [(&str, &str); 9] = [
+    // Its log: whatever is changed for good becomes a line in it, and statistics never do.
+    ("the database's file", "cksum /var/lib/openvswitch/conf.db"),
+    ("bridges", "ovsdb-client dump Open_vSwitch Bridge _uuid name ports mirrors external_ids other_config"),
+    (
+        "ports",
+        "ovsdb-client dump Open_vSwitch Port _uuid name interfaces tag bond_mode external_ids other_config",
+    ),
+    (
+        "interfaces",
+        "ovsdb-client dump Open_vSwitch Interface _uuid name type options external_ids other_config",
+    ),
+    ("flows", "ovs-ofctl --no-stats dump-flows vswitch0"),
+    ("links", "ip -d link"),
+    ("addresses and routes", "sh -c 'ip -d addr | grep -v valid_lft; ip route; ip rule'"),
+    ("the firewall", "nft list ruleset"),
+    ("queues", "tc qdisc"),
+];
+
+/// Where nobody but a package manager or an administrator writes, and where clients like virsh leave things.
+const QUIET: [&str; 9] =
+    ["/etc", "/usr", "/boot", "/opt", "/srv", "/var/spool", "/root/.cache", "/root/.config", "/root/.local"];
+
+fn look(lab: &Lab) -> BTreeMap<&'static str, String> {
+    let shown = |(what, command): &(&'static str, &str)| {
+        let out = lab.exec("host1", &["sh", "-c", command]);
+        assert!(out.status.success(), "{what}: {}", said(&out));
+        (*what, String::from_utf8_lossy(&out.stdout).into_owned())
+    };
+    LOOKS.iter().map(shown).collect()
+}
+
+fn same(before: &BTreeMap<&str, String>, after: &BTreeMap<&str, String>, when: &str) {
+    for (what, text) in before {
+        assert_eq!(Some(text), after.get(what), "{what} {when}");
+    }
+}
+
+/// Files of quiet places that were changed since then, as the host of the lab sees them.
+fn written_since(lab: &Lab, since: SystemTime) -> String {
+    let at = since.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs_f64();
+    let script = format!("find {} -xdev -newermt @{at} ! -type d 2>/dev/null; true", QUIET.join(" "));
+    String::from_utf8_lossy(&lab.exec("host1", &["sh", "-c", &script]).stdout).into_owned()
+}
+
+/// Who listens to everything, all interfaces together.
+fn promiscuous(links: &str) -> u32 {
+    let counts = links.split("promiscuity ").skip(1).filter_map(|rest| rest.split(' ').next());
+    counts.filter_map(|count| count.trim().parse::<u32>().ok()).sum()
+}
+
+/// Records until `end` is through; gives what the links looked like meanwhile.
+fn recorded(lab: &Lab, name: &str, end: impl FnOnce(&str)) -> String {
+    let out: PathBuf = lab.dir().join(name);
+    let place = out.to_string_lossy().into_owned();
+    let words = [
+        "--vswitch",
+        "vswitch0",
+        "--iface",
+        "vnet0",
+        "--ping",
+        crate::GATEWAY,
+        "--state-interval",
+        "1s",
+        "--out",
+        &place,
+    ];
+    let netcap = lab.spawn("host1", &[&[NETCAP], &words[..]].concat());
+    let until = Instant::now() + Duration::from_secs(20);
+    let recording = || netcap_tests::files_below(&out, "vnet0/000001.pcapng.zst").len() == 1;
+    while !recording() {
+        assert!(Instant::now() < until, "it records");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // The first round of host state, and some of the small ones.
+    std::thread::sleep(Duration::from_secs(4));
+    let during = look(lab)["links"].clone();
+    end(&place);
+    let ended = netcap.wait_with_output().expect("netcap ends");
+    assert!(netcap_tests::files_below(&out, "").len() == 1 || !ended.status.success(), "{}", said(&ended));
+    during
+}
+
+fn signal(name: &str, place: &str) {
+    let pattern = format!("^{NETCAP}.*{place}");
+    let done = Command::new("pkill").args([&format!("-{name}"), "-f", &pattern]).status().expect("pkill");
+    assert!(done.success());
+}
+
+/// Processes whose network is that of the host and whose program is ours.
+fn left_over(lab: &Lab) -> usize {
+    let own = lab.exec("host1", &["readlink", "/proc/self/ns/net"]);
+    let own = String::from_utf8_lossy(&own.stdout).trim().to_owned();
+    let all = fs::read_dir("/proc").expect("proc").flatten().map(|entry| entry.path());
+    let ours = |dir: &Path| {
+        let is = |link: &str, wanted: &Path| fs::read_link(dir.join(link)).is_ok_and(|to| to == wanted);
+        is("exe", Path::new(NETCAP)) && is("ns/net", Path::new(&own))
+    };
+    all.filter(|dir| ours(dir)).count()
+}
+
+#[test]
+fn the_host_is_as_it_was_after_an_end_and_after_a_kill() {
+    let Some(lab) = Lab::up("harmless", &["--libvirt"]) else { return };
+    let rules = "add table inet harmless; add chain inet harmless c { type filter hook input priority 0; }";
+    let made = lab.exec("host1", &["nft", rules]);
+    assert!(made.status.success(), "{}", said(&made));
+    let (before, since) = (look(&lab), SystemTime::now());
+    assert!(before["the firewall"].contains("harmless") && before["bridges"].contains("vswitch0"));
+
+    let during = recorded(&lab, "ended", |place| signal("INT", place));
+    assert!(promiscuous(&during) > promiscuous(&before["links"]), "it listens: {during}");
+    same(&before, &look(&lab), "after an orderly end");
+
+    let during = recorded(&lab, "killed", |place| signal("KILL", place));
+    assert!(promiscuous(&during) > promiscuous(&before["links"]), "it listens: {during}");
+    same(&before, &look(&lab), "after SIGKILL");
+    assert_eq!(left_over(&lab), 0, "no process is left");
+    assert_eq!(written_since(&lab, since), "", "files outside --out");
+}
