@@ -11,6 +11,7 @@ use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
 
 use crate::cli::{COMMANDS, Command, Manner, Other, Record};
+use crate::control::find;
 use crate::control::protocol::{Ended, Phase};
 use crate::control::show;
 use crate::control::stop::{self, Stopping};
@@ -325,6 +326,7 @@ fn plan(options: Record, filter: Filter, own: Own, inventory: &Inventory) -> Res
         quiet: options.manner.quiet,
         detach: None,
         bundle: !options.manner.no_bundle,
+        taken: find::sockets(Path::new("/proc")).iter().map(|socket| socket.run().to_owned()).collect(),
     };
     for mut point in points {
         plan.dress(&mut point);

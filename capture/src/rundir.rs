@@ -25,6 +25,8 @@ pub struct RunDir {
 /// Runs of one second on one host: more are not started by people.
 const SAME_SECOND_MAX: u32 = 100;
 
+/// Of them those that may be put off because another run seems to have the name.
+const TAKEN_MAX: u32 = 10;
 /// How often a new run tries to get its lock, and the time between.
 const LOCK_TRIES: u32 = 50;
 /// See [`LOCK_TRIES`].
@@ -43,6 +45,17 @@ impl RunDir {
         pings: Vec<String>,
         ovs_rundir: Option<String>,
     ) -> Result<Self> {
+        Self::create_beside(&[], out, points, pings, ovs_rundir)
+    }
+
+    /// The same beside runs of these names, in whatever directory they are.
+    pub fn create_beside(
+        taken: &[String],
+        out: &Path,
+        points: Vec<Point>,
+        pings: Vec<String>,
+        ovs_rundir: Option<String>,
+    ) -> Result<Self> {
         fs::create_dir_all(out).map_err(Error::file("create", out))?;
         let started = clock::both();
         let utc_offset_s = clock::utc_offset_s();
@@ -50,7 +63,7 @@ impl RunDir {
         let text = |value: Option<&std::ffi::OsStr>| value.map(|v| v.to_string_lossy().into_owned());
         let host = text(name.as_ref().map(UtsName::nodename)).unwrap_or_else(|| "host".into());
         let kernel = text(name.as_ref().map(UtsName::release)).unwrap_or_default();
-        let (run, path) = fresh(out, &host, &started.realtime.stamp(utc_offset_s))?;
+        let (run, path) = fresh(taken, out, &host, &started.realtime.stamp(utc_offset_s))?;
         let boot_id =
             fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
         let options = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -82,13 +95,16 @@ impl RunDir {
     }
 }
 
-/// A new directory; two runs that start in the same second get different ones.
-fn fresh(out: &Path, host: &str, stamp: &str) -> Result<(String, PathBuf)> {
+/// A new directory; two runs that start in the same second get different ones, and so do those in other directories as
+/// far as they are seen. Anybody may take a socket's name, so that a name looks taken is no reason not to record.
+fn fresh(taken: &[String], out: &Path, host: &str, stamp: &str) -> Result<(String, PathBuf)> {
     for n in 1..=SAME_SECOND_MAX {
         let stamp = if n == 1 { stamp.to_owned() } else { format!("{stamp}-{n}") };
         let run = layout::run_name(host, &stamp);
         let path = out.join(&run);
-        if out.join(format!("{run}{}", layout::BUNDLE_END)).exists() {
+        if (n <= TAKEN_MAX && taken.contains(&run))
+            || out.join(format!("{run}{}", layout::BUNDLE_END)).exists()
+        {
             continue;
         }
         match fs::create_dir(&path) {
@@ -131,6 +147,11 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         let one = RunDir::create(out.path(), vec![], vec![], None).unwrap();
         let two = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let (host, taken) = ("h", ["h-1".to_owned(), "h-1-2".to_owned()]);
+        assert_eq!(fresh(&taken, other.path(), host, "1").unwrap().0, "h-1-3");
+        let squatted: Vec<String> = (0..200).map(|n| format!("h-2-{n}")).chain(["h-2".to_owned()]).collect();
+        assert_eq!(fresh(&squatted, other.path(), host, "2").unwrap().0, "h-2-11", "a name is not a lock");
         assert_ne!(one.path, two.path);
         assert!(matches!(RunDir::adopt(&one.path), Err(Error::Active(_))));
         let (path, run) = (one.path.clone(), one.info.run.clone());

@@ -57,8 +57,13 @@ impl Run {
     }
 
     /// Ends it with a signal; gives its output and the path of the bundle.
-    pub(crate) fn end(mut self, signal: Signal) -> (Output, Bundle) {
+    pub(crate) fn end(self, signal: Signal) -> (Output, Bundle) {
         self.signal(signal);
+        self.finish()
+    }
+
+    /// Waits for the end of a run that has been told to end.
+    pub(crate) fn finish(mut self) -> (Output, Bundle) {
         let output = finished(&mut self.child);
         let tar =
             entries(self.out.path()).into_iter().find(|path| path.extension().is_some_and(|e| e == "tar"));
@@ -76,6 +81,13 @@ impl Run {
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Kills it if it is still there; gives the place it wrote to.
+    pub(crate) fn kill_any(mut self) -> TempDir {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.out
     }
 
     /// Whether it still runs.

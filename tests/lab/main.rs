@@ -1,5 +1,7 @@
 //! The runbook on a real host: raise it, break it, record it, explain it; and the healthy twin that must stay silent.
 
+mod script;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};

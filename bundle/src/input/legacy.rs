@@ -1,13 +1,18 @@
 //! Directories of check_network.sh: one folder of pcaps per interface, `STAMP-ovs_dbg_listports`, `STAMP-ping.log`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::listports::{self, ListedPort};
 use super::{Files, Input, Kind, PINGS_MAX, POINTS_MAX, SEGMENTS_MAX, Segment};
+use crate::manifest::RunInfo;
 use crate::packets::{PacketReader, decompress};
 use crate::ping::PingLog;
 use crate::point::{Point, Role};
-use crate::{BundleError, Result};
+use crate::{BundleError, Result, layout};
+
+/// Runs of netcap that are looked into: people record some times a day.
+const RUNS_MAX: usize = 1000;
 
 /// Opens a directory (or its tar) that holds captures, but no netcap run.
 pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
@@ -19,6 +24,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     let listed =
         listing.and_then(|name| files.text(name)).map(|text| listports::parse(&text)).unwrap_or_default();
     let logs = files.paths().filter(|name| name.ends_with("-ping.log")).count().min(PINGS_MAX);
+    let described = described(&files);
     for (name, place) in files.places() {
         if name.ends_with("-ping.log") {
             if input.pings.len() < PINGS_MAX {
@@ -35,7 +41,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
             break;
         }
         let point = name.rsplit_once('/').map(|(dir, _)| dir.rsplit('/').next().unwrap_or(dir).to_owned());
-        let point = point.map(|iface| point_index(&mut input, &iface, &listed));
+        let point = point.map(|iface| point_index(&mut input, &iface, &described, &listed));
         input.segments.push(Segment::new(point, name.to_owned(), place.clone()));
     }
     if input.segments.is_empty() && input.pings.is_empty() {
@@ -52,14 +58,33 @@ fn is_capture(place: &super::Place) -> bool {
     matches!(open(), Ok(Some(_)))
 }
 
-/// The folder is the interface; what it is to the host says the listing, or else its name.
-fn point_index(input: &mut Input, iface: &str, listed: &[ListedPort]) -> usize {
-    if let Some(index) = input.points.iter().position(|p| p.iface == iface) {
+/// What the runs of netcap in it say of their points: today's check_network.sh records with netcap. The last is true now.
+fn described(files: &Files) -> BTreeMap<String, Point> {
+    let runs =
+        files.paths().filter(|name| name.rsplit_once('/').is_some_and(|(_, file)| file == layout::RUN));
+    let infos = runs
+        .take(RUNS_MAX)
+        .filter_map(|name| serde_json::from_slice::<RunInfo>(&files.read_small(name)?).ok());
+    infos.flat_map(|info| info.points).take(POINTS_MAX).map(|point| (point.id.clone(), point)).collect()
+}
+
+/// The folder is the interface; what it is to the host says the run, the listing, or else its name.
+fn point_index(
+    input: &mut Input,
+    iface: &str,
+    described: &BTreeMap<String, Point>,
+    listed: &[ListedPort],
+) -> usize {
+    if let Some(index) = input.points.iter().position(|p| p.id == iface || p.iface == iface) {
         return index;
     }
     if input.points.len() >= POINTS_MAX {
         // The last one takes what is too much: no host has so many interfaces.
         return POINTS_MAX - 1;
+    }
+    if let Some(point) = described.get(iface) {
+        input.points.push(point.clone());
+        return input.points.len() - 1;
     }
     let port = listed.iter().find(|port| port.iface == iface);
     input.points.push(Point {

@@ -1,7 +1,7 @@
 //! The side that asks: reaches a run wherever it is, within a time, and believes only root and itself.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
@@ -42,6 +42,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// Its directory, if it says so.
+    pub fn dir(&self) -> Option<&Path> {
+        self.status.as_ref().ok().map(|status| status.dir.as_path())
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         self.status.as_ref().map_or_else(|_| self.socket.run(), |status| &status.run)
@@ -124,7 +129,8 @@ fn exchange(socket: &Socket, request: Request, patience: Duration) -> Result<Ans
     let _ = stream.write_all(&request.line());
     let mut line = Vec::new();
     let most = ANSWER_MAX as u64 + 1;
-    stream.take(most).read_to_end(&mut line).map_err(failed)?;
+    // Up to the newline and no further: one who refuses does not read, and the kernel tells that by a reset.
+    BufReader::new(stream.take(most)).read_until(b'\n', &mut line).map_err(failed)?;
     if line.is_empty() {
         return Err(Silent::HungUp);
     }

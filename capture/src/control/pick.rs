@@ -21,13 +21,30 @@ pub fn name(word: &str) -> &str {
     last.strip_suffix(layout::BUNDLE_END).unwrap_or(last)
 }
 
-/// The run that `word` means among these.
-pub fn pick<'a>(names: impl Iterator<Item = &'a str> + Clone, word: &str) -> Picked {
-    let word = name(word);
-    if let Some(exact) = names.clone().position(|name| name == word) {
-        return Picked::One(exact);
+/// The run that `word` means among these, each with its directory if that is known. Runs in different network
+/// namespaces may bear one name, so a path means that very directory.
+pub fn pick<'a>(runs: impl Iterator<Item = (&'a str, Option<&'a Path>)> + Clone, word: &str) -> Picked {
+    let (asked, word) = (word, name(word));
+    if asked.contains('/') {
+        let dir = Path::new(asked).with_file_name(word);
+        let dir = dir.canonicalize().or_else(|_| std::path::absolute(&dir)).unwrap_or(dir);
+        return only(
+            runs.enumerate().filter(|(_, (name, at))| at.map_or(*name == word, |at| same(at, &dir))),
+        );
     }
-    let mut like = names.enumerate().filter(|(_, name)| !word.is_empty() && name.contains(word));
+    match only(runs.clone().enumerate().filter(|(_, (name, _))| *name == word)) {
+        Picked::None => {
+            only(runs.enumerate().filter(|(_, (name, _))| !word.is_empty() && name.contains(word)))
+        }
+        exact => exact,
+    }
+}
+
+fn same(at: &Path, dir: &Path) -> bool {
+    at == dir || at.canonicalize().is_ok_and(|at| at == dir)
+}
+
+fn only<T>(mut like: impl Iterator<Item = (usize, T)>) -> Picked {
     match (like.next(), like.next()) {
         (Some((index, _)), None) => Picked::One(index),
         (Some(_), Some(_)) => Picked::Several,
@@ -42,11 +59,22 @@ mod tests {
     #[test]
     fn exact_or_the_only_one_like_it() {
         let names = ["h-20261121040000", "h-20261121040000-2", "h-20261121050000"];
-        let of = |word| pick(names.iter().copied(), word);
+        let of = |word| pick(names.iter().map(|name| (*name, None)), word);
         assert_eq!(of("h-20261121040000"), Picked::One(0));
         assert_eq!(of("/var/lib/netcap/h-20261121040000/"), Picked::One(0));
         assert_eq!(of("h-20261121040000-2.tar"), Picked::One(1));
         assert_eq!(of("0500"), Picked::One(2));
         assert_eq!((of("h-"), of("x"), of("")), (Picked::Several, Picked::None, Picked::None));
+    }
+
+    #[test]
+    fn a_path_is_that_directory_and_no_other_of_its_name() {
+        let runs = [("h-1", Some(Path::new("/a/h-1"))), ("h-1", Some(Path::new("/b/h-1")))];
+        let of = |word| pick(runs.into_iter(), word);
+        assert_eq!(
+            (of("h-1"), of("/b/h-1"), of("/a/h-1.tar")),
+            (Picked::Several, Picked::One(1), Picked::One(0))
+        );
+        assert_eq!(of("/c/h-1"), Picked::None);
     }
 }

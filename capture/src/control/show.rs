@@ -50,8 +50,8 @@ pub fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
         }
     };
     if let Some(word) = word {
-        let all = live.iter().copied().chain(left.iter().map(|left| left.run.as_str()));
-        match pick::pick(all, word) {
+        let dead = left.iter().map(|left| (left.run.as_str(), Some(left.dir.as_path())));
+        match pick::pick(runs.iter().map(|run| (run.name(), run.dir())).chain(dead), word) {
             Picked::One(index) if index < runs.len() => {
                 (runs, left) = (vec![runs.swap_remove(index)], Vec::new());
             }

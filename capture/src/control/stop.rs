@@ -106,7 +106,7 @@ fn choose<'a>(runs: &'a [Run], words: &[String], all: bool, out: &Path) -> Resul
     }
     let (mut chosen, mut over): Chosen<'a> = (Vec::new(), Vec::new());
     for word in words {
-        match pick::pick(live.iter().copied(), word) {
+        match pick::pick(runs.iter().map(|run| (run.name(), run.dir())), word) {
             Picked::One(index) => chosen.extend(runs.get(index)),
             other => match finished(word, out) {
                 Some(path) => over.push(path),
@@ -114,8 +114,8 @@ fn choose<'a>(runs: &'a [Run], words: &[String], all: bool, out: &Path) -> Resul
             },
         }
     }
-    chosen.sort_by(|a, b| a.name().cmp(b.name()));
-    chosen.dedup_by(|a, b| a.name() == b.name());
+    chosen.sort_by(|a, b| a.socket.cmp(&b.socket));
+    chosen.dedup_by(|a, b| a.socket == b.socket);
     Ok(Some((chosen, over)))
 }
 

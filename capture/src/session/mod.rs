@@ -86,6 +86,8 @@ pub struct Plan {
     pub detach: Option<Rope>,
     /// A tar is made in the end.
     pub bundle: bool,
+    /// Names of the runs that are there already.
+    pub taken: Vec<String>,
 }
 
 /// How much of the disk may be used, as the user said it.
@@ -163,7 +165,7 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let listeners = open_rings(&plan)?;
     let rundir = known.host.has_ovs().then(|| known.host.ovs_rundir.display().to_string());
     let pings = plan.pings.iter().map(IpAddr::to_string).collect();
-    let run = RunDir::create(&plan.out, plan.points.clone(), pings, rundir)?;
+    let run = RunDir::create_beside(&plan.taken, &plan.out, plan.points.clone(), pings, rundir)?;
     let budget = Budget::new(&run.path, bounds, directory_bytes(&run.path) + known.topology.len() as u64);
     let control = Desk::open(&plan, &run, &budget, &mut signals);
     let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * (plan.points.len() + JOINERS));
