@@ -2,7 +2,7 @@
 //!
 //! A machine that is started, a NIC that joins a bond or a port that is added to a recorded switch is found like
 //! everything at the start: by the inventory. It forks commands, so it is taken only after the kernel told of a change
-//! ([`crate::linkwatch`]), once things have settled, and never for more than a fiftieth of the time.
+//! ([`crate::linkwatch`]), once things have settled, and in the long run for a twentieth of the time at most, niced.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use netcap_bundle::Point;
 use netcap_bundle::state::Taken;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::exec::Host;
 use crate::inventory::Inventory;
@@ -21,8 +21,10 @@ use crate::sample::Elements;
 const SETTLE: Duration = Duration::from_millis(700);
 /// Times between a look and the next ones after a change: libvirt tells of a machine when it has started.
 const AGAIN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(10)];
-/// A look may take one part in so many of the time.
-const SHARE: u32 = 50;
+/// Looks may take one part in so many of the time, ...
+const SHARE: u32 = 20;
+/// ... after a burst of that much: who starts ten machines at once wants to see them at once.
+const BURST: Duration = Duration::from_mins(5);
 /// Looks that wait for whoever writes them.
 const WAITING_MAX: usize = 4;
 
@@ -73,30 +75,56 @@ impl Follow {
     }
 
     async fn run(self, mut kicked: Receiver<()>, tell: Sender<Found>, keep: Sender<Looked>) {
-        let mut not_before = Instant::now();
-        while kicked.recv().await.is_some() {
-            sleep(SETTLE).await;
-            let mut again = AGAIN.iter();
-            loop {
-                sleep_until(not_before).await;
-                // What was told until now is answered by this look.
-                if kicked.try_recv().is_ok() {
-                    again = AGAIN.iter();
-                }
-                let began = Instant::now();
-                let Inventory { taken, elements, here, indexes, .. } = Inventory::take(&self.host).await;
-                let points = plan::follow(&here, &self.wanted, |iface| {
-                    indexes.get(iface).is_some_and(|index| !self.old.contains(index))
-                });
-                if tell.send(Found { points }).await.is_err() {
-                    return;
-                }
-                // A bundle without this look still has those of the state's own rounds.
-                let _ = keep.try_send(Looked { taken, elements });
-                not_before = Instant::now() + began.elapsed() * SHARE;
-                let Some(pause) = again.next() else { break };
-                sleep(*pause).await;
+        // What the looks so far have earned (generic cell rate algorithm).
+        let mut earned = Instant::now();
+        let mut again = [].iter();
+        while let Some(changed) = wait(&mut kicked, again.next()).await {
+            if changed {
+                again = AGAIN.iter();
+                sleep(SETTLE).await;
             }
+            sleep_until(earned.checked_sub(BURST).unwrap_or(earned)).await;
+            // What was told until now is answered by this look.
+            let _ = kicked.try_recv();
+            let began = Instant::now();
+            let Inventory { taken, elements, here, indexes, .. } = Inventory::take(&self.host).await;
+            let is_new = |iface: &str| indexes.get(iface).is_some_and(|index| !self.old.contains(index));
+            let points = plan::follow(&here, &self.wanted, is_new);
+            if tell.send(Found { points }).await.is_err() {
+                return;
+            }
+            // A bundle without this look still has those of the state's own rounds.
+            let _ = keep.try_send(Looked { taken, elements });
+            earned = earned.max(began) + began.elapsed() * SHARE;
         }
+    }
+}
+
+/// Waits for a change, or for this long; tells which, `None` when there will be no change any more.
+async fn wait(kicked: &mut Receiver<()>, pause: Option<&Duration>) -> Option<bool> {
+    let Some(pause) = pause else { return kicked.recv().await.map(|()| true) };
+    match timeout(*pause, kicked.recv()).await {
+        Ok(kick) => kick.map(|()| true),
+        Err(_) => Some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_is_not_slept_through() {
+        let (kick, mut kicked) = channel(1);
+        assert_eq!(wait(&mut kicked, Some(&Duration::from_millis(20))).await, Some(false), "nothing changed");
+        let later = tokio::spawn(async move {
+            sleep(Duration::from_millis(50)).await;
+            let _ = kick.send(()).await;
+        });
+        let began = Instant::now();
+        assert_eq!(wait(&mut kicked, AGAIN.last()).await, Some(true));
+        assert!(began.elapsed() < Duration::from_secs(5));
+        later.await.unwrap();
+        assert_eq!(wait(&mut kicked, None).await, None, "nobody tells any more");
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use netcap_tests::lab::{Lab, said};
 use serde_json::Value;
 
+mod follow;
 mod harmless;
 
 const NETCAP: &str = env!("CARGO_BIN_EXE_netcap");
