@@ -11,6 +11,7 @@ use serde_json::Value;
 
 mod follow;
 mod harmless;
+mod journeys;
 
 const NETCAP: &str = env!("CARGO_BIN_EXE_netcap");
 const GATEWAY: &str = "192.168.12.254";

@@ -16,6 +16,8 @@ use crate::engine::points::Scene;
 
 /// Pairs of addresses with their hops, kept.
 const PAIRS_MAX: usize = 32_768;
+/// The same, of one part: flows are spread evenly over them.
+const PART_PAIRS_MAX: usize = 4_096;
 /// Hops of which times are kept.
 const HOPS_MAX: usize = 128;
 /// Parts that are worked on side by side: a constant, so that the result does not depend on the number of threads.
@@ -165,11 +167,11 @@ impl Tally {
             flow,
         };
         pair.lost.sort_unstable();
-        self.pair(key, pair);
+        self.pair(key, pair, PART_PAIRS_MAX);
     }
 
-    fn pair(&mut self, key: PairKey, pair: PairHop) {
-        if self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&key) {
+    fn pair(&mut self, key: PairKey, pair: PairHop, max: usize) {
+        if self.pairs.len() >= max && !self.pairs.contains_key(&key) {
             self.overflow += pair.passed + pair.lost.len() as u64;
             return;
         }
@@ -201,7 +203,7 @@ impl Tally {
             mine.1 += reordered;
         }
         for (key, pair) in later.pairs {
-            self.pair(key, pair);
+            self.pair(key, pair, PAIRS_MAX);
         }
     }
 }

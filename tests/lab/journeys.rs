@@ -1,0 +1,266 @@
+//! One packet at many points of a real kernel: a host that routes and bridges between a client and a server, with
+//! super-segments, captured at four points; and drops, each placed on its hop.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use netcap_tests::lab::{Lab, said};
+use serde_json::Value;
+
+use super::{NETCAP, explain, findings, record};
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+/// The host's interfaces in the order of the way from client to server.
+const POINTS: [&str; 4] = ["vnet7", "m0", "m1", "eth7"];
+const SERVER: &str = "10.66.2.2";
+/// Octets of the transfer.
+const TRANSFER: &str = "20000000";
+
+/// client – vnet7 (host routes) m0 – m1 (host bridges) eth7 – server. The host cuts super-segments at eth7.
+struct Path4 {
+    names: [String; 3],
+    dir: tempfile::TempDir,
+}
+
+impl Path4 {
+    fn new(test: &str) -> Option<Self> {
+        if !netcap_tests::privileged(test) {
+            return None;
+        }
+        let id = format!("ncj{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let names = ["c", "h", "s"].map(|end| format!("{id}{end}"));
+        let dir = tempfile::Builder::new().prefix("netcap-test-").tempdir().expect("a temporary directory");
+        let path = Self { names, dir };
+        let [c, h, s] = &path.names;
+        for line in [
+            format!("netns add {c}"),
+            format!("netns add {h}"),
+            format!("netns add {s}"),
+            format!("-n {h} link add vnet7 type veth peer name c0 netns {c}"),
+            format!("-n {h} link add m0 type veth peer name m1"),
+            format!("-n {h} link add eth7 type veth peer name s0 netns {s}"),
+            format!("-n {h} link add br7 type bridge"),
+            format!("-n {h} link set m1 master br7"),
+            format!("-n {h} link set eth7 master br7"),
+            format!("-n {c} address add 10.66.1.2/24 dev c0"),
+            format!("-n {h} address add 10.66.1.1/24 dev vnet7"),
+            format!("-n {h} address add 10.66.2.1/24 dev m0"),
+            format!("-n {s} address add {SERVER}/24 dev s0"),
+        ] {
+            ip(&line);
+        }
+        for (ns, device) in
+            [(c, "c0"), (h, "vnet7"), (h, "m0"), (h, "m1"), (h, "eth7"), (h, "br7"), (s, "s0")]
+        {
+            ip(&format!("-n {ns} link set {device} up"));
+        }
+        ip(&format!("-n {c} route add default via 10.66.1.1"));
+        ip(&format!("-n {s} route add default via 10.66.2.1"));
+        path.insist("host", &["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+        path.insist("host", &["ethtool", "-K", "eth7", "tso", "off", "gso", "off"]);
+        Some(path)
+    }
+
+    fn command(&self, node: &str, words: &[&str]) -> Command {
+        let name = match node {
+            "client" => &self.names[0],
+            "host" => &self.names[1],
+            _ => &self.names[2],
+        };
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", name]).args(words).stdin(Stdio::null());
+        command
+    }
+
+    fn spawn(&self, node: &str, words: &[&str]) -> Child {
+        let mut command = self.command(node, words);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("ip starts")
+    }
+
+    fn exec(&self, node: &str, words: &[&str]) -> Output {
+        self.command(node, words).output().expect("ip starts")
+    }
+
+    fn insist(&self, node: &str, words: &[&str]) {
+        let out = self.exec(node, words);
+        assert!(out.status.success(), "{words:?}: {}", said(&out));
+    }
+
+    /// Records all four points while `during` runs, and explains the bundle.
+    fn record(&self, name: &str, options: &[&str], during: impl FnOnce()) -> (PathBuf, Value) {
+        let out = self.dir.path().join(name);
+        let text = out.to_string_lossy().into_owned();
+        let points = POINTS.join(",");
+        let mut words = vec![NETCAP, "--iface", &points, "--duration", "7s", "--out", &text];
+        words.extend(options);
+        let netcap = self.spawn("host", &words);
+        std::thread::sleep(Duration::from_secs(2));
+        during();
+        let ended = netcap.wait_with_output().expect("netcap ends");
+        assert!(ended.status.success(), "{}", said(&ended));
+        let bundle = Lab::bundle(&out);
+        let (_, json) = explain(&bundle);
+        (bundle, json)
+    }
+
+    /// TCP segments that the kernels of client and server sent again.
+    fn sent_again(&self) -> u64 {
+        let of = |node: &str| {
+            let out = self.exec(node, &["cat", "/proc/net/snmp"]);
+            let text = String::from_utf8_lossy(&out.stdout).into_owned();
+            let mut tcp = text.lines().filter(|l| l.starts_with("Tcp:"));
+            let (names, values) = (tcp.next().unwrap_or(""), tcp.next().unwrap_or(""));
+            let at = names.split_whitespace().position(|n| n == "RetransSegs").expect("a counter");
+            values.split_whitespace().nth(at).expect("its value").parse::<u64>().expect("a number")
+        };
+        of("client") + of("server")
+    }
+
+    /// Sends `count` datagrams from the client, fast.
+    fn datagrams(&self, count: usize) {
+        let script = format!("head -c {} /dev/zero | socat -u -b 500 - UDP-SENDTO:{SERVER}:9", count * 500);
+        self.insist("client", &["sh", "-c", &script]);
+    }
+}
+
+impl Drop for Path4 {
+    fn drop(&mut self) {
+        for name in &self.names {
+            let _ = Command::new("ip").args(["netns", "del", name]).status();
+        }
+    }
+}
+
+fn ip(line: &str) {
+    let status = Command::new("ip").args(line.split_whitespace()).status().expect("iproute2 is installed");
+    assert!(status.success(), "ip {line}: {status}");
+}
+
+/// What tshark calls sent again when all points are merged into one file.
+fn tshark_on_all(bundle: &Path, dir: &Path) -> usize {
+    let dir = dir.join("untarred");
+    std::fs::create_dir_all(&dir).expect("a directory");
+    assert!(Command::new("tar").arg("-xf").arg(bundle).arg("-C").arg(&dir).status().expect("tar").success());
+    let files = netcap_tests::files_below(&dir, ".pcapng.zst");
+    assert!(Command::new("zstd").args(["-qd", "--rm"]).args(&files).status().expect("zstd").success());
+    let merged = dir.join("all.pcapng");
+    let plain = netcap_tests::files_below(&dir, ".pcapng");
+    assert!(
+        Command::new("mergecap").arg("-w").arg(&merged).args(&plain).status().expect("mergecap").success()
+    );
+    let filter = "tcp.analysis.retransmission or tcp.analysis.fast_retransmission or \
+                  tcp.analysis.spurious_retransmission or tcp.analysis.duplicate_ack or tcp.analysis.out_of_order";
+    let out = Command::new("tshark").arg("-r").arg(&merged).args(["-Y", filter]).output().expect("tshark");
+    String::from_utf8_lossy(&out.stdout).lines().count()
+}
+
+fn hops(json: &Value) -> Vec<(String, String, u64)> {
+    let name = |hop: &Value, end: &str| hop[end]["point"].as_str().expect("a point").to_owned();
+    let all = json["hops"].as_array().expect("hops").iter();
+    all.map(|h| (name(h, "from"), name(h, "to"), h["n"].as_u64().expect("a count"))).collect()
+}
+
+#[test]
+fn a_transfer_at_four_points_is_sent_once_and_its_hops_are_measured() {
+    let Some(path) = Path4::new("journeys-tcp") else { return };
+    let mut server = path.spawn("server", &["socat", "-u", "TCP-LISTEN:8080,reuseaddr", "OPEN:/dev/null"]);
+    let before = path.sent_again();
+    let (bundle, json) = path.record("tcp", &["--snaplen", "160", "tcp or arp"], || {
+        let script = format!("head -c {TRANSFER} /dev/zero | socat -u - TCP:{SERVER}:8080");
+        path.insist("client", &["sh", "-c", &script]);
+    });
+    assert!(server.wait().expect("the server ends with the transfer").success());
+    assert!(json["remarks"].as_array().expect("remarks").is_empty(), "nothing was lost: {json:#}");
+    assert_eq!(json["journeys"]["retransmissions"], path.sent_again() - before, "{json:#}");
+    assert_eq!(json["journeys"]["copies"], serde_json::json!([]));
+    assert_eq!(findings(&json, "packet-loss").len(), 0, "{json:#}");
+    let hops = hops(&json);
+    for pair in POINTS.windows(2) {
+        for (from, to) in [(pair[0], pair[1]), (pair[1], pair[0])] {
+            let n = hops.iter().find(|(a, b, _)| a == from && b == to).map_or(0, |h| h.2);
+            assert!(n > 20, "{from} to {to}: {hops:?}");
+        }
+    }
+    // The same segments, cut: more of them, and not one too many on the other hops.
+    let n = |from: &str| hops.iter().find(|(a, ..)| a == from).expect("a hop").2;
+    assert!(hops.iter().any(|(a, b, count)| a == "m1" && b == "eth7" && *count > 2 * n("vnet7")), "{hops:?}");
+    let tshark = tshark_on_all(&bundle, path.dir.path());
+    assert!(tshark > 1_000, "merged, tshark takes {tshark} sightings for faults");
+}
+
+#[test]
+fn a_drop_is_placed_on_its_hop() {
+    let Some(path) = Path4::new("journeys-drop") else { return };
+    let nft = |text: &str| path.insist("host", &["nft", text]);
+    let send = || path.datagrams(200);
+    send(); // addresses are known from here on
+    let (_, json) = path.record("whole", &["udp or icmp"], send);
+    assert_eq!(findings(&json, "packet-loss").len(), 0, "{json:#}");
+
+    // Of what is routed only: where the bridge calls iptables, what it forwards comes by this hook again.
+    nft("add table ip lost; add chain ip lost forward { type filter hook forward priority 0; }");
+    nft("add rule ip lost forward iifname vnet7 udp dport 9 numgen inc mod 4 == 0 drop");
+    let (_, json) = path.record("routed", &["udp"], send);
+    one_hop(&json, "vnet7", "m0", "50 of 200 udp packets from 10.66.1.2 to 10.66.2.2");
+    nft("delete table ip lost");
+
+    nft("add table netdev lost; add chain netdev lost m1 { type filter hook ingress device m1 priority 0; }");
+    nft("add rule netdev lost m1 udp dport 9 numgen inc mod 4 == 0 drop");
+    let (_, json) = path.record("bridged", &["udp"], send);
+    one_hop(&json, "m1", "eth7", "50 of 200 udp packets");
+    nft("delete table netdev lost");
+
+    // Behind the last point nothing is charged to the host; nor is a packet lost that leaves with another address.
+    path.insist(
+        "server",
+        &[
+            "nft",
+            "add table netdev lost; add chain netdev lost s0 { type filter hook ingress \
+        device s0 priority 0; }; add rule netdev lost s0 udp dport 9 drop",
+        ],
+    );
+    nft("add table ip masq; add chain ip masq out { type nat hook postrouting priority 100; }");
+    nft("add rule ip masq out oifname m0 masquerade");
+    let (_, json) = path.record("behind", &["udp"], send);
+    assert_eq!(findings(&json, "packet-loss").len(), 0, "{json:#}");
+}
+
+fn one_hop(json: &Value, from: &str, to: &str, claim: &str) {
+    let found = findings(json, "packet-loss");
+    assert_eq!(found.len(), 1, "{json:#}");
+    let finding = found[0];
+    assert_eq!(
+        (&finding["subject"]["from"], &finding["subject"]["to"][0]),
+        (&from.into(), &to.into()),
+        "{finding:#}"
+    );
+    assert!(finding["claim"].as_str().unwrap_or("").starts_with(claim), "{finding:#}");
+    assert_ne!(finding["confidence"], "cannot tell", "{finding:#}");
+}
+
+/// Tagged at the uplink and not at the VM's port; from VM to VM; and a flow of the switch that drops.
+#[test]
+fn a_flow_that_drops_is_told_from_a_tag_and_from_a_neighbour() {
+    let Some(lab) = Lab::up("journeys-vlan", &["--vlan", "188"]) else { return };
+    let send = |to: &str| format!("head -c 15000 /dev/zero | socat -u -b 500 - UDP-SENDTO:{to}:9");
+    let both = format!("{}; {}", send("10.0.188.254"), send("10.0.188.102"));
+    let script = lab.dir().join("both.sh");
+    std::fs::write(&script, both).expect("a script");
+    let run = format!("sh {}", script.display());
+    let points = ["--vswitch", "vswitch0", "--iface", "vnet0,vnet1", "udp"];
+    let bundle = record(&lab, 8, &points, &[("vm1", &run)]);
+    let (_, json) = explain(&bundle);
+    assert_eq!(findings(&json, "packet-loss").len(), 0, "{json:#}");
+    let hops = hops(&json);
+    assert!(hops.contains(&("vnet0".into(), "vnet1".into(), 30)), "{hops:?}");
+    assert!(hops.iter().any(|(a, b, n)| a == "vnet0" && b.starts_with("eth") && *n == 30), "{hops:?}");
+
+    std::fs::remove_dir_all(lab.dir().join("out")).expect("the first bundle goes");
+    let flow = "priority=40000,udp,nw_dst=10.0.188.254,actions=drop";
+    assert!(lab.exec("host1", &["ovs-ofctl", "add-flow", "vswitch0", flow]).status.success());
+    let (_, json) = explain(&record(&lab, 8, &points, &[("vm1", &run)]));
+    one_hop(&json, "vnet0", "eth2", "30 of 30 udp packets from 10.0.188.101 to 10.0.188.254");
+    assert_eq!(findings(&json, "packet-loss")[0]["confidence"], "proven", "{json:#}");
+}
