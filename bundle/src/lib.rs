@@ -8,6 +8,7 @@
 //! This crate executes no command, reads no clock and opens no socket.
 
 pub mod changes;
+pub mod index;
 pub mod input;
 pub mod layout;
 pub mod ledger;

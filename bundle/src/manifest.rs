@@ -204,14 +204,28 @@ pub struct Pruned {
 impl Pruned {
     /// Adds a segment.
     pub fn add(&mut self, info: &SegmentInfo) {
+        self.merge(&Self {
+            point: info.point.clone(),
+            segments: 1,
+            packets: info.packets,
+            wire_bytes: info.wire_bytes,
+            received: info.received,
+            dropped: info.dropped,
+            from: info.opened,
+            until: info.closed,
+        });
+    }
+
+    /// Adds others.
+    pub fn merge(&mut self, other: &Self) {
         let first = self.segments == 0;
-        self.from = if first { info.opened } else { self.from.min(info.opened) };
-        self.until = if first { info.closed } else { self.until.max(info.closed) };
-        self.segments = self.segments.saturating_add(1);
-        self.packets = self.packets.saturating_add(info.packets);
-        self.wire_bytes = self.wire_bytes.saturating_add(info.wire_bytes);
-        self.received = self.received.saturating_add(info.received);
-        self.dropped = self.dropped.saturating_add(info.dropped);
+        self.from = if first { other.from } else { self.from.min(other.from) };
+        self.until = if first { other.until } else { self.until.max(other.until) };
+        self.segments = self.segments.saturating_add(other.segments);
+        self.packets = self.packets.saturating_add(other.packets);
+        self.wire_bytes = self.wire_bytes.saturating_add(other.wire_bytes);
+        self.received = self.received.saturating_add(other.received);
+        self.dropped = self.dropped.saturating_add(other.dropped);
     }
 }
 

@@ -1,17 +1,19 @@
 //! Sealing a run: closing what a crash left open, the manifest, and the one file to send.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
+use crate::index::{self, Indexes};
 use crate::input::Files;
 use crate::ledger::{Ledger, PointLedger};
-use crate::manifest::{Clock, End, FileInfo, Manifest, Pruned, RunInfo, SegmentInfo};
+use crate::manifest::{Clock, End, FileInfo, Manifest, RunInfo, SegmentInfo};
 use crate::move_tar::sized;
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
 use crate::time::NS_PER_S;
 use crate::{BundleError, Nanos, Result, changes, layout};
+
+pub use crate::index::line as index_line;
 
 /// zstd level of a repaired segment: the recorder's own.
 const LEVEL: i32 = 1;
@@ -64,7 +66,7 @@ pub fn seal(
     changes::apply(&mut info, &changes);
     let mut manifest = Manifest { info, ended, end, changes, counts, segments, pruned, files, remarks };
     remove_partial(dir)?;
-    let (indexed, pruned) = read_indexes(dir)?;
+    let Indexes { there: indexed, pruned } = index::read(dir)?;
     manifest.pruned = pruned;
     let files = Files::directory(dir)?;
     let paths: Vec<String> = files.paths().map(str::to_owned).collect();
@@ -173,43 +175,6 @@ pub(crate) fn append_file(
     header.set_mtime(mtime);
     header.set_entry_type(tar::EntryType::Regular);
     tar.append_data(&mut header, format!("{run}/{path}"), file).map_err(BundleError::io("bundle", &full))
-}
-
-/// What the recorder noted when it closed segments, by path; and what it removed again, by point.
-fn read_indexes(dir: &Path) -> Result<(BTreeMap<String, SegmentInfo>, Vec<Pruned>)> {
-    let mut out = BTreeMap::new();
-    let mut pruned: BTreeMap<String, Pruned> = BTreeMap::new();
-    let top = dir.join(layout::PACKETS);
-    let Ok(points) = fs::read_dir(&top) else { return Ok((out, Vec::new())) };
-    for point in points {
-        let point = point.map_err(BundleError::io("list", &top))?;
-        let Ok(name) = point.file_name().into_string() else { continue };
-        let Ok(text) = fs::read_to_string(dir.join(layout::segment_index(&name))) else { continue };
-        for info in text.lines().filter_map(|line| serde_json::from_str::<SegmentInfo>(line).ok()) {
-            let path = layout::segment(&info.point, info.number);
-            match fs::metadata(dir.join(&path)) {
-                // A line is believed only if the file is what it says.
-                Ok(meta) if meta.len() == info.file_bytes => {
-                    out.insert(path, info);
-                }
-                Ok(_) => {}
-                // The index is written before a segment may be removed, so it knows of all that were.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                    pruned.entry(info.point.clone()).or_default().add(&info);
-                }
-                Err(e) => return Err(BundleError::io("read", dir.join(&path))(e)),
-            }
-        }
-    }
-    let pruned = pruned.into_iter().map(|(point, sums)| Pruned { point, ..sums }).collect();
-    Ok((out, pruned))
-}
-
-/// A line of a point's segment index.
-pub fn index_line(info: &SegmentInfo) -> io::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(info)?;
-    line.push(b'\n');
-    Ok(line)
 }
 
 /// Writes the readable part of a cut segment anew, so that stock tools open it without complaint.
