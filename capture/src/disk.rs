@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use netcap_bundle::index::Shorter;
 use netcap_bundle::manifest::SegmentInfo;
 use netcap_bundle::{layout, seal};
 
@@ -25,6 +26,9 @@ const SPARE_MAX: usize = 16;
 pub const QUEUE_MAX: usize = 16 << 20;
 /// Bytes that may wait at least.
 pub const QUEUE_MIN: usize = 1 << 20;
+
+/// Lines of a point's index after which those of segments that are gone are drawn together: some 100 KB.
+const LINES_MAX: u32 = 300;
 
 /// The way to the writing thread.
 #[derive(Clone)]
@@ -88,7 +92,7 @@ impl Disk {
             // As the packet threads: what waits here becomes what they cannot take.
             let _ = crate::sys::nice_this_thread(0);
             let _ = crate::sys::io_goes_last();
-            Writer { shared, open: BTreeMap::new() }.run();
+            Writer { shared, open: BTreeMap::new(), lines: BTreeMap::new() }.run();
         })?;
         Ok(Writing { disk: self.clone(), thread })
     }
@@ -220,6 +224,8 @@ impl Writing {
 struct Writer {
     shared: Arc<Shared>,
     open: BTreeMap<u64, (PathBuf, Metered)>,
+    /// Lines written to the index of each point since it was last made shorter.
+    lines: BTreeMap<String, u32>,
 }
 
 impl Writer {
@@ -261,7 +267,25 @@ impl Writer {
         Metered::lines(index, budget).write_all(&seal::index_line(info)?)?;
         // Only now: what is removed must be in the index, or nobody would know that it was there.
         budget.closed(&info.point, path, info.file_bytes);
+        let lines = self.lines.entry(info.point.clone()).or_default();
+        *lines += 1;
+        if *lines >= LINES_MAX {
+            *lines = 0;
+            // The long index is as good: there may be no room for a moment.
+            let _ = self.shorten(&info.point);
+        }
         Ok(())
+    }
+
+    /// Makes the index of a point as short as what it still holds, now that much of it may be gone.
+    fn shorten(&self, point: &str) -> io::Result<()> {
+        let Some(shorter) = Shorter::of(&self.shared.dir, point)? else { return Ok(()) };
+        let budget = &self.shared.budget;
+        budget.take(shorter.bytes())?;
+        let done = shorter.put();
+        budget.give_back(if done.is_ok() { shorter.freed } else { shorter.bytes() });
+        budget.syncer().path(self.shared.dir.join(layout::point_dir(point)));
+        done
     }
 }
 
@@ -302,6 +326,24 @@ mod tests {
         );
         let index = std::fs::read_to_string(dir.path().join(layout::segment_index("p"))).unwrap();
         assert_eq!(index.lines().count(), 5);
+    }
+
+    #[test]
+    fn the_index_is_as_short_as_what_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, budget, writing) = disk(dir.path(), 1 << 20, 1 << 20);
+        for number in 1..=1000 {
+            let mut file = disk.open(&layout::segment("p", number)).unwrap();
+            file.write_all(&vec![7; 20_000]).unwrap();
+            file.close(info(number, 20_000)).unwrap();
+        }
+        writing.end();
+        assert_eq!(budget.syncer().failure(), None);
+        let found = netcap_bundle::index::read(dir.path()).unwrap();
+        assert_eq!(found.pruned[0].segments + found.there.len() as u64, 1000);
+        let index = std::fs::read_to_string(dir.path().join(layout::segment_index("p"))).unwrap();
+        let lines = u32::try_from(index.lines().count()).unwrap();
+        assert!(lines < LINES_MAX && found.there.len() > 5, "{lines} lines");
     }
 
     #[test]
