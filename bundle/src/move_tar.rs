@@ -35,6 +35,48 @@ pub fn half_moved(dir: &Path) -> bool {
     segments.chain(files).any(|path| !dir.join(path).exists())
 }
 
+/// Bytes that moving a run takes for a moment: the files of the largest step, in the tar and still beside it.
+pub fn room(dir: &Path) -> Result<u64> {
+    let steps = steps(dir, &BTreeSet::new())?;
+    Ok(steps.iter().map(|step| step.room).max().unwrap_or(0).saturating_add(END))
+}
+
+/// Files that are moved together.
+#[derive(Debug, Default)]
+struct Step {
+    paths: Vec<String>,
+    /// Their bytes by which a step is measured.
+    bytes: u64,
+    /// Bytes of them in a tar, padded.
+    room: u64,
+}
+
+/// The files of a run that are not `inside` the tar, the manifest first, in steps.
+fn steps(dir: &Path, inside: &BTreeSet<String>) -> Result<Vec<Step>> {
+    let files = Files::directory(dir)?;
+    let rest = files.paths().filter(|path| *path != layout::MANIFEST);
+    let mut left = Vec::new();
+    for path in std::iter::once(layout::MANIFEST).chain(rest).filter(|path| !inside.contains(*path)) {
+        let meta = fs::metadata(dir.join(path)).map_err(BundleError::io("read", dir.join(path)))?;
+        left.push((path.to_owned(), meta.len()));
+    }
+    let largest = left.iter().map(|(_, size)| *size).max().unwrap_or(0);
+    let step_max = largest.clamp(*STEP.start(), *STEP.end());
+    let (mut out, mut step) = (Vec::new(), Step::default());
+    for (path, size) in left {
+        if step.bytes > 0 && step.bytes + size > step_max {
+            out.push(std::mem::take(&mut step));
+        }
+        // A long name has a member of its own.
+        let long = if path.len() > 50 { 2 * BLOCK } else { 0 };
+        step.room += BLOCK + long + size.next_multiple_of(BLOCK);
+        step.bytes += size + BLOCK;
+        step.paths.push(path);
+    }
+    out.push(step);
+    Ok(out)
+}
+
 /// Moves a sealed run into the tar `done`, by way of `moving`, which must not be thrown away; gives the tar's size.
 pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64> {
     if half_moved(dir) && !moving.exists() {
@@ -52,26 +94,10 @@ pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64
     for path in inside.iter().filter(|path| !KEPT.contains(&path.as_str())) {
         remove(dir, path)?;
     }
-    let files = Files::directory(dir)?;
-    let rest = files.paths().filter(|path| *path != layout::MANIFEST);
-    let mut left = Vec::new();
-    for path in std::iter::once(layout::MANIFEST).chain(rest).filter(|path| !inside.contains(*path)) {
-        let meta = fs::metadata(dir.join(path)).map_err(BundleError::io("read", dir.join(path)))?;
-        left.push((path, meta.len()));
+    for step in steps(dir, &inside)? {
+        let paths: Vec<&str> = step.paths.iter().map(String::as_str).collect();
+        append(dir, run, &mut file, &paths)?;
     }
-    let largest = left.iter().map(|(_, size)| *size).max().unwrap_or(0);
-    let step_max = largest.clamp(*STEP.start(), *STEP.end());
-    let mut step: Vec<&str> = Vec::new();
-    let mut bytes = 0;
-    for (path, size) in left {
-        if bytes > 0 && bytes + size > step_max {
-            append(dir, run, &mut file, &step)?;
-            (step, bytes) = (Vec::new(), 0);
-        }
-        step.push(path);
-        bytes += size + BLOCK;
-    }
-    append(dir, run, &mut file, &step)?;
     file.sync_all().map_err(BundleError::io("write", moving))?;
     fs::rename(moving, done).map_err(BundleError::io("rename", moving))?;
     finish(dir, done)
@@ -175,6 +201,8 @@ mod tests {
         let before = contents(&Files::directory(&dir).unwrap());
         let (moving, done) = (top.path().join("r.moving"), top.path().join("r.tar"));
         assert!(!half_moved(&dir));
+        let room = room(&dir).unwrap();
+        assert!((9 << 20..(9 << 20) + 4096).contains(&room), "the largest file, and little more: {room}");
         let bytes = move_tar(&dir, "r", &moving, &done).unwrap();
         assert!(!dir.exists() && !moving.exists() && bytes == fs::metadata(&done).unwrap().len());
         assert_eq!(contents(&Files::tar(&done).unwrap().unwrap()), before);

@@ -194,12 +194,24 @@ pub fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -
             Ok(written)
         })
     } else {
-        move_bundle(run, done)
+        room_to_move(run, out, bounds).and_then(|()| move_bundle(run, done))
     };
     match result {
         Ok((path, bytes)) => Ok(Outcome { path, bytes, no_tar: None }),
         Err(e) => Ok(Outcome { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) }),
     }
+}
+
+/// Moving takes the room of a segment for a moment. What others have left of the disk may be less by now, and the floor
+/// holds for them.
+fn room_to_move(run: &RunDir, out: &Path, bounds: Option<Bounds>) -> Result<()> {
+    let floor = bounds.map_or(0, |bounds| bounds.floor);
+    let left = disk_left(out).unwrap_or(u64::MAX);
+    if floor == 0 || left.saturating_sub(floor) >= move_tar::room(&run.path)? {
+        return Ok(());
+    }
+    let (left, floor) = (human_bytes(left), human_bytes(floor));
+    Err(Error::Other(t!("end.no_room", left = left, floor = floor).into_owned()))
 }
 
 /// Streams the tar; it is complete or absent.
