@@ -100,7 +100,8 @@ impl Shorter {
         if !gone {
             return Ok(None);
         }
-        let mut text = serde_json::to_vec(&Removed { removed: Pruned { point: point.to_owned(), ..removed } })?;
+        let mut text =
+            serde_json::to_vec(&Removed { removed: Pruned { point: point.to_owned(), ..removed } })?;
         text.push(b'\n');
         text.extend_from_slice(&kept);
         Ok(Some(Self { path, text, freed: bytes.len() as u64 }))

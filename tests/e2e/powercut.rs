@@ -119,7 +119,7 @@ fn come_up(cut: &Cut, stage: &Stage, traffic: &Traffic) -> Lying {
 #[test]
 fn the_power_is_cut_at_any_moment_and_two_seconds_are_all_that_is_missing() {
     let name = "the_power_is_cut_at_any_moment_and_two_seconds_are_all_that_is_missing";
-    let Some(mut proof) = Proof::new(name, "CUTS", 0) else { return };
+    let Some(mut proof) = Proof::new(name, "CUTS", 4) else { return };
     let stage = Stage::new(POINTS, true);
     let traffic = Traffic::start(&stage, RATE, LENGTH);
     let (mut missing, mut segments, mut open, mut round) = (Vec::new(), 0, 0, 0);

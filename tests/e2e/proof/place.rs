@@ -97,7 +97,8 @@ impl Watcher {
         let over = Arc::new(AtomicBool::new(false));
         let (place, all, flag) = (place.to_owned(), seen.clone(), over.clone());
         let thread = thread::spawn(move || {
-            let mut low: Option<u64> = None;
+            // What netcap had when the floor was crossed; and at the look before.
+            let (mut low, mut before): (Option<u64>, u64) = (None, 0);
             while !flag.load(Relaxed) {
                 let held = turn.lock().unwrap_or_else(PoisonError::into_inner);
                 let (bytes, blocks) = usage(&place, others);
@@ -106,8 +107,9 @@ impl Watcher {
                 all.most.fetch_max(bytes, Relaxed);
                 all.most_blocks.fetch_max(blocks, Relaxed);
                 all.least_free.fetch_min(free, Relaxed);
-                low = (free < floor).then(|| low.unwrap_or(blocks));
-                all.trespass.fetch_max(low.map_or(0, |before| blocks.saturating_sub(before)), Relaxed);
+                low = (free < floor).then(|| low.unwrap_or(blocks.max(before)));
+                all.trespass.fetch_max(low.map_or(0, |had| blocks.saturating_sub(had)), Relaxed);
+                before = blocks;
                 thread::sleep(LOOK);
             }
         });

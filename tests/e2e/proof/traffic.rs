@@ -59,6 +59,12 @@ impl Traffic {
         Self { stop, sent, thread: Some(thread), rate }
     }
 
+    /// Sends nothing more.
+    pub(crate) fn stop(&mut self) {
+        self.stop.store(true, Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+
     /// When each frame into this point was sent, by number.
     pub(crate) fn sent(&self, point: usize) -> MutexGuard<'_, Vec<i64>> {
         self.sent[point].lock().unwrap_or_else(PoisonError::into_inner)
@@ -67,8 +73,7 @@ impl Traffic {
 
 impl Drop for Traffic {
     fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
-        let _ = self.thread.take().map(JoinHandle::join);
+        self.stop();
     }
 }
 
