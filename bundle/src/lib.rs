@@ -3,7 +3,7 @@
 //! Everything that knows the shape of a bundle lives here, so that the recorder and the explainer agree by
 //! construction: [`layout`] spells every path, [`manifest`] says what was recorded and what was lost,
 //! [`packets`] writes and reads segments, [`sources`] holds one file per source of host state (its recipe, its typed
-//! result, its parser), [`topology`] joins them, [`seal`] closes a run, [`input`] opens whatever a user hands in.
+//! result, its parser), [`topology`] joins them, [`replay`] follows a packet through them, [`seal`] closes a run, [`input`] opens whatever a user hands in.
 //!
 //! This crate executes no command, reads no clock and opens no socket.
 
@@ -18,6 +18,7 @@ pub mod move_tar;
 pub mod packets;
 pub mod ping;
 pub mod point;
+pub mod replay;
 pub mod seal;
 pub mod source;
 pub mod sources;

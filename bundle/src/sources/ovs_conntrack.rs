@@ -8,13 +8,15 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::shared::text::{call, lines, number, push_capped, split_top, usable, value_of};
-use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+use crate::source::{Cadence, Each, How, Outcome, Parsed, RawItem, Recipe, Snapshot, SourceDef};
 
 /// The table.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct OvsConntrack {
     /// Entries in the dump's order.
     pub entries: Vec<CtEntry>,
+    /// The dump is whole: only then does "no such connection" mean anything.
+    pub complete: bool,
 }
 
 /// One connection.
@@ -32,6 +34,8 @@ pub struct CtEntry {
     pub zone: u16,
     /// Mark.
     pub mark: u32,
+    /// Labels, 128 bits.
+    pub label: u128,
     /// State: TCP's (`SYN_SENT`, `ESTABLISHED`, …; the original side's where both are printed), else empty.
     pub state: String,
     /// State of the answering side, in the userspace datapath's verbose dumps.
@@ -107,19 +111,23 @@ impl Snapshot for OvsConntrack {
     fn parse(items: &[RawItem<'_>]) -> Parsed<Self> {
         let mut parsed = Parsed::default();
         let mut entries = Vec::new();
+        let mut complete = false;
         for item in items.iter().filter(|item| item.item == "dump") {
             let text = usable(item, &mut parsed);
+            complete = *item.outcome == Outcome::Ok && !item.truncated;
             for (number, line) in lines(&text) {
                 let Some(entry) = entry(number, line.trim()) else {
+                    complete = false;
                     parsed.defect(item, number, format!("not a conntrack entry: {line}"));
                     continue;
                 };
                 if !push_capped(&mut entries, entry, item, &mut parsed) {
+                    complete = false;
                     break;
                 }
             }
         }
-        parsed.value = Self { entries };
+        parsed.value = Self { entries, complete };
         parsed
     }
 }
@@ -134,6 +142,10 @@ fn entry(line: usize, text: &str) -> Option<CtEntry> {
             "orig" => entry.orig = tuple(value),
             "reply" => entry.reply = tuple(value),
             "zone" => entry.zone = number(value).and_then(|zone| u16::try_from(zone).ok())?,
+            "labels" => {
+                let hex = value.strip_prefix("0x").unwrap_or(value);
+                entry.label = u128::from_str_radix(hex, 16).unwrap_or(0);
+            }
             "mark" => entry.mark = number(value).and_then(|mark| u32::try_from(mark).ok()).unwrap_or(0),
             "status" => entry.status = words(value),
             "timeout" => entry.timeout_s = number(value),
@@ -199,6 +211,7 @@ icmpv6,orig=(src=fc00::1,dst=fc00::2,id=7,type=128,code=0),reply=(src=fc00::2,ds
             ("ESTABLISHED", Some("FIN_WAIT_1"), 3)
         );
         assert_eq!((icmp.orig.icmp_id, icmp.orig.icmp_type, icmp.orig.sport), (Some(7), Some(8), None));
+        assert_eq!((icmp.label, parsed.value.complete), (0xaa_0000_0000, true));
         assert!(icmpv6.orig.src.unwrap().is_ipv6());
         let (a, b) = ("172.16.51.70".parse().unwrap(), "172.16.51.23".parse().unwrap());
         assert_eq!(parsed.value.between(a, b).count(), 1);

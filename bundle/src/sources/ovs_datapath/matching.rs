@@ -160,7 +160,7 @@ fn icmp(part: &str, value: &str, packet: &PacketFields) -> Ternary {
 }
 
 /// `-trk`, `+new-est`, `0x21/0x20`. `trk` is bit 0x20 (include/openvswitch/packets.h, `CS_TRACKED_BIT`).
-pub(crate) fn ct_state(inside: &str, known: CtKnowledge) -> Ternary {
+fn ct_state(inside: &str, known: CtKnowledge) -> Ternary {
     const TRACKED: u64 = 0x20;
     if let Some(masked) = Masked::parse(inside) {
         return match known {

@@ -17,7 +17,6 @@ mod ports;
 mod tests;
 
 pub use flow::DpFlow;
-pub(crate) use matching::ct_state;
 
 /// Datapaths, their ports and flows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]

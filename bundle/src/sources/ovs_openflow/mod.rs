@@ -1,7 +1,7 @@
-//! `ovs-openflow`: the OpenFlow rules and ports of every bridge (`ovs-ofctl dump-flows`, `show`).
+//! `ovs-openflow`: the OpenFlow rules, groups and ports of every bridge (`ovs-ofctl dump-flows`, `dump-groups`, `show`).
 //!
-//! These are the rules somebody wrote; which of them a packet meets is found by [`walk()`], and whether one was met lately
-//! by comparing `n_packets` of two dumps.
+//! These are the rules somebody wrote; which of them a packet meets is found by [`crate::replay`], and whether one was met
+//! lately by comparing `n_packets` of two dumps.
 
 use std::collections::BTreeMap;
 
@@ -12,19 +12,17 @@ use super::shared::text::usable;
 use crate::Mac;
 use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
 
-mod actions;
 mod flow;
+mod groups;
 mod matching;
 mod ports;
-mod registers;
-mod walk;
 
 #[cfg(test)]
 mod tests;
 
 pub use flow::Flow;
+pub use groups::{Group, GroupKind};
 pub use matching::FlowMatch;
-pub use walk::{Walk, WalkVerdict, walk};
 
 /// Rules and ports by bridge name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -42,6 +40,8 @@ pub struct BridgeFlows {
     pub complete: bool,
     /// Its ports.
     pub ports: Vec<OfPortDesc>,
+    /// Its groups; `None` when they were not dumped.
+    pub groups: Option<Vec<Group>>,
 }
 
 /// One port of `ovs-ofctl show`.
@@ -77,7 +77,7 @@ const VERSIONS: &str = "OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,O
 impl Snapshot for OvsOpenflow {
     const DEF: SourceDef = SourceDef {
         id: "ovs-openflow",
-        about: "OpenFlow rules and ports of every Open vSwitch bridge",
+        about: "OpenFlow rules, groups and ports of every Open vSwitch bridge",
         cadence: Cadence::Periodic,
         recipes: &[
             Recipe {
@@ -94,6 +94,13 @@ impl Snapshot for OvsOpenflow {
                 bytes_max: 1 << 20,
                 timeout_ms: 5_000,
             },
+            Recipe {
+                item: "dump-groups",
+                each: Each::OvsBridge,
+                how: How::Command(&["ovs-ofctl", "-O", VERSIONS, "dump-groups", "{}"]),
+                bytes_max: 1 << 20,
+                timeout_ms: 5_000,
+            },
         ],
     };
 
@@ -102,6 +109,7 @@ impl Snapshot for OvsOpenflow {
         for item in items {
             match item.item {
                 "dump-flows" => flow::dump(&usable(item, &mut parsed), item, &mut parsed),
+                "dump-groups" => groups::dump(&usable(item, &mut parsed), item, &mut parsed),
                 "show" => ports::show(&usable(item, &mut parsed), item, &mut parsed),
                 _ => {}
             }

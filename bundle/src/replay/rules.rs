@@ -1,0 +1,243 @@
+//! The rules of one bridge, made ready for lookups, and the lookup itself (lib/classifier.c).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::{Action, actions};
+use super::field::{self, Field, Slot, TAGGED};
+use super::packet::Packet;
+use crate::sources::ovs_openflow::{BridgeFlows, Flow, FlowMatch};
+use crate::sources::shared::fields::{ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP};
+use crate::sources::shared::text::split_top;
+use crate::sources::shared::{OfPort, Ternary};
+
+/// Rules that may decide, shown at most.
+const CANDIDATES_MAX: usize = 8;
+
+/// One rule with its match as bits.
+#[derive(Debug)]
+pub(super) struct Rule<'a> {
+    pub(super) flow: &'a Flow,
+    /// Place, value, mask.
+    wanted: Vec<(Slot, u128, u128)>,
+    /// Something in the match could not be read.
+    obscure: bool,
+    /// `conjunction(id, k/n)`: it only contributes to the rule for that id (ovs-fields(7), "Conjunctive Match").
+    parts: Vec<(u32, u32, u32)>,
+}
+
+/// The tables of a bridge, each from the highest priority down.
+#[derive(Debug, Default)]
+pub(super) struct Tables<'a> {
+    tables: BTreeMap<u8, Vec<Rule<'a>>>,
+    complete: bool,
+}
+
+/// What a lookup gives.
+#[derive(Debug)]
+pub(super) enum Found<'a> {
+    /// This rule, certainly.
+    Rule(&'a Flow),
+    /// No rule, certainly.
+    Miss,
+    /// These may decide.
+    Perhaps(Vec<&'a Flow>),
+    /// No rule of those that were dumped, and the dump is not whole.
+    Cut,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn of(bridge: &'a BridgeFlows) -> Self {
+        let mut tables: BTreeMap<u8, Vec<Rule<'a>>> = BTreeMap::new();
+        let port = |name: &str| bridge.ports.iter().find(|port| port.name == name).map(|port| port.number);
+        for flow in &bridge.flows {
+            tables.entry(flow.table).or_default().push(Rule::of(flow, &port));
+        }
+        for rules in tables.values_mut() {
+            rules.sort_by_key(|rule| std::cmp::Reverse(rule.flow.priority));
+        }
+        Self { tables, complete: bridge.complete }
+    }
+
+    pub(super) fn lookup(&self, table: u8, packet: &Packet) -> Found<'a> {
+        let rules = self.tables.get(&table).map(Vec::as_slice).unwrap_or_default();
+        let plain = self.plain(rules, packet);
+        let has_parts = rules.iter().any(|rule| !rule.parts.is_empty());
+        if has_parts { Self::conjunctive(self, rules, packet, plain) } else { plain }
+    }
+
+    /// The highest rule that matches, contributors to conjunctions left out.
+    fn plain(&self, rules: &[Rule<'a>], packet: &Packet) -> Found<'a> {
+        let mut best: Option<&'a Flow> = None;
+        let mut perhaps: Vec<&'a Flow> = Vec::new();
+        for rule in rules.iter().filter(|rule| rule.parts.is_empty()) {
+            if best.is_some_and(|best| best.priority > rule.flow.priority) {
+                break;
+            }
+            match rule.matches(packet) {
+                Ternary::No => {}
+                Ternary::Yes if best.is_none() => best = Some(rule.flow),
+                // Overlapping rules of one priority: OpenFlow leaves open which is met.
+                _ => perhaps.push(rule.flow),
+            }
+        }
+        // The same outcome either way is certain enough.
+        perhaps.retain(|flow| best.is_none_or(|best| best.actions != flow.actions));
+        match best {
+            Some(best) if perhaps.is_empty() => Found::Rule(best),
+            None if perhaps.is_empty() && self.complete => Found::Miss,
+            None if perhaps.is_empty() => Found::Cut,
+            best => {
+                perhaps.extend(best);
+                perhaps.truncate(CANDIDATES_MAX);
+                Found::Perhaps(perhaps)
+            }
+        }
+    }
+
+    /// `classifier_lookup__`: from the highest priority down, a set of contributors that is complete makes a second lookup
+    /// with its id; contributors count only above the best other rule.
+    fn conjunctive(&self, rules: &[Rule<'a>], packet: &Packet, plain: Found<'a>) -> Found<'a> {
+        let floor = match &plain {
+            Found::Rule(rule) => i32::from(rule.priority),
+            Found::Miss => -1,
+            Found::Perhaps(_) | Found::Cut => return plain,
+        };
+        let soft =
+            || rules.iter().filter(|rule| !rule.parts.is_empty() && i32::from(rule.flow.priority) > floor);
+        let mut doubtful: Vec<&'a Flow> = Vec::new();
+        let priorities: BTreeSet<_> = soft().map(|rule| std::cmp::Reverse(rule.flow.priority)).collect();
+        for std::cmp::Reverse(priority) in priorities {
+            let mut met: BTreeMap<u32, (u32, BTreeSet<u32>)> = BTreeMap::new();
+            for rule in soft().filter(|rule| rule.flow.priority == priority) {
+                match rule.matches(packet) {
+                    Ternary::Yes => {
+                        for (id, part, all) in &rule.parts {
+                            let entry = met.entry(*id).or_insert((*all, BTreeSet::new()));
+                            entry.1.insert(*part);
+                        }
+                    }
+                    Ternary::Unknown => doubtful.push(rule.flow),
+                    Ternary::No => {}
+                }
+            }
+            if !doubtful.is_empty() {
+                doubtful.truncate(CANDIDATES_MAX);
+                return Found::Perhaps(doubtful);
+            }
+            for (id, (all, parts)) in met {
+                if parts.len() < usize::try_from(all).unwrap_or(usize::MAX) {
+                    continue;
+                }
+                let mut again = packet.clone();
+                again.set(Slot::ConjId, u128::from(id));
+                match self.plain(rules, &again) {
+                    Found::Miss => {}
+                    found => return found,
+                }
+            }
+        }
+        plain
+    }
+}
+
+impl<'a> Rule<'a> {
+    fn of(flow: &'a Flow, port: &impl Fn(&str) -> Option<OfPort>) -> Self {
+        let mut rule = Self { flow, wanted: Vec::new(), obscure: false, parts: Vec::new() };
+        for (name, value) in &flow.matches.fields {
+            if !rule.want(name, value, port) {
+                rule.obscure = true;
+            }
+        }
+        if flow.actions.contains("conjunction(") {
+            let parts = actions(&flow.actions).into_iter().filter_map(|action| match action {
+                Action::Conjunction { id, part, all } => Some((id, part, all)),
+                _ => None,
+            });
+            rule.parts.extend(parts);
+            rule.obscure |= rule.parts.is_empty();
+        }
+        rule
+    }
+
+    /// Adds one field of the match; false when it cannot be read.
+    fn want(&mut self, name: &str, value: &str, port: &impl Fn(&str) -> Option<OfPort>) -> bool {
+        if value.is_empty() {
+            return self.shorthand(name);
+        }
+        match name {
+            // Every frame of an Ethernet port is of packet type (0, 0).
+            "packet_type" => value == "(0,0)",
+            "dl_vlan" | "dl_vlan_pcp" | "vlan_pcp" => self.tag(name, value),
+            "vlan_tci1" => false,
+            // ARP's operation is kept where the protocol is, and `nw_src` of an ARP rule is its sender.
+            _ => match field::field(name) {
+                Some(field) => self.field(&field, value, port),
+                None => false,
+            },
+        }
+    }
+
+    fn field(&mut self, field: &Field, value: &str, port: &impl Fn(&str) -> Option<OfPort>) -> bool {
+        let named = || {
+            let name = value.trim_matches('"');
+            (field.kind == field::Kind::Port).then(|| port(name)).flatten().map(|p| (u128::from(p.0), 0xffff))
+        };
+        let Some((value, mask)) = field.parse(value).or_else(named) else { return false };
+        self.wanted.push((field.slot, value << field.first, mask << field.first));
+        true
+    }
+
+    /// `dl_vlan=5` asks for a tag too; 0xffff is OpenFlow 1.0's word for none.
+    fn tag(&mut self, name: &str, value: &str) -> bool {
+        if name == "dl_vlan" && field::wide_number(value) == Some(0xffff) {
+            self.wanted.push((Slot::Tci, 0, TAGGED));
+            return true;
+        }
+        self.wanted.push((Slot::Tci, TAGGED, TAGGED));
+        field::field(name).is_some_and(|field| self.field(&field, value, &|_| None))
+    }
+
+    /// `icmp` and its like (lib/ofp-match.c, `ofp_parse_protocol`).
+    fn shorthand(&mut self, name: &str) -> bool {
+        let (eth_type, proto) = match name {
+            "ip" | "ipv4" => (ETH_IPV4, None),
+            "icmp" => (ETH_IPV4, Some(1)),
+            "tcp" => (ETH_IPV4, Some(6)),
+            "udp" => (ETH_IPV4, Some(17)),
+            "sctp" => (ETH_IPV4, Some(132)),
+            "ipv6" | "ip6" => (ETH_IPV6, None),
+            "icmp6" | "icmpv6" => (ETH_IPV6, Some(58)),
+            "tcp6" => (ETH_IPV6, Some(6)),
+            "udp6" => (ETH_IPV6, Some(17)),
+            "sctp6" => (ETH_IPV6, Some(132)),
+            "arp" => (ETH_ARP, None),
+            "rarp" => (ETH_RARP, None),
+            "mpls" => (0x8847, None),
+            "mplsm" => (0x8848, None),
+            "eth" => return true,
+            _ => return false,
+        };
+        self.wanted.push((Slot::EthType, u128::from(eth_type), 0xffff));
+        if let Some(proto) = proto {
+            self.wanted.push((Slot::Proto, proto, 0xff));
+        }
+        true
+    }
+
+    fn matches(&self, packet: &Packet) -> Ternary {
+        let answers = self.wanted.iter().map(|(slot, value, mask)| packet.get(*slot).agrees(*value, *mask));
+        let answer: Ternary = answers.collect();
+        if self.obscure { answer.and(Ternary::Unknown) } else { answer }
+    }
+}
+
+/// Whether a packet matches, each field known or not.
+pub(super) fn matches(wanted: &FlowMatch, packet: &Packet) -> Ternary {
+    let flow = Flow { matches: wanted.clone(), ..Flow::default() };
+    Rule::of(&flow, &|_| None).matches(packet)
+}
+
+/// Actions of a text that holds several, for the places that hold lists in parentheses.
+pub(super) fn pieces(text: &str) -> Vec<&str> {
+    split_top(text, ',')
+}
