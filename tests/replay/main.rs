@@ -2,7 +2,13 @@
 //! ovs-vswitchd (its dummy datapath, which needs neither root nor devices) must give the same rules in the same order and
 //! the same ports. `NETCAP_REPLAY_TABLES` sets how many tables are made; seeds are fixed, so a failure comes back.
 
-#![allow(clippy::print_stderr)] // what was compared is said
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    clippy::too_many_lines,
+    clippy::unnecessary_wraps
+)]
 
 mod dice;
 mod switch;

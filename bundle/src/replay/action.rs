@@ -166,7 +166,6 @@ fn with_parentheses(name: &str, inside: &str, depth: usize) -> Option<Action> {
         "controller" => Action::Output(Target::Controller),
         "dec_ttl" => Action::DecTtl,
         "multipath" | "bundle_load" => Action::Forget(part_of(inside.rsplit(',').next()?)?),
-        "check_pkt_larger" => return None,
         "learn" | "note" | "sample" | "fin_timeout" | "set_queue" | "delete_field" => Action::Nothing,
         "load" | "set_field" => return with_colon(name, inside),
         _ => return None,

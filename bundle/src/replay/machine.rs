@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::action::{Action, Ct, Target, Zone, actions};
 use super::bits::Bits;
-use super::field::{Slot, TAGGED};
+use super::edits::{OUT, doubt_tags, edit, rank, write_set};
+use super::field::Slot;
 use super::packet::Packet;
 use super::ports::Ports;
 use super::rules::{Found, Tables};
-use super::switching::{self, Switched};
 use super::tracking::{self, Tracked};
 use super::{Cause, Dumps, End, Exit, Lookup, Replay, Verdict};
-use crate::sources::ovs_openflow::{Flow, Group, GroupKind};
+use crate::sources::ovs_openflow::Flow;
 use crate::sources::shared::{OfPort, Ternary};
 
 /// Lookups of one packet; OVS itself gives up after 4096 (`MAX_RESUBMITS`, ofproto/ofproto-dpif-xlate.c).
@@ -24,29 +24,29 @@ const EXITS_MAX: usize = 4096;
 const STACK_MAX: usize = 256;
 
 /// Where a packet is switched to when nothing says where.
-const SOMEWHERE: &str = "NORMAL";
+pub(super) const SOMEWHERE: &str = "NORMAL";
 
 /// A packet on its way through one bridge.
 #[derive(Clone)]
-struct Way<'a> {
-    bridge: &'a str,
-    packet: Packet,
-    table: u8,
-    depth: usize,
+pub(super) struct Way<'a> {
+    pub(super) bridge: &'a str,
+    pub(super) packet: Packet,
+    pub(super) table: u8,
+    pub(super) depth: usize,
     /// `write_actions`.
-    set: Vec<Action>,
-    stack: Vec<Bits>,
+    pub(super) set: Vec<Action>,
+    pub(super) stack: Vec<Bits>,
     /// `exit` was met: nothing is done any more on this way.
-    exit: bool,
+    pub(super) exit: bool,
 }
 
 /// The state of a replay.
 pub(super) struct Machine<'a> {
-    dumps: Dumps<'a>,
+    pub(super) dumps: Dumps<'a>,
     tables: BTreeMap<&'a str, Tables<'a>>,
     chain: Vec<&'a Flow>,
     tracked: Vec<Lookup<'a>>,
-    exits: Vec<Exit>,
+    pub(super) exits: Vec<Exit>,
     /// Copies that go on after conntrack, in the order they were made: each is another pass through the datapath.
     recirculated: VecDeque<Way<'a>>,
     passes: usize,
@@ -114,7 +114,7 @@ impl<'a> Machine<'a> {
     }
 
     /// One pass through a bridge from a table on, and the action set at its end.
-    fn enter(&mut self, mut way: Way<'a>) {
+    pub(super) fn enter(&mut self, mut way: Way<'a>) {
         let (table, port) = (way.table, way.packet.get(Slot::InPort));
         self.table(&mut way, table, port);
         self.perform_set(&mut way);
@@ -179,7 +179,6 @@ impl<'a> Machine<'a> {
                 return;
             }
             match action {
-                Action::Drop | Action::Nothing | Action::Conjunction { .. } => {}
                 Action::Exit => way.exit = true,
                 Action::Output(target) => self.output(way, target, rule),
                 Action::Resubmit { port, table } => self.resubmit(way, port.as_ref(), *table),
@@ -200,7 +199,7 @@ impl<'a> Machine<'a> {
                 Action::Group(id) => self.group(way, *id, rule),
                 // The rest of this list is not done; whoever resubmitted to it goes on.
                 Action::DecTtl if !self.dec_ttl(way, rule) => return,
-                Action::DecTtl => {}
+                Action::DecTtl | Action::Drop | Action::Nothing | Action::Conjunction { .. } => {}
                 Action::Push(field) => {
                     if way.stack.len() < STACK_MAX {
                         let bits = way.packet.read(field);
@@ -229,7 +228,7 @@ impl<'a> Machine<'a> {
         self.table(way, table, port.unwrap_or(own));
     }
 
-    fn number(&self, way: &Way<'a>, target: &Target) -> Option<OfPort> {
+    pub(super) fn number(&self, way: &Way<'a>, target: &Target) -> Option<OfPort> {
         match target {
             Target::Port(port) => Some(*port),
             Target::InPort => way.packet.in_port(),
@@ -308,135 +307,6 @@ impl<'a> Machine<'a> {
         packet.put(Slot::CtTuple, Bits::UNKNOWN);
     }
 
-    fn group(&mut self, way: &mut Way<'a>, id: u32, rule: Option<&'a Flow>) {
-        let bridge = self.dumps.openflow.bridges.get(way.bridge);
-        let Some(group) = bridge.and_then(|bridge| bridge.groups.as_ref()?.iter().find(|g| g.id == id))
-        else {
-            return self.not_known(&format!("group {id}, which was not dumped"));
-        };
-        match group.kind {
-            GroupKind::All | GroupKind::Indirect => {
-                for bucket in &group.buckets {
-                    self.bucket(way, bucket, rule);
-                }
-            }
-            GroupKind::Other => self.choice(way, group, rule),
-        }
-    }
-
-    /// One bucket is chosen by something that is not recorded: known only when all of them drop or all of them send.
-    fn choice(&mut self, way: &Way<'a>, group: &'a Group, rule: Option<&'a Flow>) {
-        let before = self.exits.len();
-        let mut sending = 0;
-        for bucket in &group.buckets {
-            let had = self.exits.len();
-            self.bucket(way, bucket, rule);
-            sending += usize::from(self.exits.len() > had);
-        }
-        if sending != 0 && sending != group.buckets.len() {
-            self.exits.truncate(before);
-            self.not_known(&format!("group {} chooses among buckets that differ", group.id));
-        }
-    }
-
-    fn output(&mut self, way: &mut Way<'a>, target: &Target, rule: Option<&'a Flow>) {
-        match target {
-            Target::Controller => self.sent(way.bridge, "CONTROLLER"),
-            Target::Normal => self.normal(way, rule),
-            Target::Flood | Target::All => self.everywhere(way, *target == Target::Flood, rule),
-            Target::InPort => match way.packet.in_port() {
-                Some(port) => self.leave(way, port, rule),
-                None => self.not_known("the port it came in at is not known"),
-            },
-            target => match self.number(way, target) {
-                // Back by the port it came in at is refused unless it says IN_PORT (OpenFlow 1.3.5, section 5.12).
-                Some(port) if way.packet.in_port() == Some(port) => self.refused(way, rule, Cause::InputPort),
-                Some(OfPort::NONE) => self.refused(way, rule, Cause::NoPort),
-                // Reserved numbers that come out of a register (openflow-1.0.h, `OFPP_*`).
-                Some(OfPort(0xfff8)) => self.output(way, &Target::InPort, rule),
-                Some(OfPort(0xfffa)) => self.normal(way, rule),
-                Some(OfPort(0xfffb)) => self.everywhere(way, true, rule),
-                Some(OfPort(0xfffc)) => self.everywhere(way, false, rule),
-                Some(OfPort(0xfffd)) => self.sent(way.bridge, "CONTROLLER"),
-                Some(port) => self.leave(way, port, rule),
-                None => self.not_known("the port it is sent to is not known"),
-            },
-        }
-    }
-
-    fn refused(&mut self, way: &Way<'a>, rule: Option<&'a Flow>, cause: Cause) {
-        self.ends(way.bridge, way.table, rule, cause);
-    }
-
-    fn everywhere(&mut self, way: &mut Way<'a>, flood: bool, rule: Option<&'a Flow>) {
-        let in_port = way.packet.in_port();
-        let Some(all) = Ports::of(self.dumps, way.bridge).and_then(|ports| ports.all()) else {
-            return self.sent(way.bridge, SOMEWHERE);
-        };
-        for port in all.iter().filter(|port| Some(port.number) != in_port) {
-            if !(flood && port.config.iter().any(|flag| flag == "NO_FLOOD")) {
-                self.leave(way, port.number, rule);
-            }
-        }
-    }
-
-    fn normal(&mut self, way: &mut Way<'a>, rule: Option<&'a Flow>) {
-        let Some(ports) = Ports::of(self.dumps, way.bridge) else { return self.sent(way.bridge, SOMEWHERE) };
-        match switching::switch(&ports, self.dumps.fdb, way.bridge, &way.packet) {
-            Switched::Somewhere => self.sent(way.bridge, SOMEWHERE),
-            Switched::Ends(cause) => self.ends(way.bridge, way.table, rule, cause),
-            Switched::To(list, vlan) => {
-                for port in list {
-                    let mut copy = way.clone();
-                    switching::retag(&mut copy.packet, port, vlan);
-                    match port.interfaces.as_slice() {
-                        [one] => match one.ofport {
-                            Some(number) => self.leave(&copy, number, rule),
-                            None => self.refused(&copy, rule, Cause::NoPort),
-                        },
-                        _ => self.sent(way.bridge, &port.name),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Through a port; a patch port leads into another bridge.
-    fn leave(&mut self, way: &Way<'a>, port: OfPort, rule: Option<&'a Flow>) {
-        let Some(ports) = Ports::of(self.dumps, way.bridge) else {
-            return self.sent(way.bridge, &port.to_string());
-        };
-        let Some(desc) = ports.by_number(port) else {
-            return match ports.all() {
-                Some(_) => self.refused(way, rule, Cause::NoPort),
-                None => self.sent(way.bridge, &port.to_string()),
-            };
-        };
-        if desc.config.iter().any(|flag| flag == "NO_FWD") {
-            return self.refused(way, rule, Cause::NoPort);
-        }
-        let Some(peer) = ports.peer(&desc.name) else {
-            let name = ports.config(&desc.name).map_or(desc.name.as_str(), |config| config.name.as_str());
-            return self.sent(way.bridge, name);
-        };
-        let Some((bridge, number)) = ports.home(peer) else {
-            return self.sent(way.bridge, &desc.name);
-        };
-        let mut packet = way.packet.clone();
-        packet.forget_metadata();
-        packet.set(Slot::InPort, u128::from(number.0));
-        let depth = way.depth + 1;
-        self.enter(Way {
-            bridge,
-            packet,
-            table: 0,
-            depth,
-            set: Vec::new(),
-            stack: way.stack.clone(),
-            exit: false,
-        });
-    }
-
     /// The action set at the end of the pipeline: tags, changes, then one way out (OpenFlow 1.3.5, section 5.10).
     fn perform_set(&mut self, way: &mut Way<'a>) {
         if way.set.is_empty() || way.exit {
@@ -460,117 +330,23 @@ impl<'a> Machine<'a> {
     }
 
     /// The actions of a bucket are a set as well (`xlate_group_bucket`).
-    fn bucket(&mut self, way: &Way<'a>, bucket: &str, rule: Option<&'a Flow>) {
+    pub(super) fn bucket(&mut self, way: &Way<'a>, bucket: &str, rule: Option<&'a Flow>) {
         self.perform_as_set(&mut way.clone(), actions(bucket), rule);
     }
 
-    fn sent(&mut self, bridge: &str, port: &str) {
+    pub(super) fn sent(&mut self, bridge: &str, port: &str) {
         if self.exits.len() >= EXITS_MAX {
             return;
         }
         self.exits.push(Exit { bridge: bridge.to_owned(), port: port.to_owned() });
     }
 
-    fn ends(&mut self, bridge: &str, table: u8, rule: Option<&'a Flow>, cause: Cause) {
+    pub(super) fn ends(&mut self, bridge: &str, table: u8, rule: Option<&'a Flow>, cause: Cause) {
         self.ended = Some(End { bridge: bridge.to_owned(), table, rule, cause });
     }
 
     /// Keeps the first reason.
-    fn not_known(&mut self, why: &str) {
+    pub(super) fn not_known(&mut self, why: &str) {
         self.unknown.get_or_insert_with(|| why.to_owned());
-    }
-}
-
-/// From here on, actions of a set are ways out.
-const OUT: u8 = 8;
-
-/// The order in which a set is done (`ofpacts_execute_action_set`, lib/ofp-actions.c).
-fn rank(action: &Action) -> u8 {
-    match action {
-        Action::PopVlan => 0,
-        Action::PushVlan => 1,
-        Action::DecTtl => 2,
-        Action::Group(_) => OUT,
-        Action::Output(_) => OUT + 1,
-        Action::Resubmit { .. } => OUT + 2,
-        Action::Ct(_) => OUT + 3,
-        _ => 3,
-    }
-}
-
-/// OpenFlow 1.0's `mod_vlan_vid` keeps a tag that is there, and a dump in a later version prints it as a push and a set
-/// (lib/ofp-actions.c, `encode_SET_VLAN_VID`): the same text as a real push, unless the rule matches on the tag.
-fn doubt_tags(list: &mut [Action], rule: &Flow) {
-    let is_tag = |name: &str| name.starts_with("dl_vlan") || name.starts_with("vlan_");
-    if rule.matches.fields.iter().any(|(name, _)| is_tag(name)) {
-        return;
-    }
-    for at in 1..list.len() {
-        let sets = matches!(list.get(at), Some(Action::Set { field, .. }) if field.slot == Slot::Tci);
-        if let Some(push) = list.get_mut(at - 1).filter(|before| sets && **before == Action::PushVlan) {
-            *push = Action::PushOrKeep;
-        }
-    }
-}
-
-/// Adds to the action set: of each kind, the last one counts; changes of fields follow one another.
-fn write_set(set: &mut Vec<Action>, actions: &[Action]) {
-    for action in actions {
-        match action {
-            Action::Drop | Action::Nothing => {}
-            Action::Set { .. } | Action::Move { .. } | Action::Tag { .. } => set.push(action.clone()),
-            other => {
-                let kind = std::mem::discriminant(other);
-                set.retain(|had| std::mem::discriminant(had) != kind);
-                set.push(other.clone());
-            }
-        }
-    }
-}
-
-/// Changes fields.
-fn edit(packet: &mut Packet, change: &Action) {
-    match change {
-        Action::Set { field, value, mask } => match packet.has(Action::need(field)) {
-            Ternary::Yes => {
-                let mut bits = packet.read(field);
-                bits.put_masked(*value, *mask);
-                packet.write(field, bits);
-            }
-            Ternary::Unknown => packet.put(field.slot, Bits::UNKNOWN),
-            Ternary::No => {}
-        },
-        Action::Move { from, to } => match packet.has(Action::need(from)).and(packet.has(Action::need(to))) {
-            Ternary::Yes => {
-                let bits = packet.read(from);
-                packet.write(to, bits);
-            }
-            Ternary::Unknown => packet.put(to.slot, Bits::UNKNOWN),
-            Ternary::No => {}
-        },
-        Action::PushVlan => {
-            packet.put(Slot::TciInner, packet.get(Slot::Tci));
-            packet.set(Slot::Tci, TAGGED);
-        }
-        // A tag that is there stays, or a second one hides it.
-        Action::PushOrKeep if packet.has(super::field::Need::Vlan) == Ternary::No => {
-            edit(packet, &Action::PushVlan);
-        }
-        Action::PushOrKeep => {
-            packet.put(Slot::TciInner, Bits::UNKNOWN);
-            packet.put(Slot::Tci, Bits::partly(TAGGED, !0xefff));
-        }
-        Action::PopVlan => {
-            packet.put(Slot::Tci, packet.get(Slot::TciInner));
-            packet.set(Slot::TciInner, 0);
-        }
-        Action::Tag { first, width, value } => {
-            let mut tci = packet.get(Slot::Tci);
-            tci.put(*first, *width, Bits::known(u128::from(*value)));
-            tci.put_masked(TAGGED, TAGGED);
-            packet.put(Slot::Tci, tci);
-        }
-        Action::Forget(field) => packet.write(field, Bits::UNKNOWN),
-        _ => {}
     }
 }

@@ -17,8 +17,10 @@ use crate::sources::shared::Ternary;
 
 mod action;
 mod bits;
+mod edits;
 mod field;
 mod frame;
+mod leaving;
 mod machine;
 mod packet;
 mod ports;

@@ -35,15 +35,14 @@ pub(super) fn switch<'a>(
         return Switched::Somewhere;
     };
     let Some(tag) = packet.vid() else { return Switched::Somewhere };
-    let vlan = match enters(input, tag) {
-        Some(Some(vlan)) => vlan,
-        Some(None) => return Switched::Ends(Cause::Vlan),
-        None => return Switched::Somewhere,
-    };
+    if is_odd(input) {
+        return Switched::Somewhere;
+    }
+    let Some(vlan) = enters(input, tag) else { return Switched::Ends(Cause::Vlan) };
     if is_reserved(dst) && !ports.forwards_reserved() {
         return Switched::Ends(Cause::Reserved);
     }
-    if ports.switches_oddly() || configs.iter().any(|port| is_odd(port)) {
+    if ports.switches_oddly() || configs.iter().any(is_odd) {
         return Switched::Somewhere;
     }
     let multicast = dst >> 40 & 1 == 1;
@@ -119,18 +118,15 @@ fn trunks(port: &Port, vlan: u16) -> bool {
     port.trunks.is_empty() || port.trunks.contains(&vlan)
 }
 
-/// The VLAN of a packet with that tag (0: none) at the port it comes in at; inner `None` when it is refused
+/// The VLAN of a packet with that tag (0: none) at the port it comes in at; `None` when it is refused
 /// (`input_vid_is_valid`).
-fn enters(port: &Port, tag: u16) -> Option<Option<u16>> {
-    if is_odd(port) {
-        return None;
-    }
-    Some(match mode(port) {
+fn enters(port: &Port, tag: u16) -> Option<u16> {
+    match mode(port) {
         Mode::Access => (tag == 0).then_some(port.tag.unwrap_or(0)),
         Mode::Native { .. } if tag == 0 => Some(port.tag.unwrap_or(0)),
         Mode::Native { .. } => (Some(tag) == port.tag || trunks(port, tag)).then_some(tag),
         Mode::Trunk => trunks(port, tag).then_some(tag),
-    })
+    }
 }
 
 /// `xbundle_includes_vlan`; a native VLAN takes the place of VLAN 0 (`bundle_set`, ofproto/ofproto-dpif.c).

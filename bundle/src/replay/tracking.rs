@@ -83,9 +83,9 @@ fn unseen(packet: &Packet, proto: u8) -> Bits {
         PROTO_TCP => match (flag(SYN), flag(ACK), flag(RST), flag(FIN)) {
             // Neither datapath opens a connection for the second step of a handshake.
             (Ternary::Yes, Ternary::Yes, ..) => state(CT_INV),
-            (Ternary::Yes, Ternary::No, Ternary::No, Ternary::No) => state(CT_NEW),
-            // Picked up in the middle (`nf_conntrack_tcp_loose`, and always in lib/conntrack-tcp.c).
-            (Ternary::No, Ternary::Yes, Ternary::No, Ternary::No) => state(CT_NEW),
+            // A first step, or picked up in the middle (`nf_conntrack_tcp_loose`, and always in lib/conntrack-tcp.c).
+            (Ternary::Yes, Ternary::No, Ternary::No, Ternary::No)
+            | (Ternary::No, Ternary::Yes, Ternary::No, Ternary::No) => state(CT_NEW),
             _ => open(),
         },
         PROTO_ICMP => match packet.small(Slot::TpSrc) {
@@ -149,15 +149,13 @@ fn ports(entry: &CtTuple, packet: &CtTuple) -> (Option<u16>, Option<u16>) {
 /// Translates the packet as `ct(nat)` does for a connection that is in the table, or leaves unknown what a new one
 /// would be given.
 pub(super) fn translate(packet: &mut Packet, tracked: &Tracked<'_>, nat: &str) -> Bits {
-    match tracked.entry {
-        Some(entry) => by_entry(packet, entry, tracked),
-        None => {
-            if tracked.state.agrees(CT_NEW, CT_NEW) != Ternary::No && !nat.is_empty() {
-                by_range(packet, nat);
-            }
-            tracked.state
-        }
+    if let Some(entry) = tracked.entry {
+        return by_entry(packet, entry, tracked);
     }
+    if tracked.state.agrees(CT_NEW, CT_NEW) != Ternary::No && !nat.is_empty() {
+        by_range(packet, nat);
+    }
+    tracked.state
 }
 
 fn by_entry(packet: &mut Packet, entry: &CtEntry, tracked: &Tracked<'_>) -> Bits {
@@ -190,15 +188,13 @@ fn by_range(packet: &mut Packet, nat: &str) {
     for piece in nat.split(',') {
         let Some((side, range)) = piece.trim().split_once('=') else { continue };
         let source = side == "src";
-        let one = range.parse::<IpAddr>().ok();
-        match one {
-            Some(ip) => packet.set_address(source, ip),
-            None => {
-                for slot in if source { [Slot::Ip4Src, Slot::Ip6Src] } else { [Slot::Ip4Dst, Slot::Ip6Dst] } {
-                    packet.put(slot, Bits::UNKNOWN);
-                }
-                packet.put(if source { Slot::TpSrc } else { Slot::TpDst }, Bits::UNKNOWN);
+        if let Ok(ip) = range.parse::<IpAddr>() {
+            packet.set_address(source, ip);
+        } else {
+            for slot in if source { [Slot::Ip4Src, Slot::Ip6Src] } else { [Slot::Ip4Dst, Slot::Ip6Dst] } {
+                packet.put(slot, Bits::UNKNOWN);
             }
+            packet.put(if source { Slot::TpSrc } else { Slot::TpDst }, Bits::UNKNOWN);
         }
         if source {
             // A port that is taken is replaced.
@@ -218,5 +214,5 @@ pub(super) fn words(state: Bits) -> String {
         (CT_INV, "inv"),
     ];
     let set = names.iter().filter(|(flag, _)| state.agrees(*flag, *flag) == Ternary::Yes);
-    set.map(|(_, name)| format!("+{name}")).collect()
+    set.flat_map(|(_, name)| ["+", name]).collect()
 }

@@ -5,9 +5,13 @@
 //! network filter (nwfilter, ACL, security group) of the platform is the cause of that.
 //!
 //! Proven: two requests or more (ICMP echo, TCP connection attempts) absent at every recorded port where they could
-//! leave, while nothing was lost there and the filters would have shown them, and a datapath flow that drops them, or an
-//! OpenFlow rule whose counter grew with them. Likely: the absence with an OpenFlow rule, or alone. Cannot tell: a rule
-//! drops them, but the capture lost packets or did not record the ports where they could leave.
+//! leave, while nothing was lost there and the filters would have shown them, and a datapath flow that drops them. Likely:
+//! the absence, and an OpenFlow rule found by replaying one of them through the dumped tables, because the datapath flow
+//! had idled out; the growth of the rule's counter confirms it. Likely too: the absence alone. Cannot tell: a rule drops
+//! them, but the capture lost packets or did not record the ports where they could leave.
+//!
+//! The replay follows matches, registers, rewritten headers, conntrack state, patch ports and the switch's own switching,
+//! as ofproto/trace does on the host; where it meets something that was not recorded, it names no rule.
 //!
 //! What is configured (nwfilter) and what is seen dropping (flows, counters) are reported as separate facts.
 //!
@@ -22,6 +26,7 @@
 //! 并给出对应的 OpenFlow 规则与 nwfilter（ACL）规则。处理：修改虚拟机的 ACL 配置。
 
 mod absence;
+mod replayed;
 mod report;
 mod rules;
 

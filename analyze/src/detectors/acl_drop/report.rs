@@ -3,6 +3,7 @@
 use netcap_bundle::Role;
 
 use super::absence::{LOST_MIN, Lost};
+use super::replayed::{RuleDrop, TrackedAs};
 use super::rules::Rules;
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject, Victim};
 use crate::tables::journeys::{Event, ICMP, ICMPV6, TCP};
@@ -70,7 +71,8 @@ fn confidence(lost: &Lost<'_>, rules: &Rules) -> Option<Confidence> {
         grew > 0 && grew * 100 >= absent as u64 * GROWTH_PERCENT_MIN
     });
     if absent >= LOST_MIN && steady {
-        if flow.is_some_and(|f| f.certain) || (counted && rule.is_some_and(|r| r.certain)) {
+        // A flow was seen dropping; a rule was found by replay, which is inferred however certain it is.
+        if flow.is_some_and(|f| f.certain) {
             return Some(Confidence::Proven);
         }
         if flow.is_some() || rule.is_some() || absent >= BARE_MIN {
@@ -159,6 +161,7 @@ fn evidence(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, events: &[&Event]) 
             line,
             what: Text::new(key),
         });
+        out.extend(way(rule));
         out.extend(counter("n_packets", rule.packets, rule.times, "acl-drop.evidence.rule-grew"));
     }
     if let Some(filter) = &rules.filter {
@@ -172,6 +175,31 @@ fn evidence(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, events: &[&Event]) 
         });
     }
     out
+}
+
+/// How the packet came to the rule.
+fn way(rule: &RuleDrop) -> Vec<Evidence> {
+    let step = |line: &String| Evidence::Snapshot {
+        file: rule.file.clone(),
+        at: Some(rule.at),
+        line: line.clone(),
+        what: Text::new("acl-drop.evidence.chain"),
+    };
+    let asked = |tracked: &TrackedAs| {
+        let zone = tracked.zone.map_or_else(|| "?".to_owned(), |zone| zone.to_string());
+        let key = match tracked.line {
+            Some(_) => "acl-drop.evidence.connection",
+            None => "acl-drop.evidence.no-connection",
+        };
+        Evidence::Snapshot {
+            file: tracked.file.clone(),
+            at: Some(tracked.at),
+            line: tracked.line.clone().unwrap_or_else(|| "-".to_owned()),
+            what: Text::new(key).with("zone", zone).with("state", &tracked.state),
+        }
+    };
+    let seen = |tracked: &&TrackedAs| !tracked.file.is_empty();
+    rule.chain.iter().map(step).chain(rule.tracked.iter().filter(seen).map(asked)).collect()
 }
 
 fn counter(
@@ -219,7 +247,7 @@ fn remedy(lost: &Lost<'_>, rules: &Rules) -> Text {
         (None, Some(rule)) => Text::new("acl-drop.remedy.rule")
             .with("rule", &rule.rule)
             .with("cookie", format!("{:#x}", rule.cookie))
-            .with("switch", lost.info.vswitch.as_deref().unwrap_or("?")),
+            .with("switch", &rule.bridge),
         (None, None) => Text::new("acl-drop.remedy.unknown").with("port", port),
     }
 }

@@ -6,11 +6,11 @@ use netcap_bundle::layout;
 use netcap_bundle::source::{Outcome, Snapshot};
 use netcap_bundle::sources::libvirt::{self, Libvirt};
 use netcap_bundle::sources::ovs_datapath::{DpFlow, OvsDatapath};
-use netcap_bundle::sources::ovs_openflow::{Flow, OvsOpenflow, WalkVerdict, walk};
+use netcap_bundle::sources::ovs_openflow::OvsOpenflow;
 use netcap_bundle::sources::shared::{PacketFields, Ternary, VlanTag};
-use netcap_bundle::state::Round;
 
 use super::absence::Lost;
+use super::replayed::{self, RuleDrop};
 use crate::host::{file_of, file_of_arg};
 use crate::tables::journeys::{ICMP, ICMPV6};
 use crate::view::View;
@@ -34,20 +34,6 @@ pub(super) struct DatapathDrop {
     pub packets: (u64, u64),
     pub times: (Nanos, Nanos),
     /// Every field of the flow is known to match.
-    pub certain: bool,
-}
-
-/// The OpenFlow rule a packet of this kind ends at.
-#[derive(Debug, Clone)]
-pub(super) struct RuleDrop {
-    pub rule: String,
-    pub cookie: u64,
-    pub line: String,
-    pub file: String,
-    pub at: Nanos,
-    pub packets: (u64, u64),
-    pub times: (Nanos, Nanos),
-    /// No other rule may decide instead.
     pub certain: bool,
 }
 
@@ -90,7 +76,7 @@ impl Rules {
         let packet = fields(view, lost);
         Self {
             datapath: datapath(view, lost, &packet),
-            openflow: openflow(view, lost, &packet),
+            openflow: replayed::openflow(view, lost),
             filter: filter(view, lost, &packet),
             tables: [OvsDatapath::DEF.id, OvsOpenflow::DEF.id]
                 .into_iter()
@@ -191,52 +177,6 @@ fn datapath(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<D
         true
     });
     best
-}
-
-/// The rule that ends the packet at the last sample in which one does, and how its counter grew since the first.
-fn openflow(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<RuleDrop> {
-    let bridge = lost.info.vswitch.as_deref()?;
-    let mut found: Option<(RuleDrop, Flow)> = None;
-    view.input.state.visit::<OvsOpenflow>(&view.input.files, |round| {
-        let known = round.parsed.value.port(bridge, &lost.info.name);
-        let packet = &PacketFields { of_port: packet.of_port.or(known), ..packet.clone() };
-        if let Some((flow, certain)) = ending(&round, bridge, packet) {
-            let (first, since) = match &found {
-                Some((drop, before)) if before.same_rule(flow) => (drop.packets.0, drop.times.0),
-                _ => (flow.n_packets, round.at),
-            };
-            let file = file_of_arg(&round, "dump-flows", bridge);
-            let drop = RuleDrop {
-                rule: flow.describe(),
-                cookie: flow.cookie,
-                line: flow.raw.clone(),
-                file: file.or_else(|| file_of(&round, "dump-flows")).unwrap_or_default(),
-                at: round.at,
-                packets: (first, flow.n_packets),
-                times: (since, round.at),
-                certain,
-            };
-            found = Some((drop, flow.clone()));
-        }
-        true
-    });
-    found.map(|(drop, _)| drop)
-}
-
-fn ending<'a>(
-    round: &'a Round<OvsOpenflow>,
-    bridge: &str,
-    packet: &PacketFields,
-) -> Option<(&'a Flow, bool)> {
-    let flows = round.parsed.value.bridges.get(bridge)?;
-    match walk(flows, packet).verdict {
-        WalkVerdict::Dropped { rule, .. } => rule.map(|rule| (rule, true)),
-        WalkVerdict::Unknown { candidates, .. } => {
-            let drops = candidates.into_iter().filter(|flow| flow.is_drop());
-            drops.max_by_key(|flow| (flow.priority, flow.n_packets)).map(|flow| (flow, false))
-        }
-        WalkVerdict::Forwarded => None,
-    }
 }
 
 /// The filter of the VM's interface, and the rule in it (or in a filter it includes) that ends such packets. Of any

@@ -120,11 +120,14 @@ fn the_seeds_case_is_proven_with_flow_rule_and_filter() {
 }
 
 #[test]
-fn a_rule_alone_is_proven_when_its_counter_grew_with_the_requests() {
+fn a_rule_found_by_replay_is_likely_and_its_growing_counter_is_evidence() {
     let mut counted = scene("");
     lose(&mut counted, 10..40);
     states(&mut counted, false, true, false);
-    assert_eq!(only(&findings(counted)).1, Confidence::Proven);
+    let found = findings(counted);
+    assert_eq!(only(&found), (Severity::Error, Confidence::Likely));
+    let grew = |e: &Evidence| matches!(e, Evidence::Counter { before: 1, after: 30, .. });
+    assert!(found[0].evidence.iter().any(grew), "{:#?}", found[0].evidence);
     let mut still = scene("");
     lose(&mut still, 10..40);
     still.state(
@@ -216,4 +219,43 @@ fn without_another_port_it_is_not_evaluated() {
     let verdict = explain_path(&scene.seal().path, 1);
     let not = verdict.not_evaluated.iter().find(|n| n.detector == "acl-drop").unwrap();
     assert_eq!(not.missing, ["other-port"]);
+}
+
+/// The datapath flow had idled out; the way leads through conntrack, a rewritten register and a resubmit.
+#[test]
+fn an_idled_out_flow_is_replayed_through_conntrack() {
+    let rules = |packets: u64| {
+        [
+            " cookie=0x1, table=0, n_packets=90, n_bytes=1, priority=10,ct_state=-trk,ip,in_port=3 actions=ct(table=5,zone=188)",
+            " cookie=0x2, table=5, n_packets=90, n_bytes=1, priority=1 actions=load:0x3->NXM_NX_REG1[],resubmit(,10)",
+            " cookie=0x3, table=10, n_packets=50, n_bytes=1, priority=40,ct_state=+est-rel+trk,ip,reg1=0x3 actions=NORMAL",
+            &format!(" cookie=0x44, table=10, n_packets={packets}, n_bytes=1, priority=30,ct_state=+new+trk,tcp,reg1=0x3,tp_dst=22 actions=drop"),
+            " cookie=0x5, table=10, n_packets=0, n_bytes=1, priority=1 actions=NORMAL",
+        ]
+        .join("\n")
+    };
+    let mut scene = scene("");
+    for n in 10..20u16 {
+        scene.frame("vnet0", i64::from(n) * 1_000, In, &syn(vm(), gateway(), VM, GATEWAY, 40_000 + n, 22));
+    }
+    let half = "tcp,orig=(src=172.16.51.20,dst=172.16.51.6,sport=40010,dport=22),reply=(src=172.16.51.6,dst=172.16.51.20,\
+        sport=22,dport=40010),zone=188,protoinfo=(state=SYN_SENT)\n";
+    for (ms, packets) in [(0, 7), (15_000, 12), (58_000, 17)] {
+        scene.state(
+            ms,
+            &[
+                ("ovs-openflow", "show", "vswitch0", SHOW),
+                ("ovs-openflow", "dump-flows", "vswitch0", &rules(packets)),
+                ("ovs-conntrack", "dump", "", if ms == 15_000 { half } else { "" }),
+            ],
+        );
+    }
+    let findings = findings(scene);
+    assert_eq!(only(&findings), (Severity::Error, Confidence::Likely));
+    let Subject::Drop { rule, .. } = &findings[0].subject else { panic!() };
+    assert!(rule.as_deref().unwrap().starts_with("cookie=0x44 table=10"), "{rule:?}");
+    let all = format!("{:?}", findings[0].evidence);
+    for word in ["zone=188", "SYN_SENT", "table=5 priority=1", "before: 7, after: 17"] {
+        assert!(all.contains(word), "{word} in {all}");
+    }
 }

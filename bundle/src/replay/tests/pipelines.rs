@@ -35,6 +35,7 @@ fn what_a_resubmitted_rule_writes_stays_written() {
 fn tags_are_pushed_set_and_taken() {
     let text = [
         "table=0, priority=1 actions=push_vlan:0x8100,set_field:4197->vlan_vid,resubmit(,1)",
+        "table=0, priority=2,dl_vlan=9 actions=push_vlan:0x8100,set_field:4197->vlan_vid,resubmit(,1)",
         "table=1, priority=1,dl_vlan=101 actions=strip_vlan,resubmit(,2)",
         "table=2, priority=1,vlan_tci=0x0000/0x1fff actions=mod_vlan_vid:7,resubmit(,3)",
         "table=3, priority=1,dl_vlan=7 actions=output:2",
@@ -44,6 +45,9 @@ fn tags_are_pushed_set_and_taken() {
     let outer = Packet::of_frame(Some(OfPort(1)), &tagged(9, &icmp(ANY, ANY, 8)));
     // Behind the pushed tag is the old one, so table 2 does not match.
     assert_eq!(dropped_at(&rules, outer), Some((2, None)));
+    // Without a match on the tag the same text may be OpenFlow 1.0's `mod_vlan_vid`, which pushes nothing.
+    let other = Packet::of_frame(Some(OfPort(1)), &tagged(10, &icmp(ANY, ANY, 8)));
+    assert!(cannot_tell(&rules, other));
 }
 
 #[test]
