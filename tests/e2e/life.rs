@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netcap_bundle::manifest::End;
 use netcap_bundle::packets::Direction::In;
@@ -265,6 +265,21 @@ fn kills() -> u64 {
     std::env::var("NETCAP_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(6)
 }
 
+/// Waits for the moment of the next kill: before the manifest, while the tar grows, while the directory goes.
+fn moment(n: u64, dir: &Path) {
+    let begun = [dir.join("manifest.json"), PathBuf::from(format!("{}.tar", dir.display()))];
+    let until = Instant::now() + Duration::from_secs(10);
+    let sign = match n % 3 {
+        0 => return thread::sleep(Duration::from_millis(40 + n * 67 % 300)),
+        1 => &begun[0],
+        _ => &begun[1],
+    };
+    while !sign.exists() && Instant::now() < until {
+        thread::sleep(Duration::from_micros(100));
+    }
+    thread::sleep(Duration::from_millis(if n % 3 == 1 { n * 3 % 17 } else { 0 }));
+}
+
 #[test]
 fn a_kill_while_it_ends_leaves_one_bundle_or_what_makes_one() {
     if !privileged("a_kill_while_it_ends_leaves_one_bundle_or_what_makes_one") {
@@ -280,8 +295,7 @@ fn a_kill_while_it_ends_leaves_one_bundle_or_what_makes_one() {
             let name = name.clone();
             thread::spawn(move || outside(&["stop", &name]))
         };
-        // Somewhere between the request and the last removal: the moments are spread over 400 ms.
-        thread::sleep(Duration::from_millis(40 + n * 67 % 400));
+        moment(n, Path::new(&name));
         let (out, stopped) = (run.kill_any(), stop.join().unwrap());
         let dir = PathBuf::from(&name);
         let tar = PathBuf::from(format!("{name}.tar"));

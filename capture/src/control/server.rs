@@ -1,7 +1,7 @@
 //! The side that answers: a thread that sleeps until somebody connects.
 //!
-//! It shares nothing with the packet path but atomics, holds at most [`WAITING_MAX`] connections, and reads at most
-//! [`REQUEST_MAX`] bytes in [`PATIENCE`] from somebody whom the kernel has vouched for. Whoever is not root nor the user
+//! It shares nothing with the packet path but atomics, holds at most `WAITING_MAX` connections, and reads at most
+//! [`REQUEST_MAX`] bytes in `PATIENCE` from somebody whom the kernel has vouched for. Whoever is not root nor the user
 //! who started the run gets one sentence, at most a hundred times a second, whatever he sends.
 
 use std::io::{self, Read, Write};

@@ -39,6 +39,7 @@ struct SilentRun<'a> {
 
 /// All runs, or one in detail. 0: this is how it is; 1: the one asked for died or does not answer; 2: there is no such.
 pub fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
+    let out = &std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
     let mut runs = ask::runs();
     let names: Vec<String> = runs.iter().map(|run| run.name().to_owned()).collect();
     let live: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -128,7 +129,8 @@ fn sum(status: &Status, of: fn(&PointStatus) -> u64) -> u64 {
 }
 
 fn rate(status: &Status, of: fn(&PointStatus) -> f64) -> f64 {
-    status.points.iter().map(of).sum()
+    // The sum of no floats is -0.
+    status.points.iter().map(of).fold(0.0, |sum, rate| sum + rate)
 }
 
 /// All runs: a line of numbers and lines about disk, filter and place each.
@@ -319,7 +321,8 @@ mod tests {
     fn tables_fit_a_hundred_columns() {
         rust_i18n::set_locale("en");
         let long = busy(&format!("{}-20261121040000", "h".repeat(64)));
-        let text = table(&[&busy("cvknode11-20261121081504"), &long]);
+        let text = table(&[&busy("cvknode11-20261121081504"), &long, &Status::default()]);
+        assert!(!text.contains("-0"), "{text}");
         assert!(text.lines().all(|line| line.width() <= 102), "{text}");
         for part in ["cvknode11-20261121081504", "98765432109", "1234568", "9999999", "01:00:00", &long.run] {
             assert!(text.contains(part), "{part}: {text}");
