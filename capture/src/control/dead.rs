@@ -8,6 +8,7 @@ use netcap_bundle::{layout, move_tar, seal};
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 
+use super::pick::same;
 use crate::budget::directory_bytes;
 
 /// Entries of a directory of runs that are looked at.
@@ -28,8 +29,11 @@ pub struct Left {
     pub held: bool,
 }
 
+/// A run that is there: its name, and its directory if it says so.
+pub type Live<'a> = (&'a str, Option<&'a Path>);
+
 /// The runs in `out` that are neither sealed nor among `live`, and those whose bundling was interrupted; by name.
-pub fn list(out: &Path, live: &[&str]) -> io::Result<Vec<Left>> {
+pub fn list(out: &Path, live: &[Live<'_>]) -> io::Result<Vec<Left>> {
     let entries = match fs::read_dir(out) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,
@@ -40,9 +44,10 @@ pub fn list(out: &Path, live: &[&str]) -> io::Result<Vec<Left>> {
     Ok(left)
 }
 
-fn look(dir: PathBuf, live: &[&str]) -> Option<Left> {
+fn look(dir: PathBuf, live: &[Live<'_>]) -> Option<Left> {
     let info = seal::read_run(&dir).ok()?;
-    if live.contains(&info.run.as_str()) || (dir.join(layout::MANIFEST).is_file() && !interrupted(&dir)) {
+    let alive = live.iter().any(|(run, at)| at.map_or(*run == info.run, |at| same(at, &dir)));
+    if alive || (dir.join(layout::MANIFEST).is_file() && !interrupted(&dir)) {
         return None;
     }
     let (held, bytes) = (held(&dir), directory_bytes(&dir));
@@ -79,7 +84,10 @@ mod tests {
         assert_eq!(list(&out.path().join("none"), &[]).unwrap(), []);
         let run = RunDir::create(out.path(), vec![], vec![], None).unwrap();
         let (name, dir) = (run.info.run.clone(), run.path.clone());
-        assert_eq!(list(out.path(), &[&name]).unwrap(), []);
+        assert_eq!(list(out.path(), &[(&name, None)]).unwrap(), []);
+        assert_eq!(list(out.path(), &[("x", Some(&dir))]).unwrap(), []);
+        let elsewhere = list(out.path(), &[(&name, Some(Path::new("/elsewhere")))]).unwrap();
+        assert_eq!(elsewhere.len(), 1, "a run of the same name somewhere else is another one");
         let of = || list(out.path(), &[]).unwrap().into_iter().map(|left| left.held).collect::<Vec<_>>();
         assert_eq!(of(), [true], "somebody holds it");
         let info = run.info.clone();

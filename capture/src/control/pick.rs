@@ -27,7 +27,7 @@ pub fn pick<'a>(runs: impl Iterator<Item = (&'a str, Option<&'a Path>)> + Clone,
     let (asked, word) = (word, name(word));
     if asked.contains('/') {
         let dir = Path::new(asked).with_file_name(word);
-        let dir = dir.canonicalize().or_else(|_| std::path::absolute(&dir)).unwrap_or(dir);
+        let dir = std::path::absolute(&dir).unwrap_or(dir);
         return only(
             runs.enumerate().filter(|(_, (name, at))| at.map_or(*name == word, |at| same(at, &dir))),
         );
@@ -40,8 +40,9 @@ pub fn pick<'a>(runs: impl Iterator<Item = (&'a str, Option<&'a Path>)> + Clone,
     }
 }
 
-fn same(at: &Path, dir: &Path) -> bool {
-    at == dir || at.canonicalize().is_ok_and(|at| at == dir)
+/// Whether two paths are one directory.
+pub fn same(at: &Path, dir: &Path) -> bool {
+    at == dir || at.canonicalize().is_ok_and(|at| dir.canonicalize().is_ok_and(|dir| at == dir))
 }
 
 fn only<T>(mut like: impl Iterator<Item = (usize, T)>) -> Picked {

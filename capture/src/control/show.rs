@@ -43,7 +43,8 @@ pub fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
     let mut runs = ask::runs();
     let names: Vec<String> = runs.iter().map(|run| run.name().to_owned()).collect();
     let live: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut left = match dead::list(out, &live) {
+    let there: Vec<dead::Live<'_>> = runs.iter().map(|run| (run.name(), run.dir())).collect();
+    let mut left = match dead::list(out, &there) {
         Ok(left) => left,
         Err(e) => {
             ui::tell(&t!("status.unreadable", dir = out.display(), why = e));
