@@ -2,7 +2,8 @@
 //!
 //! One line covers the time since the line before it, so a quiet hour costs a line a minute (the heartbeat, which tells
 //! silence from death), and the sums over all lines are the sums of the run. Keys are short because a busy night has many
-//! lines: about 2 MB for a point that is busy all eight hours.
+//! lines: about 2 MB for a point that is busy all eight hours. Lines of other kinds may lie between ([`StepLine`]); a reader
+//! leaves out those it does not know.
 //!
 //! What the filter did not want is counted nowhere in the kernel: a packet socket's statistics begin behind its filter
 //! (`packet_rcv`/`tpacket_rcv` return before any counter, net/packet/af_packet.c), and a second socket that counts
@@ -25,14 +26,18 @@ mod balance;
 mod kept;
 mod kernel;
 mod ovs;
+mod steps;
 
 pub use kernel::{parse_net_dev, parse_softnet};
 pub use ovs::{Datapaths, OvsDrops, parse_dpctl_show};
+pub use steps::{Shed, Step, StepLine, Why};
 
 use kept::{Joins, Kept};
 
 /// Lines read of one ledger: a month of seconds.
 const LINES_MAX: usize = 2_678_400;
+/// Steps of load shedding kept of one ledger.
+const STEPS_MAX: usize = 4_096;
 /// Ledgers read of one run: as many as points.
 const LEDGERS_MAX: usize = 4_096;
 
@@ -52,6 +57,9 @@ pub struct PointSpan {
     /// Packets written. A block of the ring may lie between two spans, so only sums balance.
     #[serde(rename = "w", default, skip_serializing_if = "is_zero")]
     pub written: u64,
+    /// Packets taken from the ring and not recorded, because the point was shed ([`Step::Off`]).
+    #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
+    pub shed: u64,
     /// Bytes on the wire of the packets written.
     #[serde(rename = "b", default, skip_serializing_if = "is_zero")]
     pub wire_bytes: u64,
@@ -129,6 +137,8 @@ pub struct PointLedger {
     pub point: String,
     /// In order of time.
     pub spans: Vec<PointSpan>,
+    /// What it gave up, and when; the last [`STEPS_MAX`].
+    pub steps: Vec<StepLine>,
     /// Lines that were not understood; one torn last line is normal after a crash.
     pub defects: usize,
     /// There were so many lines that neighbouring ones, first those without a loss, were joined: sums are exact, times
@@ -156,6 +166,8 @@ pub struct Sums {
     pub written: u64,
     /// See [`PointSpan::wire_bytes`].
     pub wire_bytes: u64,
+    /// See [`PointSpan::shed`].
+    pub shed: u64,
 }
 
 impl IfaceCounts {
@@ -204,8 +216,18 @@ impl PointLedger {
 
     /// Reads lines as `each` gives them, in the memory that one of that many ledgers may have.
     fn read(point: &str, ledgers: usize, each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool) -> Self {
-        let (kept, defects) = lines(ledgers, each);
-        Self { point: point.to_owned(), spans: kept.lines, defects, joined: kept.joined }
+        let mut steps = std::collections::VecDeque::new();
+        let step = |line: &str| {
+            let Ok(step) = serde_json::from_str(line) else { return false };
+            steps.push_back(step);
+            if steps.len() > STEPS_MAX {
+                steps.pop_front();
+            }
+            true
+        };
+        let (kept, defects) = lines(ledgers, each, step);
+        let (point, steps) = (point.to_owned(), steps.into());
+        Self { point, spans: kept.lines, steps, defects, joined: kept.joined }
     }
 
     /// Sums over the whole run.
@@ -240,7 +262,7 @@ impl Ledger {
         let read = |point: &&str| {
             PointLedger::read(point, ledgers, |line| files.lines(&layout::ledger(point), line))
         };
-        let host = lines(ledgers, |line| files.lines(layout::SOFTNET, line)).0.lines;
+        let host = lines(ledgers, |line| files.lines(layout::SOFTNET, line), |_| false).0.lines;
         let points = points.iter().map(read).collect();
         Self { points, host }
     }
@@ -262,6 +284,7 @@ pub fn line<T: Serialize>(span: &T) -> std::io::Result<Vec<u8>> {
 fn lines<T: serde::de::DeserializeOwned + Joins>(
     ledgers: usize,
     each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool,
+    mut other: impl FnMut(&str) -> bool,
 ) -> (Kept<T>, usize) {
     let (mut kept, mut defects, mut read) = (Kept::share_of(ledgers), 0, 0);
     each(&mut |line| {
@@ -269,12 +292,23 @@ fn lines<T: serde::de::DeserializeOwned + Joins>(
             read += 1;
             match serde_json::from_str(line) {
                 Ok(span) => kept.push(span),
+                Err(_) if other(line) || is_of_another_kind(line) => {}
                 Err(_) => defects += 1,
             }
         }
         read < LINES_MAX
     });
     (kept, defects)
+}
+
+/// A line with a time that is none of ours: a newer recorder's, left out like a field that nobody knows.
+fn is_of_another_kind(line: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Timed {
+        #[serde(rename = "at")]
+        _at: Nanos,
+    }
+    serde_json::from_str::<Timed>(line).is_ok()
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
@@ -305,7 +339,7 @@ mod tests {
         text.push_str("{\"at\":17952192");
         let ledger = PointLedger::from_lines("eth2", &text);
         assert_eq!((ledger.spans.as_slice(), ledger.defects), (&[span][..], 1));
-        assert_eq!(ledger.sums(), Sums { received: 12, dropped: 2, written: 10, wire_bytes: 600 });
+        assert_eq!(ledger.sums(), Sums { received: 12, dropped: 2, written: 10, wire_bytes: 600, shed: 0 });
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::changes::Change;
+use crate::ledger::Shed;
 use crate::{Nanos, Point};
 
 /// Version of the manifest's shape. Readers refuse a larger one with a sentence.
@@ -97,12 +98,37 @@ pub struct Manifest {
     /// Segments that were removed again to keep to the disk budget, by point; points that lost none are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pruned: Vec<Pruned>,
+    /// What points gave up to spare the host or to keep up; those that gave up nothing are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shed: Vec<Shed>,
+    /// What the recording took of the host, until it was sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Every other file.
     #[serde(default)]
     pub files: Vec<FileInfo>,
     /// What a reader must know before trusting silence: what was lost, cut, repaired or not recorded.
     #[serde(default)]
     pub remarks: Vec<String>,
+}
+
+/// What a recording took of the host: the recorder and the commands it ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cost {
+    /// Milliseconds of wall clock it is about.
+    pub wall_ms: u64,
+    /// Processor time of the recorder in user mode, in milliseconds.
+    pub user_ms: u64,
+    /// Processor time of the recorder in the kernel, in milliseconds.
+    pub system_ms: u64,
+    /// Processor time of commands that it ran, both modes, in milliseconds.
+    pub children_ms: u64,
+    /// Greatest resident memory in bytes, rings included (`ru_maxrss`).
+    pub rss_max: u64,
+    /// Bytes written to the run's files, removed segments included.
+    pub written: u64,
+    /// Times a thread waited or was made to wait (`ru_nvcsw` + `ru_nivcsw`).
+    pub switches: u64,
 }
 
 /// Why a run ended.
@@ -136,6 +162,9 @@ pub struct PointCounts {
     pub written: u64,
     /// Packets the kernel dropped because the ring was full.
     pub dropped: u64,
+    /// Packets taken from the ring and not recorded, because the point was shed to spare the host.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shed: u64,
     /// Bytes on the wire of the packets written.
     pub wire_bytes: u64,
     /// Packets that crossed the interface and that the filter did not want, as the ledger tells
@@ -173,6 +202,9 @@ pub struct SegmentInfo {
     pub received: u64,
     /// Packets the kernel dropped while the segment was open.
     pub dropped: u64,
+    /// Packets taken from the ring and not recorded while it was open.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shed: u64,
     /// BLAKE3 of the file, hex.
     pub blake3: String,
     /// True when the segment was cut by a crash and closed again by `netcap seal`.
@@ -195,6 +227,9 @@ pub struct Pruned {
     pub received: u64,
     /// Packets the kernel dropped while they were open.
     pub dropped: u64,
+    /// Packets taken from the ring and not recorded while they were open.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shed: u64,
     /// When the first of them was opened.
     pub from: Nanos,
     /// When the last of them was closed: before this time silence means nothing.
@@ -211,6 +246,7 @@ impl Pruned {
             wire_bytes: info.wire_bytes,
             received: info.received,
             dropped: info.dropped,
+            shed: info.shed,
             from: info.opened,
             until: info.closed,
         });
@@ -226,6 +262,7 @@ impl Pruned {
         self.wire_bytes = self.wire_bytes.saturating_add(other.wire_bytes);
         self.received = self.received.saturating_add(other.received);
         self.dropped = self.dropped.saturating_add(other.dropped);
+        self.shed = self.shed.saturating_add(other.shed);
     }
 }
 
@@ -253,10 +290,16 @@ impl Manifest {
                     sum.received = sum.received.saturating_add(seg.received);
                     sum.written = sum.written.saturating_add(seg.packets);
                     sum.dropped = sum.dropped.saturating_add(seg.dropped);
+                    sum.shed = sum.shed.saturating_add(seg.shed);
                     sum.wire_bytes = sum.wire_bytes.saturating_add(seg.wire_bytes);
                 }
                 sum
             })
             .collect();
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }

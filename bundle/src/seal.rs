@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::index::{self, Indexes};
 use crate::input::Files;
 use crate::ledger::{Ledger, PointLedger};
-use crate::manifest::{Clock, End, FileInfo, Manifest, RunInfo, SegmentInfo};
+use crate::manifest::{Clock, Cost, End, FileInfo, Manifest, RunInfo, SegmentInfo};
 use crate::move_tar::sized;
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
 use crate::time::NS_PER_S;
@@ -56,15 +56,29 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
 /// `remarks` is what the recorder wants a reader to know. Sealing twice gives the same manifest.
 pub fn seal(
     dir: &Path,
-    mut info: RunInfo,
+    info: RunInfo,
     ended: Option<Clock>,
     end: End,
     remarks: Vec<String>,
 ) -> Result<Manifest> {
-    let (counts, segments, pruned, files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    seal_with_cost(dir, info, ended, end, remarks, None)
+}
+
+/// As [`seal`], by the recorder itself, which knows what it took of the host.
+pub fn seal_with_cost(
+    dir: &Path,
+    mut info: RunInfo,
+    ended: Option<Clock>,
+    end: End,
+    remarks: Vec<String>,
+    cost: Option<Cost>,
+) -> Result<Manifest> {
+    let (counts, segments, files) = (Vec::new(), Vec::new(), Vec::new());
+    let (pruned, shed) = (Vec::new(), Vec::new());
     let changes = changes::read(dir);
     changes::apply(&mut info, &changes);
-    let mut manifest = Manifest { info, ended, end, changes, counts, segments, pruned, files, remarks };
+    let mut manifest =
+        Manifest { info, ended, end, changes, counts, segments, pruned, shed, cost, files, remarks };
     remove_partial(dir)?;
     let Indexes { there: indexed, pruned } = index::read(dir)?;
     manifest.pruned = pruned;
@@ -106,6 +120,7 @@ pub fn seal(
     for count in &mut manifest.counts {
         count.filtered = ledger.point(&count.point).and_then(PointLedger::filtered);
     }
+    manifest.shed = ledger.points.iter().filter_map(PointLedger::shed).collect();
     if manifest.ended.is_some() {
         // After a crash the last second is missing on one side or the other, and the remarks say so already.
         let imbalances = ledger.imbalances(&manifest);

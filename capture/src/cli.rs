@@ -126,6 +126,14 @@ pub struct Limits {
     /// Ring memory for all points together
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::size, allow_hyphen_values = true)]
     pub buffer: u64,
+    /// Memory for rings, queues and compression together; rings and level are made to fit. Else 256MiB, or an eighth of
+    /// what the host has available, or what --buffer needs
+    #[arg(long, alias = "max_memory", value_name = "SIZE", value_parser = units::size, allow_hyphen_values = true)]
+    pub max_memory: Option<u64>,
+    /// Percent of one core that may be taken, like 50%: beyond it compression, then the ends of frames, then whole
+    /// points are given up
+    #[arg(long, alias = "cpu_limit", value_name = "PERCENT", value_parser = units::percent, allow_hyphen_values = true)]
+    pub cpu_limit: Option<u64>,
     /// Bytes of the run on the disk; the oldest segments go first
     #[arg(long, alias = "max_disk", value_name = "SIZE", default_value = "1GiB", value_parser = units::size, allow_hyphen_values = true)]
     pub max_disk: u64,

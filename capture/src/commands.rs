@@ -315,6 +315,8 @@ fn plan(options: Record, filter: Filter, own: Own, inventory: &Inventory) -> Res
         own,
         snaplen: limits.snaplen,
         buffer: limits.buffer,
+        cpu_limit: limits.cpu_limit,
+        max_memory: limits.max_memory,
         follow,
         rotation,
         duration: limits.duration,

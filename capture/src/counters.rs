@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use netcap_bundle::ledger::Sums;
+use netcap_bundle::ledger::{Step, Sums};
+
+use crate::shed::Shedding;
 
 /// What one point has done so far.
 #[derive(Debug, Default)]
@@ -39,6 +41,8 @@ pub struct Counters {
     pub deaf: AtomicBool,
     /// A new segment is asked for.
     pub rotate: AtomicBool,
+    /// What the point gives up to spare the host.
+    pub shedding: Shedding,
     /// All sums as they were when the kernel was last asked, and when that was.
     settled: Mutex<(Sums, Option<Instant>)>,
     /// The name of the interface, once it is not the one the point began with.
@@ -81,6 +85,8 @@ pub struct Numbers {
     pub left: bool,
     /// The interface counts packets and none arrive.
     pub deaf: bool,
+    /// What the point gives up.
+    pub step: Step,
 }
 
 impl Counters {
@@ -111,6 +117,7 @@ impl Counters {
             dropped: self.dropped.load(Relaxed),
             written: self.packets.load(Relaxed),
             wire_bytes: self.wire_bytes.load(Relaxed),
+            shed: self.shedding.packets(),
         };
         *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = (sums, Some(Instant::now()));
     }
@@ -130,6 +137,7 @@ impl Counters {
             ended: self.ended.load(Relaxed),
             left: self.left.load(Relaxed),
             deaf: self.deaf.load(Relaxed),
+            step: self.shedding.now(),
         }
     }
 }

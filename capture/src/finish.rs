@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use netcap_bundle::input::Files;
-use netcap_bundle::manifest::{Clock, End, Manifest};
+use netcap_bundle::manifest::{Clock, Cost, End, Manifest};
 use netcap_bundle::{BundleError, layout, move_tar, seal};
 use rust_i18n::t;
 
@@ -261,6 +261,14 @@ pub fn summary(manifest: &Manifest, result: &Outcome) {
     for count in manifest.counts.iter().filter(|c| c.dropped > 0) {
         ui::answer(&t!("end.lost", point = count.point, dropped = count.dropped, received = count.received));
     }
+    for shed in &manifest.shed {
+        let (what, packets) = (crate::shed::word(shed.deepest), ui::packets(shed.packets));
+        let seconds = shed.cut_ms / 1000;
+        ui::answer(&t!("shed.summary", point = shed.point, what = what, seconds = seconds, packets = packets));
+    }
+    if let Some(cost) = &manifest.cost {
+        cost_line(cost);
+    }
     for gone in &manifest.pruned {
         let (point, count, packets) = (&gone.point, ui::segments(gone.segments), ui::packets(gone.packets));
         let until = gone.until.display(manifest.info.utc_offset_s);
@@ -282,6 +290,15 @@ pub fn place(result: &Outcome) {
     ui::answer(&t!("end.analyse", path = path));
     let recursive = if result.path.is_dir() { "-r " } else { "" };
     ui::answer(&t!("end.send", path = path, recursive = recursive));
+}
+
+/// What the recording took of the host, in one line.
+fn cost_line(cost: &Cost) {
+    let ms = cost.user_ms.saturating_add(cost.system_ms).saturating_add(cost.children_ms);
+    let cpu = format!("{}.{}", ms / 1000, ms % 1000 / 100);
+    let share = format!("{:.1}", ms as f64 * 100.0 / cost.wall_ms.max(1) as f64);
+    let (memory, written) = (human_bytes(cost.rss_max), human_bytes(cost.written));
+    ui::answer(&t!("end.cost", cpu = cpu, share = share, memory = memory, written = written));
 }
 
 /// A path that can be pasted into a shell.

@@ -127,6 +127,7 @@ impl Ledger {
             if let Some(bark) = entry.look(&interfaces, ovs.as_ref(), over) {
                 let _ = self.events.try_send(Event::Watchdog { iface: entry.iface.clone(), bark });
             }
+            entry.write_steps()?;
             if over || entry.due() {
                 entry.write()?;
             }

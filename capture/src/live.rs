@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use netcap_bundle::ledger::Step;
 use nix::sys::statvfs::statvfs;
 use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
 
 use crate::counters::{Counters, HostCounters, Numbers};
-use crate::ui;
+use crate::{shed, ui};
 use crate::units::human_bytes;
 
 /// Time between two plain lines where nobody watches.
@@ -184,6 +185,7 @@ fn line(name: &str, width: usize, now: &Numbers, before: &Numbers, seconds: f64)
         (_, true, ..) => t!("live.left"),
         (_, _, true, _) => t!("live.away"),
         (_, _, _, true) => t!("live.deaf"),
+        _ if now.step > Step::Whole => t!("live.shed", what = shed::word(now.step)),
         _ => return text,
     };
     text.push_str("  ");

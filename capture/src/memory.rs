@@ -8,8 +8,9 @@ use std::path::Path;
 
 use rust_i18n::t;
 
+use crate::disk;
 use crate::error::{Error, Result};
-use crate::plan::BLOCKS;
+use crate::plan::{BLOCK_BYTES, BLOCKS};
 use crate::sys::RingSize;
 use crate::units::human_bytes;
 
@@ -33,6 +34,68 @@ pub fn check(budget: u64, root: &Path) -> Result<()> {
     }
     let (has, free, most) = (human_bytes(budget), human_bytes(available), human_bytes(most));
     Err(Error::Usage(t!("memory.much", has = has, free = free, most = most).into_owned()))
+}
+
+/// Bytes of everything but rings, queue and compression: the program, and host state that waits to be written.
+const BASE: u64 = 48 << 20;
+/// Bytes of a point besides ring and compression: pieces on their way to the disk.
+const POINT: u64 = 1 << 20;
+/// The ceiling when none is given, on a host that has plenty.
+const CEILING: u64 = 256 << 20;
+/// The part of the available memory that it is elsewhere: one of so many.
+const CEILING_SHARE: u64 = 8;
+/// MiB of a compressor by level, from 1 on, window, tables and buffers (`ZSTD_estimateCStreamSize` of zstd 1.5, rounded
+/// up).
+const COMPRESSOR_MIB: [u64; 9] = [2, 2, 4, 6, 7, 7, 9, 9, 16];
+
+/// How the memory is shared out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fitted {
+    /// Bytes of all rings.
+    pub buffer: u64,
+    /// Bytes that may wait for the disk.
+    pub queue: usize,
+    /// zstd level.
+    pub level: i32,
+    /// Bytes of everything.
+    pub ceiling: u64,
+    /// What is other than asked, in words.
+    pub remarks: Vec<String>,
+}
+
+/// Makes rings, queue and compression fit under the ceiling: the level gives way first, then the rings.
+pub fn fit(asked: Option<u64>, buffer: u64, points: usize, level: i32, root: &Path) -> Result<Fitted> {
+    let points = points as u64;
+    let fixed = |level: i32| {
+        let place = usize::try_from(level - 1).unwrap_or(0);
+        let mib = COMPRESSOR_MIB.get(place).copied().unwrap_or(16);
+        BASE.saturating_add(points.saturating_mul(POINT + (mib << 20)))
+    };
+    let (least, most) = (disk::QUEUE_MIN as u64, disk::QUEUE_MAX as u64);
+    let rings_least = points.saturating_mul(BLOCKS.start() * u64::from(BLOCK_BYTES));
+    let ceiling = asked.unwrap_or_else(|| {
+        let usual = available(root).map_or(CEILING, |bytes| CEILING.min(bytes / CEILING_SHARE));
+        usual.max(fixed(level).saturating_add(buffer.max(rings_least)).saturating_add(most))
+    });
+    let need = |level: i32| fixed(level).saturating_add(rings_least).saturating_add(least);
+    let fits = (1..=level).rev().find(|level| need(*level) <= ceiling);
+    let Some(fit_level) = fits else {
+        let (has, need) = (human_bytes(ceiling), human_bytes(need(1)));
+        return Err(Error::Usage(t!("memory.ceiling", has = has, need = need).into_owned()));
+    };
+    let left = ceiling - fixed(fit_level);
+    let queue = left.saturating_sub(buffer).clamp(least, most);
+    let rings = buffer.min(left - queue);
+    let mut remarks = Vec::new();
+    if fit_level < level {
+        remarks.push(t!("memory.level_fits", has = fit_level, asked = level).into_owned());
+    }
+    if rings < buffer {
+        let (has, asked) = (human_bytes(rings), human_bytes(buffer));
+        remarks.push(t!("memory.rings_fit", has = has, asked = asked).into_owned());
+    }
+    let queue = usize::try_from(queue).unwrap_or(disk::QUEUE_MIN);
+    Ok(Fitted { buffer: rings, queue, level: fit_level, ceiling, remarks })
 }
 
 /// Tries with less and less while the kernel is out of memory, down to the smallest ring there is.
@@ -80,6 +143,23 @@ mod tests {
             assert!(check(u64::MAX, host(text).path()).is_ok(), "{text}");
         }
         assert_eq!(available(Path::new("/no/such/root")), None);
+    }
+
+    #[test]
+    fn level_then_rings_give_way_to_the_ceiling() {
+        rust_i18n::set_locale("en");
+        let root = host("MemAvailable:    16777216 kB\n");
+        let fit = |asked, buffer, points, level| fit(asked, buffer, points, level, root.path());
+        let usual = fit(None, 64 << 20, 3, 1).unwrap();
+        assert_eq!((usual.ceiling, usual.buffer, usual.level), (CEILING, 64 << 20, 1));
+        assert!(usual.queue == disk::QUEUE_MAX && usual.remarks.is_empty());
+        let many = fit(None, 1 << 30, 20, 9).unwrap();
+        assert!(many.ceiling > 1 << 30 && many.level == 9 && many.buffer == 1 << 30);
+        let tight = fit(Some(120 << 20), 64 << 20, 10, 9).unwrap();
+        assert!(tight.level < 9 && tight.buffer < 64 << 20 && tight.buffer >= 10 << 20, "{tight:?}");
+        assert_eq!(tight.remarks.len(), 2);
+        let refused = fit(Some(60 << 20), 64 << 20, 10, 1).unwrap_err().to_string();
+        assert!(refused.contains("--max-memory") && refused.contains("89.0 MiB"), "{refused}");
     }
 
     #[test]

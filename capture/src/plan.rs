@@ -250,7 +250,7 @@ fn name_apart(points: &mut [Point]) {
 }
 
 /// Block size of a ring: a frame is never larger than that with any offload but BIG TCP.
-const BLOCK_BYTES: u32 = 256 * 1024;
+pub(crate) const BLOCK_BYTES: u32 = 256 * 1024;
 /// Blocks of a ring: less cannot take turns, more than this is no use to anyone.
 pub(crate) const BLOCKS: std::ops::RangeInclusive<u64> = 4..=4096;
 

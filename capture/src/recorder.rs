@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use netcap_bundle::Nanos;
+use netcap_bundle::ledger::{Step, Why};
 use netcap_filters::Instruction;
 use nix::net::if_::{if_indextoname, if_nametoindex};
 use tokio::sync::mpsc::Sender;
@@ -21,6 +22,7 @@ use crate::disk;
 use crate::iface::Iface;
 use crate::memory;
 use crate::segments::Segments;
+use crate::shed::{self, Pressure};
 use crate::sys::{RETIRE_MS, Ring, RingSize};
 use crate::watchdog::Bark;
 
@@ -75,6 +77,15 @@ pub enum Event {
         /// What is worth telling.
         bark: Bark,
     },
+    /// The point gives up something to spare the host, or takes it back.
+    Shed {
+        /// Interface.
+        iface: String,
+        /// What it gives up from now on.
+        step: Step,
+        /// Why.
+        why: Why,
+    },
     /// The loss ledger cannot be written further.
     LedgerEnded {
         /// Why.
@@ -128,8 +139,7 @@ pub fn start(
         // Losing packets to save cycles would miss the point of a recorder; only the rest of the program is niced.
         let _ = crate::sys::nice_this_thread(0);
         let iface = listener.iface.clone();
-        let mut worker =
-            Worker { listener, segments, stop, events, gap: None, counters, counted: Instant::now() };
+        let mut worker = Worker::new(listener, segments, stop, events, counters);
         if let Err(e) = worker.run(opened) {
             worker.counters.ended.store(true, Relaxed);
             if disk::told(&e) {
@@ -149,9 +159,51 @@ struct Worker {
     /// The interface cannot be heard since then.
     gap: Option<(Nanos, String)>,
     counted: Instant,
+    /// How it was asked to compress.
+    level: i32,
+    pressure: Pressure,
+    step: Step,
 }
 
 impl Worker {
+    fn new(
+        listener: Listener,
+        segments: Segments,
+        stop: Arc<AtomicBool>,
+        events: Sender<Event>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let (now, level) = (Instant::now(), segments.asked_level());
+        let (pressure, step) = (Pressure::new(now), Step::Whole);
+        Self { listener, segments, counters, stop, events, gap: None, counted: now, level, pressure, step }
+    }
+
+    /// Takes the step that the ring or the governor asks for, whichever gives up more.
+    fn shed(&mut self, ring: &Ring) -> io::Result<()> {
+        let own = self.pressure.look(ring.filled(), Instant::now());
+        let (ordered, why) = self.counters.shedding.order();
+        let (mut step, why) = if own > ordered { (own, Why::Ring) } else { (ordered, why) };
+        if step == Step::Level1 && self.level <= 1 {
+            step = Step::Whole;
+        }
+        if step == self.step {
+            return Ok(());
+        }
+        let why = if step < self.step { Why::Calm } else { why };
+        if step.snaplen() != self.step.snaplen() {
+            // A filter that cannot be replaced leaves the frames as long as they are.
+            let _ = ring.refilter(&self.program(step));
+        }
+        self.step = step;
+        self.counters.shedding.took(clock::now(), step, why);
+        self.tell(Event::Shed { iface: self.listener.iface.clone(), step, why });
+        self.segments.level(step.level(self.level))
+    }
+
+    fn program(&self, step: Step) -> Vec<Instruction> {
+        shed::cut(&self.listener.program, step.snaplen().unwrap_or(u32::MAX))
+    }
+
     /// Records until stopped. An error is one of writing: reading errors are gaps.
     fn run(&mut self, opened: (Ring, u32)) -> io::Result<()> {
         let mut ring = Some(opened);
@@ -179,6 +231,7 @@ impl Worker {
     /// One round: everything that is ready, then a wait. Gives the ring back unless the interface is gone.
     fn listen(&mut self, mut ring: Ring, index: u32) -> io::Result<Option<(Ring, u32)>> {
         self.consume(&mut ring)?;
+        self.shed(&ring)?;
         if self.count_when_due(&ring, COUNT_EVERY) {
             self.still_there(index)?;
         }
@@ -240,10 +293,20 @@ impl Worker {
                 self.count(ring);
             }
             let Some(block) = ring.take() else { return Ok(()) };
+            let mut shed = 0;
             for frame in block.frames() {
-                self.segments.packet(&frame)?;
+                // Nothing but the step Off cuts that short, and its frames may come some time after it.
+                if frame.data.len() <= 1 {
+                    shed += 1;
+                } else {
+                    self.segments.packet(&frame)?;
+                }
             }
             drop(block);
+            if shed > 0 {
+                self.segments.shed(shed);
+            }
+            self.shed(ring)?;
             self.segments.rotate_by_size()?;
             self.segments.tick()?;
         }
@@ -279,6 +342,9 @@ impl Worker {
             thread::sleep(WAIT);
         }
         let Ok(opened) = self.listener.open() else { return Ok(None) };
+        if self.step.snaplen().is_some() {
+            let _ = opened.0.refilter(&self.program(self.step));
+        }
         self.segments.begin()?;
         Ok(Some(opened))
     }
@@ -330,7 +396,9 @@ impl Worker {
             self.count(ring);
             let numbers = (&self.counters.received, &self.counters.dropped, &self.counters.packets);
             let due = numbers.0.load(Relaxed).saturating_sub(numbers.1.load(Relaxed));
-            if numbers.2.load(Relaxed) >= due || Instant::now() >= until {
+            if numbers.2.load(Relaxed).saturating_add(self.counters.shedding.packets()) >= due
+                || Instant::now() >= until
+            {
                 return Ok(());
             }
             let _ = ring.wait(Duration::from_millis(20));

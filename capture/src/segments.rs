@@ -55,6 +55,11 @@ impl Segments {
         Ok(Self { meta, rotation, counters, disk, open: None, number: 0, synced, lost: 0 })
     }
 
+    /// The level that was asked for.
+    pub fn asked_level(&self) -> i32 {
+        self.rotation.level
+    }
+
     /// Opens the next segment if none is open: from here on silence means silence.
     pub fn begin(&mut self) -> io::Result<()> {
         if self.open.is_some() {
@@ -83,6 +88,27 @@ impl Segments {
         self.lost = 0;
         self.counters.packets.fetch_add(1, Relaxed);
         self.counters.wire_bytes.fetch_add(u64::from(frame.wire_len), Relaxed);
+        Ok(())
+    }
+
+    /// Counts packets that are not recorded on purpose.
+    pub fn shed(&mut self, packets: u64) {
+        self.counters.shedding.packets.fetch_add(packets, Relaxed);
+        if let Some(open) = &mut self.open {
+            open.shed(packets);
+        }
+    }
+
+    /// Compresses at this level from now on. A segment is one frame of one level, so another one begins.
+    pub fn level(&mut self, level: i32) -> io::Result<()> {
+        if level == self.rotation.level {
+            return Ok(());
+        }
+        self.rotation.level = level;
+        if self.open.is_some() {
+            self.end()?;
+            self.begin()?;
+        }
         Ok(())
     }
 

@@ -186,6 +186,21 @@ impl Ring {
         Ok(Counted { received: u64::from(stats.tp_packets), dropped: u64::from(stats.tp_drops) })
     }
 
+    /// How many eighths of the blocks wait to be taken, looked at from the far end.
+    pub fn filled(&self) -> u32 {
+        let waits = |eighths: &u32| {
+            let ahead = (self.size.blocks * eighths / 8).max(1);
+            let place = ((self.next + ahead) % self.size.blocks) as usize * self.size.block_bytes as usize;
+            self.map.status(place).is_some_and(|word| word.load(Ordering::Relaxed) & TP_STATUS_USER != 0)
+        };
+        (1..8).take_while(waits).count().try_into().unwrap_or(0)
+    }
+
+    /// Another filter from now on; what is in the ring stays.
+    pub fn refilter(&self, program: &[Instruction]) -> io::Result<()> {
+        attach_filter(self.fd.as_fd(), program)
+    }
+
     /// From now on nothing new is taken in; what is in the ring stays.
     pub fn shut(&self) -> io::Result<()> {
         const RETURN: u16 = 0x06; // BPF_RET | BPF_K

@@ -77,6 +77,15 @@ pub fn floor(text: &str) -> Result<Floor, String> {
     }
 }
 
+/// `50%` or `50`: percent of one core, from 1 on.
+pub fn percent(text: &str) -> Result<u64, String> {
+    let number = text.trim();
+    match number.strip_suffix('%').unwrap_or(number).trim().parse() {
+        Ok(percent) if percent > 0 => Ok(percent),
+        _ => Err(format!("'{text}' is not a share of a core; write it like 50%")),
+    }
+}
+
 /// An address to ping. Names are not looked up: what they stand for can change during a run, and asking would add traffic.
 pub fn address(text: &str) -> Result<IpAddr, String> {
     let link_local = || {

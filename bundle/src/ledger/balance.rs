@@ -4,7 +4,7 @@ use super::{Ledger, Sums};
 use crate::manifest::Manifest;
 
 impl Ledger {
-    /// Where the sums of a run do not agree, one sentence for each place: received = written + dropped, and the ledger
+    /// Where the sums of a run do not agree, one sentence for each place: received = written + dropped + shed, and the ledger
     /// says the same as the segments, those included that were removed to keep to the disk budget.
     pub fn imbalances(&self, manifest: &Manifest) -> Vec<String> {
         let mut out = Vec::new();
@@ -17,14 +17,16 @@ impl Ledger {
                 dropped: with(count.dropped, gone.map(|g| g.dropped)),
                 written: with(count.written, gone.map(|g| g.packets)),
                 wire_bytes: with(count.wire_bytes, gone.map(|g| g.wire_bytes)),
+                shed: with(count.shed, gone.map(|g| g.shed)),
             };
-            let sum = segments.written.saturating_add(segments.dropped);
+            let sum = segments.written.saturating_add(segments.dropped).saturating_add(segments.shed);
             if segments.received != sum {
                 out.push(format!(
-                    "{point}: the kernel counted {} packets, but {} were written and {} dropped: {} are unaccounted for",
+                    "{point}: the kernel counted {} packets, but {} were written, {} dropped and {} shed: {} are unaccounted for",
                     segments.received,
                     segments.written,
                     segments.dropped,
+                    segments.shed,
                     segments.received.abs_diff(sum)
                 ));
             }

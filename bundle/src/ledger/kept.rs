@@ -93,6 +93,7 @@ impl Joins for PointSpan {
         self.dropped = self.dropped.saturating_add(later.dropped);
         self.written = self.written.saturating_add(later.written);
         self.wire_bytes = self.wire_bytes.saturating_add(later.wire_bytes);
+        self.shed = self.shed.saturating_add(later.shed);
         self.filtered = both(self.filtered, later.filtered, u64::saturating_add);
         self.iface = both(self.iface, later.iface, super::IfaceCounts::plus);
         self.ovs = both(self.ovs, later.ovs, |a, b| OvsDrops {
@@ -139,6 +140,7 @@ impl Sums {
         self.dropped = self.dropped.saturating_add(span.dropped);
         self.written = self.written.saturating_add(span.written);
         self.wire_bytes = self.wire_bytes.saturating_add(span.wire_bytes);
+        self.shed = self.shed.saturating_add(span.shed);
     }
 }
 

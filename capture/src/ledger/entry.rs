@@ -153,6 +153,14 @@ impl Entry {
             || ms >= HEARTBEAT_MS
     }
 
+    /// Steps of load shedding come before the line of the second in which they were taken.
+    pub(super) fn write_steps(&mut self) -> io::Result<()> {
+        for step in self.counters.shedding.take_steps() {
+            self.file.write_all(&line(&step)?)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn write(&mut self) -> io::Result<()> {
         let now = self.counters.settled();
         let before = self.written;
@@ -166,6 +174,7 @@ impl Entry {
             dropped: now.dropped.saturating_sub(before.dropped),
             written: now.written.saturating_sub(before.written),
             wire_bytes: now.wire_bytes.saturating_sub(before.wire_bytes),
+            shed: now.shed.saturating_sub(before.shed),
             filtered: asked.then_some(filtered),
             iface: asked.then_some(self.crossed),
             ovs: self.ovs.take(),

@@ -62,6 +62,7 @@ impl Session {
                     let left = disk_left(&plan.out);
                     self.board.tick(left);
                     self.live.tick(left, &self.ping_lines());
+                    self.govern();
                     self.look_after_helper();
                     // Nothing is asked for: only whether the floor is near.
                     let _ = self.budget.take(0);

@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 
 use super::running::Session;
 use crate::recorder::Event;
+use crate::shed;
 use crate::watchdog::Bark;
 
 impl Session {
@@ -35,6 +36,11 @@ impl Session {
             }
             Event::Watchdog { iface, bark } => {
                 self.bark(&iface, bark);
+                None
+            }
+            Event::Shed { iface, step, why } => {
+                let (what, why) = (shed::word(step), shed::reason(why));
+                self.say(&t!("shed.step", iface = iface, what = what, why = why));
                 None
             }
             Event::LedgerEnded { why } => {

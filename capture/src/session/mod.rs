@@ -23,7 +23,7 @@ use crate::clock;
 use crate::control::Desk;
 use crate::control::protocol::Phase;
 use crate::detach::Rope;
-use crate::disk::{self, Disk, Writing};
+use crate::disk::{Disk, Writing};
 use crate::error::{Error, Result};
 use crate::exec::Host;
 use crate::ledger::Joined;
@@ -47,6 +47,7 @@ mod ends;
 mod events;
 mod following;
 mod points;
+mod govern;
 mod running;
 mod threads;
 
@@ -64,6 +65,10 @@ pub struct Plan {
     pub snaplen: u32,
     /// Ring memory of all points.
     pub buffer: u64,
+    /// Percent of one core it may take.
+    pub cpu_limit: Option<u64>,
+    /// Bytes of memory it may take.
+    pub max_memory: Option<u64>,
     /// What the user named, when points may join.
     pub follow: Option<Wanted>,
     /// When segments end.
@@ -159,6 +164,8 @@ struct Threads {
 pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let mut signals = Signals::take().map_err(|e| Error::Other(e.to_string()))?;
     // Everything that can be refused is refused before there is a directory.
+    let fitted = memory::fit(plan.max_memory, plan.buffer, plan.points.len(), plan.rotation.level, &known.host.root)?;
+    (plan.buffer, plan.rotation.level, plan.max_memory) = (fitted.buffer, fitted.level, Some(fitted.ceiling));
     memory::check(plan.buffer, &known.host.root)?;
     let bounds = bounds(&plan)?;
     plan.rotation.bytes = plan.rotation.bytes.min(bounds.segment);
@@ -174,8 +181,9 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
         .map_err(Error::from)
         .and_then(|state| {
             let mut session = Session::begin(&plan, &run, &known.topology, budget.clone(), &control)?;
+            fitted.remarks.iter().for_each(|text| session.remark(text));
             session.rings(&listeners);
-            let (disk, ends) = open_disk(&run, &budget, plan.points.len())?;
+            let (disk, ends) = open_disk(&run, &budget, plan.points.len(), fitted.queue)?;
             let stage = Stage { plan: &plan, run: &run, disk: &disk, events: &events };
             let threads = session.start(&stage, listeners)?;
             Ok((state, session, threads, (disk, ends)))
@@ -217,10 +225,10 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
 }
 
 /// Starts what brings bytes to the disk, with room held back for the end.
-fn open_disk(run: &RunDir, budget: &Arc<Budget>, points: usize) -> Result<(Disk, (Writing, Syncing))> {
+fn open_disk(run: &RunDir, budget: &Arc<Budget>, points: usize, queue: usize) -> Result<(Disk, (Writing, Syncing))> {
     let reserve = RESERVE + POINT_RESERVE * points as u64;
     budget.reserve(reserve).map_err(Error::file("write", &run.path))?;
-    let disk = Disk::new(&run.path, budget, disk::QUEUE_MAX);
+    let disk = Disk::new(&run.path, budget, queue);
     let failed = || Error::file("start a thread for", &run.path);
     let ends = (disk.start().map_err(failed())?, budget.syncer().start().map_err(failed())?);
     Ok((disk, ends))

@@ -10,6 +10,7 @@ use netcap_bundle::{Nanos, layout};
 use rust_i18n::t;
 
 use super::points::Recorded;
+use super::govern::Governing;
 use super::{Listening, Plan};
 use crate::budget::Budget;
 use crate::control::Desk;
@@ -44,6 +45,7 @@ pub(super) struct Session {
     pub(super) utc_offset_s: i32,
     pub(super) budget: Arc<Budget>,
     pub(super) board: Arc<Board>,
+    pub(super) governing: Governing,
     /// It has been said that the helper is gone.
     pub(super) helper_lost: bool,
 }
@@ -79,6 +81,7 @@ impl Session {
             utc_offset_s,
             budget,
             board: control.board.clone(),
+            governing: Governing::new(plan),
             helper_lost: false,
         };
         session.introduce(plan, run);
