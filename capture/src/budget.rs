@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use netcap_bundle::layout;
@@ -44,6 +44,8 @@ pub struct Budget {
     dir: PathBuf,
     store: Mutex<Store>,
     low: AtomicBool,
+    /// Bytes written so far, those of removed segments included.
+    written: AtomicU64,
     syncer: Arc<Syncer>,
 }
 
@@ -64,7 +66,14 @@ impl Budget {
     pub fn new(dir: &Path, bounds: Bounds, used: u64) -> Arc<Self> {
         let store = Mutex::new(Store { used, ..Store::default() });
         let syncer = Arc::new(Syncer::new(dir));
-        Arc::new(Self { bounds, dir: dir.to_owned(), store, low: AtomicBool::new(false), syncer })
+        Arc::new(Self {
+            bounds,
+            dir: dir.to_owned(),
+            store,
+            low: AtomicBool::new(false),
+            written: AtomicU64::new(0),
+            syncer,
+        })
     }
 
     /// Who makes sure that the run's files reach the disk.
@@ -153,6 +162,16 @@ impl Budget {
         let rest = store.credit.checked_sub(bytes);
         store.credit = rest.unwrap_or(store.credit);
         rest.is_some()
+    }
+
+    /// Bytes written so far, those of removed segments included.
+    pub fn written(&self) -> u64 {
+        self.written.load(Relaxed)
+    }
+
+    /// So many bytes were written.
+    pub fn wrote(&self, bytes: u64) {
+        self.written.fetch_add(bytes, Relaxed);
     }
 
     /// Gives back what was asked for and not written.
@@ -269,6 +288,7 @@ impl Write for Metered {
             done => done?,
         };
         self.dirty.mark();
+        self.budget.wrote(written as u64);
         self.ahead = self.ahead.saturating_sub(written as u64);
         Ok(written)
     }

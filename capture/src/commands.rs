@@ -22,13 +22,14 @@ use crate::inventory::Inventory;
 use crate::plan::{self, Here, Wanted};
 use crate::segments::Rotation;
 use crate::session::{self, Known, Plan, Space};
-use crate::{finish, sandbox, sys, ui};
+use crate::{cost, finish, sandbox, sys, ui};
 
 /// Nice value of everything but the recording threads.
 const NICE: i32 = 5;
 
 /// Runs the command line; gives the exit status.
 pub fn main() -> u8 {
+    cost::begin();
     let words: Vec<_> = std::env::args_os().collect();
     let first = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
     if first == sandbox::HELPER {
@@ -216,7 +217,7 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
     let (mut signals, control, dir) = (ended.signals, ended.control, ended.run.path.clone());
     control.board.phase(Phase::Sealing);
     let mut sealing = tokio::task::spawn_blocking(move || {
-        let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks)?;
+        let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks, ended.cost)?;
         let result = finish::wrap_up(&ended.run, &out, bundle, Some(ended.bounds))?;
         Ok::<_, Error>((manifest, result))
     });

@@ -36,7 +36,9 @@ pub fn so_far(written: u64) -> Option<Cost> {
     let children = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
     Some(Cost {
-        wall_ms: BEGAN.get().map_or(0, |began| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        wall_ms: BEGAN
+            .get()
+            .map_or(0, |began| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)),
         user_ms: millis(own.user_time()),
         system_ms: millis(own.system_time()),
         children_ms: millis(children.user_time()) + millis(children.system_time()),

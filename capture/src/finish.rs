@@ -38,8 +38,14 @@ impl Outcome {
 }
 
 /// Seals a run that has just ended.
-pub fn seal_run(run: &RunDir, ended: Clock, end: End, remarks: Vec<String>) -> Result<Manifest> {
-    Ok(seal::seal(&run.path, run.info.clone(), Some(ended), end, remarks)?)
+pub fn seal_run(
+    run: &RunDir,
+    ended: Clock,
+    end: End,
+    remarks: Vec<String>,
+    cost: Option<Cost>,
+) -> Result<Manifest> {
+    Ok(seal::seal_with_cost(&run.path, run.info.clone(), Some(ended), end, remarks, cost)?)
 }
 
 /// `netcap seal DIR`: closes a run whose recorder is gone, and bundles it.
@@ -264,7 +270,13 @@ pub fn summary(manifest: &Manifest, result: &Outcome) {
     for shed in &manifest.shed {
         let (what, packets) = (crate::shed::word(shed.deepest), ui::packets(shed.packets));
         let seconds = shed.cut_ms / 1000;
-        ui::answer(&t!("shed.summary", point = shed.point, what = what, seconds = seconds, packets = packets));
+        ui::answer(&t!(
+            "shed.summary",
+            point = shed.point,
+            what = what,
+            seconds = seconds,
+            packets = packets
+        ));
     }
     if let Some(cost) = &manifest.cost {
         cost_line(cost);

@@ -12,8 +12,8 @@ use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
 
 use crate::counters::{Counters, HostCounters, Numbers};
-use crate::{shed, ui};
 use crate::units::human_bytes;
+use crate::{shed, ui};
 
 /// Time between two plain lines where nobody watches.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);

@@ -117,6 +117,7 @@ impl State {
         self.writer.take_fresh().into_iter().for_each(|path| self.budget.syncer().path(path));
         let after = self.writer.written();
         let cost = (after.0 - before.0).saturating_add((after.1 - before.1).saturating_mul(FILE_PRICE));
+        self.budget.wrote(after.0 - before.0);
         self.budget.give_back(promised.saturating_sub(cost));
         done
     }

@@ -1,7 +1,7 @@
 //! What goes by is in the bundle: all of it, the right way round, with its tags, or counted as lost.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -98,18 +98,21 @@ fn what_the_kernel_drops_is_counted_where_it_is_missing() {
     assert_eq!(lost_by_tshark(&bundle.path), counts.dropped, "stock tools read the same loss");
 }
 
-/// What tshark reads out of the first segment, as it lies in the bundle: the sum of `epb_dropcount`.
+/// What tshark reads out of the segments, as they lie in the bundle: the sum of `epb_dropcount`.
 fn lost_by_tshark(bundle: &Path) -> u64 {
     let place = tempfile::tempdir().expect("a place");
     let tar =
         Command::new("tar").arg("-xf").arg(bundle).arg("-C").arg(place.path()).status().expect("tar starts");
     assert!(tar.success());
     let segments = netcap_tests::files_below(place.path(), ".pcapng.zst");
-    let mut tshark = Command::new("tshark");
-    tshark.arg("-r").arg(&segments[0]).args(["-T", "fields", "-e", "frame.drop_count"]);
-    let out = tshark.output().expect("tshark starts");
-    assert!(out.status.success(), "{out:?}");
-    String::from_utf8_lossy(&out.stdout).lines().filter_map(|l| l.trim().parse::<u64>().ok()).sum()
+    let lost = |segment: &PathBuf| -> u64 {
+        let mut tshark = Command::new("tshark");
+        tshark.arg("-r").arg(segment).args(["-T", "fields", "-e", "frame.drop_count"]);
+        let out = tshark.output().expect("tshark starts");
+        assert!(out.status.success(), "{out:?}");
+        String::from_utf8_lossy(&out.stdout).lines().filter_map(|l| l.trim().parse::<u64>().ok()).sum()
+    };
+    segments.iter().map(lost).sum()
 }
 
 #[test]

@@ -20,4 +20,5 @@ mod points;
 mod powercut;
 mod refuse;
 mod sandbox;
+mod shed;
 mod soak;

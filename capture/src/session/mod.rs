@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use netcap_bundle::manifest::{Clock, End};
+use netcap_bundle::manifest::{Clock, Cost, End};
 use netcap_bundle::state::Taken;
 use netcap_bundle::{Nanos, Point};
 use netcap_filters::Filter;
@@ -19,7 +19,6 @@ use rust_i18n::t;
 use tokio::sync::{mpsc, watch};
 
 use crate::budget::{Bounds, Budget, directory_bytes};
-use crate::clock;
 use crate::control::Desk;
 use crate::control::protocol::Phase;
 use crate::detach::Rope;
@@ -39,6 +38,7 @@ use crate::state::{self, State};
 use crate::syncer::Syncing;
 use crate::sys::{Ring, RingSize};
 use crate::units::{Floor, human_bytes};
+use crate::{clock, cost};
 use following::Following;
 use running::Session;
 
@@ -46,8 +46,8 @@ mod confined;
 mod ends;
 mod events;
 mod following;
-mod points;
 mod govern;
+mod points;
 mod running;
 mod threads;
 
@@ -145,6 +145,8 @@ pub struct Ended {
     pub remarks: Vec<String>,
     /// What the disk allowed it.
     pub bounds: Bounds,
+    /// What it took of the host.
+    pub cost: Option<Cost>,
     /// How others ask for the run: for its end to be told.
     pub control: Desk,
     /// Still taken over: nothing interrupts the sealing.
@@ -164,7 +166,8 @@ struct Threads {
 pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let mut signals = Signals::take().map_err(|e| Error::Other(e.to_string()))?;
     // Everything that can be refused is refused before there is a directory.
-    let fitted = memory::fit(plan.max_memory, plan.buffer, plan.points.len(), plan.rotation.level, &known.host.root)?;
+    let fitted =
+        memory::fit(plan.max_memory, plan.buffer, plan.points.len(), plan.rotation.level, &known.host.root)?;
     (plan.buffer, plan.rotation.level, plan.max_memory) = (fitted.buffer, fitted.level, Some(fitted.ceiling));
     memory::check(plan.buffer, &known.host.root)?;
     let bounds = bounds(&plan)?;
@@ -221,11 +224,17 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     session.last_events(&mut inbox);
     session.show_last(&plan);
     session.journal.close();
-    Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, bounds, control, signals })
+    let cost = cost::so_far(budget.written());
+    Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, bounds, cost, control, signals })
 }
 
 /// Starts what brings bytes to the disk, with room held back for the end.
-fn open_disk(run: &RunDir, budget: &Arc<Budget>, points: usize, queue: usize) -> Result<(Disk, (Writing, Syncing))> {
+fn open_disk(
+    run: &RunDir,
+    budget: &Arc<Budget>,
+    points: usize,
+    queue: usize,
+) -> Result<(Disk, (Writing, Syncing))> {
     let reserve = RESERVE + POINT_RESERVE * points as u64;
     budget.reserve(reserve).map_err(Error::file("write", &run.path))?;
     let disk = Disk::new(&run.path, budget, queue);

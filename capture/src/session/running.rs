@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use netcap_bundle::{Nanos, layout};
 use rust_i18n::t;
 
-use super::points::Recorded;
 use super::govern::Governing;
+use super::points::Recorded;
 use super::{Listening, Plan};
 use crate::budget::Budget;
 use crate::control::Desk;

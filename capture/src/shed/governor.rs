@@ -65,21 +65,18 @@ impl Governor {
     /// One second: gives what each point has to do now, in the order of `points`, and why.
     pub fn second(&mut self, used: Load, points: &[Seen]) -> Vec<(Step, Why)> {
         self.eased = self.eased.saturating_add(1);
-        match self.trouble(used, points) {
-            Some(why) => {
-                (self.trouble, self.calm) = (self.trouble + 1, 0);
-                if self.trouble >= PATIENCE && self.down(why, points) {
-                    (self.why, self.trouble) = (why, 0);
-                }
+        if let Some(why) = self.trouble(used, points) {
+            (self.trouble, self.calm) = (self.trouble + 1, 0);
+            if self.trouble >= PATIENCE && self.down(why, points) {
+                (self.why, self.trouble) = (why, 0);
             }
-            None => {
-                self.trouble = 0;
-                self.calm = if self.is_calm(used, points) { self.calm + 1 } else { 0 };
-                if self.depth > 0 && self.calm >= self.hold {
-                    self.depth -= 1;
-                    self.off.pop();
-                    (self.why, self.calm, self.eased) = (Why::Calm, 0, 0);
-                }
+        } else {
+            self.trouble = 0;
+            self.calm = if self.is_calm(used, points) { self.calm + 1 } else { 0 };
+            if self.depth > 0 && self.calm >= self.hold {
+                self.depth -= 1;
+                self.off.pop();
+                (self.why, self.calm, self.eased) = (Why::Calm, 0, 0);
             }
         }
         let together = TOGETHER.get(self.depth).copied().unwrap_or(Step::Cut128);

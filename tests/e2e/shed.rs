@@ -1,0 +1,82 @@
+//! Load shedding: what is given up is given up in order, told, counted, and taken back.
+
+use std::thread;
+use std::time::Duration;
+
+use netcap_bundle::input::Files;
+use netcap_bundle::ledger::{Ledger, Step, Why};
+use netcap_tests::privileged;
+use nix::sys::signal::Signal;
+
+use crate::net::{Net, arp};
+use crate::run::Run;
+
+#[test]
+fn a_processor_limit_that_is_far_too_low_costs_frames_their_ends_and_is_in_the_ledger() {
+    if !privileged("a_processor_limit_that_is_far_too_low_costs_frames_their_ends_and_is_in_the_ledger") {
+        return;
+    }
+    let net = Net::new();
+    let run = Run::start(&net, &["--cpu-limit=1%", "--level=3", "--state-interval=1s"]);
+    let mut sent = 0;
+    for _ in 0..60 {
+        net.send_in(&arp(&[], 1000), 4000);
+        sent += 4000;
+        thread::sleep(Duration::from_millis(200));
+    }
+    let (output, bundle) = run.end(Signal::SIGINT);
+    assert!(output.status.success(), "{output:?}");
+    let files = Files::tar(&bundle.path).unwrap().unwrap();
+    let ledger = Ledger::read(&files);
+    let steps = &ledger.point("cap0").unwrap().steps;
+    let down: Vec<Step> = steps.iter().filter(|s| s.why == Why::Cpu).map(|s| s.step).collect();
+    assert!(down.starts_with(&[Step::Level1, Step::Fast, Step::Fastest, Step::Cut256]), "{steps:?}");
+    assert!(bundle.packets.iter().all(|p| p.wire_len == 1000 && [1000, 256, 128].contains(&p.data.len())));
+    assert!(bundle.packets.iter().any(|p| p.data.len() == 256));
+    let counts = &bundle.manifest.counts[0];
+    assert_eq!((counts.received, counts.shed), (sent, 0), "the only point is never put off: {counts:?}");
+    assert_eq!(counts.received, counts.written + counts.dropped);
+    let [shed] = &bundle.manifest.shed[..] else { panic!("{:?}", bundle.manifest.shed) };
+    assert!(shed.deepest >= Step::Cut256 && shed.cut_ms > 0 && shed.steps >= 4, "{shed:?}");
+    let cost = bundle.manifest.cost.expect("it knows what it took");
+    assert!(
+        cost.user_ms + cost.system_ms > 10 && cost.rss_max > 1 << 20 && cost.written > 10_000,
+        "{cost:?}"
+    );
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("cost: ") && text.contains("gave up at most"), "{text}");
+    let remarks = &bundle.manifest.remarks;
+    assert!(!remarks.iter().any(|r| r.contains("disagree") || r.contains("unaccounted")), "{remarks:?}");
+}
+
+#[test]
+fn of_several_points_the_least_telling_is_counted_and_not_recorded() {
+    if !privileged("of_several_points_the_least_telling_is_counted_and_not_recorded") {
+        return;
+    }
+    let net = Net::new();
+    crate::net::ip(&format!("-n {} link add cap1 type veth peer name peer1 netns {}", net.near, net.far));
+    for (ns, iface) in [(&net.near, "cap1"), (&net.far, "peer1")] {
+        crate::net::ip(&format!("-n {ns} link set {iface} up"));
+    }
+    let run = Run::start(&net, &["--iface=cap1", "--cpu-limit=1%", "--state-interval=1s"]);
+    let mut sent = (0, 0);
+    for _ in 0..80 {
+        net.send_in(&arp(&[], 1000), 1000);
+        net.send_in_on("peer1", &arp(&[], 1000), 3000);
+        sent = (sent.0 + 1000, sent.1 + 3000);
+        thread::sleep(Duration::from_millis(200));
+    }
+    let (_, bundle) = run.end(Signal::SIGINT);
+    let counts = &bundle.manifest.counts;
+    let of = |id: &str| counts.iter().find(|c| c.point == id).expect("both points are there");
+    let (quiet, busy) = (of("cap0"), of("cap1"));
+    assert_eq!((quiet.received, busy.received), sent);
+    assert_eq!(quiet.shed, 0, "{quiet:?}");
+    assert!(busy.shed > 0, "of equals the busier one goes: {busy:?}");
+    for count in counts {
+        assert_eq!(count.received, count.written + count.dropped + count.shed);
+    }
+    let remarks = &bundle.manifest.remarks;
+    assert!(!remarks.iter().any(|r| r.contains("disagree") || r.contains("unaccounted")), "{remarks:?}");
+}
