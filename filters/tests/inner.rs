@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{ENCAPSULATIONS, frames, geneve, ipv4, ipv6, libpcap_says, tagged, udp, vxlan};
+use common::{ENCAPSULATIONS, frames, ipv4, libpcap_says, tagged, tunnels, udp, vxlan};
 use netcap_filters::{Filter, Options};
 
 const EXPRESSIONS: &[&str] = &[
@@ -23,18 +23,6 @@ const EXPRESSIONS: &[&str] = &[
     "mpls and icmp",
     "(ip[2:2] - ((ip[0] & 0xf) << 2)) = 28",
 ];
-
-fn tunnels(inner: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-    vec![
-        ("vxlan", vxlan(&[], 4789, inner)),
-        ("vxlan on Linux's port", vxlan(&[], 8472, inner)),
-        ("vxlan behind IP options", vxlan(&[1; 12], 4789, inner)),
-        ("vxlan over IPv6", ipv6(17, &udp(1, 4789, &[&[8, 0, 0, 0, 0, 0, 1, 0][..], inner].concat()))),
-        ("geneve", ipv4(17, &geneve(0, inner))),
-        ("geneve with options", ipv4(17, &geneve(2, inner))),
-        ("geneve over IPv6 with all options", ipv6(17, &geneve(63, inner))),
-    ]
-}
 
 #[test]
 fn inner_frames_match_as_if_they_were_alone() {

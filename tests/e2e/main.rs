@@ -13,6 +13,7 @@ mod disk;
 mod faults;
 mod faults_disk;
 mod faults_oom;
+mod grid;
 mod ledger;
 mod life;
 mod limits;

@@ -61,6 +61,11 @@ impl Net {
         send(&self.far, peer, vec![frame.to_vec(); count]);
     }
 
+    /// Sends these frames out of `cap0`.
+    pub(crate) fn send_each_out(&self, frames: Vec<Vec<u8>>) {
+        send(&self.near, "cap0", frames);
+    }
+
     /// Sends these frames into `cap0`.
     pub(crate) fn send_each_in(&self, frames: Vec<Vec<u8>>) {
         send(&self.far, "peer0", frames);

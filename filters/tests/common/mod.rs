@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not inside test functions")]
 
-use netcap_filters::VlanTag;
+use netcap_filters::{Argument, VlanTag, list};
 use pcap::{Capture, Linktype};
 
 /// The encapsulations in which the same frame travels: ethertypes of the tags, outermost first.
@@ -189,4 +189,91 @@ pub fn frames() -> Vec<(&'static str, Vec<u8>)> {
 /// The same expression with the names that libpcap would look up in `/etc/services` as numbers.
 pub fn without_names(expression: &str) -> String {
     expression.replace("port domain", "port 53")
+}
+
+/// Expressions of every kind.
+pub const EXPRESSIONS: &[&str] = &[
+    "",
+    "arp",
+    "icmp",
+    "not icmp",
+    "ip",
+    "ip6",
+    "ip or ip6",
+    "tcp",
+    "udp",
+    "not (tcp or udp)",
+    "host 172.16.51.23",
+    "src host 172.16.51.23 and not arp",
+    "dst net 172.16.0.0/16",
+    "net 10",
+    "ip6 host fe80::1",
+    "port 53",
+    "src port 67 or dst port 546",
+    "tcp port 22 or 443",
+    "portrange 5000-7000",
+    "udp dst portrange 50-60",
+    "ether host 0c:da:41:1d:43:79",
+    "ether dst 0c:da:41:1d:43:79 and tcp",
+    "ether broadcast",
+    "multicast",
+    "ether multicast and not arp",
+    "ip multicast",
+    "ip6 multicast",
+    "ether proto 0x88cc",
+    "ether proto \\ip",
+    "ip proto \\tcp",
+    "ip6 proto 58",
+    "less 100",
+    "greater 1000",
+    "len = 42 or len > 200",
+    "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0",
+    "tcp[13] = 2 and port 22",
+    "icmp[icmptype] = icmp-echo",
+    "icmp6[icmp6type] = 135",
+    "ip[8] > 10 and ip[0] & 0xf > 5",
+    "ip[ip[0] & 0xf] > 0",
+    "(ip[2:2] - ((ip[0] & 0xf) << 2)) > 20",
+    "ether[0] & 1 = 0",
+    "ether[20:2] = 0x2000",
+    "ether[ether[0]] = 8",
+    "ether[ether[5] & 15] > 7",
+    "ether[ether[14] & 15:2] > 0x7000",
+    "llc",
+    "stp",
+    "mpls",
+    "mpls and icmp",
+    "pppoes and udp port 53",
+    "geneve and icmp",
+    "geneve 42 and tcp",
+    "icmp6 and ip6[40] >= 133",
+    "igmp or vrrp or proto 89",
+];
+
+/// Each expression, and each preset with and without its argument.
+pub fn expressions() -> Vec<String> {
+    let mut out: Vec<String> = EXPRESSIONS.iter().map(ToString::to_string).collect();
+    for preset in list() {
+        out.push(preset.expression.to_owned());
+        let address = match preset.argument {
+            Argument::None => continue,
+            Argument::Ipv4 | Argument::Ip => "172.16.51.23",
+            Argument::Ipv6 => "fe80::1",
+        };
+        out.push(preset.expression_for(Some(address)).unwrap());
+    }
+    out
+}
+
+/// A frame inside tunnels of every kind.
+pub fn tunnels(inner: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("vxlan", vxlan(&[], 4789, inner)),
+        ("vxlan on Linux's port", vxlan(&[], 8472, inner)),
+        ("vxlan behind IP options", vxlan(&[1; 12], 4789, inner)),
+        ("vxlan over IPv6", ipv6(17, &udp(1, 4789, &[&[8, 0, 0, 0, 0, 0, 1, 0][..], inner].concat()))),
+        ("geneve", ipv4(17, &geneve(0, inner))),
+        ("geneve with options", ipv4(17, &geneve(2, inner))),
+        ("geneve over IPv6 with all options", ipv6(17, &geneve(63, inner))),
+    ]
 }
