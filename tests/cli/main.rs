@@ -5,6 +5,7 @@
 mod corpus;
 mod hostile;
 mod inputs;
+mod many;
 mod scene;
 mod threads;
 

@@ -15,17 +15,21 @@ use clap::{Parser, ValueEnum};
   netcap-analyze -v --only acl-drop,ping-loss RUN/    two detectors, with all their reasons
   netcap-analyze --json - a.tar eth2.pcap.zst | jq .  several inputs, for machines
   netcap-analyze /root/tcpdump/                       what check_network.sh left
+  netcap-analyze --json all.jsonl /srv/bundles/       every bundle below a directory, and a summary
   netcap-analyze --json good.json a.tar; netcap-analyze --expect good.json a.tar
   netcap-analyze --explain lldp-mac-flap              a detector's page
 
 Exit status: 0 nothing at or above --fail-on, 1 something (or a difference from --expect),
-2 an input or the command line is wrong."
+2 an input or the command line is wrong. A bad input does not stop the others."
 )]
 pub(super) struct Args {
     /// Bundles (.tar or directory), pcap and pcapng files (also .zst, .gz), directories of check_network.sh
     #[arg(value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Write the verdict as JSON, to standard output with '-' (then there is no text)
+    /// Take every bundle and capture below a directory as an input of its own; done anyway where a directory has bundles
+    #[arg(long)]
+    pub each: bool,
+    /// Write the verdict as JSON, one object a line for a directory of bundles, to standard output with '-' (then there is no text)
     #[arg(long, value_name = "FILE|-")]
     pub json: Option<PathBuf>,
     /// Exit with 1 when a finding is at least this severe

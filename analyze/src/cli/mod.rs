@@ -1,10 +1,13 @@
 //! The command line: arguments in, exit code out. Nothing else in this crate prints.
 
 mod args;
+mod inputs;
+mod reports;
 mod watch;
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, Write};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,12 +19,13 @@ use crate::analysis::{self, Verdict};
 use crate::detectors;
 use crate::engine::Progress;
 use crate::finding::Severity;
-use crate::latency;
+use crate::report::expect;
 use crate::report::words::severity_key;
 use crate::report::wrap::{fill, left, wrap};
-use crate::report::{expect, json, text};
 use crate::text::{Lang, phrase};
-use args::{Args, Color, FailOn};
+use args::{Args, FailOn};
+use inputs::Inputs;
+use reports::Reports;
 
 /// Nothing at or above `--fail-on`.
 const CLEAN: u8 = 0;
@@ -62,73 +66,73 @@ fn run(args: &Args) -> Result<u8> {
         expect::check(expected, args.inputs.len())
             .map_err(|why| anyhow::anyhow!("cannot compare with {}: {why}", path.display()))?;
     }
-    check_outputs(args)?;
+    let many = Inputs::are_many(&args.inputs, args.each);
+    check_outputs(args, many)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads.unwrap_or(0))
         .build()
         .context("cannot start threads; try --threads 1")?;
-    let (verdicts, bad) = explain(args, &pool);
-    write_reports(args, &verdicts)?;
-    let mut code = worst(args, &verdicts);
-    if let Some(expected) = expected {
-        code = compare(args, &expected, &verdicts)?;
-    }
-    Ok(if bad { WRONG } else { code })
+    let mut reports = Reports::open(args, many)?;
+    let mut kept = Vec::new();
+    explain(args, &pool, |name, verdict| match verdict {
+        Ok(verdict) => {
+            reports.verdict(&verdict)?;
+            if expected.is_some() {
+                kept.push(expect::Compared::new(&verdict));
+            }
+            Ok(())
+        }
+        Err(why) => reports.unreadable(name, &why),
+    })?;
+    let total = reports.close(many)?;
+    let code = match expected {
+        Some(expected) => compare(args, &expected, &kept)?,
+        None if reports::worst(&total, args.fail_on.severity()) => FOUND,
+        None => CLEAN,
+    };
+    Ok(if total.unreadable > 0 { WRONG } else { code })
 }
 
 /// Every input in turn; a bad one is said and does not stop the others.
-fn explain(args: &Args, pool: &rayon::ThreadPool) -> (Vec<Verdict>, bool) {
+fn explain(
+    args: &Args,
+    pool: &rayon::ThreadPool,
+    mut take: impl FnMut(&str, Result<Verdict, String>) -> Result<()>,
+) -> Result<()> {
     let only = (!args.only.is_empty()).then_some(args.only.as_slice());
-    let (mut verdicts, mut bad) = (Vec::new(), false);
     let progress = Progress::default();
     let watch = watch::Watch::new();
     std::thread::scope(|scope| {
         let watcher = watch.spawn(scope, &progress);
-        for path in &args.inputs {
-            match Input::open(path) {
-                Ok(input) => verdicts.push(pool.install(|| analysis::explain(&input, only, &progress))),
-                Err(err) => {
-                    watch.clear();
-                    complain(&err.to_string());
-                    bad = true;
-                }
+        let mut inputs = Inputs::new(&args.inputs, args.each);
+        let done = inputs.try_for_each(|path| {
+            let verdict = one(&path, pool, only, &progress);
+            watch.clear();
+            if let Err(why) = &verdict {
+                complain(why);
             }
-        }
+            take(&path.display().to_string(), verdict)
+        });
         watch.stop();
         drop(watcher);
-    });
-    (verdicts, bad)
+        done
+    })
 }
 
-fn write_reports(args: &Args, verdicts: &[Verdict]) -> Result<()> {
-    if let Some(path) = &args.hlog {
-        histogram_logs(path, verdicts)?;
-    }
-    let to_stdout = is_stdout(args.json.as_deref());
-    if let Some(path) = &args.json
-        && !verdicts.is_empty()
-    {
-        let text = json::render(verdicts);
-        if to_stdout {
-            io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
-        } else {
-            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-    }
-    if to_stdout || is_stdout(args.hlog.as_deref()) {
-        return Ok(());
-    }
-    let look = text::Look {
-        lang: language(args),
-        color: match args.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-        },
-        verbose: args.verbose,
+/// One input. A mistake of this program in one of thousands must not take the others with it.
+fn one(
+    path: &Path,
+    pool: &rayon::ThreadPool,
+    only: Option<&[String]>,
+    progress: &Progress,
+) -> Result<Verdict, String> {
+    let explain = || {
+        let input = Input::open(path).map_err(|err| err.to_string())?;
+        Ok(pool.install(|| analysis::explain(&input, only, progress)))
     };
-    let pages: Vec<String> = verdicts.iter().map(|v| text::render(v, look)).collect();
-    io::stdout().write_all(pages.join("\n").as_bytes()).context("cannot write to standard output")
+    std::panic::catch_unwind(AssertUnwindSafe(explain)).unwrap_or_else(|_| {
+        Err(format!("{}: a mistake of netcap-analyze itself (see above); please report it", path.display()))
+    })
 }
 
 fn is_stdout(path: Option<&Path>) -> bool {
@@ -136,21 +140,21 @@ fn is_stdout(path: Option<&Path>) -> bool {
 }
 
 /// What cannot be written as asked is said before the work.
-fn check_outputs(args: &Args) -> Result<()> {
+fn check_outputs(args: &Args, many: bool) -> Result<()> {
+    if let Some(expect) = args.expect.as_deref().filter(|_| many) {
+        bail!(
+            "--expect {}: a folder of bundles cannot be compared; give its bundles one by one",
+            expect.display()
+        );
+    }
     let Some(hlog) = &args.hlog else { return Ok(()) };
     if is_stdout(Some(hlog)) && is_stdout(args.json.as_deref()) {
         bail!("--json - and --hlog - both want standard output; give one of them a file");
     }
-    if args.inputs.len() > 1 && !hlog.is_dir() {
+    if (many || args.inputs.len() > 1) && !is_stdout(Some(hlog)) && !hlog.is_dir() {
         bail!("--hlog {}: several inputs need a directory", hlog.display());
     }
     Ok(())
-}
-
-fn worst(args: &Args, verdicts: &[Verdict]) -> u8 {
-    let Some(least) = args.fail_on.severity() else { return CLEAN };
-    let found = verdicts.iter().flat_map(|v| &v.findings).any(|f| f.severity >= least);
-    if found { FOUND } else { CLEAN }
 }
 
 fn read_expected(path: &Path) -> Result<serde_json::Value> {
@@ -159,7 +163,7 @@ fn read_expected(path: &Path) -> Result<serde_json::Value> {
         .with_context(|| format!("{} is not a verdict; write one with --json", path.display()))
 }
 
-fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[Verdict]) -> Result<u8> {
+fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[expect::Compared]) -> Result<u8> {
     let lines = match expect::difference(expected, verdicts) {
         Ok(lines) => lines,
         Err(why) => {
@@ -179,26 +183,6 @@ fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[Verdict]) -> R
         }
     }
     Ok(FOUND)
-}
-
-fn histogram_logs(path: &Path, verdicts: &[Verdict]) -> Result<()> {
-    if is_stdout(Some(path)) {
-        let mut out = io::stdout().lock();
-        return verdicts
-            .iter()
-            .try_for_each(|verdict| latency::write_log(&mut out, &verdict.latency, &verdict.hops))
-            .context("cannot write to standard output");
-    }
-    let to_dir = path.is_dir();
-    for (number, verdict) in verdicts.iter().enumerate() {
-        let file = if to_dir { path.join(format!("latency-{}.hlog", number + 1)) } else { path.to_owned() };
-        let out = File::create(&file).with_context(|| format!("cannot create {}", file.display()))?;
-        let mut out = BufWriter::new(out);
-        latency::write_log(&mut out, &verdict.latency, &verdict.hops)
-            .and_then(|()| out.flush())
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(())
 }
 
 fn list(args: &Args) -> Result<()> {

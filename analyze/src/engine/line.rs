@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Results that may exist at the same time, those being made included. A constant, not the number of threads: it bounds
 /// the memory whatever the machine, and the share of it that each fold may use depends on nothing but the input.
-pub const ALIVE_MAX: usize = 8;
+pub const ALIVE_MAX: usize = 6;
 
 struct Line<R, T> {
     /// The next job nobody has begun.

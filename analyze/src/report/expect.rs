@@ -10,16 +10,30 @@ use crate::analysis::Verdict;
 /// Fields of a finding that must stay the same; evidence may become better without being a regression.
 const FIELDS: [&str; 5] = ["detector", "severity", "confidence", "subject", "claim"];
 
-/// Lines that differ: `-` expected and missing, `+` found and not expected. Empty when the verdicts agree.
-pub fn difference(expected: &Value, verdicts: &[Verdict]) -> Result<Vec<String>, String> {
-    check(expected, verdicts.len())?;
-    let mut lines = Vec::new();
-    for (want, verdict) in stored(expected).into_iter().zip(verdicts) {
+/// What of a verdict is compared.
+#[derive(Debug)]
+pub struct Compared {
+    name: String,
+    have: Value,
+}
+
+impl Compared {
+    /// Keeps that.
+    pub fn new(verdict: &Verdict) -> Self {
         let have = serde_json::json!({
             "findings": verdict.findings.iter().map(json::finding).collect::<Vec<_>>(),
             "not_evaluated": json::not_evaluated(verdict),
         });
-        let mut found = compare(&counted(want), &counted(&have));
+        Self { name: verdict.name.clone(), have }
+    }
+}
+
+/// Lines that differ: `-` expected and missing, `+` found and not expected. Empty when the verdicts agree.
+pub fn difference(expected: &Value, verdicts: &[Compared]) -> Result<Vec<String>, String> {
+    check(expected, verdicts.len())?;
+    let mut lines = Vec::new();
+    for (want, verdict) in stored(expected).into_iter().zip(verdicts) {
+        let mut found = compare(&counted(want), &counted(&verdict.have));
         if !found.is_empty() && verdicts.len() > 1 {
             found.insert(0, format!("  {}", verdict.name));
         }

@@ -7,21 +7,72 @@ use crate::analysis::Verdict;
 use crate::finding::{Finding, utc_text};
 use crate::latency::{HopTimes, JourneyCounts, Latency, PERCENTILES};
 
+use super::many::Total;
 use super::words::need;
 use crate::text::Text;
 
 /// Version of the shape.
 pub const SCHEMA: u32 = 1;
 
-/// One object for one input; `{"schema":1,"inputs":[…]}` for several.
-pub fn render(verdicts: &[Verdict]) -> String {
-    let value = match verdicts {
-        [only] => one(only, true),
-        many => json!({ "schema": SCHEMA, "inputs": many.iter().map(|v| one(v, false)).collect::<Vec<_>>() }),
-    };
-    let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
-    text.push('\n');
-    text
+/// How verdicts stand together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One object.
+    One,
+    /// `{"schema":1,"inputs":[…]}`.
+    List,
+    /// One object a line, inputs that could not be read and the sum of all included.
+    Lines,
+}
+
+impl Shape {
+    /// A verdict; the `first` of a list opens it.
+    pub fn verdict(self, verdict: &Verdict, first: bool) -> String {
+        match self {
+            Self::One => pretty(&one(verdict, true), ""),
+            Self::List if first => {
+                format!("{}    {}", Self::OPEN, pretty(&one(verdict, false), "    ").trim_end())
+            }
+            Self::List => format!(",\n    {}", pretty(&one(verdict, false), "    ").trim_end()),
+            Self::Lines => line(&one(verdict, true)),
+        }
+    }
+
+    /// An input that could not be read.
+    pub fn unreadable(self, name: &str, why: &str) -> String {
+        line(&json!({ "schema": SCHEMA, "input": name, "error": why }))
+    }
+
+    /// What stands behind the last verdict; `none` was written.
+    pub fn end(self, total: &Total, none: bool) -> String {
+        match self {
+            Self::List if !none => format!("\n  ],\n  \"schema\": {SCHEMA}\n}}\n"),
+            Self::One | Self::List => String::new(),
+            Self::Lines => line(&json!({ "schema": SCHEMA, "summary": summary(total) })),
+        }
+    }
+
+    /// Keys of an object are in order.
+    const OPEN: &str = "{\n  \"inputs\": [\n";
+}
+
+fn summary(total: &Total) -> Value {
+    let severities: Map<String, Value> =
+        total.findings.iter().map(|(severity, count)| (severity.to_string(), json!(count))).collect();
+    json!({
+        "read": total.read, "unreadable": total.unreadable, "incomplete": total.incomplete, "found": total.found,
+        "packets": total.packets, "findings": severities, "detectors": total.detectors,
+    })
+}
+
+fn line(value: &Value) -> String {
+    format!("{value}\n")
+}
+
+/// Indented as it stands inside other lines.
+fn pretty(value: &Value, indent: &str) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.replace('\n', &format!("\n{indent}")) + "\n"
 }
 
 fn one(verdict: &Verdict, schema: bool) -> Value {

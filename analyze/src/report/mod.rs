@@ -2,6 +2,7 @@
 
 pub mod expect;
 pub mod json;
+pub mod many;
 mod numbers;
 pub mod text;
 pub(crate) mod words;

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use netcap_bundle::Nanos;
 use netcap_bundle::time::human_ns;
 
+use super::many::Total;
 use super::words::{color, confidence_key, count_key, need, severity_key};
 use super::wrap::wrap;
 use crate::analysis::Verdict;
@@ -38,6 +39,29 @@ pub fn render(verdict: &Verdict, look: Look) -> String {
     page.hops(verdict);
     page.capture(verdict);
     page.remarks(verdict);
+    page.out
+}
+
+/// The end of the reports of many inputs.
+pub fn summary(total: &Total, look: Look) -> String {
+    let mut page = Page { out: String::new(), look, offset: 0 };
+    let title = page.phrase("report.summary");
+    let title = page.styled(&title, Style::new().bold());
+    page.line(&title);
+    let counts = Text::new("report.summary-inputs")
+        .with("read", total.read)
+        .with("unreadable", total.unreadable)
+        .with("found", total.found)
+        .with("incomplete", total.incomplete);
+    let counts = page.text(&counts);
+    page.wrapped("  ", "  ", &counts);
+    for (severity, count) in total.findings.iter().rev() {
+        let word = page.text(&Text::new(count_key(*severity, 2)).with("count", count));
+        page.line(&format!("  {word}"));
+    }
+    for (detector, count) in &total.detectors {
+        page.line(&format!("  {detector:<24} {count:>8}"));
+    }
     page.out
 }
 
