@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test that cannot go on panics
 
+mod change;
 mod corpus;
 mod hostile;
 mod inputs;
 mod many;
+mod mutations;
 mod scene;
+mod specials;
 mod threads;
 
 use std::fs;

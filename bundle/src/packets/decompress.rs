@@ -20,9 +20,9 @@ const WINDOW_LOG_SHARED: u32 = 23;
 const HEAD_MAX: u64 = 18;
 /// A compressed capture of real traffic unfolds 3 to 30 times, an idle one up to a few hundred. Beyond this factor and
 /// the free allowance it is a bomb.
-const RATIO_MAX: u64 = 2_000;
+const RATIO_MAX: u64 = 1_000;
 /// Bytes that may always be unfolded, so that tiny files are not judged by their ratio.
-pub const FREE_BYTES: u64 = 256 * 1024 * 1024;
+pub const FREE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Decompresses zstd and gzip by their magic; everything else passes as it is.
 pub fn open(raw: Stream) -> io::Result<Stream> {

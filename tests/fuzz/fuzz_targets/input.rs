@@ -1,0 +1,17 @@
+//! Whatever a user hands in as one file: a bundle's tar, the old script's tar, a capture; and all that is in it.
+#![no_main]
+
+use std::io::Write;
+
+use libfuzzer_sys::fuzz_target;
+use netcap_analyze::{analysis, engine::Progress};
+use netcap_bundle::input::Input;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut file = tempfile::NamedTempFile::new().expect("a place for a file");
+    file.write_all(bytes).expect("a place for a file");
+    if let Ok(input) = Input::open(file.path()) {
+        let verdict = analysis::explain(&input, None, &Progress::default());
+        assert!(verdict.stats.files.len() == input.segments.len());
+    }
+});

@@ -1,0 +1,27 @@
+//! Every source of host state: the first octet chooses the source, the second its item, the rest is what it printed.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use netcap_bundle::Nanos;
+use netcap_bundle::source::{Outcome, RawItem, Snapshot};
+use netcap_bundle::sources::{
+    counters::Counters, disk::Disk, host::Host, libvirt::Libvirt, links::Links, linux_bridge::LinuxBridge,
+    neighbours::Neighbours, ovs_bond::OvsBond, ovs_conntrack::OvsConntrack, ovs_datapath::OvsDatapath, ovs_fdb::OvsFdb,
+    ovs_openflow::OvsOpenflow, ovsdb::Ovsdb, sysctl::Sysctl,
+};
+
+fn parse<T: Snapshot>(item: u8, bytes: &[u8]) {
+    let recipes = T::DEF.recipes;
+    let item = recipes[usize::from(item) % recipes.len()].item;
+    let _ = T::parse(&[RawItem { item, arg: "vs0", at: Nanos(5), outcome: &Outcome::Ok, bytes, truncated: false }]);
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let [source, item, bytes @ ..] = bytes else { return };
+    let parsers: [fn(u8, &[u8]); 14] = [
+        parse::<Counters>, parse::<Disk>, parse::<Host>, parse::<Libvirt>, parse::<Links>, parse::<LinuxBridge>,
+        parse::<Neighbours>, parse::<OvsBond>, parse::<OvsConntrack>, parse::<OvsDatapath>, parse::<OvsFdb>,
+        parse::<OvsOpenflow>, parse::<Ovsdb>, parse::<Sysctl>,
+    ];
+    parsers[usize::from(*source) % parsers.len()](*item, bytes);
+});
