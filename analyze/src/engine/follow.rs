@@ -10,6 +10,9 @@ use super::nat::Nat;
 pub const SIGHTINGS_MAX: usize = 1 << 19;
 /// Sightings kept of one segment, at least.
 const SEGMENT_MIN: usize = 1 << 13;
+/// Octets on the disk of a packet of ordinary traffic, for files that do not say how many they hold. A guess costs time or
+/// precision, never truth: what does not fit is thinned out later.
+const OCTETS_A_PACKET: u64 = 100;
 /// Octets before the network layer: addresses, ethertype, two tags.
 const LINK_BYTES: u32 = 14 + 8;
 
@@ -35,7 +38,10 @@ impl Follow {
         if !follow.on {
             return follow;
         }
-        let packets = input.segments.iter().filter_map(|s| s.info.as_ref()).map(|i| i.packets);
+        let packets = input.segments.iter().map(|segment| match &segment.info {
+            Some(info) => info.packets,
+            None => segment.file_bytes() / OCTETS_A_PACKET,
+        });
         let packets = packets.fold(0, u64::saturating_add);
         while packets >> follow.shift > SIGHTINGS_MAX as u64 {
             follow.shift += 1;

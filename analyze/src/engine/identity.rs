@@ -136,8 +136,7 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// The network layer's part: what the transport needs of it.
 struct Network {
-    src: IpAddr,
-    dst: IpAddr,
+    v6: bool,
     protocol: u8,
     ident: u16,
     fragment: bool,
@@ -150,8 +149,14 @@ struct Network {
 /// The identity of an Ethernet frame; `None` when it has none that lasts: other protocols, later fragments, cut headers.
 ///
 /// `reach` is how many octets of the network layer every point of the recording captured at least, so that the same
-/// octets count everywhere.
-pub fn of_frame(frame: &[u8], wire_len: u32, reach: usize) -> Option<Identity> {
+/// octets count everywhere. What is carried and not `wanted` has no identity either: most packets of a long recording are
+/// not followed, and their addresses need not be read.
+pub fn of_frame(
+    frame: &[u8],
+    wire_len: u32,
+    reach: usize,
+    wanted: impl Fn(Carried) -> bool,
+) -> Option<Identity> {
     let mut at = 12;
     let mut ethertype = be16(frame, at)?;
     for _ in 0..TAGS_MAX {
@@ -165,18 +170,22 @@ pub fn of_frame(frame: &[u8], wire_len: u32, reach: usize) -> Option<Identity> {
     let l3 = l3.get(..reach.min(l3.len()))?;
     let rest = (wire_len as usize).saturating_sub(at + 2);
     match ethertype {
-        ARP => arp(l3),
-        IPV4 => transport(l3, &ipv4(l3, rest)?),
-        IPV6 => transport(l3, &ipv6(l3, rest)?),
+        ARP => arp(l3, wanted),
+        IPV4 => transport(l3, &ipv4(l3, rest)?, wanted),
+        IPV6 => transport(l3, &ipv6(l3, rest)?, wanted),
         _ => None,
     }
 }
 
-fn arp(l3: &[u8]) -> Option<Identity> {
+fn arp(l3: &[u8], wanted: impl Fn(Carried) -> bool) -> Option<Identity> {
     let body = l3.get(..ARP_BYTES)?;
+    let carried = Carried::Single(mix_bytes(2, body));
+    if !wanted(carried) {
+        return None;
+    }
     let ip = |at: usize| be32(body, at).map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)));
     let tuple = Tuple { src: ip(14)?, dst: ip(24)?, protocol: PROTOCOL_ARP, sport: 0, dport: 0 };
-    Some(Identity { tuple, carried: Carried::Single(mix_bytes(2, body)), ident: 0, fragment: false })
+    Some(Identity { tuple, carried, ident: 0, fragment: false })
 }
 
 fn ipv4(l3: &[u8], rest: usize) -> Option<Network> {
@@ -189,8 +198,7 @@ fn ipv4(l3: &[u8], rest: usize) -> Option<Network> {
     // A super-segment of 64 KiB or more does not fit the field and says 0 (net/ipv4/ip_output.c, BIG TCP).
     let total = if total == 0 { rest } else { total };
     Some(Network {
-        src: IpAddr::V4(Ipv4Addr::from_bits(be32(l3, 12)?)),
-        dst: IpAddr::V4(Ipv4Addr::from_bits(be32(l3, 16)?)),
+        v6: false,
         protocol: byte(l3, 9)?,
         ident: be16(l3, 4)?,
         fragment: flags & 0x2000 != 0,
@@ -205,17 +213,7 @@ fn ipv6(l3: &[u8], rest: usize) -> Option<Network> {
         return None;
     }
     let end = if payload == 0 { rest } else { payload + 40 };
-    let address =
-        |at: usize| l3.get(at..)?.first_chunk::<16>().map(|b| IpAddr::V6(Ipv6Addr::from_octets(*b)));
-    let mut out = Network {
-        src: address(8)?,
-        dst: address(24)?,
-        protocol: byte(l3, 6)?,
-        ident: 0,
-        fragment: false,
-        at: 40,
-        length: 0,
-    };
+    let mut out = Network { v6: true, protocol: byte(l3, 6)?, ident: 0, fragment: false, at: 40, length: 0 };
     for _ in 0..EXTENSIONS_MAX {
         let size = match out.protocol {
             // Hop-by-hop, routing, destination options (RFC 8200, 4).
@@ -238,7 +236,18 @@ fn ipv6(l3: &[u8], rest: usize) -> Option<Network> {
     Some(out)
 }
 
-fn transport(l3: &[u8], ip: &Network) -> Option<Identity> {
+/// Source and destination address.
+fn addresses(l3: &[u8], v6: bool) -> Option<(IpAddr, IpAddr)> {
+    if v6 {
+        let address =
+            |at: usize| l3.get(at..)?.first_chunk::<16>().map(|b| IpAddr::V6(Ipv6Addr::from_octets(*b)));
+        return Some((address(8)?, address(24)?));
+    }
+    let address = |at: usize| be32(l3, at).map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)));
+    Some((address(12)?, address(16)?))
+}
+
+fn transport(l3: &[u8], ip: &Network, wanted: impl Fn(Carried) -> bool) -> Option<Identity> {
     let l4 = l3.get(ip.at..)?;
     let l4 = l4.get(..ip.length.min(l4.len()))?;
     let (mut sport, mut dport) = (0, 0);
@@ -268,7 +277,11 @@ fn transport(l3: &[u8], ip: &Network) -> Option<Identity> {
         }
         _ => Carried::Single(mix_bytes(seed, content(0))),
     };
-    let tuple = Tuple { src: ip.src, dst: ip.dst, protocol: ip.protocol, sport, dport };
+    if !wanted(carried) {
+        return None;
+    }
+    let (src, dst) = addresses(l3, ip.v6)?;
+    let tuple = Tuple { src, dst, protocol: ip.protocol, sport, dport };
     Some(Identity { tuple, carried, ident: ip.ident, fragment: ip.fragment })
 }
 

@@ -7,7 +7,7 @@ const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const B: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
 fn of(frame: &[u8]) -> Option<Identity> {
-    of_frame(frame, u32::try_from(frame.len()).unwrap(), usize::MAX)
+    of_frame(frame, u32::try_from(frame.len()).unwrap(), usize::MAX, |_| true)
 }
 
 fn frames() -> Vec<Vec<u8>> {
@@ -69,14 +69,17 @@ fn points_that_keep_fewer_octets_see_the_same() {
     let frame = datagram(way, (A, B), &[3; 200], 9);
     let reach = 96 - 22;
     let length = u32::try_from(frame.len()).unwrap();
-    assert_eq!(of_frame(&frame[..96], length, reach), of_frame(&frame, length, reach));
-    assert_eq!(of_frame(&tagged(5, &frame)[..96], length + 4, reach), of_frame(&frame, length, reach));
+    assert_eq!(of_frame(&frame[..96], length, reach, |_| true), of_frame(&frame, length, reach, |_| true));
+    assert_eq!(
+        of_frame(&tagged(5, &frame)[..96], length + 4, reach, |_| true),
+        of_frame(&frame, length, reach, |_| true)
+    );
 }
 
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), wire in any::<u32>(), reach in 0usize..300) {
-        let _ = of_frame(&bytes, wire, reach);
+        let _ = of_frame(&bytes, wire, reach, |_| true);
     }
 
     #[test]
@@ -87,6 +90,6 @@ proptest! {
         }
         let wire = u32::try_from(frame.len()).unwrap();
         frame.truncate(cut);
-        let _ = of_frame(&frame, wire, usize::MAX);
+        let _ = of_frame(&frame, wire, usize::MAX, |_| true);
     }
 }

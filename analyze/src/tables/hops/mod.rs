@@ -98,6 +98,17 @@ impl Sighting {
     }
 }
 
+/// A range, cut at the ends of blocks: first number and length of each part.
+fn blocks(mut seq: u32, mut left: u32) -> impl Iterator<Item = (u32, u32)> {
+    std::iter::from_fn(move || {
+        let len = left.min((1u32 << BLOCK_BITS) - (seq & ((1 << BLOCK_BITS) - 1)));
+        let part = (len > 0).then_some((seq, len));
+        seq = seq.wrapping_add(len);
+        left -= len;
+        part
+    })
+}
+
 fn block_hash(seq: u32) -> u64 {
     mix(u64::from(seq >> BLOCK_BITS), 7)
 }
@@ -125,8 +136,6 @@ pub struct HopsFold {
     recent: Box<[u64; RECENT]>,
     /// Packets without a direction, which cannot be followed.
     undirected: u64,
-    /// Packets with an identity.
-    known: u64,
 }
 
 impl Fold for HopsFold {
@@ -138,7 +147,6 @@ impl Fold for HopsFold {
             samples: HashMap::new(),
             recent: Box::new([0; RECENT]),
             undirected: 0,
-            known: 0,
         }
     }
 
@@ -149,20 +157,32 @@ impl Fold for HopsFold {
             self.undirected += 1;
             return;
         }
-        let Some(identity) = identity::of_frame(packet.bytes, packet.wire_len, follow.reach) else { return };
-        self.known += 1;
-        match identity.carried {
-            Carried::Single(content) if is_chosen(content, self.shift) => {
-                self.keep(packet, eth, &identity, (content, 0, 0, 0));
+        let shift = self.shift;
+        let wanted = |carried: Carried| match carried {
+            Carried::Single(content) => is_chosen(content, shift),
+            Carried::Range { seq, len, .. } => {
+                blocks(seq, len).any(|(seq, _)| is_chosen(block_hash(seq), shift))
             }
-            Carried::Range { seq, len, opens } => self.range(packet, eth, &identity, (seq, len, opens)),
-            Carried::Single(_) => {}
+        };
+        let Some(identity) = identity::of_frame(packet.bytes, packet.wire_len, follow.reach, wanted) else {
+            return;
+        };
+        match identity.carried {
+            Carried::Single(content) => self.keep(packet, eth, &identity, (content, 0, 0, 0)),
+            Carried::Range { seq, len, opens } => {
+                let mut flags = if opens { OPENS } else { 0 };
+                for (seq, len) in blocks(seq, len) {
+                    if is_chosen(block_hash(seq), self.shift) {
+                        self.keep(packet, eth, &identity, (0, seq, len, flags));
+                    }
+                    flags |= REST;
+                }
+            }
         }
     }
 
     fn merge(&mut self, later: Self) {
         self.undirected += later.undirected;
-        self.known += later.known;
         if later.shift > self.shift {
             self.shift = later.shift;
             let shift = self.shift;
@@ -181,27 +201,6 @@ impl Fold for HopsFold {
 }
 
 impl HopsFold {
-    /// A range, cut at the ends of blocks.
-    fn range(
-        &mut self,
-        packet: &PacketView<'_>,
-        eth: Eth,
-        identity: &Identity,
-        (mut seq, mut left, opens): (u32, u32, bool),
-    ) {
-        let mut flags = if opens { OPENS } else { 0 };
-        while left > 0 {
-            let room = (1u32 << BLOCK_BITS) - (seq & ((1 << BLOCK_BITS) - 1));
-            let len = left.min(room);
-            if is_chosen(block_hash(seq), self.shift) {
-                self.keep(packet, eth, identity, (0, seq, len, flags));
-            }
-            flags |= REST;
-            seq = seq.wrapping_add(len);
-            left -= len;
-        }
-    }
-
     fn keep(
         &mut self,
         packet: &PacketView<'_>,

@@ -105,8 +105,6 @@ pub struct HopsTable {
     pub samples: BTreeMap<(u64, Stop), Sample>,
     /// Sums.
     pub counts: Counts,
-    /// Packets with an identity, at all points.
-    pub known: u64,
     /// Sightings that were followed.
     pub followed: u64,
     /// One packet in so many was followed.
@@ -209,7 +207,7 @@ impl Tally {
 }
 
 pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
-    let HopsFold { scene, shift, mut sightings, samples, undirected, known, .. } = fold;
+    let HopsFold { scene, shift, mut sightings, samples, undirected, .. } = fold;
     for sighting in &mut sightings {
         sighting.at = clocks.common(scene.host(sighting.stop().point), sighting.at);
     }
@@ -238,7 +236,6 @@ pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
             copies: tally.copies,
             reflections: tally.reflections,
         },
-        known,
         followed: sightings.len() as u64,
         one_in: 1u64.checked_shl(shift).unwrap_or(u64::MAX),
         undirected,
