@@ -8,6 +8,7 @@
 pub mod analysis;
 pub mod bonds;
 pub mod cli;
+pub mod clocks;
 pub mod detectors;
 pub mod engine;
 pub mod exits;
@@ -33,6 +34,7 @@ rust_i18n::i18n!("locales", fallback = "en");
 #[cfg(test)]
 pub(crate) const CATALOGUE: &[&str] = &[
     include_str!("../locales/acl-drop.yml"),
+    include_str!("../locales/clocks.yml"),
     include_str!("../locales/common.yml"),
     include_str!("../locales/ip-conflict.yml"),
     include_str!("../locales/lldp-mac-flap.yml"),

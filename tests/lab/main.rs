@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use netcap_tests::lab::{Lab, said};
 use serde_json::Value;
 
+mod clocks;
 mod follow;
 mod harmless;
 mod journeys;

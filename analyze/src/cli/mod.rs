@@ -3,6 +3,7 @@
 mod args;
 mod inputs;
 mod reports;
+mod together;
 mod watch;
 
 use std::fs::File;
@@ -72,6 +73,9 @@ fn run(args: &Args) -> Result<u8> {
         .num_threads(args.threads.unwrap_or(0))
         .build()
         .context("cannot start threads; try --threads 1")?;
+    if args.together {
+        return together::run(args, &pool);
+    }
     let mut reports = Reports::open(args, many)?;
     let mut kept = Vec::new();
     explain(args, &pool, |name, verdict| match verdict {

@@ -1,0 +1,165 @@
+//! When packets left and reached a host: the fold whose tables of two hosts are joined.
+//!
+//! A packet is itself by its addresses, its identification and the first bytes of its transport layer and payload, all of
+//! which stay the same between two hosts (a translated address or a rewritten payload makes it another one, and then it
+//! is not matched). Both hosts keep the same packets when they have to choose.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use netcap_bundle::packets::Direction;
+use netcap_bundle::{Nanos, Role};
+
+use crate::engine::points::Scene;
+use crate::engine::{Fold, L4, Net, PacketView, PointId};
+
+/// Packets kept of one host; 24 MiB.
+const MARKS_MAX: usize = 262_144;
+/// Bytes of the transport layer that make a packet itself: TCP's header without options and the beginning of its data,
+/// or a ping's numbers and stamp.
+const LAYER_BYTES: usize = 40;
+/// A stamp of one packet at one point and another this much later are two packets.
+const COPY_NS_MAX: i64 = 50_000_000;
+
+/// One packet at one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// When it was last seen on its way out.
+    pub left: Option<Nanos>,
+    /// When it was first seen on its way in.
+    pub came: Option<Nanos>,
+    /// Seen again too late to be the same packet.
+    pub again: bool,
+}
+
+/// The fold; when it is full, it keeps the packets whose hash ends in one more zero.
+#[derive(Debug)]
+pub struct MarksFold {
+    scene: Arc<Scene>,
+    marks: HashMap<u64, Mark>,
+    zeros: u32,
+}
+
+impl Fold for MarksFold {
+    fn start(scene: &Arc<Scene>) -> Self {
+        Self { scene: Arc::clone(scene), marks: HashMap::new(), zeros: 0 }
+    }
+
+    fn packet(&mut self, packet: &PacketView<'_>) {
+        let Some(leaves) = leaves(&self.scene, packet.point, packet.direction) else { return };
+        let Some(key) = identity(packet) else { return };
+        let at = Some(packet.at);
+        let mark = if leaves {
+            Mark { left: at, came: None, again: false }
+        } else {
+            Mark { left: None, came: at, again: false }
+        };
+        self.add(key, mark);
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.narrow(later.zeros);
+        let later: BTreeMap<u64, Mark> = later.marks.into_iter().collect();
+        for (key, mark) in later {
+            self.add(key, mark);
+        }
+    }
+}
+
+impl MarksFold {
+    fn add(&mut self, key: u64, mark: Mark) {
+        if key.trailing_zeros() < self.zeros {
+            return;
+        }
+        if let Some(had) = self.marks.get_mut(&key) {
+            *had = joined(*had, mark);
+            return;
+        }
+        self.marks.insert(key, mark);
+        if self.marks.len() > MARKS_MAX {
+            self.narrow(self.zeros + 1);
+        }
+    }
+
+    fn narrow(&mut self, zeros: u32) {
+        if zeros > self.zeros {
+            self.zeros = zeros;
+            self.marks.retain(|key, _| key.trailing_zeros() >= zeros);
+        }
+    }
+
+    /// Packets by identity; those seen twice, or both leaving and arriving (a reflection, a host that routes), are left
+    /// out.
+    pub fn finish(self) -> BTreeMap<u64, Mark> {
+        let clear = |mark: &Mark| !mark.again && (mark.left.is_some() != mark.came.is_some());
+        self.marks.into_iter().filter(|(_, mark)| clear(mark)).collect()
+    }
+}
+
+/// One packet at several points of a host: it left when it was last seen going, and came when it was first seen coming.
+fn joined(had: Mark, mark: Mark) -> Mark {
+    let far = |x: Option<Nanos>, y: Option<Nanos>| {
+        x.zip(y).is_some_and(|(x, y)| x.since(y).saturating_abs() > COPY_NS_MAX)
+    };
+    Mark {
+        left: had.left.max(mark.left),
+        came: match (had.came, mark.came) {
+            (Some(x), Some(y)) => Some(x.min(y)),
+            (x, y) => x.or(y),
+        },
+        again: had.again || mark.again || far(had.left, mark.left) || far(had.came, mark.came),
+    }
+}
+
+/// Whether it leaves the host (or its VM) there; nothing when the capture has no direction.
+fn leaves(scene: &Scene, point: PointId, direction: Direction) -> Option<bool> {
+    let vm = matches!(scene.role(point), Some(Role::Vnet { .. }));
+    match direction {
+        Direction::Out => Some(!vm),
+        Direction::In => Some(vm),
+        Direction::Unknown => None,
+    }
+}
+
+/// What makes a packet itself; nothing for what many may share: no IP, multicast, fragments behind the first.
+fn identity(packet: &PacketView<'_>) -> Option<u64> {
+    let Net::Ip(ip) = packet.net else { return None };
+    if ip.dst.is_multicast() || packet.eth.is_none_or(|eth| eth.dst.is_multicast()) {
+        return None;
+    }
+    let (checksum, least) = match ip.l4 {
+        L4::Tcp { .. } => (16, 20),
+        L4::Udp { .. } => (6, 16),
+        L4::Echo(_) => (2, 8),
+        _ => return None,
+    };
+    let network = network(packet.bytes)?;
+    let (layer, ident) = match network.first()? >> 4 {
+        4 => (network.get(usize::from(network.first()? & 0xf) * 4..)?, network.get(4..6)?),
+        _ => (network.get(40..)?, network.get(..0)?),
+    };
+    let layer = layer.get(..layer.len().min(LAYER_BYTES)).filter(|layer| layer.len() >= least)?;
+    let mut hasher = DefaultHasher::new();
+    (ip.src, ip.dst, ip.protocol, ident).hash(&mut hasher);
+    for (at, byte) in layer.iter().enumerate() {
+        // Not the checksum, which a card completes, and not TCP's flags, of which a cut super-segment loses PSH.
+        let skip = (checksum..checksum + 2).contains(&at) || (least == 20 && at == 13);
+        if !skip {
+            byte.hash(&mut hasher);
+        }
+    }
+    Some(hasher.finish())
+}
+
+/// What is behind the Ethernet header and its tags.
+fn network(frame: &[u8]) -> Option<&[u8]> {
+    let mut at = 12;
+    loop {
+        match frame.get(at..at + 2)? {
+            [0x81 | 0x91, 0x00] | [0x88, 0xa8] if at < 24 => at += 4,
+            [0x08, 0x00] | [0x86, 0xdd] => return frame.get(at + 2..),
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Several hosts' recordings of one time: each pair's clocks, and the slowest packet each way as far as it can be told.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use netcap_bundle::Nanos;
+use netcap_bundle::input::Input;
+use serde_json::{Value, json};
+
+use super::marks::{Mark, MarksFold};
+use super::{Clocks, Crossing, Piece, Way, compare};
+use crate::engine::points::Scene;
+use crate::engine::{self, Progress};
+use crate::finding::utc_text;
+use crate::text::Text;
+
+/// One host's recording.
+#[derive(Debug)]
+pub struct Host {
+    /// Its name: the bundle's, or the input's where the bundle has none of its own.
+    pub name: String,
+    /// Seconds east of Greenwich there.
+    pub utc_offset_s: i32,
+    marks: BTreeMap<u64, Mark>,
+}
+
+/// Two hosts.
+#[derive(Debug)]
+pub struct Pair {
+    /// A.
+    pub a: String,
+    /// B.
+    pub b: String,
+    /// A's zone.
+    pub utc_offset_s: i32,
+    /// What can be said of their clocks.
+    pub clocks: Clocks,
+    /// The slowest packet from A to B and from B to A, where a delay can be told.
+    pub slowest: Vec<Slowest>,
+}
+
+/// The slowest packet of one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slowest {
+    /// Which way it went.
+    pub way: Way,
+    /// When, by A's clock.
+    pub at: Nanos,
+    /// Least and most it took, in nanoseconds.
+    pub delay_ns: (i64, i64),
+}
+
+/// Reads when packets left and reached a host, on the current rayon pool.
+pub fn read(input: &Input, progress: &Progress) -> Host {
+    let scene = Arc::new(Scene::new(&input.points, &BTreeSet::new()));
+    let outcome = engine::run::<MarksFold>(input, &scene, progress);
+    let info = input.info.as_ref();
+    Host {
+        name: info
+            .map(|info| info.host.clone())
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| input.name.clone()),
+        utc_offset_s: info.map_or(0, |info| info.utc_offset_s),
+        marks: outcome.fold.finish(),
+    }
+}
+
+/// Every pair, in the order of the inputs.
+pub fn pairs(hosts: &[Host]) -> Vec<Pair> {
+    let mut out = Vec::new();
+    for (number, a) in hosts.iter().enumerate() {
+        for b in hosts.iter().skip(number + 1) {
+            out.push(pair(a, b));
+        }
+    }
+    out
+}
+
+fn pair(a: &Host, b: &Host) -> Pair {
+    let crossings: Vec<Crossing> = a
+        .marks
+        .iter()
+        .filter_map(|(key, here)| {
+            let there = b.marks.get(key)?;
+            match (here.left, there.came, there.left, here.came) {
+                (Some(left), Some(came), ..) => Some(Crossing { a: left, b: came, way: Way::AtoB }),
+                (.., Some(left), Some(came)) => Some(Crossing { a: came, b: left, way: Way::BtoA }),
+                _ => None,
+            }
+        })
+        .collect();
+    let clocks = compare(&crossings);
+    let slowest = match &clocks {
+        Clocks::Known(pieces) => {
+            [Way::AtoB, Way::BtoA].iter().filter_map(|way| slowest(pieces, &crossings, *way)).collect()
+        }
+        _ => Vec::new(),
+    };
+    Pair { a: a.name.clone(), b: b.name.clone(), utc_offset_s: a.utc_offset_s, clocks, slowest }
+}
+
+/// The slowest packet, unless what it took is no longer than how far its delay is uncertain.
+fn slowest(pieces: &[Piece], crossings: &[Crossing], way: Way) -> Option<Slowest> {
+    let told = crossings.iter().filter(|c| c.way == way).filter_map(|crossing| {
+        let piece = pieces.iter().find(|p| p.from <= crossing.a && crossing.a <= p.to)?;
+        Some(Slowest { way, at: crossing.a, delay_ns: piece.delay_ns(crossing) })
+    });
+    let worst = told.max_by_key(|slowest| (slowest.delay_ns.0, std::cmp::Reverse(slowest.at)))?;
+    let (least, most) = worst.delay_ns;
+    (least > most.saturating_sub(least)).then_some(worst)
+}
+
+impl Pair {
+    /// What is said of it, one sentence a line.
+    pub fn lines(&self) -> Vec<Text> {
+        let named = |text: Text| text.with("a", &self.a).with("b", &self.b);
+        let mut out = match &self.clocks {
+            Clocks::Known(pieces) => self.known(pieces),
+            Clocks::OneSided { way, ahead_ns, packets } => {
+                let key = match way {
+                    Way::AtoB => "clocks.at-most",
+                    Way::BtoA => "clocks.at-least",
+                };
+                vec![named(Text::new(key)).with("ahead", signed(*ahead_ns)).with("count", packets)]
+            }
+            Clocks::TooFew => vec![named(Text::new("clocks.too-few"))],
+            Clocks::Unsteady => vec![named(Text::new("clocks.unsteady"))],
+        };
+        for slow in &self.slowest {
+            let (least, most) = slow.delay_ns;
+            let (from, to) = match slow.way {
+                Way::AtoB => (&self.a, &self.b),
+                Way::BtoA => (&self.b, &self.a),
+            };
+            let middle = least + (most - least) / 2;
+            out.push(
+                Text::new("clocks.slowest")
+                    .with("from", from)
+                    .with("to", to)
+                    .with("delay", millis(middle))
+                    .with("bound", bound_text((most - least + 1) / 2))
+                    .with("at", slow.at.clock(self.utc_offset_s)),
+            );
+        }
+        out
+    }
+
+    fn known(&self, pieces: &[Piece]) -> Vec<Text> {
+        let mut out = Vec::new();
+        for piece in pieces {
+            let (offset, bound) = piece.offset_ns();
+            let (low, high) = piece.drift_ppm();
+            let key = if pieces.len() == 1 { "clocks.ahead" } else { "clocks.ahead-from" };
+            out.push(
+                Text::new(key)
+                    .with("a", &self.a)
+                    .with("b", &self.b)
+                    .with("offset", signed(offset))
+                    .with("bound", bound_text(bound))
+                    .with("drift", format!("{:+.1}", f64::midpoint(low, high)))
+                    .with("drift-bound", format!("{:.1}", ((high - low) * 5.0).ceil() / 10.0 + 0.1))
+                    .with("there", piece.packets.0)
+                    .with("back", piece.packets.1)
+                    .with("from", piece.from.clock(self.utc_offset_s))
+                    .with("to", piece.to.clock(self.utc_offset_s)),
+            );
+        }
+        if pieces.len() > 1 {
+            out.push(Text::new("clocks.stepped").with("a", &self.a).with("b", &self.b));
+        }
+        out
+    }
+
+    fn json(&self) -> Value {
+        let way = |way: Way| match way {
+            Way::AtoB => "a-to-b",
+            Way::BtoA => "b-to-a",
+        };
+        let clocks = match &self.clocks {
+            Clocks::Known(pieces) => json!({ "known": pieces.iter().map(piece_json).collect::<Vec<_>>() }),
+            Clocks::OneSided { way: Way::AtoB, ahead_ns, packets } => {
+                json!({ "ahead_at_most_ns": ahead_ns, "packets": packets })
+            }
+            Clocks::OneSided { way: Way::BtoA, ahead_ns, packets } => {
+                json!({ "ahead_at_least_ns": ahead_ns, "packets": packets })
+            }
+            Clocks::TooFew => json!({ "cannot_tell": "too few packets were seen at both" }),
+            Clocks::Unsteady => json!({ "cannot_tell": "the clocks do not keep a rate" }),
+        };
+        let slowest = self.slowest.iter().map(|slow| {
+            json!({
+                "way": way(slow.way),
+                "at": utc_text(slow.at),
+                "least_ns": slow.delay_ns.0,
+                "most_ns": slow.delay_ns.1,
+            })
+        });
+        json!({ "a": self.a, "b": self.b, "clocks": clocks, "slowest": slowest.collect::<Vec<_>>() })
+    }
+}
+
+fn piece_json(piece: &Piece) -> Value {
+    let (offset, bound) = piece.offset_ns();
+    let (low, high) = piece.drift_ppm();
+    json!({
+        "from": utc_text(piece.from),
+        "to": utc_text(piece.to),
+        "at": utc_text(piece.middle()),
+        "b_ahead_ns": offset,
+        "bound_ns": bound,
+        "drift_ppm_least": low,
+        "drift_ppm_most": high,
+        "packets_a_to_b": piece.packets.0,
+        "packets_b_to_a": piece.packets.1,
+    })
+}
+
+/// All pairs for machines.
+pub fn render_json(pairs: &[Pair]) -> String {
+    let value = json!({ "schema": crate::report::json::SCHEMA, "clocks": pairs.iter().map(Pair::json).collect::<Vec<_>>() });
+    serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"
+}
+
+/// `+12.345 ms`.
+fn signed(ns: i64) -> String {
+    format!("{:+.3} ms", ns as f64 / 1e6)
+}
+
+/// Rounded up, and wide enough for the rounding of what it belongs to.
+fn bound_text(ns: i64) -> String {
+    millis((ns.saturating_add(500)).saturating_add(999) / 1_000 * 1_000)
+}
+
+fn millis(ns: i64) -> String {
+    format!("{:.3} ms", ns as f64 / 1e6)
+}
