@@ -40,7 +40,11 @@ pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
         file.write_all(&text)?;
         file.sync_all()
     };
-    write().map_err(BundleError::io("write", &partial))?;
+    if let Err(e) = write() {
+        // It may be the disk that is full.
+        let _ = fs::remove_file(&partial);
+        return Err(BundleError::io("write", &partial)(e));
+    }
     fs::rename(&partial, path).map_err(BundleError::io("rename", &partial))?;
     sync_parent(path).map_err(BundleError::io("write", path))
 }

@@ -82,8 +82,13 @@ impl RunDir {
             ovs_rundir,
             sandbox: crate::sandbox::state(),
         };
-        seal::write_json(&path.join(layout::RUN), &info)?;
-        seal::sync_parent(&path).map_err(Error::file("write", out))?;
+        let described = seal::write_json(&path.join(layout::RUN), &info).map_err(Error::from);
+        let described = described.and_then(|()| seal::sync_parent(&path).map_err(Error::file("write", out)));
+        if let Err(e) = described {
+            // A directory that does not say what it is would be in everybody's way.
+            let _ = fs::remove_dir_all(&path);
+            return Err(e);
+        }
         let lock = first_lock(&path)?;
         Ok(Self { path, info, _lock: lock })
     }
