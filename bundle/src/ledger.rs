@@ -137,7 +137,7 @@ pub struct PointLedger {
     pub point: String,
     /// In order of time.
     pub spans: Vec<PointSpan>,
-    /// What it gave up, and when; the last [`STEPS_MAX`].
+    /// What it gave up, and when; the last few thousand.
     pub steps: Vec<StepLine>,
     /// Lines that were not understood; one torn last line is normal after a crash.
     pub defects: usize,
