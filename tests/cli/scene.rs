@@ -307,6 +307,13 @@ pub fn datagram(way: (Mac, Mac), pair: (Ipv4Addr, Ipv4Addr), payload: &[u8], ide
     out
 }
 
+pub fn udp(src: Mac, dst: Mac, from: Ipv4Addr, to: Ipv4Addr, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+    let builder = PacketBuilder::ethernet2(src.0, dst.0).ipv4(from.octets(), to.octets(), 64);
+    let mut out = Vec::new();
+    builder.udp(ports.0, ports.1).write(&mut out, payload).unwrap();
+    out
+}
+
 /// LLDP as lldpd sends it: chassis, port, time to live, system name.
 pub fn lldp(src: Mac, port: &str, system: &str) -> Vec<u8> {
     let mut body = vec![2, 7, 4];

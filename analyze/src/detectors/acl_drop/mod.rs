@@ -4,7 +4,10 @@
 //! other port of the switch; the datapath has a flow with `drop` for them; an OpenFlow rule is its cause, and often a
 //! network filter (nwfilter, ACL, security group) of the platform is the cause of that.
 //!
-//! Proven: two requests or more (ICMP echo, TCP connection attempts) absent at every recorded port where they could
+//! Looked at: ICMP echo and TCP connection attempts, which need no rule to be a case; UDP, established TCP and every other
+//! protocol where a rule or flow that drops them is found (without one, `packet-loss` tells of them).
+//!
+//! Proven: two requests or more absent at every recorded port where they could
 //! leave, while nothing was lost there and the filters would have shown them, and a datapath flow that drops them. Likely:
 //! the absence, and an OpenFlow rule found by replaying one of them through the dumped tables, because the datapath flow
 //! had idled out; the growth of the rule's counter confirms it. Likely too: the absence alone. Cannot tell: a rule drops

@@ -11,6 +11,9 @@ use crate::tables::runs::Sight;
 use crate::text::Text;
 use crate::view::View;
 
+/// IP protocol numbers (RFC 768, RFC 9260).
+const UDP: u8 = 17;
+const SCTP: u8 = 132;
 /// Requests shown.
 const FRAMES_MAX: usize = 3;
 /// A counter that grew by at least this part of the lost requests, in percent, counted them: the samples begin and end
@@ -58,12 +61,22 @@ pub(super) fn finding(view: &View<'_>, lost: &Lost<'_>, rules: &Rules) -> Option
 
 fn victims(lost: &Lost<'_>) -> Vec<Victim> {
     let flow = Victim::Flow(lost.src, lost.dst, lost.protocol);
-    if lost.protocol == TCP { vec![flow] } else { vec![Victim::Pair(lost.src, lost.dst), flow] }
+    let pings = matches!(lost.protocol, ICMP | ICMPV6);
+    if pings { vec![Victim::Pair(lost.src, lost.dst), flow] } else { vec![flow] }
+}
+
+fn flow_is_certain(rules: &Rules) -> bool {
+    rules.datapath.as_ref().is_some_and(|flow| flow.certain)
 }
 
 fn confidence(lost: &Lost<'_>, rules: &Rules) -> Option<Confidence> {
     let absent = lost.absent.len();
-    let steady = lost.passed * 100 <= (absent + lost.doubtful.len()) * PASSED_PERCENT_MAX;
+    let named = flow_is_certain(rules) || rules.openflow.as_ref().is_some_and(|r| r.certain);
+    if lost.by_rule_only && !named {
+        return None;
+    }
+    let steady =
+        lost.by_rule_only || lost.passed * 100 <= (absent + lost.doubtful.len()) * PASSED_PERCENT_MAX;
     let flow = rules.datapath.as_ref();
     let rule = rules.openflow.as_ref();
     let counted = rule.is_some_and(|r| {
@@ -96,6 +109,8 @@ fn protocol(number: u8) -> &'static str {
         ICMP => "icmp",
         ICMPV6 => "icmpv6",
         TCP => "tcp",
+        UDP => "udp",
+        SCTP => "sctp",
         _ => "ip",
     }
 }

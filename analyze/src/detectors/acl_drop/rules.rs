@@ -120,7 +120,8 @@ fn fields(view: &View<'_>, lost: &Lost<'_>) -> PacketFields {
     let access = view.access_vlan(lost.vnet);
     let tag = lost.sample.vlan.outer;
     let echo = matches!(lost.protocol, ICMP | ICMPV6);
-    let ports = lost.absent.first().or(lost.doubtful.first()).map(|e| e.key.id).filter(|_| !echo);
+    let has_ports = matches!(lost.protocol, 6 | 17 | 132);
+    let ports = lost.absent.first().or(lost.doubtful.first()).map(|e| e.key.id).filter(|_| has_ports);
     PacketFields {
         of_port: port.and_then(|p| p.ofport),
         dp_port: port.and_then(|p| p.dp_port),

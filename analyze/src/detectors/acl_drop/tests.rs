@@ -4,7 +4,7 @@ use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::{Mac, Role};
 
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
-use crate::scene::{Scene, echo, mac, syn};
+use crate::scene::{Scene, echo, mac, syn, udp};
 use crate::testing::{explain_path, found, only};
 
 const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
@@ -258,4 +258,42 @@ fn an_idled_out_flow_is_replayed_through_conntrack() {
     for word in ["zone=188", "SYN_SENT", "table=5 priority=1", "before: 7, after: 17"] {
         assert!(all.contains(word), "{word} in {all}");
     }
+}
+
+/// Questions to a name server, dropped by a rule for its port; other UDP to the same address passes.
+#[test]
+fn udp_is_followed_too_and_needs_a_rule() {
+    let scene = |with_rules: bool| {
+        let mut scene = scene("");
+        for n in 10..30u16 {
+            let ms = i64::from(n) * 1_000;
+            let ask =
+                udp(vm(), gateway(), VM, GATEWAY, (40_000, 53), &[0xab, n.to_be_bytes()[1], 1, 0, 0, 1]);
+            let other =
+                udp(vm(), gateway(), VM, GATEWAY, (123, 123), &[0x23, n.to_be_bytes()[1], 6, 7, 8, 9]);
+            scene.frame("vnet0", ms, In, &ask);
+            scene.frame("vnet0", ms + 5, In, &other).frame("eth3", ms + 6, Out, &other);
+        }
+        for (ms, packets) in [(0, 0), (58_000, 20)] {
+            let rules = format!(
+                " cookie=0x53, table=0, n_packets={packets}, n_bytes=1, priority=20,udp,in_port=3,tp_dst=53 actions=drop\n \
+                 cookie=0x0, table=0, n_packets=5000, n_bytes=1, priority=0 actions=NORMAL\n"
+            );
+            if with_rules {
+                let state = [
+                    ("ovs-openflow", "show", "vswitch0", SHOW),
+                    ("ovs-openflow", "dump-flows", "vswitch0", &*rules),
+                ];
+                scene.state(ms, &state);
+            }
+        }
+        scene
+    };
+    let found = findings(scene(true));
+    assert_eq!(only(&found), (Severity::Error, Confidence::Likely));
+    let Subject::Drop { rule, protocol, .. } = &found[0].subject else { panic!() };
+    assert_eq!(protocol, "udp");
+    assert!(rule.as_deref().unwrap().starts_with("cookie=0x53"), "{rule:?}");
+    assert!(found[0].claim.english().starts_with("20 udp requests"), "{}", found[0].claim.english());
+    assert!(findings(scene(false)).is_empty(), "bare loss is packet-loss's");
 }
