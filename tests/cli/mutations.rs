@@ -26,14 +26,13 @@ fn number(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-/// The samples, and the corpus where there is one.
-fn sources() -> Vec<PathBuf> {
-    let mut out = netcap_tests::files_below(&netcap_tests::root().join("samples"), ".tar");
-    if let Some(corpus) = netcap_tests::corpus("changed inputs of a corpus") {
-        let small = |path: &PathBuf| fs::metadata(path).is_ok_and(|m| m.len() <= BYTES_MAX);
-        out.extend(netcap_tests::files_below(&corpus, "").into_iter().filter(small));
-    }
-    out
+/// The samples, and the corpus where there is one; each as often as the other.
+fn sources() -> [Vec<PathBuf>; 2] {
+    let samples = netcap_tests::files_below(&netcap_tests::root().join("samples"), ".tar");
+    let small = |path: &PathBuf| fs::metadata(path).is_ok_and(|m| m.len() <= BYTES_MAX);
+    let corpus = netcap_tests::corpus("changed inputs of a corpus");
+    let corpus = corpus.map(|dir| netcap_tests::files_below(&dir, "")).unwrap_or_default();
+    [samples, corpus.into_iter().filter(small).collect()]
 }
 
 /// The program: the one built with the test, or the one that `NETCAP_ANALYZE` names.
@@ -113,7 +112,8 @@ fn changed_inputs_are_answered() {
                 return;
             }
             let mut numbers = Numbers::of(seed as u64, at as u64);
-            let source = &sources[numbers.below(sources.len())];
+            let kind = if sources[1].is_empty() { 0 } else { numbers.below(2) };
+            let source = &sources[kind][numbers.below(sources[kind].len())];
             fs::write(&input, change(&mut numbers, fs::read(source).unwrap())).unwrap();
             match judge(&input) {
                 Ok((seconds, mib)) => {

@@ -7,7 +7,7 @@ use super::identity::mix;
 use super::nat::Nat;
 
 /// Sightings kept of a whole input, 48 octets each.
-pub const SIGHTINGS_MAX: usize = 1 << 19;
+pub const SIGHTINGS_MAX: usize = 1 << 18;
 /// Sightings kept of one segment, at least.
 const SEGMENT_MIN: usize = 1 << 13;
 /// Octets on the disk of a packet of ordinary traffic, for files that do not say how many they hold. A guess costs time or
@@ -46,7 +46,7 @@ impl Follow {
         while packets >> follow.shift > SIGHTINGS_MAX as u64 {
             follow.shift += 1;
         }
-        follow.segment_max = (2 * SIGHTINGS_MAX / input.segments.len().clamp(1, ALIVE_MAX)).max(SEGMENT_MIN);
+        follow.segment_max = (SIGHTINGS_MAX / input.segments.len().clamp(1, ALIVE_MAX)).max(SEGMENT_MIN);
         let shortest = input.points.iter().map(|p| p.snaplen).filter(|n| *n > 0).min();
         follow.reach = shortest.map_or(usize::MAX, |n| n.saturating_sub(LINK_BYTES) as usize);
         follow.nat = Nat::read(input);

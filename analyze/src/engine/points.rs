@@ -73,7 +73,7 @@ impl Scene {
     /// How many states of folds are to share the memory that one may have: the one of a lonely file has all of it, those
     /// of many files a part each. It depends on nothing but the input, or so would what is given up.
     pub fn sharers(&self) -> usize {
-        if self.files > 1 { ALIVE_MAX + 2 } else { 1 }
+        if self.files > 1 { ALIVE_MAX + 5 } else { 1 }
     }
 
     /// From the points of an input and the names of interfaces that are members of a bond.

@@ -11,8 +11,8 @@ use netcap_bundle::{Nanos, Role};
 use crate::engine::points::Scene;
 use crate::engine::{EchoKind, Eth, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
 
-/// Events kept: 150,000 pings seen at one point with their replies. Each takes 200 bytes until the last detector is done.
-const EVENTS_MAX: usize = 300_000;
+/// Events kept: 100,000 pings seen at one point with their replies. Each takes 200 bytes until the last detector is done.
+const EVENTS_MAX: usize = 200_000;
 /// Sample frames kept.
 const SAMPLES_MAX: usize = 4_096;
 /// Bytes of a sample frame: all headers a filter or a flow can ask for.
