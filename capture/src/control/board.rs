@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use netcap_bundle::Nanos;
+use netcap_bundle::ledger::Step;
 use netcap_bundle::manifest::RunInfo;
 use tokio::sync::mpsc;
 
@@ -229,12 +230,15 @@ impl Watched {
             wire_bytes: now.wire_bytes,
             bytes_per_s: self.bytes_per_s,
             dropped: now.dropped,
+            shed: self.counters.shedding.packets(),
+            step: Some(now.step).filter(|step| *step > Step::Whole && !now.left && !now.ended),
             filtered: now.filtered,
             nic_dropped: now.nic_dropped,
             ovs_dropped: now.ovs_dropped,
             file_bytes: now.file_bytes,
             segment: now.segment,
-            away: now.away,
+            away: now.away && !now.left,
+            left: now.left,
             deaf: now.deaf,
             ended: now.ended,
         }
@@ -254,6 +258,7 @@ fn ping_status((address, tally): &(IpAddr, Arc<Tally>)) -> PingStatus {
 pub(super) mod tests {
     use super::*;
     use crate::budget::Bounds;
+    use netcap_bundle::ledger::Why;
 
     /// A board of a run that is not there.
     pub(crate) fn board(run: &str) -> (Arc<Board>, mpsc::Receiver<Asked>) {
@@ -298,6 +303,22 @@ pub(super) mod tests {
         board.watch_point("vnet0", Arc::default());
         board.watch_point("vnet0", Arc::default());
         assert_eq!(board.status().points.len(), 1);
+    }
+
+    #[test]
+    fn what_a_point_gives_up_and_whether_it_is_waited_for_is_told() {
+        let (board, _inbox) = board("r");
+        let counters = Arc::new(Counters::default());
+        board.watch_point("vnet0", counters.clone());
+        assert_eq!((board.status().points[0].step, board.status().points[0].shed), (None, 0));
+        counters.shedding.took(Nanos(1), Step::Off, Why::Cpu);
+        counters.shedding.packets.store(7, Relaxed);
+        counters.away.store(true, Relaxed);
+        let point = board.status().points.remove(0);
+        assert_eq!((point.step, point.shed, point.away, point.left), (Some(Step::Off), 7, true, false));
+        counters.left.store(true, Relaxed);
+        let point = board.status().points.remove(0);
+        assert_eq!((point.step, point.shed, point.away, point.left), (None, 7, false, true));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 use std::path::PathBuf;
 
+use netcap_bundle::ledger::Step;
 use serde::{Deserialize, Serialize};
 
 /// Version of what is said here.
@@ -137,6 +138,11 @@ pub struct PointStatus {
     pub bytes_per_s: f64,
     /// Dropped by the kernel before they could be taken in.
     pub dropped: u64,
+    /// Packets that came and were not recorded, to spare the host.
+    pub shed: u64,
+    /// What the point gives up at this moment; absent when nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
     /// Packets the filter did not want.
     pub filtered: u64,
     /// Dropped by the NIC or the stack at this interface.
@@ -147,8 +153,10 @@ pub struct PointStatus {
     pub file_bytes: u64,
     /// Number of the open segment.
     pub segment: u32,
-    /// The interface is down or gone.
+    /// The interface is down or gone, and waited for.
     pub away: bool,
+    /// The interface is gone and the point is closed: nobody waits for it.
+    pub left: bool,
     /// The interface counts packets and none are heard.
     pub deaf: bool,
     /// It could not go on.

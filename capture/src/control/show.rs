@@ -13,6 +13,7 @@ use super::dead::{self, Left};
 use super::pick::{self, Picked};
 use super::protocol::{Phase, PointStatus, Status};
 use crate::error::{Error, Result};
+use crate::shed;
 use crate::ui;
 use crate::units::human_bytes;
 
@@ -162,6 +163,7 @@ fn column(name: &str) -> String {
         "bytes_s" => t!("status.col_bytes_s"),
         "packets" => t!("status.col_packets"),
         "lost" => t!("status.col_lost"),
+        "shed" => t!("status.col_shed"),
         "left" => t!("status.col_left"),
         "point" => t!("status.col_point"),
         _ => t!("status.col_files"),
@@ -209,6 +211,9 @@ fn about(status: &Status, filter_lines: usize) -> Vec<String> {
     if status.pruned > 0 {
         out.push(format!("  {}", t!("status.pruned", count = ui::segments(status.pruned))));
     }
+    if let Some(line) = shedding(status) {
+        out.push(format!("  {line}"));
+    }
     if let Some(max) = status.max_packets {
         out.push(format!("  {}", t!("status.max_packets", max = max)));
     }
@@ -250,18 +255,35 @@ fn one_run(status: &Status) {
     if status.points.is_empty() {
         return;
     }
-    let head = ["point", "packets_s", "bytes_s", "packets", "lost", "files"].map(column);
+    let head = ["point", "packets_s", "bytes_s", "packets", "lost", "shed", "files"].map(column);
     let rows: Vec<Vec<String>> = status.points.iter().map(point).collect();
     for (line, point) in
         aligned(&head, &rows).into_iter().zip(std::iter::once(None).chain(status.points.iter().map(Some)))
     {
-        let state = match point {
-            Some(p) if p.ended => t!("live.ended"),
-            Some(p) if p.away => t!("live.away"),
-            Some(p) if p.deaf => t!("live.deaf"),
-            _ => "".into(),
-        };
-        ui::answer(format!("{line}  {state}").trim_end());
+        ui::answer(format!("{line}  {}", point.map_or_else(String::new, state)).trim_end());
+    }
+}
+
+/// What is the matter with a point, first what matters most; empty when it just records.
+fn state(point: &PointStatus) -> String {
+    match point {
+        p if p.ended => t!("live.ended").into_owned(),
+        p if p.left => t!("live.left").into_owned(),
+        p if p.away => t!("live.away").into_owned(),
+        p if p.deaf => t!("live.deaf").into_owned(),
+        p => p.step.map_or_else(String::new, |step| t!("live.shed", what = shed::word(step)).into_owned()),
+    }
+}
+
+/// How many points give up something at this moment, and what was given up so far; `None` when nothing ever was.
+fn shedding(status: &Status) -> Option<String> {
+    let (packets, deepest) = (sum(status, |p| p.shed), status.points.iter().filter_map(|p| p.step).max());
+    let points = ui::points(status.points.iter().filter(|p| p.step.is_some()).count());
+    match deepest.map(shed::word) {
+        Some(what) => {
+            Some(t!("status.shedding", points = points, what = what, packets = packets).into_owned())
+        }
+        None => (packets > 0).then(|| t!("status.shed", packets = packets).into_owned()),
     }
 }
 
@@ -272,6 +294,7 @@ fn point(point: &PointStatus) -> Vec<String> {
         per_second(point.bytes_per_s),
         point.packets.to_string(),
         point.dropped.to_string(),
+        point.shed.to_string(),
         format!("{:06} {}", point.segment, human_bytes(point.file_bytes)),
     ]
 }
@@ -297,6 +320,7 @@ fn aligned(head: &[String], rows: &[Vec<String>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use netcap_bundle::ledger::Step;
 
     fn busy(run: &str) -> Status {
         let point = PointStatus {
@@ -316,6 +340,23 @@ mod tests {
             points: vec![point],
             ..Status::default()
         }
+    }
+
+    #[test]
+    fn shedding_is_told_and_a_point_that_left_is_not_away() {
+        rust_i18n::set_locale("en");
+        let mut status = busy("r");
+        assert!(!table(&[&status]).contains("shed"), "nothing was given up");
+        status.points[0].shed = 42;
+        assert!(table(&[&status]).contains("shed to spare the host: 42 packets"), "{}", table(&[&status]));
+        status.points[0].step = Some(Step::Cut128);
+        let text = table(&[&status]);
+        assert!(text.contains("1 point: at most frames cut to 128 bytes"), "{text}");
+        assert_eq!(point(&status.points[0])[5], "42");
+        assert_eq!(state(&status.points[0]), "[frames cut to 128 bytes]");
+        let (away, left) = (PointStatus { away: true, ..PointStatus::default() }, true);
+        assert_eq!(state(&away), "[interface down or gone]");
+        assert_eq!(state(&PointStatus { left, ..away }), "[interface gone, point closed]");
     }
 
     #[test]
