@@ -112,7 +112,7 @@ pub struct Manifest {
     pub remarks: Vec<String>,
 }
 
-/// What a recording took of the host: the recorder and the commands it ran.
+/// What a recording took of the host: the recorder, its privileged helper, and the commands they ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// Milliseconds of wall clock it is about.
@@ -123,11 +123,12 @@ pub struct Cost {
     pub system_ms: u64,
     /// Processor time of commands that it ran, both modes, in milliseconds.
     pub children_ms: u64,
-    /// Greatest resident memory in bytes, rings included (`ru_maxrss`).
+    /// Greatest resident memory in bytes, rings included (`ru_maxrss`), and the helper's own at its greatest. Commands
+    /// that ran for a moment are not in it.
     pub rss_max: u64,
     /// Bytes written to the run's files, removed segments included.
     pub written: u64,
-    /// Times a thread waited or was made to wait (`ru_nvcsw` + `ru_nivcsw`).
+    /// Times a thread of the recorder waited or was made to wait (`ru_nvcsw` + `ru_nivcsw`).
     pub switches: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What the recorder takes of the host.
+//! What the recorder takes of the host: its own process, its privileged helper, and the commands of both.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -8,6 +8,8 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 use nix::unistd::{SysconfVar, sysconf};
 
+use crate::sandbox::{self, Memory, Times};
+
 /// When the program began, for the share of a core that it took.
 static BEGAN: OnceLock<Instant> = OnceLock::new();
 
@@ -16,14 +18,27 @@ pub fn begin() {
     let _ = BEGAN.set(Instant::now());
 }
 
-/// Processor time of this process and of the commands it waited for, both modes.
+/// Processor time of this process and its helper, and of the commands they waited for, both modes.
 pub fn processor_time() -> Duration {
     let all = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN];
-    all.into_iter().filter_map(|who| getrusage(who).ok()).map(|usage| both_modes(&usage)).sum()
+    let own: Duration =
+        all.into_iter().filter_map(|who| getrusage(who).ok()).map(|usage| both_modes(&usage)).sum();
+    own.saturating_add(helper().0.sum())
 }
 
-/// Resident memory at this moment, rings included (proc_pid_statm(5)); `None` when the system does not say.
+/// What the helper took and takes; nothing when there is none.
+fn helper() -> (Times, Memory) {
+    sandbox::helper().map(|helper| (helper.times(), helper.memory())).unwrap_or_default()
+}
+
+/// Resident memory of this process and its helper at this moment, rings included; `None` when the system does not say.
+/// Commands that run for a moment are not in it.
 pub fn resident() -> Option<u64> {
+    own_resident().map(|own| own.saturating_add(helper().1.now))
+}
+
+/// That of this process (proc_pid_statm(5)).
+fn own_resident() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
     let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|bytes| u64::try_from(bytes).ok())?;
@@ -34,16 +49,20 @@ pub fn resident() -> Option<u64> {
 pub fn so_far(written: u64) -> Option<Cost> {
     let own = getrusage(UsageWho::RUSAGE_SELF).ok()?;
     let children = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+    let (helper, memory) = helper();
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    let with = |own: TimeVal, helper: Duration| {
+        millis(own).saturating_add(u64::try_from(helper.as_millis()).unwrap_or(0))
+    };
     Some(Cost {
         wall_ms: BEGAN
             .get()
             .map_or(0, |began| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)),
-        user_ms: millis(own.user_time()),
-        system_ms: millis(own.system_time()),
-        children_ms: millis(children.user_time()) + millis(children.system_time()),
+        user_ms: with(own.user_time(), helper.user),
+        system_ms: with(own.system_time(), helper.system),
+        children_ms: millis(children.user_time()) + with(children.system_time(), helper.commands),
         // Linux counts it in KiB (getrusage(2)).
-        rss_max: count(own.max_rss()).saturating_mul(1024),
+        rss_max: count(own.max_rss()).saturating_mul(1024).saturating_add(memory.peak),
         written,
         switches: count(own.voluntary_context_switches())
             .saturating_add(count(own.involuntary_context_switches())),

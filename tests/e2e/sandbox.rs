@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -175,24 +175,29 @@ fn nobody_but_a_recording_gets_a_helper() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// Records a second with an `ip` that leaves a mark before it does its work; whether the mark is there, and whether the
-/// kernel has Landlock.
-fn marked(net: &Net, options: &[&str]) -> (bool, bool) {
-    let place = tempfile::tempdir().expect("it can be made");
-    let (tools, mark) = (place.path().join("tools"), place.path().join("mark"));
+/// Records a second with an `ip` that does something else before its work; gives the bundle.
+fn recorded_with_ip_that(net: &Net, does: &str, place: &Path, options: &[&str]) -> PathBuf {
+    let tools = place.join("tools");
     fs::create_dir(&tools).expect("it can be made");
-    let path = std::env::var("PATH").expect("it can be made");
-    let script = format!("#!/bin/sh\n: >{}\nPATH={path} exec ip \"$@\"\n", mark.display());
+    let path = std::env::var("PATH").expect("it is set");
+    let script = format!("#!/bin/sh\n{does}\nPATH={path} exec ip \"$@\"\n");
     fs::write(tools.join("ip"), script).expect("it can be made");
     fs::set_permissions(tools.join("ip"), fs::Permissions::from_mode(0o755)).expect("it can be made");
-    let out = place.path().join("out").display().to_string();
+    let out = place.join("out").display().to_string();
     let words = ["--iface=cap0", "--out", &out, "--min-free=1M", "--duration=1s"];
     let mut command = std::process::Command::new("ip");
     command.args(["netns", "exec", &net.near, "env"]).arg(format!("PATH={}:{path}", tools.display()));
     command.arg(env!("CARGO_BIN_EXE_netcap")).args(words).args(options).env("OVS_RUNDIR", "/nonexistent");
     let output = command.output().expect("it can be made");
     assert!(output.status.success(), "{output:?}");
-    let tar = crate::run::entries(Path::new(&out)).pop().expect("a bundle");
+    crate::run::entries(Path::new(&out)).pop().expect("a bundle")
+}
+
+/// Records with an `ip` that leaves a mark; whether the mark is there, and whether the kernel has Landlock.
+fn marked(net: &Net, options: &[&str]) -> (bool, bool) {
+    let place = tempfile::tempdir().expect("it can be made");
+    let mark = place.path().join("mark");
+    let tar = recorded_with_ip_that(net, &format!(": >{}", mark.display()), place.path(), options);
     let samples = Files::tar(&tar)
         .expect("it opens")
         .expect("it is a bundle")
@@ -201,6 +206,22 @@ fn marked(net: &Net, options: &[&str]) -> (bool, bool) {
     assert!(samples.contains("\"source\":\"links\""), "it was run: {samples}");
     let sandbox = crate::run::manifest(&tar).info.sandbox.expect("it is said");
     (mark.exists(), sandbox.landlock_abi.is_some())
+}
+
+#[test]
+fn what_the_helper_and_its_commands_take_is_in_the_cost() {
+    if !privileged("what_the_helper_and_its_commands_take_is_in_the_cost") {
+        return;
+    }
+    let net = Net::new();
+    let place = tempfile::tempdir().unwrap();
+    let busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+    let tar = recorded_with_ip_that(&net, busy, place.path(), &[]);
+    let manifest = crate::run::manifest(&tar);
+    assert!(manifest.info.sandbox.is_some_and(|sandbox| sandbox.on), "it is the helper that runs commands");
+    let cost = manifest.cost.expect("it knows what it took");
+    assert!(cost.children_ms >= 100, "a busy command is not for nothing: {cost:?}");
+    assert!(cost.rss_max > 1 << 20, "{cost:?}");
 }
 
 #[test]

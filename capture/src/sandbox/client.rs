@@ -19,6 +19,7 @@ use netcap_bundle::state::Taken;
 use netcap_filters::Instruction;
 
 use super::HELPER;
+use super::usage::{Memory, Times, Usage};
 use super::wire::{self, Answer, Request};
 use crate::sys::RingSize;
 use crate::{clock, exec, sys};
@@ -36,7 +37,10 @@ pub struct Client {
     /// For sockets, which must not wait behind a command that hangs.
     sockets: Mutex<UnixStream>,
     lost: AtomicBool,
-    /// Kept, so that its process id is not given to another while we live.
+    /// What it takes of the host; absent when `/proc` does not say.
+    usage: Option<Usage>,
+    /// Kept, so that its process id is not given to another while we live, and never waited for, so that what it took
+    /// can be asked after its end.
     _child: Child,
 }
 
@@ -74,6 +78,7 @@ impl Client {
             slow: tokio::sync::Mutex::new(Slow::Fresh(slow)),
             sockets: Mutex::new(sockets),
             lost: AtomicBool::new(false),
+            usage: Usage::of(child.id()).ok(),
             _child: child,
         })
     }
@@ -81,6 +86,16 @@ impl Client {
     /// The helper has ended before us.
     pub fn lost(&self) -> bool {
         self.lost.load(Relaxed)
+    }
+
+    /// Processor time that it and its commands took so far.
+    pub fn times(&self) -> Times {
+        self.usage.as_ref().and_then(Usage::times).unwrap_or_default()
+    }
+
+    /// Memory that is its own; that of a command that runs at this moment is not told.
+    pub fn memory(&self) -> Memory {
+        self.usage.as_ref().and_then(Usage::memory).unwrap_or_default()
     }
 
     /// A packet socket with its ring on an interface: the socket, the size that the ring got, the interface's index.

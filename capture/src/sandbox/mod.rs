@@ -18,6 +18,7 @@ use rust_i18n::t;
 use crate::error::{Error, Result};
 pub use client::Client;
 pub use privileges::User;
+pub use usage::{Memory, Times};
 
 mod calls;
 mod client;
@@ -25,6 +26,7 @@ mod files;
 pub mod helper;
 mod names;
 mod privileges;
+mod usage;
 mod wire;
 
 /// First word of a helper's command line: not for people.
