@@ -204,9 +204,7 @@ fn list(args: &Args) -> Result<()> {
         }
         if args.verbose {
             for need in detector.needs {
-                for line in
-                    wrap(&" ".repeat(31), &" ".repeat(33), &phrase(&format!("need.{}", need.key), lang))
-                {
+                for line in wrap(&" ".repeat(31), &" ".repeat(33), &phrase(need.key, lang)) {
                     let _ = writeln!(out, "{line}");
                 }
             }

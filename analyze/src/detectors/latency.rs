@@ -19,7 +19,7 @@ use super::{Detector, Need};
 pub const DETECTOR: Detector = Detector {
     id: crate::latency::ID,
     severity: None,
-    needs: &[Need { key: "echo", met: |view| Some(view.has_echo()) }],
+    needs: &[Need { key: "need.echo", met: |view| Some(view.has_echo()) }],
     // Histograms are not findings; they are measured beside the detectors (`crate::latency`).
     run: |_, _| {},
     source: include_str!("latency.rs"),

@@ -8,7 +8,6 @@ use crate::finding::{Finding, utc_text};
 use crate::latency::{HopTimes, JourneyCounts, Latency, PERCENTILES};
 
 use super::many::Total;
-use super::words::need;
 use crate::text::Text;
 
 /// Version of the shape.
@@ -117,7 +116,7 @@ pub(super) fn not_evaluated(verdict: &Verdict) -> Value {
         .not_evaluated
         .iter()
         .map(|n| {
-            let missing: Vec<String> = n.missing.iter().map(|key| need(key).english()).collect();
+            let missing: Vec<String> = n.missing.iter().map(|key| Text::new(key).english()).collect();
             json!({ "detector": n.detector, "missing": missing })
         })
         .collect()

@@ -7,7 +7,7 @@ use netcap_bundle::Nanos;
 use netcap_bundle::time::human_ns;
 
 use super::many::Total;
-use super::words::{color, confidence_key, count_key, need, severity_key};
+use super::words::{color, confidence_key, count_key, severity_key};
 use super::wrap::wrap;
 use crate::analysis::Verdict;
 use crate::finding::{Evidence, Finding, Severity};
@@ -251,7 +251,7 @@ impl Page {
         }
         self.heading("report.not-evaluated");
         for not in &verdict.not_evaluated {
-            let missing = not.missing.iter().map(|key| need(key)).collect();
+            let missing = not.missing.iter().map(|key| Text::new(key)).collect();
             let needs = self.text(&Text::new("report.needs").with_clauses("list", missing));
             self.wrapped("  ", "    ", &format!("{}: {needs}", not.detector));
         }

@@ -3,22 +3,6 @@
 use anstyle::AnsiColor;
 
 use crate::finding::{Confidence, Severity};
-use crate::text::Text;
-
-/// The phrase of a missing input.
-pub(super) fn need(key: &'static str) -> Text {
-    match key {
-        "address-claims" => Text::new("need.address-claims"),
-        "bond-state" => Text::new("need.bond-state"),
-        "bond-members" => Text::new("need.bond-members"),
-        "lldp-shown" => Text::new("need.lldp-shown"),
-        "vm-port" => Text::new("need.vm-port"),
-        "vm-switch" => Text::new("need.vm-switch"),
-        "other-port" => Text::new("need.other-port"),
-        "echo" => Text::new("need.echo"),
-        other => Text::verbatim(other),
-    }
-}
 
 pub(super) fn color(severity: Severity) -> AnsiColor {
     match severity {

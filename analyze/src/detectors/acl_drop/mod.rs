@@ -42,9 +42,9 @@ pub const DETECTOR: Detector = Detector {
     id: "acl-drop",
     severity: Some((Severity::Warning, Severity::Error)),
     needs: &[
-        Need { key: "vm-port", met: |view| Some(absence::has_vm_port(view)) },
-        Need { key: "vm-switch", met: absence::has_vm_switch },
-        Need { key: "other-port", met: absence::has_other_port },
+        Need { key: "need.vm-port", met: |view| Some(absence::has_vm_port(view)) },
+        Need { key: "need.vm-switch", met: absence::has_vm_switch },
+        Need { key: "need.other-port", met: absence::has_other_port },
     ],
     run,
     source: include_str!("mod.rs"),

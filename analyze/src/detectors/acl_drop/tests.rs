@@ -218,7 +218,7 @@ fn without_another_port_it_is_not_evaluated() {
     lose(&mut scene, 1..5);
     let verdict = explain_path(&scene.seal().path, 1);
     let not = verdict.not_evaluated.iter().find(|n| n.detector == "acl-drop").unwrap();
-    assert_eq!(not.missing, ["other-port"]);
+    assert_eq!(not.missing, ["need.other-port"]);
 }
 
 /// The datapath flow had idled out; the way leads through conntrack, a rewritten register and a resubmit.

@@ -40,7 +40,7 @@ pub const DETECTOR: Detector = Detector {
     id: "ip-conflict",
     severity: Some((Severity::Info, Severity::Error)),
     needs: &[Need {
-        key: "address-claims",
+        key: "need.address-claims",
         met: |view| Some(view.tables.claims.addresses.values().any(claimants::is_told)),
     }],
     run,

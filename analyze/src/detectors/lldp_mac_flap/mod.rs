@@ -35,9 +35,9 @@ pub const DETECTOR: Detector = Detector {
     id: "lldp-mac-flap",
     severity: Some((Severity::Warning, Severity::Error)),
     needs: &[
-        Need { key: "bond-state", met: |view| Some(view.bonds.any_active_backup()) },
-        Need { key: "bond-members", met: suspicion::members_recorded },
-        Need { key: "lldp-shown", met: suspicion::lldp_would_show },
+        Need { key: "need.bond-state", met: |view| Some(view.bonds.any_active_backup()) },
+        Need { key: "need.bond-members", met: suspicion::members_recorded },
+        Need { key: "need.lldp-shown", met: suspicion::lldp_would_show },
     ],
     run,
     source: include_str!("mod.rs"),

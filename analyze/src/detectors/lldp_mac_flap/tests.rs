@@ -134,5 +134,5 @@ fn a_filter_that_hides_lldp_is_said() {
     scene.frame("eth3", 1_000, Out, &echo(false, bridge(), gateway(), HOST, GATEWAY, 1));
     let verdict = explain_path(&scene.seal().path, 1);
     let not = verdict.not_evaluated.iter().find(|n| n.detector == "lldp-mac-flap").unwrap();
-    assert_eq!(not.missing, ["lldp-shown"]);
+    assert_eq!(not.missing, ["need.lldp-shown"]);
 }

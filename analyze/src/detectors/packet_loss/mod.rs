@@ -35,7 +35,7 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "packet-loss",
     severity: Some((Severity::Info, Severity::Warning)),
-    needs: &[Need { key: "two-points", met: |view| Some(has_two_points(view)) }],
+    needs: &[Need { key: "need.two-points", met: |view| Some(has_two_points(view)) }],
     run,
     source: include_str!("mod.rs"),
 };

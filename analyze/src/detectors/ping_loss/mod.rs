@@ -34,7 +34,7 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "ping-loss",
     severity: Some((Severity::Info, Severity::Warning)),
-    needs: &[Need { key: "echo", met: |view| Some(view.has_echo()) }],
+    needs: &[Need { key: "need.echo", met: |view| Some(view.has_echo()) }],
     run,
     source: include_str!("mod.rs"),
 };
