@@ -14,6 +14,7 @@ use crate::fidelity::Fidelity;
 use crate::finding::Finding;
 use crate::host::Host;
 use crate::latency::{self, HopTimes, JourneyCounts, Latency};
+use crate::report::recording::Recording;
 use crate::report::{PointStats, Stats};
 use crate::tables::Folds;
 use crate::text::Text;
@@ -44,6 +45,8 @@ pub struct Verdict {
     pub journeys: JourneyCounts,
     /// Counts.
     pub stats: Stats,
+    /// What the recording lost, gave up and removed.
+    pub recording: Recording,
     /// What a reader must know before trusting silence.
     pub remarks: Vec<Text>,
 }
@@ -93,6 +96,7 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
         journeys: latency::journeys(view),
         incomplete: incomplete(input),
         stats: stats(view),
+        recording: Recording::of(input),
         remarks: remarks(view, view.files),
     }
 }

@@ -171,6 +171,14 @@ impl Scene {
         self
     }
 
+    /// Any other file of the bundle.
+    pub fn write(&mut self, path: &str, text: &str) -> &mut Self {
+        let path = self.run().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
     pub fn seal(mut self) -> Sealed {
         let run = self.run();
         for (point, writer) in std::mem::take(&mut self.writers) {

@@ -8,6 +8,7 @@ use crate::finding::{Finding, utc_text};
 use crate::latency::{HopTimes, JourneyCounts, Latency, PERCENTILES};
 
 use super::many::Total;
+use super::recording;
 use crate::text::Text;
 
 /// Version of the shape.
@@ -86,6 +87,9 @@ fn one(verdict: &Verdict, schema: bool) -> Value {
     map.insert("hops".into(), verdict.hops.iter().map(hop).collect());
     map.insert("journeys".into(), journeys(&verdict.journeys));
     map.insert("stats".into(), stats(verdict));
+    if !verdict.recording.is_empty() {
+        map.insert("recording".into(), recording::value(&verdict.recording));
+    }
     map.insert("remarks".into(), verdict.remarks.iter().map(|t| json!(t.english())).collect());
     Value::Object(map)
 }

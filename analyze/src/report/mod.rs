@@ -4,6 +4,7 @@ pub mod expect;
 pub mod json;
 pub mod many;
 mod numbers;
+pub mod recording;
 pub mod text;
 pub(crate) mod words;
 pub(crate) mod wrap;

@@ -140,7 +140,7 @@ impl Page {
     }
 
     /// A span in half a line: milliseconds on one day, seconds over several.
-    fn short_span(&self, from: Nanos, to: Nanos) -> String {
+    pub(super) fn short_span(&self, from: Nanos, to: Nanos) -> String {
         let (begin, end) = (from.display(self.offset), to.display(self.offset));
         let cut = |text: &str, columns: usize| text.chars().take(columns).collect::<String>();
         let took = human_ns(to.since(from));

@@ -38,6 +38,7 @@ pub fn render(verdict: &Verdict, look: Look) -> String {
     page.latency(verdict);
     page.hops(verdict);
     page.capture(verdict);
+    page.recording(&verdict.recording);
     page.remarks(verdict);
     page.out
 }

@@ -1,0 +1,151 @@
+//! For people: a table of points and lines about what happened when.
+
+use netcap_bundle::changes::{Change, What};
+use netcap_bundle::ledger::{Step, Why};
+
+use super::{PointLoss, Recording, Spell, Steps};
+use crate::report::text::Page;
+use crate::report::wrap::{left, right};
+use crate::text::Text;
+
+/// Points and changes shown, each; the rest is in the JSON.
+const ROWS_MAX: usize = 20;
+/// Columns of a point's name.
+const NAME: usize = 15;
+/// Columns of a count.
+const COUNT: usize = 12;
+
+impl Page {
+    /// What the recording lost, gave up and removed; nothing when it has all it was asked for.
+    pub(in crate::report) fn recording(&mut self, recording: &Recording) {
+        if recording.is_empty() {
+            return;
+        }
+        self.heading("recording.title");
+        let shown = if self.look.verbose { usize::MAX } else { ROWS_MAX };
+        self.losses(recording, shown);
+        if let Some(host) = &recording.host {
+            let text = Text::new("recording.host")
+                .with("softnet", host.softnet)
+                .with("upcalls", host.upcalls)
+                .with_text("when", self.spell(&host.spell));
+            self.told("  ", &text);
+        }
+        for change in recording.changes.iter().take(shown) {
+            let text = self.change(recording, change);
+            self.told("  ", &text);
+        }
+        self.more(recording.changes.len(), shown);
+    }
+
+    fn losses(&mut self, recording: &Recording, shown: usize) {
+        if recording.points.is_empty() {
+            return;
+        }
+        let titles =
+            ["received", "written", "dropped", "shed", "filtered"].map(|name| format!("recording.{name}"));
+        let mut head = left(&self.phrase("report.point"), NAME);
+        for title in &titles {
+            head.push_str(&right(&self.phrase(title), COUNT));
+        }
+        self.line(&format!("  {head}"));
+        for point in recording.points.iter().take(shown) {
+            let sums = &point.sums;
+            let mut row = left(&Text::verbatim(&point.name).english(), NAME);
+            for count in [sums.received, sums.written, sums.dropped, sums.shed] {
+                row.push_str(&right(&count.to_string(), COUNT));
+            }
+            row.push_str(&right(&point.filtered.map_or_else(|| "?".into(), |n| n.to_string()), COUNT));
+            self.line(&format!("  {row}"));
+            for text in self.details(point) {
+                self.told("    ", &text);
+            }
+        }
+        self.more(recording.points.len(), shown);
+    }
+
+    fn details(&self, point: &PointLoss) -> Vec<Text> {
+        let mut out = Vec::new();
+        for (key, spell) in [("recording.dropped-when", point.dropped), ("recording.shed-when", point.shed)] {
+            out.extend(spell.map(|spell| Text::new(key).with_text("when", self.spell(&spell))));
+        }
+        out.extend(point.steps.as_ref().map(|steps| self.steps(steps)));
+        if let Some(gone) = &point.pruned {
+            let key = if gone.segments == 1 { "recording.pruned-one" } else { "recording.pruned" };
+            let text = Text::new(key).with("segments", gone.segments).with("packets", gone.packets);
+            out.push(text.with("when", self.short_span(gone.from, gone.until)));
+        }
+        if point.unaccounted > 0 {
+            out.push(Text::new("recording.unaccounted").with("count", point.unaccounted));
+        }
+        out
+    }
+
+    fn spell(&self, spell: &Spell) -> Text {
+        let (from, to, count) = spell.worst;
+        let key = if spell.spans == 1 { "recording.once" } else { "recording.spell" };
+        Text::new(key)
+            .with("span", self.short_span(spell.from, spell.to))
+            .with("spans", spell.spans)
+            .with("from", from.clock(self.offset))
+            .with("to", to.clock(self.offset))
+            .with("count", count)
+    }
+
+    fn steps(&self, steps: &Steps) -> Text {
+        let why = steps.why.iter().map(|why| Text::new(reason(*why))).collect();
+        Text::new("recording.steps")
+            .with("span", self.short_span(steps.from, steps.to))
+            .with_text("what", Text::new(word(steps.shed.deepest)))
+            .with_clauses("why", why)
+            .with("steps", steps.shed.steps)
+            .with("seconds", steps.shed.cut_ms.div_ceil(1000))
+    }
+
+    fn change(&self, recording: &Recording, change: &Change) -> Text {
+        let (key, id, from, to) = match &change.what {
+            What::Joined { point } => ("recording.joined", &point.id, "", ""),
+            What::Renamed { id, from, to } => ("recording.renamed", id, from.as_str(), to.as_str()),
+            What::Left { id } => ("recording.left", id, "", ""),
+        };
+        let mut text = Text::new(key).with("at", change.at.display(self.offset));
+        text = text.with("point", recording.name(id)).with("from", from).with("to", to);
+        if let What::Joined { point } = &change.what {
+            text = text.with("kind", point.role.word());
+        }
+        text
+    }
+
+    fn told(&mut self, head: &str, text: &Text) {
+        let text = self.text(text);
+        self.wrapped(head, &format!("{head}  "), &text);
+    }
+
+    fn more(&mut self, all: usize, shown: usize) {
+        if let Some(more) = all.checked_sub(shown).filter(|n| *n > 0) {
+            self.told("  ", &Text::new("report.more").with("count", more));
+        }
+    }
+}
+
+fn word(step: Step) -> &'static str {
+    match step {
+        Step::Whole => "recording.step-whole",
+        Step::Level1 => "recording.step-level1",
+        Step::Fast => "recording.step-fast",
+        Step::Fastest => "recording.step-fastest",
+        Step::Cut256 => "recording.step-cut256",
+        Step::Cut128 => "recording.step-cut128",
+        Step::Off => "recording.step-off",
+    }
+}
+
+fn reason(why: Why) -> &'static str {
+    match why {
+        Why::Ring => "recording.why-ring",
+        Why::Loss => "recording.why-loss",
+        Why::Cpu => "recording.why-cpu",
+        Why::Memory => "recording.why-memory",
+        Why::Calm => "recording.why-calm",
+    }
+}
