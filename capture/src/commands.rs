@@ -242,7 +242,7 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
 
 /// Starts the helper of the sandbox, unless none is wanted.
 fn prepare(options: &Record, host: &Host, analyzer: Option<&Path>) -> Result<Option<sandbox::Prepared>> {
-    let Manner { no_sandbox, user, detach, .. } = &options.manner;
+    let Manner { no_sandbox, user, .. } = &options.manner;
     if *no_sandbox {
         return Ok(None);
     }
@@ -250,8 +250,7 @@ fn prepare(options: &Record, host: &Host, analyzer: Option<&Path>) -> Result<Opt
         user: sandbox::User::find(user.as_deref())?,
         ovs_rundir: host.ovs_rundir.clone(),
         out: options.limits.out.clone(),
-        // Nobody would read it.
-        analyzer: analyzer.filter(|_| !detach).map(Path::to_owned),
+        analyzer: analyzer.map(Path::to_owned),
     })
     .map(Some)
 }

@@ -234,3 +234,31 @@ fn a_command_that_is_not_read_only_fails_instead() {
     let (mark, landlock) = marked(&net, &[]);
     assert_eq!(mark, !landlock);
 }
+
+#[test]
+fn the_analyzer_is_run_by_the_helper_and_writes_nothing() {
+    if !privileged("the_analyzer_is_run_by_the_helper_and_writes_nothing") {
+        return;
+    }
+    let net = Net::new();
+    let place = tempfile::tempdir().unwrap();
+    let (netcap, analyzer) = (place.path().join("netcap"), place.path().join("netcap-analyze"));
+    fs::copy(env!("CARGO_BIN_EXE_netcap"), &netcap).unwrap();
+    let mark = place.path().join("mark");
+    fs::write(&analyzer, format!("#!/bin/sh\necho \"explained $@\"\n: >{}\nexit 0\n", mark.display()))
+        .unwrap();
+    for program in [&netcap, &analyzer] {
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let out = place.path().join("out").display().to_string();
+    let words = ["--iface=cap0", "--out", &out, "--min-free=1M", "--duration=1s", "--lang=en", "--analyze"];
+    let mut command = std::process::Command::new("ip");
+    command.args(["netns", "exec", &net.near]).arg(&netcap).args(words).env("OVS_RUNDIR", "/nonexistent");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let tar = crate::run::entries(Path::new(&out)).pop().expect("a bundle");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains(&format!("explained --lang en {}", tar.display())), "{output:?}");
+    let landlock = crate::run::manifest(&tar).info.sandbox.expect("it is said").landlock_abi.is_some();
+    assert_eq!(mark.exists(), !landlock);
+}

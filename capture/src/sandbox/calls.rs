@@ -1,8 +1,8 @@
 //! Seccomp: which system calls a recording may still make.
 //!
-//! Two filters, because there are two ways to say no. [`ALLOWED`] is what a recorder, its C library and its runtime make
-//! use of; anything else does not exist (`ENOSYS`), so a libc that tries something newer falls back to what it knows, and
-//! a call that a later kernel adds is closed by default. [`refused`] is what must not happen though the call or its
+//! Two filters, because there are two ways to say no. One lists what a recorder, its C library and its runtime make use
+//! of; anything else does not exist (`ENOSYS`), so a libc that tries something newer falls back to what it knows, and a
+//! call that a later kernel adds is closed by default. The other lists what must not happen though the call or its
 //! relatives are needed, or where a plain answer is better: it says `EPERM`. Neither kills: a recorder that is wrong about
 //! a call should lose that call and not the night.
 //!

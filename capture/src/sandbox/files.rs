@@ -13,7 +13,7 @@ use landlock::{
 /// The newest version this was tried with.
 const NEWEST: ABI = ABI::V7;
 /// What a recording reads besides its own results: counters, zones, and libraries that are loaded late.
-const READABLE: [&str; 12] = [
+const READABLE: [&str; 11] = [
     "/proc",
     "/sys",
     "/usr/share/zoneinfo",
@@ -25,7 +25,6 @@ const READABLE: [&str; 12] = [
     "/usr/lib",
     "/usr/lib64",
     "/dev/urandom",
-    "/run/systemd/timesync",
 ];
 /// What anybody may read and write.
 const DEVICES: [&str; 2] = ["/dev/null", "/dev/tty"];

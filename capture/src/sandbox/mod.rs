@@ -1,10 +1,10 @@
 //! What a recording may still do to its host once packets arrive: nothing.
 //!
 //! The part that sees packets and the part that is privileged are two processes, as in OpenSSH. Before anything
-//! untrusted is read, [`prepare`] starts the [`helper`]: it stays root and never sees a packet. Before the first thread
+//! untrusted is read, [`prepare`] starts the [`mod@helper`]: it stays root and never sees a packet. Before the first thread
 //! exists, [`Prepared::enter`] takes from the recording all that it does not need: user and capabilities
-//! ([`privileges`]), files outside its results ([`files`]), system calls ([`calls`]). What needs more is asked of the
-//! helper ([`client`]) in terms that leave it no choice ([`wire`]).
+//! (`privileges.rs`), files outside its results (`files.rs`), system calls (`calls.rs`). What needs more is asked of the
+//! helper (`client.rs`) in terms that leave it no choice (`wire.rs`).
 //!
 //! Every layer is best effort: kernels without one of them record all the same, and the manifest says which was
 //! missing. Nothing here kills the recording: a call that is refused is an error like any other.
@@ -82,7 +82,7 @@ pub struct Prepared {
     writable: Vec<PathBuf>,
 }
 
-/// Starts the helper. From here on [`helper`] gives it to whoever needs it.
+/// Starts the helper. From here on [`helper()`] gives it to whoever needs it.
 pub fn prepare(wish: Wish) -> Result<Prepared> {
     let Wish { user, ovs_rundir, out, analyzer } = wish;
     let lang = rust_i18n::locale().to_string();

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use netcap_bundle::Nanos;
 use netcap_bundle::source::Outcome;
 use netcap_filters::Instruction;
+use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -187,7 +188,12 @@ pub(super) fn send(mut to: &UnixStream, head: &impl Serialize, fd: Option<Borrow
     let rights = [ControlMessage::ScmRights(&fds)];
     let rights = if fds.is_empty() { &[][..] } else { &rights[..] };
     let parts = [IoSlice::new(&lengths)];
-    let sent = sendmsg::<()>(to.as_raw_fd(), &parts, rights, MsgFlags::MSG_NOSIGNAL, None)?;
+    let sent = loop {
+        match sendmsg::<()>(to.as_raw_fd(), &parts, rights, MsgFlags::MSG_NOSIGNAL, None) {
+            Err(Errno::EINTR) => {}
+            sent => break sent?,
+        }
+    };
     to.write_all(lengths.get(sent..).unwrap_or_default())?;
     to.write_all(&head)
 }

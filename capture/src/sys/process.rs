@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::cmsg_space;
+use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 use super::check;
@@ -56,7 +57,14 @@ pub fn detach_capabilities_from_user() -> io::Result<()> {
 pub fn receive_with_fd(from: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = cmsg_space!([libc::c_int; 1]);
     let mut parts = [IoSliceMut::new(bytes)];
-    let got = recvmsg::<()>(from.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    // A wait with a time-out is interrupted by every signal that has a handler (signal(7)).
+    let got = loop {
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        match recvmsg::<()>(from.as_raw_fd(), &mut parts, Some(&mut space), flags) {
+            Err(Errno::EINTR) => {}
+            got => break got?,
+        }
+    };
     let mut owned = Vec::new();
     for message in got.cmsgs()? {
         if let ControlMessageOwned::ScmRights(fds) = message {
