@@ -50,15 +50,17 @@ fn confined(writable: &[PathBuf]) -> Result<RestrictionStatus, RulesetError> {
         .restrict_self()
 }
 
-/// Lets this process and its children read and execute everything and write nothing but devices that forget.
-pub(super) fn read_only() -> Result<u32, String> {
-    status(reading())
+/// Lets this process and its children read and execute everything and write nothing but devices that forget. Files that
+/// are in `locks` may be opened for writing, neither made nor cut: ovs-appctl opens the daemon's pid file so, to see
+/// whether it is locked (`read_pidfile`, lib/daemon-unix.c of Open vSwitch).
+pub(super) fn read_only(locks: &Path) -> Result<u32, String> {
+    status(reading(locks))
 }
 
-fn reading() -> Result<RestrictionStatus, RulesetError> {
+fn reading(locks: &Path) -> Result<RestrictionStatus, RulesetError> {
     let device = AccessFs::ReadFile | AccessFs::WriteFile;
     let mut rules = Ruleset::default().handle_access(AccessFs::from_write(NEWEST))?.create()?;
-    for path in DEVICES.iter().map(Path::new) {
+    for path in DEVICES.iter().map(Path::new).chain([locks]) {
         if let Ok(fd) = PathFd::new(path) {
             rules = rules.add_rule(PathBeneath::new(fd, device & AccessFs::from_write(NEWEST)))?;
         }

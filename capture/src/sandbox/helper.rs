@@ -59,7 +59,7 @@ fn serve() -> io::Result<()> {
     let host = Host { root: "/".into(), ovs_rundir };
     let orders = Orders { host, out, analyzer, lang };
     // Best effort: what a kernel cannot do here it could not do before either.
-    let _ = files::read_only();
+    let _ = files::read_only(&orders.host.ovs_rundir);
     let sockets = UnixStream::from(sockets);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
