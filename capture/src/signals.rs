@@ -3,10 +3,19 @@
 //! SIGHUP means two things: "go on with a new file" to a program that writes logs, and "your terminal is gone" to one
 //! that has a terminal. Which was meant can be seen: a terminal that is gone cannot be opened any more.
 
+use std::future::pending;
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep};
+
+/// How long a terminal may take to be gone after SIGHUP: the kernel sends the signal first and takes the terminal away
+/// from the session afterwards (`tty_signal_session_leader` in drivers/tty/tty_jobctrl.c).
+const LETTING_GO: Duration = Duration::from_secs(1);
+/// Time between two looks at it.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The signals that end a run orderly. Once made, none of them kills the process any more.
 pub struct Signals {
@@ -17,6 +26,9 @@ pub struct Signals {
     control: Option<Receiver<Asked>>,
     /// There is a terminal to lose, and nobody asked to outlive it (nohup(1)).
     terminal: bool,
+    /// SIGHUP came then, and whether the terminal is gone is not known yet. Kept here, because who waits for the next
+    /// signal may give up and come back.
+    hung_up: Option<Instant>,
 }
 
 /// What a signal asks for.
@@ -34,6 +46,7 @@ impl Signals {
         let terminal = !hangup_ignored() && terminal_there();
         Ok(Self {
             terminal,
+            hung_up: None,
             control: None,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -48,19 +61,41 @@ impl Signals {
 
     /// Waits for one.
     pub async fn next(&mut self) -> Asked {
-        let asked = &mut self.control;
-        let control = async {
-            match asked {
-                Some(control) => control.recv().await,
-                None => None,
-            }
-        };
-        tokio::select! {
-            Some(asked) = control => asked,
-            _ = self.interrupt.recv() => Asked::End("SIGINT"),
-            _ = self.terminate.recv() => Asked::End("SIGTERM"),
-            _ = self.hangup.recv() => {
-                if self.terminal && !terminal_there() { Asked::End("SIGHUP") } else { Asked::Rotate }
+        loop {
+            let asked = &mut self.control;
+            let control = async {
+                match asked {
+                    Some(control) => control.recv().await,
+                    None => None,
+                }
+            };
+            let unclear = self.hung_up;
+            let look = async {
+                match unclear {
+                    Some(since) => {
+                        sleep(LOOK_EVERY).await;
+                        since
+                    }
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                Some(asked) = control => return asked,
+                _ = self.interrupt.recv() => return Asked::End("SIGINT"),
+                _ = self.terminate.recv() => return Asked::End("SIGTERM"),
+                _ = self.hangup.recv() => {
+                    if !self.terminal {
+                        return Asked::Rotate;
+                    }
+                    self.hung_up.get_or_insert_with(Instant::now);
+                }
+                since = look => {
+                    let gone = !terminal_there();
+                    if gone || since.elapsed() >= LETTING_GO {
+                        self.hung_up = None;
+                        return if gone { Asked::End("SIGHUP") } else { Asked::Rotate };
+                    }
+                }
             }
         }
     }
