@@ -40,7 +40,7 @@ impl Iterator for Inputs {
                 return Some(path);
             }
             let inside = names(&path).into_iter().rev();
-            self.todo.extend(inside.filter(|path| is_wanted(path)).map(|path| (path, depth + 1)));
+            self.todo.extend(inside.filter(|path| is_wanted(path, depth)).map(|path| (path, depth + 1)));
         }
     }
 }
@@ -68,14 +68,17 @@ fn is_tar(path: &Path) -> bool {
     has_end(path, layout::BUNDLE_END)
 }
 
-/// Folders, and files whose name says that they are a bundle or a capture: beside them lie notes and checksums.
-fn is_wanted(path: &Path) -> bool {
+/// Files whose name says that they are a bundle or a capture, and folders with such files: beside them lie notes,
+/// checksums and links to what is here already.
+fn is_wanted(path: &Path, depth: usize) -> bool {
+    if path.is_dir() {
+        let deep = depth > DEPTH_MAX;
+        return is_run(path) || deep || names(path).iter().any(|inside| is_wanted(inside, depth + 1));
+    }
     let packed = [".zst", ".gz"];
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let plain = packed.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-    path.is_dir()
-        || is_tar(path)
-        || [".pcap", ".pcapng", ".cap"].iter().any(|end| has_end(Path::new(plain), end))
+    is_tar(path) || [".pcap", ".pcapng", ".cap"].iter().any(|end| has_end(Path::new(plain), end))
 }
 
 fn has_end(path: &Path, end: &str) -> bool {
@@ -120,6 +123,8 @@ mod tests {
         put("b/c/x.pcap.gz");
         put("b/notes.txt");
         put("b/old/eth2/a.pcap");
+        put("b/checksums/a.sha256");
+        fs::create_dir(dir.path().join("b/empty")).unwrap();
         assert_eq!(below(&dir.path().join("b"), false), ["c/run-2", "c/x.pcap.gz", "old", "run-1.tar"]);
         assert!(Inputs::are_many(&[dir.path().to_owned()], false));
         assert!(!Inputs::are_many(&[old], false));

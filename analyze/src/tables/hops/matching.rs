@@ -35,37 +35,50 @@ pub(super) struct Crossing {
     pub(super) lost: Vec<Lost>,
 }
 
-/// Transitions between stops and how often each was seen.
+/// Pairs of stops in the order in which packets came by.
 #[derive(Debug, Default)]
-struct Edges(Vec<((Stop, Stop), u64)>);
+struct Edges(Vec<Edge>);
+
+#[derive(Debug)]
+struct Edge {
+    pair: (Stop, Stop),
+    /// With no stop between them.
+    next: bool,
+    /// How often the second came after the first, with stops between them or without.
+    count: u64,
+}
 
 impl Edges {
-    fn add(&mut self, edge: (Stop, Stop)) {
-        match self.0.iter_mut().find(|(e, _)| *e == edge) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((edge, 1)),
+    fn add(&mut self, pair: (Stop, Stop), next: bool) {
+        match self.0.iter_mut().find(|edge| edge.pair == pair) {
+            Some(edge) => {
+                edge.next |= next;
+                edge.count += 1;
+            }
+            None => self.0.push(Edge { pair, next, count: 1 }),
         }
     }
 
-    fn count(&self, edge: (Stop, Stop)) -> u64 {
-        self.0.iter().find(|(e, _)| *e == edge).map_or(0, |(_, count)| *count)
+    fn count(&self, pair: (Stop, Stop)) -> u64 {
+        self.0.iter().find(|edge| edge.pair == pair).map_or(0, |edge| edge.count)
     }
 
-    /// What follows a stop more often than it comes before it.
+    /// It follows, and more often than the other way round: what is sent again with other borders can be seen at the end
+    /// of the way before it is seen at its beginning.
+    fn follows(&self, edge: &Edge) -> bool {
+        edge.next && edge.count > self.count((edge.pair.1, edge.pair.0))
+    }
+
     fn after(&self, from: Stop) -> Vec<Stop> {
-        let mut out: Vec<Stop> = self
-            .0
-            .iter()
-            .filter(|((a, b), count)| *a == from && *count > self.count((*b, *a)))
-            .map(|((_, b), _)| *b)
-            .collect();
+        let edges = self.0.iter().filter(|edge| edge.pair.0 == from && self.follows(edge));
+        let mut out: Vec<Stop> = edges.map(|edge| edge.pair.1).collect();
         out.sort_unstable();
         out
     }
 
     /// Nothing comes before it.
     fn is_first(&self, stop: Stop) -> bool {
-        !self.0.iter().any(|((a, b), count)| *b == stop && *count > self.count((stop, *a)))
+        !self.0.iter().any(|edge| edge.pair.1 == stop && self.follows(edge))
     }
 }
 
@@ -132,13 +145,29 @@ fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut 
             // Sent again: a journey of its own.
             seen.clear();
         }
-        if seen.iter().any(|(s, ..)| s.reflects_at(stop, scene)) {
+        // A range that begins where another began is the same packet only with its identification: numbers that were
+        // part of a super-segment may be sent again as a packet of their own.
+        let range = sighting.is_range();
+        let ident = sighting.ident;
+        let same = |other: u16| !range || ident == 0 || other == 0 || ident == other;
+        let blind = range && ident == 0;
+        let reflects = |s: Stop| s.reflects_at(stop, scene);
+        let reflected = match seen.last() {
+            // Without one, only what was seen last tells it from a journey of its own.
+            Some((last, ..)) if blind => reflects(*last),
+            _ => seen.iter().any(|(s, _, other, _)| same(*other) && reflects(*s)),
+        };
+        if reflected {
             sighting.flags |= REFLECTED;
             tally.reflections(stop);
             continue;
         }
-        if let Some((before, ..)) = seen.iter().rev().find(|(s, ..)| s.leads_to(stop, scene)) {
-            edges.add((*before, stop));
+        let mut next = true;
+        for (before, _, other, _) in seen.iter().rev() {
+            if same(*other) && before.leads_to(stop, scene) {
+                edges.add((*before, stop), next);
+                next = false;
+            }
         }
         seen.push((stop, sighting.at, sighting.ident, sighting.len));
     }

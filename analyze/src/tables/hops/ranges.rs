@@ -34,15 +34,22 @@ pub(super) fn positions(ranges: &[Sighting]) -> Vec<i64> {
     out
 }
 
-/// How many ranges were sent again, counted where the flow is seen first.
+/// How many segments were sent again, counted where the flow is seen first. A super-segment counts as what it becomes
+/// where the segments are seen smallest, as the kernel's `RetransSegs` does.
 pub(super) fn again(ranges: &[Sighting], positions: &[i64], first: impl Fn(Stop) -> bool) -> u64 {
+    let mut longest: BTreeMap<Stop, u32> = BTreeMap::new();
+    for range in ranges {
+        let longest = longest.entry(range.stop()).or_default();
+        *longest = range.len.max(*longest);
+    }
+    let segment = longest.into_values().min().unwrap_or(1).max(1);
     let mut covers: BTreeMap<Stop, (bool, Cover)> = BTreeMap::new();
     let mut count = 0;
     for (range, from) in pairs(ranges, positions) {
         let stop = range.stop();
         let (is_first, cover) = covers.entry(stop).or_insert_with(|| (first(stop), Cover::default()));
         if *is_first && cover.add(from, from + i64::from(range.len)) && range.flags & REST == 0 {
-            count += 1;
+            count += u64::from(range.len.div_ceil(segment));
         }
     }
     count
