@@ -268,8 +268,7 @@ fn a_flow_that_drops_is_told_from_a_tag_and_from_a_neighbour() {
     one_hop(&json, "vnet0", "eth2", "30 of 30 udp packets from 10.0.188.101 to 10.0.188.254");
     assert_eq!(findings(&json, "packet-loss")[0]["confidence"], "proven", "{json:#}");
 
-    // Translated by the switch: the connection tracking table says what each packet was. The table is read by a command
-    // that opens the daemon's pid file for writing, which a confined recording may not.
+    // Translated by the switch: the connection tracking table says what each packet was.
     std::fs::remove_dir_all(lab.dir().join("out")).expect("the second bundle goes");
     for flow in [
         "priority=50000,udp,nw_src=10.0.188.101,nw_dst=10.0.188.254,\
@@ -278,8 +277,7 @@ fn a_flow_that_drops_is_told_from_a_tag_and_from_a_neighbour() {
     ] {
         assert!(lab.exec("host1", &["ovs-ofctl", "add-flow", "vswitch0", flow]).status.success());
     }
-    let options = [&points[..], &["--no-sandbox"]].concat();
-    let (_, json) = explain(&record(&lab, 8, &options, &[("vm1", &run)]));
+    let (_, json) = explain(&record(&lab, 8, &points, &[("vm1", &run)]));
     assert_eq!(findings(&json, "packet-loss").len(), 0, "{json:#}");
     let all = self::hops(&json);
     assert!(all.iter().any(|(a, b, n)| a == "vnet0" && b.starts_with("eth") && *n == 30), "{all:?}");
