@@ -133,6 +133,20 @@ impl Budget {
 
     /// Asks for bytes before they are written; removes what is oldest when there is no room.
     pub fn take(&self, bytes: u64) -> io::Result<()> {
+        self.spare(bytes)?;
+        let mut store = self.store();
+        while store.used.saturating_add(bytes) > self.limit() {
+            if !store.remove_oldest()? {
+                let why = t!("budget.spent", max = human_bytes(self.bounds.max)).into_owned();
+                return Err(io::Error::new(io::ErrorKind::StorageFull, why));
+            }
+        }
+        store.used += bytes;
+        Ok(())
+    }
+
+    /// Whether others keep their room when so many bytes are written now.
+    fn spare(&self, bytes: u64) -> io::Result<()> {
         let left = disk_left(&self.dir).map_or(u64::MAX, |left| left.saturating_sub(bytes));
         if left < self.bounds.floor && !self.spend(bytes) {
             let why = t!("budget.floor", floor = human_bytes(self.bounds.floor)).into_owned();
@@ -143,14 +157,6 @@ impl Budget {
         if self.bounds.floor > 0 && left < self.bounds.floor.saturating_add(margin) {
             self.low.store(true, Relaxed);
         }
-        let mut store = self.store();
-        while store.used.saturating_add(bytes) > self.limit() {
-            if !store.remove_oldest()? {
-                let why = t!("budget.spent", max = human_bytes(self.bounds.max)).into_owned();
-                return Err(io::Error::new(io::ErrorKind::StorageFull, why));
-            }
-        }
-        store.used += bytes;
         Ok(())
     }
 
@@ -264,7 +270,8 @@ impl Metered {
     /// Asks for what is missing for `bytes`; when there is no room for a lease there may still be room for the bytes.
     fn ask(&mut self, bytes: u64) -> io::Result<()> {
         let Some(missing) = bytes.checked_sub(self.ahead).filter(|missing| *missing > 0) else {
-            return Ok(());
+            // The budget was asked ahead; the disk may have been filled by others since.
+            return self.budget.spare(bytes);
         };
         let lease = missing.max(self.lease);
         self.ahead += match self.budget.take(lease).map(|()| lease) {

@@ -97,8 +97,15 @@ fn what_cannot_start_is_told_in_the_foreground_and_leaves_nothing() {
 
 /// A shell on a terminal of its own, as a login has; script(1) holds the other end of the terminal.
 fn login(net: &Net, command: &str) -> Child {
-    let mut script = Command::new("script");
-    script.args(["-qec", &format!("ip netns exec {} {command}; sleep 60", net.near), "/dev/null"]);
+    // Tests that are run under nohup(1) must not make everything here outlive its terminal.
+    let mut script = Command::new("env");
+    script.args([
+        "--default-signal=HUP",
+        "script",
+        "-qec",
+        &format!("ip netns exec {} {command}; sleep 60", net.near),
+        "/dev/null",
+    ]);
     script.env("OVS_RUNDIR", "/nonexistent").env("LC_ALL", "C");
     script.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("script(1)")
 }
