@@ -26,6 +26,10 @@ const SEGMENT_PRICE: u64 = 3 * 1024;
 /// Most bytes that are asked for ahead, so that not every write has to ask.
 const LEASE_MAX: u64 = 256 * 1024;
 
+/// Bytes written between two looks at the free space: by so much others can find less than they were left, when they
+/// take theirs in the same moment.
+const SLICE: usize = 64 * 1024;
+
 /// What may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -284,6 +288,7 @@ impl Metered {
 
 impl Write for Metered {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let data = data.get(..SLICE).unwrap_or(data);
         self.ask(data.len() as u64)?;
         let written = match (&*self.file).write(data) {
             // Others have filled the disk: the reserve is for this.
