@@ -118,10 +118,12 @@ impl Path4 {
         of("client") + of("server")
     }
 
-    /// Sends `count` datagrams from the client, fast.
+    /// Sends `count` datagrams from the client, fast. From a file, for a pipe may be read in parts.
     fn datagrams(&self, count: usize) {
-        let script = format!("head -c {} /dev/zero | socat -u -b 500 - UDP-SENDTO:{SERVER}:9", count * 500);
-        self.insist("client", &["sh", "-c", &script]);
+        let zeros = self.dir.path().join("zeros");
+        std::fs::write(&zeros, vec![0; count * 500]).expect("a file");
+        let (from, to) = (format!("OPEN:{},rdonly", zeros.display()), format!("UDP-SENDTO:{SERVER}:9"));
+        self.insist("client", &["socat", "-u", "-b", "500", &from, &to]);
     }
 }
 
@@ -248,7 +250,9 @@ fn one_hop(json: &Value, from: &str, to: &str, claim: &str) {
 #[test]
 fn a_flow_that_drops_is_told_from_a_tag_and_from_a_neighbour() {
     let Some(lab) = Lab::up("journeys-vlan", &["--vlan", "188"]) else { return };
-    let send = |to: &str| format!("head -c 15000 /dev/zero | socat -u -b 500 - UDP-SENDTO:{to}:9");
+    let zeros = lab.dir().join("zeros");
+    std::fs::write(&zeros, vec![0; 15_000]).expect("a file");
+    let send = |to: &str| format!("socat -u -b 500 OPEN:{},rdonly UDP-SENDTO:{to}:9", zeros.display());
     let both = format!("{}; {}", send("10.0.188.254"), send("10.0.188.102"));
     let script = lab.dir().join("both.sh");
     std::fs::write(&script, both).expect("a script");
