@@ -8,7 +8,7 @@
 //!   netcap.log                         what the recorder said
 //!   topology.txt                       bridges, ports, bonds, VMs, as ovs_dbg_listports gave them
 //!   packets/POINT/000001.pcapng.zst    segments, one zstd frame each
-//!   packets/POINT/segments.jsonl       one line per closed segment: counts, losses, hash
+//!   packets/POINT/segments.jsonl       one line per closed segment: counts, losses, hash; one for all that were removed
 //!   state/index.jsonl                  one line per sample of host state
 //!   state/SOURCE/ITEM[@ARG]/000001.txt what was read, as it came (.zst when large)
 //!   ping/ADDRESS.log, ADDRESS.jsonl    for people, for machines

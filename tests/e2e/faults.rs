@@ -135,8 +135,11 @@ fn killed_at_any_moment_the_last_second_is_all_that_is_missing() {
             faster += 1;
             when = 0;
         } else {
-            assert_eq!(status.signal(), Some(9), "{status}");
-            kills += 1;
+            // SIGINT ends it like any other program as long as it has not begun.
+            let killed = status.signal() == Some(9);
+            assert!(killed || status.signal() == Some(2) && runs(out.path()).is_empty(), "{status}");
+            kills += u64::from(killed);
+            faster += u64::from(!killed);
         }
         if let Some((found, sealed)) = scene.judge(out.path(), when) {
             missing.push(found.missing_ns(&scene.traffic, when));
@@ -146,8 +149,8 @@ fn killed_at_any_moment_the_last_second_is_all_that_is_missing() {
         }
         let (middle, most) = middle_and_most(&mut missing);
         let figures = format!(
-            "{faster} more were faster; {} left a run, {segments} segments as they lay ({cut} cut), {frames} frames; missing before the kill: \
-             {} ms in the middle, {} ms at most",
+            "{faster} more were faster; {} left a run, {segments} segments as they lay ({cut} cut), {frames} frames; \
+             missing before the kill: {} ms in the middle, {} ms at most",
             missing.len(),
             middle / 1_000_000,
             most / 1_000_000

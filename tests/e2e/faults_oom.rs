@@ -63,14 +63,10 @@ impl Drop for Group {
     }
 }
 
-/// Waits for its end; gives the time just before it was seen. Whoever survives is killed.
-fn until_dead(child: &mut Child) -> i64 {
+/// Waits for its end. Whoever survives is killed.
+fn until_dead(child: &mut Child) {
     let until = Instant::now() + PATIENCE;
-    loop {
-        let when = now();
-        if child.try_wait().unwrap().is_some() {
-            return when;
-        }
+    while child.try_wait().unwrap().is_none() {
         if Instant::now() > until {
             signal(child, Signal::SIGKILL);
         }
@@ -99,9 +95,11 @@ fn out_of_memory_is_like_any_other_kill() {
         child.envs(recorder.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let mut child = child.spawn().expect("a shell");
         thread::sleep(proof.dice.ms(300, 3500));
+        // From here on it may stand still, for the kernel looks for memory everywhere before it kills.
+        let when = now();
         // `tail` keeps what may be the last line: all of it.
         let mut hog = group.command(0).args(["tail", "/dev/zero"]).spawn().expect("tail");
-        let when = until_dead(&mut child);
+        until_dead(&mut child);
         signal(&hog, Signal::SIGKILL);
         let _ = hog.wait();
         kills += group.kills();
