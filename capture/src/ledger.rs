@@ -19,8 +19,8 @@ use tokio::sync::mpsc::Sender;
 
 use crate::clock;
 use crate::counters::{Counters, HostCounters};
+use crate::event::Event;
 use crate::netdev::{self, Softnet};
-use crate::recorder::Event;
 use crate::unixctl::Unixctl;
 use entry::Entry;
 

@@ -4,7 +4,6 @@
 //! that goes away ends the segment (silence means nothing without an interface), and it is tried again each second.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
@@ -13,18 +12,18 @@ use std::time::{Duration, Instant};
 use netcap_bundle::Nanos;
 use netcap_bundle::ledger::{Step, Why};
 use netcap_filters::Instruction;
-use nix::net::if_::{if_indextoname, if_nametoindex};
+use nix::net::if_::if_indextoname;
 use tokio::sync::mpsc::Sender;
 
 use crate::clock;
 use crate::counters::Counters;
 use crate::disk;
+use crate::event::Event;
 use crate::iface::Iface;
-use crate::memory;
+use crate::listener::Listener;
 use crate::segments::Segments;
 use crate::shed::{self, Pressure};
-use crate::sys::{RETIRE_MS, Ring, RingSize};
-use crate::watchdog::Bark;
+use crate::sys::{RETIRE_MS, Ring};
 
 /// Longest wait for packets: the time it takes to notice the stop flag.
 const WAIT: Duration = Duration::from_millis(200);
@@ -36,94 +35,6 @@ const COUNT_AT_LEAST: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(1);
 /// How long the last block may take to be handed over after the ring was shut.
 const DRAIN: Duration = Duration::from_millis(4 * RETIRE_MS as u64);
-
-/// Something the session must know of a point.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// The interface could not be heard for a while.
-    Gap {
-        /// Interface.
-        iface: String,
-        /// From when.
-        from: Nanos,
-        /// Until when; `None`: it has just begun.
-        until: Option<Nanos>,
-        /// What the system said.
-        why: String,
-    },
-    /// The interface has another name; the point goes on.
-    Renamed {
-        /// Its name before.
-        from: String,
-        /// Its name now.
-        to: String,
-    },
-    /// The interface is gone and the point is closed.
-    Left {
-        /// Interface.
-        iface: String,
-    },
-    /// The point cannot go on; what it had is kept.
-    Failed {
-        /// Interface.
-        iface: String,
-        /// Why.
-        why: String,
-    },
-    /// The interface counts packets and nothing arrives, or that is over.
-    Watchdog {
-        /// Interface.
-        iface: String,
-        /// What is worth telling.
-        bark: Bark,
-    },
-    /// The point gives up something to spare the host, or takes it back.
-    Shed {
-        /// Interface.
-        iface: String,
-        /// What it gives up from now on.
-        step: Step,
-        /// Why.
-        why: Why,
-    },
-    /// The loss ledger cannot be written further.
-    LedgerEnded {
-        /// Why.
-        why: String,
-    },
-}
-
-/// What a thread needs to listen to an interface.
-#[derive(Debug, Clone)]
-pub struct Listener {
-    /// Interface name; its index may change when it comes back.
-    pub iface: String,
-    /// The compiled filter.
-    pub program: Vec<Instruction>,
-    /// Ring memory that is asked for; the kernel may have less.
-    pub ring: RingSize,
-    /// An interface that is gone is waited for; else the point is closed.
-    pub waits: bool,
-}
-
-impl Listener {
-    /// Opens the ring; gives it with the interface's index. A confined recording gets the socket from its helper.
-    pub fn open(&self) -> io::Result<(Ring, u32)> {
-        let (socket, size, index) = match crate::sandbox::helper() {
-            Some(helper) => helper.ring(&self.iface, &self.program, self.ring)?,
-            None => self.socket()?,
-        };
-        Ok((Ring::map(socket, size)?, index))
-    }
-
-    /// The part of it that needs privileges: the socket, the size its ring got, the interface's index.
-    pub fn socket(&self) -> io::Result<(OwnedFd, RingSize, u32)> {
-        let index = if_nametoindex(self.iface.as_str())?;
-        let open = |size| Ok((Ring::socket(index, &self.program, size)?, size));
-        let (socket, size) = memory::shrinking(self.ring, open)?;
-        Ok((socket, size, index))
-    }
-}
 
 /// Starts the thread of a point whose ring is already open, so that a start that fails fails before anything is recorded.
 pub fn start(

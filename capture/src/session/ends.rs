@@ -11,8 +11,8 @@ use super::following::Following;
 use super::running::Session;
 use super::{Plan, Stage, Threads};
 use crate::clock;
+use crate::event::Event;
 use crate::live::disk_left;
-use crate::recorder::Event;
 use crate::signals::{Asked, Signals};
 use crate::units::human_bytes;
 

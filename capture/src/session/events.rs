@@ -4,7 +4,7 @@ use rust_i18n::t;
 use tokio::sync::mpsc;
 
 use super::running::Session;
-use crate::recorder::Event;
+use crate::event::Event;
 use crate::shed;
 use crate::watchdog::Bark;
 
