@@ -10,9 +10,11 @@ use netcap_tests::lab::{Lab, said};
 use serde_json::Value;
 
 mod clocks;
+mod doubt;
 mod follow;
 mod harmless;
 mod journeys;
+mod path4;
 
 const NETCAP: &str = env!("CARGO_BIN_EXE_netcap");
 const GATEWAY: &str = "192.168.12.254";

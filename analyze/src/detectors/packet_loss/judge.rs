@@ -1,6 +1,6 @@
 //! Which of the packets that were not seen again were lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use netcap_bundle::Role;
 
@@ -24,8 +24,10 @@ pub(super) struct Case<'a> {
     pub(super) pair: &'a PairHop,
     /// Lost for all that the capture can tell.
     pub(super) sure: Vec<Lost>,
-    /// Not seen again while the capture lost packets there.
+    /// Not seen again while the capture lost packets on either side.
     pub(super) doubtful: Vec<Lost>,
+    /// Where the capture lost packets while these were doubtful.
+    pub(super) lossy: BTreeSet<PointId>,
     /// Not seen again where nothing was captured then, at the edges of the capture above all, or where a filter hides
     /// them: packets of which nothing is said.
     pub(super) unjudged: u64,
@@ -120,17 +122,33 @@ fn case<'a>(
     let filtered = next.exits.iter().any(|id| view.points.get(*id).is_some_and(|p| !p.filter.is_empty()));
     let shown = next.exits.iter().all(|id| fidelity.shows(*id, &sample.bytes, sample.wire_len))
         && !(filtered && view.scene.follow.nat.touches(key.src, key.dst));
-    let mut case =
-        Case { key, pair, sure: Vec::new(), doubtful: Vec::new(), unjudged: 0, trust: Trust::Sound };
+    let mut case = Case {
+        key,
+        pair,
+        sure: Vec::new(),
+        doubtful: Vec::new(),
+        lossy: BTreeSet::new(),
+        unjudged: 0,
+        trust: Trust::Sound,
+    };
     for lost in &pair.lost {
         let Some(carries) = carries(view, info, lost) else { continue };
-        let trust = next.exits.iter().map(|id| fidelity.trust(*id, lost.at, lost.at.plus(CROSSING_NS))).min();
-        match trust.unwrap_or(Trust::Blind) {
+        let trust = |id: PointId| fidelity.trust(id, lost.at, lost.at.plus(CROSSING_NS));
+        let lossy = |id: &PointId| trust(*id) == Trust::Lossy;
+        let mut least = next.exits.iter().map(|id| trust(*id)).min().unwrap_or(Trust::Blind);
+        // Where it was seen last the capture listened, for there it was seen; but of how many, nobody knows.
+        if lossy(&key.from.point) {
+            least = least.min(Trust::Lossy);
+        }
+        match least {
             trust @ (Trust::Sound | Trust::Unknown) if shown && carries => {
                 case.trust = case.trust.min(trust);
                 case.sure.push(*lost);
             }
-            Trust::Lossy if shown && carries => case.doubtful.push(*lost),
+            Trust::Lossy if shown && carries => {
+                case.lossy.extend(next.exits.iter().chain([&key.from.point]).copied().filter(lossy));
+                case.doubtful.push(*lost);
+            }
             _ => case.unjudged = case.unjudged.saturating_add(lost.packets),
         }
     }

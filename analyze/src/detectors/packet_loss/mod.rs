@@ -6,9 +6,9 @@
 //! many, and between which two points they were lost.
 //!
 //! Proven: two packets or more entered a switch, all ports where they could leave are recorded, none of them saw the
-//! packets, and nothing was lost by the capture there in that time. Likely: the next point is known only from other
+//! packets, and nothing was lost by the capture on either side in that time. Likely: the next point is known only from other
 //! packets of the same pair that reached it, or nothing says whether the capture lost packets. Cannot tell: the capture
-//! lost packets there, did not cover that time, or its filter hides them.
+//! lost packets on one of both sides, did not cover that time, or its filter hides them.
 //!
 //! Exonerated: losses of the capture, its filters and edges; retransmissions, copies and reflections, which are counted as
 //! what they are; frames for groups, which leave at many ports or none; frames that arrive at the backup member of a bond;

@@ -1,8 +1,11 @@
 //! From losses to finding.
 
+use std::collections::BTreeSet;
+
 use netcap_bundle::Nanos;
 
 use super::judge::{Case, Group};
+use crate::engine::PointId;
 use crate::engine::identity::PROTOCOL_ARP;
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject, Victim};
@@ -64,7 +67,7 @@ pub(super) fn finding(view: &View<'_>, group: &Group<'_>) -> Option<Finding> {
         to: sums.span.map(|s| s.1),
         claim: claim(view, group, worst, &sums, sure),
         evidence: evidence(view, group, worst, &sums, sure),
-        exonerations: exonerations(view, &sums, sure, group.complete),
+        exonerations: exonerations(view, group, &sums, sure),
         remedy: if sure { remedy(view, group, enters) } else { again(view, group) },
         // A ping is lost with its request or with its answer.
         victims: if pings { vec![Victim::Pair(src, dst), Victim::Pair(dst, src)] } else { Vec::new() },
@@ -150,18 +153,24 @@ fn evidence(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, s
     out
 }
 
-fn exonerations(view: &View<'_>, sums: &Sums, sure: bool, complete: bool) -> Vec<Text> {
+/// Where the capture lost packets while these should have been seen.
+fn lossy(view: &View<'_>, group: &Group<'_>) -> Vec<Text> {
+    let points: BTreeSet<PointId> = group.cases.iter().flat_map(|case| case.lossy.iter().copied()).collect();
+    points.into_iter().map(|id| Text::verbatim(view.points.name(id))).collect()
+}
+
+fn exonerations(view: &View<'_>, group: &Group<'_>, sums: &Sums, sure: bool) -> Vec<Text> {
     let mut out = Vec::new();
-    out.push(Text::new(match (sure, sums.trust) {
-        (false, _) => "packet-loss.not.capture-lossy",
-        (true, Trust::Sound) => "packet-loss.not.capture",
-        (true, _) => "packet-loss.not.capture-unknown",
-    }));
+    out.push(match (sure, sums.trust) {
+        (false, _) => Text::new("packet-loss.not.capture-lossy").with_list("at", lossy(view, group)),
+        (true, Trust::Sound) => Text::new("packet-loss.not.capture"),
+        (true, _) => Text::new("packet-loss.not.capture-unknown"),
+    });
     if sure {
         out.push(Text::new("packet-loss.not.filter"));
         out.push(Text::new("packet-loss.not.again"));
     }
-    if !complete {
+    if !group.complete {
         out.push(Text::new("packet-loss.not.other-way"));
     }
     let counted = [
@@ -176,7 +185,7 @@ fn exonerations(view: &View<'_>, sums: &Sums, sure: bool, complete: bool) -> Vec
 }
 
 fn again(view: &View<'_>, group: &Group<'_>) -> Text {
-    Text::new("packet-loss.remedy.again").with_list("to", exits(view, group))
+    Text::new("packet-loss.remedy.again").with_list("at", lossy(view, group))
 }
 
 fn remedy(view: &View<'_>, group: &Group<'_>, enters: bool) -> Text {

@@ -68,6 +68,33 @@ fn a_capture_that_lost_packets_there_cannot_tell() {
     assert!(findings[0].claim.english().contains("cannot be told"));
 }
 
+/// A hop is charged where both sides were listening: what was last seen while its own point lost packets is not counted.
+#[test]
+fn a_capture_that_lost_packets_before_the_hop_cannot_tell_either() {
+    let lossy_at = |ms_lost: Option<u16>| {
+        let mut scene = scene("");
+        for n in 0..50u16 {
+            let (ms, frame) = (i64::from(n) * 1_000, datagram(way(), (VM, PEER), &n.to_be_bytes(), 100 + n));
+            if ms_lost == Some(n) {
+                scene.frame_after_loss("vnet0", ms, In, &frame, 10);
+            } else {
+                scene.frame("vnet0", ms, In, &frame);
+            }
+            if !(10..20).contains(&n) {
+                scene.frame("eth3", ms + 1, Out, &frame);
+            }
+        }
+        findings(scene)
+    };
+    assert_eq!(only(&lossy_at(None)), (Severity::Warning, Confidence::Proven));
+    // Between 14 s and 15 s; a packet crosses within two.
+    let near = lossy_at(Some(15));
+    assert_eq!(only(&near), (Severity::Warning, Confidence::Proven));
+    assert!(near[0].claim.english().starts_with("6 of 46 "), "{}", near[0].claim.english());
+    assert!(near[0].exonerations.iter().any(|e| e.english().ends_with("hides them: 4")), "{near:#?}");
+    assert!(lossy_at(Some(30))[0].claim.english().starts_with("10 of 50 "), "long after");
+}
+
 #[test]
 fn all_that_passes_and_one_at_the_edge_is_no_loss() {
     let mut scene = scene("");
