@@ -1,4 +1,5 @@
-//! Work side by side, results one after the other: what is finished early waits, and only so much may wait.
+//! Work side by side, jobs made and results taken one after the other: what is finished early waits, and only so much may
+//! wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,19 +19,22 @@ struct Line<R, T> {
     take: Option<T>,
 }
 
-/// Does all jobs on the current rayon pool and hands the results to `take` in the order of the jobs.
-pub(super) fn in_order<J: Sync, R: Send, T: FnMut(R) + Send>(
-    jobs: &[J],
-    work: impl Fn(&J) -> R + Sync,
+/// Does all jobs on the current rayon pool and hands the results to `take` in the order of the jobs. The jobs are made one
+/// at a time, by whoever is free; at most `alive_max` jobs and results exist at the same time.
+pub(super) fn in_order<J: Send, R: Send, T: FnMut(R) + Send>(
+    alive_max: usize,
+    jobs: impl Iterator<Item = J> + Send,
+    work: impl Fn(J) -> R + Sync,
     take: T,
 ) {
+    let jobs = Mutex::new(jobs);
     let line = Mutex::new(Line { next: 0, taken: 0, waiting: BTreeMap::new(), take: Some(take) });
     let moved = Condvar::new();
-    let workers = rayon::current_num_threads().min(ALIVE_MAX).min(jobs.len());
+    let workers = rayon::current_num_threads().min(alive_max);
     rayon::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|_| {
-                while let Some((at, job)) = begin(&line, &moved, jobs) {
+                while let Some((at, job)) = begin(&line, &moved, &jobs, alive_max) {
                     let result = work(job);
                     hand_in(&line, &moved, at, result);
                 }
@@ -40,17 +44,24 @@ pub(super) fn in_order<J: Sync, R: Send, T: FnMut(R) + Send>(
 }
 
 /// The next job, as soon as its result may exist beside those that wait.
-fn begin<'j, J, R, T>(line: &Mutex<Line<R, T>>, moved: &Condvar, jobs: &'j [J]) -> Option<(usize, &'j J)> {
-    let mut line = lock(line);
-    loop {
-        let at = line.next;
-        let job = jobs.get(at)?;
-        if at < line.taken + ALIVE_MAX {
-            line.next += 1;
-            return Some((at, job));
-        }
-        line = moved.wait(line).unwrap_or_else(PoisonError::into_inner);
+fn begin<J, R, T>(
+    line: &Mutex<Line<R, T>>,
+    moved: &Condvar,
+    jobs: &Mutex<impl Iterator<Item = J>>,
+    alive_max: usize,
+) -> Option<(usize, J)> {
+    let mut jobs = lock(jobs);
+    let mut state = lock(line);
+    // Nobody else can begin meanwhile, and results are taken without the right to begin.
+    while state.next >= state.taken + alive_max {
+        state = moved.wait(state).unwrap_or_else(PoisonError::into_inner);
     }
+    drop(state);
+    let job = jobs.next()?;
+    let mut state = lock(line);
+    let at = state.next;
+    state.next += 1;
+    Some((at, job))
 }
 
 /// Leaves a result, and hands over all whose turn it is unless somebody else is doing so already.
@@ -91,7 +102,8 @@ mod tests {
             let mut got = Vec::new();
             pool.install(|| {
                 in_order(
-                    &jobs,
+                    ALIVE_MAX,
+                    jobs.iter(),
                     |job| {
                         most.fetch_max(alive.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         // Early jobs take longer, so that later ones have to wait.
@@ -111,6 +123,6 @@ mod tests {
 
     #[test]
     fn no_jobs_are_no_work() {
-        in_order(&[(); 0], |()| 1, |_| panic!("nothing was done"));
+        in_order(1, std::iter::empty::<()>(), |()| 1, |_| panic!("nothing was done"));
     }
 }

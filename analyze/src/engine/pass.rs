@@ -1,20 +1,23 @@
 //! The pass itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use netcap_bundle::Nanos;
 use netcap_bundle::input::{Input, Segment};
-use netcap_bundle::packets::{Interface, PacketReader, Tail};
+use netcap_bundle::packets::{Batch, Interface, Packet, PacketReader, Tail};
 
-use super::decode::decode;
+use super::decode::{Decoded, decode};
 use super::fold::Fold;
-use super::line::in_order;
+use super::line::{ALIVE_MAX, in_order};
 use super::points::{PointId, Points, Scene};
 use super::progress::Progress;
 use super::view::{FrameRef, PacketView};
 
 /// Packets between two signs of progress.
 const PROGRESS_EVERY: u64 = 65_536;
+
+/// Batches of a lonely file between reading and folding: some 256 KiB of packets each, and twice that of what they say.
+const BATCHES_MAX: usize = 4;
 
 /// What one file held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,20 +60,20 @@ pub fn run<F: Fold>(input: &Input, scene: &Arc<Scene>, progress: &Progress) -> O
     let mut files = Vec::with_capacity(input.segments.len());
     let jobs = jobs(&input.segments);
     let mut whole: Option<F> = None;
-    in_order(
-        &jobs,
-        |job| read(job, scene, progress),
-        |part| {
-            match &mut whole {
-                Some(fold) => fold.merge(part.fold),
-                None => whole = Some(part.fold),
-            }
-            files.push(part.file);
-            for (id, number, interface) in &part.interfaces {
-                points.add(*id, *number, interface, scene);
-            }
-        },
-    );
+    let mut take = |part: Part<F>| {
+        match &mut whole {
+            Some(fold) => fold.merge(part.fold),
+            None => whole = Some(part.fold),
+        }
+        files.push(part.file);
+        for (id, number, interface) in &part.interfaces {
+            points.add(*id, *number, interface, scene);
+        }
+    };
+    match jobs.as_slice() {
+        [job] => take(read(job, scene, progress, side_by_side)),
+        jobs => in_order(ALIVE_MAX, jobs.iter(), |job| read(job, scene, progress, one_by_one), take),
+    }
     Outcome { fold: whole.unwrap_or_else(|| F::start(scene)), points, files }
 }
 
@@ -96,7 +99,12 @@ fn jobs(segments: &[Segment]) -> Vec<Job<'_>> {
         .collect()
 }
 
-fn read<F: Fold>(job: &Job<'_>, scene: &Arc<Scene>, progress: &Progress) -> Part<F> {
+fn read<F: Fold>(
+    job: &Job<'_>,
+    scene: &Arc<Scene>,
+    progress: &Progress,
+    packets: impl FnOnce(&mut PacketReader, &mut Pass<'_, F>),
+) -> Part<F> {
     let mut fold = F::start(scene);
     let mut file = FileStats {
         name: job.segment.name.clone(),
@@ -114,7 +122,9 @@ fn read<F: Fold>(job: &Job<'_>, scene: &Arc<Scene>, progress: &Progress) -> Part
             .ok_or_else(|| "not a pcap or pcapng file".to_owned())
     }) {
         Ok(mut reader) => {
-            packets(&mut reader, job, scene, progress, &mut fold, &mut file);
+            let mut pass = Pass { job, scene, progress, fold: &mut fold, file: &mut file, untold: 0 };
+            packets(&mut reader, &mut pass);
+            progress.add_packets(pass.untold);
             file.tail = reader.tail().cloned();
             for (number, interface) in (0u32..).zip(reader.interfaces()) {
                 let id = scene.point(job.segment.point, job.lonely, number);
@@ -127,31 +137,64 @@ fn read<F: Fold>(job: &Job<'_>, scene: &Arc<Scene>, progress: &Progress) -> Part
     Part { fold, file, interfaces }
 }
 
-fn packets<F: Fold>(
-    reader: &mut PacketReader,
-    job: &Job<'_>,
-    scene: &Scene,
-    progress: &Progress,
-    fold: &mut F,
-    file: &mut FileStats,
-) {
-    let mut untold = 0;
+/// What the packets of one file go into.
+struct Pass<'a, F> {
+    job: &'a Job<'a>,
+    scene: &'a Scene,
+    progress: &'a Progress,
+    fold: &'a mut F,
+    file: &'a mut FileStats,
+    /// Packets since the last sign of progress.
+    untold: u64,
+}
+
+/// Reads and decodes in this thread; other files have other threads.
+fn one_by_one<F: Fold>(reader: &mut PacketReader, pass: &mut Pass<'_, F>) {
     while let Some(packet) = reader.next_packet() {
-        let point = scene.point(job.segment.point, job.lonely, packet.interface);
-        file.packets += 1;
-        file.wire_bytes += u64::from(packet.wire_len);
-        let (first, last) = file.span.unwrap_or((packet.at, packet.at));
-        file.span = Some((first.min(packet.at), last.max(packet.at)));
-        let decoded = decode(packet.link, packet.data);
+        pass.packet(&packet, &decode(packet.link, packet.data));
+    }
+}
+
+/// A lonely file: whoever is free reads on, decodes what was read, or folds what is decoded, each in the order of the file.
+fn side_by_side<F: Fold>(reader: &mut PacketReader, pass: &mut Pass<'_, F>) {
+    let used = Mutex::new(Vec::new());
+    let spare = || used.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+    in_order(
+        BATCHES_MAX,
+        std::iter::from_fn(|| {
+            let (batch, decoded): (Batch, Vec<Decoded>) = spare();
+            Some((reader.next_batch(batch)?, decoded))
+        }),
+        |(batch, mut decoded)| {
+            decoded.clear();
+            decoded.extend(batch.packets().map(|packet| decode(packet.link, packet.data)));
+            (batch, decoded)
+        },
+        |(batch, decoded)| {
+            for (packet, decoded) in batch.packets().zip(&decoded) {
+                pass.packet(&packet, decoded);
+            }
+            used.lock().unwrap_or_else(PoisonError::into_inner).push((batch, decoded));
+        },
+    );
+}
+
+impl<F: Fold> Pass<'_, F> {
+    fn packet(&mut self, packet: &Packet<'_>, decoded: &Decoded) {
+        let point = self.scene.point(self.job.segment.point, self.job.lonely, packet.interface);
+        self.file.packets += 1;
+        self.file.wire_bytes += u64::from(packet.wire_len);
+        let (first, last) = self.file.span.unwrap_or((packet.at, packet.at));
+        self.file.span = Some((first.min(packet.at), last.max(packet.at)));
         let mut vlan = decoded.tags;
         if vlan.is_untagged() {
-            vlan.outer = scene.access_vlan(point);
+            vlan.outer = self.scene.access_vlan(point);
         }
-        fold.packet(&PacketView {
+        self.fold.packet(&PacketView {
             at: packet.at,
-            frame: FrameRef { file: job.file, number: packet.number },
+            frame: FrameRef { file: self.job.file, number: packet.number },
             point,
-            domain: scene.domain(point),
+            domain: self.scene.domain(point),
             direction: packet.direction,
             lost_before: packet.lost_before,
             wire_len: packet.wire_len,
@@ -161,11 +204,10 @@ fn packets<F: Fold>(
             vlan,
             net: decoded.net,
         });
-        untold += 1;
-        if untold == PROGRESS_EVERY {
-            progress.add_packets(untold);
-            untold = 0;
+        self.untold += 1;
+        if self.untold == PROGRESS_EVERY {
+            self.progress.add_packets(self.untold);
+            self.untold = 0;
         }
     }
-    progress.add_packets(untold);
 }

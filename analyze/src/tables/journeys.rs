@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Nanos, Role};
+use rayon::prelude::*;
 
 use crate::engine::points::Scene;
 use crate::engine::{EchoKind, Eth, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
@@ -187,7 +188,7 @@ impl JourneysFold {
 
     /// Groups the sightings into journeys.
     pub fn finish(mut self) -> JourneysTable {
-        self.events.sort_unstable_by_key(|e| (e.key, e.at, e.kind, e.frame));
+        self.events.par_sort_unstable_by_key(|e| (e.key, e.at, e.kind, e.frame));
         let mut table = JourneysTable {
             samples: self.samples.into_iter().collect(),
             overflow: self.overflow,

@@ -80,16 +80,15 @@ impl Fold for Folds {
 }
 
 impl Folds {
-    /// Finishes every table.
+    /// Finishes every table, the large ones side by side.
     pub fn finish(self) -> Tables {
-        Tables {
-            asked: self.asked.finish(),
-            bonded: self.bonded.finish(),
-            claims: self.claims.finish(),
-            hops: self.hops.finish(&hops::Clocks::default()),
-            journeys: self.journeys.finish(),
-            seen: self.losses.finish(),
-        }
+        let Self { asked, bonded, claims, hops, journeys, losses } = self;
+        let (hops, (journeys, claims)) = rayon::join(
+            || hops.finish(&hops::Clocks::default()),
+            || rayon::join(|| journeys.finish(), || claims.finish()),
+        );
+        let (asked, bonded, seen) = (asked.finish(), bonded.finish(), losses.finish());
+        Tables { asked, bonded, claims, hops, journeys, seen }
     }
 }
 

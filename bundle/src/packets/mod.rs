@@ -6,7 +6,7 @@ pub mod decompress;
 pub mod reader;
 pub mod segment;
 
-pub use reader::{Interface, LinkType, Packet, PacketReader, Tail};
+pub use reader::{Batch, Interface, LinkType, Packet, PacketReader, Tail};
 pub use segment::{Frame, SegmentMeta, SegmentWriter};
 
 use serde::{Deserialize, Serialize};

@@ -3,8 +3,11 @@
 //! The reader walks block by block over one bounded buffer; a library parses the blocks' bodies. Damage ends the
 //! stream with a [`Tail`] that says where and why, never with an error: what came before is worth having.
 
+mod batch;
 mod classic;
 mod ng;
+
+pub use batch::Batch;
 
 use std::io::{self, Read};
 
@@ -16,6 +19,9 @@ use crate::{Mac, Nanos};
 const PACKET_MAX: usize = 262_144;
 /// Bytes asked of the stream at a time.
 const READ: usize = 256 * 1024;
+
+/// Nanoseconds.
+const SECOND: u64 = 1_000_000_000;
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 
@@ -189,11 +195,7 @@ impl PacketReader {
             if self.tail.is_some() {
                 return None;
             }
-            let step = match self.format {
-                Format::Pcap { big, units, extra } => self.classic_record(big, units, extra),
-                Format::PcapNg { big } => self.block(big),
-            };
-            match step {
+            match self.step() {
                 Ok(Step::Packet(found)) => break found,
                 Ok(Step::Other) => {}
                 Err(tail) => self.tail = Some(tail),
@@ -211,6 +213,14 @@ impl PacketReader {
             wire_len: found.wire_len,
             data: self.buffer.get(found.data).unwrap_or_default(),
         })
+    }
+
+    /// Reads one record or block.
+    fn step(&mut self) -> Result<Step, Tail> {
+        match self.format {
+            Format::Pcap { big, units, extra } => self.classic_record(big, units, extra),
+            Format::PcapNg { big } => self.block(big),
+        }
     }
 
     fn rest(&self) -> &[u8] {
@@ -271,8 +281,13 @@ impl Interface {
     fn time(&self, stamp: u64) -> Nanos {
         let units = self.units.max(1);
         let secs = i64::try_from(stamp / units).unwrap_or(i64::MAX);
-        let part = u128::from(stamp % units) * 1_000_000_000 / u128::from(units);
-        Nanos::from_parts(secs.saturating_add(self.offset_s), i64::try_from(part).unwrap_or(0))
+        let part = stamp % units;
+        let nanos = match SECOND.checked_div(units) {
+            // Powers of ten up to the ninth: all real files. A division of 128 bits for each packet is felt.
+            Some(each) if each * units == SECOND => part * each,
+            _ => u64::try_from(u128::from(part) * u128::from(SECOND) / u128::from(units)).unwrap_or(0),
+        };
+        Nanos::from_parts(secs.saturating_add(self.offset_s), i64::try_from(nanos).unwrap_or(0))
     }
 }
 

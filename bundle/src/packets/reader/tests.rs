@@ -10,7 +10,7 @@ fn drain(bytes: Vec<u8>) -> Option<(u64, Tail)> {
 }
 
 /// A classic pcap with `n` packets of 60 bytes.
-fn pcap(n: u32, big: bool, magic: u32) -> Vec<u8> {
+pub(super) fn pcap(n: u32, big: bool, magic: u32) -> Vec<u8> {
     let put = |out: &mut Vec<u8>, v: u32| out.extend(if big { v.to_be_bytes() } else { v.to_le_bytes() });
     let mut out = Vec::new();
     put(&mut out, magic);
@@ -57,11 +57,16 @@ fn absurd_lengths_end_the_walk() {
 }
 
 fn sample() -> Vec<u8> {
+    segment(5)
+}
+
+/// A segment with `n` tagged packets of 64 bytes, one lost before each.
+pub(super) fn segment(n: i64) -> Vec<u8> {
     use super::super::{Frame, SegmentMeta, block};
     let meta = SegmentMeta { iface: "eth2".into(), snaplen: 96, ..SegmentMeta::default() };
     let mut out = Vec::new();
     block::head(&mut out, &meta);
-    for n in 0..5 {
+    for n in 0..n {
         let frame = Frame {
             at: Nanos(n),
             direction: Direction::In,
