@@ -13,6 +13,9 @@ use crate::tables::Seen;
 /// A gap between two segments shorter than this is bookkeeping: the socket and its ring live on between them.
 const GAP_NS_MAX: i64 = 200_000_000;
 
+/// A packet counted as shed in a second may have waited in the ring for so long.
+const RING_NS: i64 = 1_000_000_000;
+
 /// How often the recorder flushes.
 const FLUSH_NS: i64 = 1_000_000_000;
 
@@ -66,6 +69,7 @@ impl Fidelity {
             let seen = seen.get(&id);
             if info.described {
                 point.segments(input, files, id, seen);
+                point.shed(input, id);
             } else if let Some(span) = seen.and_then(|s| s.span) {
                 point.covered.push(span);
             }
@@ -176,6 +180,21 @@ impl PointFidelity {
                 self.losses.push((from, closed, info.dropped - told));
             }
         }
+    }
+
+    /// Packets that were counted and not recorded, to spare the host: while that lasted an absence proves nothing. The
+    /// ledger knows the second; without one it may have been at any time of a segment.
+    fn shed(&mut self, input: &Input, id: PointId) {
+        let Some(point) = input.points.get(id.0 as usize) else { return };
+        let spans = input.ledger.point(&point.id).map(|l| l.spans.as_slice()).unwrap_or_default();
+        let mut shed = spans.iter().filter(|span| span.shed > 0).peekable();
+        if shed.peek().is_some() {
+            self.losses.extend(shed.map(|span| (span.begin().plus(-RING_NS), span.at, span.shed)));
+            return;
+        }
+        let mine = input.segments.iter().filter(|s| s.point == Some(id.0 as usize));
+        let infos = mine.filter_map(|s| s.info.as_ref()).filter(|info| info.shed > 0);
+        self.losses.extend(infos.map(|info| (info.opened, info.closed, info.shed)));
     }
 
     fn told(&mut self, seen: Option<&Seen>) {

@@ -1,8 +1,9 @@
 use std::fs;
 
 use netcap_bundle::input::Input;
+use netcap_bundle::ledger::{PointSpan, line};
 use netcap_bundle::packets::Direction::{In, Out};
-use netcap_bundle::{Mac, Role};
+use netcap_bundle::{Mac, Role, layout};
 
 use crate::scene::{Scene, at, ethernet};
 use crate::testing::with_view;
@@ -85,5 +86,40 @@ fn the_points_say_how_their_filters_were_compiled() {
         for (_, info) in view.points.iter() {
             assert_eq!((info.manner.vlan, info.manner.inner), (netcap_filters::VlanMode::Literal, true));
         }
+    });
+}
+
+/// For a second the point was put off to spare the host: its packets were counted, not recorded, and none was dropped.
+#[test]
+fn what_was_counted_and_not_recorded_is_no_silence() {
+    let span = |s: i64, shed| PointSpan { at: at(s * 1_000), ms: 1_000, shed, ..PointSpan::default() };
+    let text: String = [span(29, 0), span(30, 40), span(31, 0)]
+        .iter()
+        .map(|s| String::from_utf8(line(s).unwrap()).unwrap())
+        .collect();
+    let mut scene = scene();
+    scene.write(&layout::ledger("idle"), &text);
+    let sealed = scene.seal();
+    let input = Input::open(&sealed.path).unwrap();
+    with_view(&input, |view| {
+        let id = view.points.by_name("idle").unwrap();
+        let trust = |from, to| view.fidelity.trust(id, at(from), at(to));
+        assert_eq!((trust(29_200, 29_300), trust(20_000, 27_900)), (Trust::Lossy, Trust::Sound));
+        assert_eq!(trust(30_500, 50_000), Trust::Sound);
+    });
+}
+
+/// The same of a bundle whose ledger is gone: the segment only says how many.
+#[test]
+fn without_a_ledger_it_may_have_been_at_any_time_of_the_segment() {
+    let sealed = scene().seal();
+    let mut input = Input::open(&sealed.path).unwrap();
+    let idle = input.points.iter().position(|p| p.iface == "idle");
+    for info in input.segments.iter_mut().filter(|s| s.point == idle).filter_map(|s| s.info.as_mut()) {
+        info.shed = 40;
+    }
+    with_view(&input, |view| {
+        let id = view.points.by_name("idle").unwrap();
+        assert_eq!(view.fidelity.trust(id, at(20_000), at(28_000)), Trust::Lossy);
     });
 }

@@ -202,6 +202,11 @@ impl IfaceCounts {
 }
 
 impl PointSpan {
+    /// Start of the span.
+    pub fn begin(&self) -> Nanos {
+        self.at.plus(i64::try_from(self.ms).unwrap_or(i64::MAX).saturating_mul(-1_000_000))
+    }
+
     /// Packets that came to the point's socket, wanted or not; absent where nobody can tell.
     pub fn seen(&self) -> Option<u64> {
         self.filtered.map(|filtered| filtered.saturating_add(self.received))
