@@ -30,6 +30,7 @@ const ICMPV6: u8 = 58;
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
+const PSH: u8 = 0x08;
 
 /// Protocol number of [`Tuple`] for ARP, which has none; 255 is reserved by IANA.
 pub const PROTOCOL_ARP: u8 = 255;
@@ -83,6 +84,8 @@ pub enum Carried {
         len: u32,
         /// With SYN.
         opens: bool,
+        /// One octet, not pushed: what a keep-alive repeats (RFC 9293, 3.8.4).
+        probe: bool,
     },
     /// A packet of its own: a hash of what does not change, without addresses and ports.
     Single(u64),
@@ -292,7 +295,8 @@ fn tcp(l4: &[u8], ip: &Network, seed: u64) -> Option<Carried> {
     let marks = u32::from(flags & SYN != 0) + u32::from(flags & FIN != 0);
     let len = u32::try_from(data).ok()?.checked_add(marks)?;
     if len > 0 && flags & RST == 0 {
-        return Some(Carried::Range { seq, len, opens: flags & SYN != 0 });
+        let probe = data == 1 && flags & (SYN | FIN | PSH) == 0;
+        return Some(Carried::Range { seq, len, opens: flags & SYN != 0, probe });
     }
     let window = be16(l4, 14)?;
     let numbers = mix(mix(seed, u64::from(seq)), u64::from(ack));

@@ -10,23 +10,27 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Takes out what lies in `from..to`; calls with sender and length of each piece.
-    pub(super) fn take(&mut self, from: i64, to: i64, mut each: impl FnMut(usize, i64)) {
+    /// Takes out what lies in `from..to`; calls with start, sender and length of each piece. Returns how much it was.
+    pub(super) fn take(&mut self, from: i64, to: i64, mut each: impl FnMut(i64, usize, i64)) -> i64 {
+        let mut taken = 0;
         let before = self.map.range(..from).next_back().map(|(a, (b, who))| (*a, *b, *who));
         if let Some((start, end, who)) = before.filter(|(_, end, _)| *end > from) {
             self.map.insert(start, (from, who));
-            each(who, end.min(to) - from);
+            taken += end.min(to) - from;
+            each(from, who, end.min(to) - from);
             if end > to {
                 self.map.insert(to, (end, who));
             }
         }
         while let Some((start, (end, who))) = self.map.range(from..to).next().map(|(a, b)| (*a, *b)) {
             self.map.remove(&start);
-            each(who, end.min(to) - start);
+            taken += end.min(to) - start;
+            each(start, who, end.min(to) - start);
             if end > to {
                 self.map.insert(to, (end, who));
             }
         }
+        taken
     }
 
     /// Puts in `from..to`, where nothing is.
@@ -77,8 +81,8 @@ mod tests {
         let mut pending = Pending::default();
         pending.put(0, 100, 1);
         let mut taken = Vec::new();
-        pending.take(40, 60, |who, length| taken.push((who, length)));
-        assert_eq!(taken, [(1, 20)]);
+        let sum = pending.take(40, 60, |start, who, length| taken.push((start, who, length)));
+        assert_eq!((taken, sum), (vec![(40, 1, 20)], 20));
         assert_eq!(pending.left().collect::<Vec<_>>(), [(1, 40), (1, 40)]);
     }
 
@@ -91,7 +95,11 @@ mod tests {
             for (turn, (from, len, put)) in steps.into_iter().enumerate() {
                 let (a, b) = (i64::try_from(from).unwrap(), i64::try_from(from + len).unwrap());
                 let mut taken = 0;
-                pending.take(a, b, |_, length| taken += length);
+                let sum = pending.take(a, b, |start, _, length| {
+                    assert!(a <= start && start + length <= b);
+                    taken += length;
+                });
+                prop_assert_eq!(sum, taken);
                 let there = waits[from..from + len].iter_mut().filter_map(Option::take).count();
                 prop_assert_eq!(taken, i64::try_from(there).unwrap());
                 if put {

@@ -1,6 +1,6 @@
 //! One flow: which stop follows which, copies and reflections, and the hops that this gives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use netcap_bundle::Nanos;
 
@@ -18,6 +18,11 @@ const COPY_NS: i64 = 50_000_000;
 const COPY_BLIND_NS: i64 = 1_000_000;
 /// IP protocol of TCP.
 const TCP: u8 = 6;
+
+/// How close a second sighting at a stop is a copy.
+pub(super) fn copy_ns(ident: u16) -> i64 {
+    if ident == 0 { COPY_BLIND_NS } else { COPY_NS }
+}
 
 /// From one stop to those that follow it.
 #[derive(Debug)]
@@ -125,50 +130,85 @@ fn flow_key(singles: &[Sighting], ranges: &[Sighting]) -> u64 {
     singles.first().or(ranges.first()).map_or(0, |s| s.flow)
 }
 
+/// Sightings of one content that nothing tells apart but their number: how many each stop saw lately.
+#[derive(Debug, Default)]
+struct Alike(BTreeMap<Stop, VecDeque<Nanos>>);
+
+impl Alike {
+    /// Fewer sightings cannot be two at one stop and two at the next.
+    const MIN: usize = 4;
+
+    fn add(&mut self, stop: Stop, at: Nanos) {
+        self.0.entry(stop).or_default().push_back(at);
+    }
+
+    /// A stop before it saw more of them than it did: this is one of those. What was seen there a crossing earlier counts
+    /// too, for it may have been on its way.
+    fn owes(&mut self, stop: Stop, at: Nanos, scene: &Scene) -> bool {
+        for times in self.0.values_mut() {
+            while times.front().is_some_and(|first| at.since(*first) > 2 * CROSSING_NS) {
+                times.pop_front();
+            }
+        }
+        let recent = |times: &VecDeque<Nanos>| {
+            times.len() - times.partition_point(|time| at.since(*time) > CROSSING_NS)
+        };
+        let mine = self.0.get(&stop).map_or(0, recent);
+        self.0.iter().any(|(other, times)| times.len() > mine && other.leads_to(stop, scene))
+    }
+}
+
 /// Counts what follows what among the sightings of one content, and marks copies and reflections.
 fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut Edges, tally: &mut Tally) {
-    let mut seen: Vec<(Stop, Nanos, u16, u32)> = Vec::new();
+    let mut seen: Vec<Sighting> = Vec::new();
+    let mut alike = (group.len() >= Alike::MIN).then(Alike::default);
     for sighting in group {
-        let stop = sighting.stop();
-        seen.retain(|(_, at, ..)| sighting.at.since(*at) <= CROSSING_NS);
-        if let Some(before) = seen.iter_mut().rev().find(|(s, ..)| *s == stop) {
-            let gap = sighting.at.since(before.1);
-            let blind = sighting.ident == 0;
-            // Equal acknowledgements in a row are what they seem.
-            let told = !blind || sighting.is_range() || protocol != TCP;
-            let near = gap <= if blind { COPY_BLIND_NS } else { COPY_NS };
-            if told && near && (sighting.ident, sighting.len) == (before.2, before.3) {
+        let (stop, at, ident) = (sighting.stop(), sighting.at, sighting.ident);
+        seen.retain(|before| at.since(before.at) <= CROSSING_NS);
+        // A range that begins where another began is the same packet only with its identification: numbers that were
+        // part of a super-segment may be sent again as a packet of their own.
+        let range = sighting.is_range();
+        let same = |s: &Sighting| !range || ident == 0 || s.ident == 0 || ident == s.ident;
+        if let Some(before) = seen.iter().rev().find(|s| s.stop() == stop && same(s)) {
+            let mut owed = || ident == 0 && alike.as_mut().is_some_and(|alike| alike.owes(stop, at, scene));
+            if looks_copied(before, sighting, protocol) && !owed() {
                 sighting.flags |= COPY;
                 tally.copies(stop);
                 continue;
             }
             // Sent again: a journey of its own.
-            seen.clear();
+            seen.retain(|s| !same(s));
         }
-        // A range that begins where another began is the same packet only with its identification: numbers that were
-        // part of a super-segment may be sent again as a packet of their own.
-        let range = sighting.is_range();
-        let ident = sighting.ident;
-        let same = |other: u16| !range || ident == 0 || other == 0 || ident == other;
-        let blind = range && ident == 0;
-        let reflects = |s: Stop| s.reflects_at(stop, scene);
+        // A router sends it back with a hop less: it goes to another machine of this host, and is no reflection.
+        let reflects = |s: &Sighting| s.ttl == sighting.ttl && s.stop().reflects_at(stop, scene);
         let reflected = match seen.last() {
-            // Without one, only what was seen last tells it from a journey of its own.
-            Some((last, ..)) if blind => reflects(*last),
-            _ => seen.iter().any(|(s, _, other, _)| same(*other) && reflects(*s)),
+            // Without an identification only what was seen last tells it from a journey of its own.
+            Some(last) if range && ident == 0 => reflects(last),
+            _ => seen.iter().any(|s| same(s) && reflects(s)),
         };
         if reflected {
             sighting.flags |= REFLECTED;
             tally.reflections(stop);
             continue;
         }
+        if let Some(alike) = alike.as_mut().filter(|_| ident == 0) {
+            alike.add(stop, at);
+        }
         let mut next = true;
-        for (before, _, other, _) in seen.iter().rev() {
-            if same(*other) && before.leads_to(stop, scene) {
-                edges.add((*before, stop), next);
+        for before in seen.iter().rev().filter(|s| same(s)).map(Sighting::stop) {
+            if before.leads_to(stop, scene) {
+                edges.add((before, stop), next);
                 next = false;
             }
         }
-        seen.push((stop, sighting.at, sighting.ident, sighting.len));
+        seen.push(*sighting);
     }
+}
+
+/// A second sighting at one stop looks like the first one in all that the network leaves alone.
+fn looks_copied(before: &Sighting, sighting: &Sighting, protocol: u8) -> bool {
+    // Equal acknowledgements in a row are what they seem.
+    let told = sighting.ident != 0 || sighting.is_range() || protocol != TCP;
+    let whole = |s: &Sighting| (s.ident, s.len, s.ttl);
+    told && sighting.at.since(before.at) <= copy_ns(sighting.ident) && whole(sighting) == whole(before)
 }

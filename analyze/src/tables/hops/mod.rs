@@ -12,6 +12,7 @@ mod ranges;
 mod singles;
 pub mod stop;
 mod summary;
+mod translated;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use netcap_bundle::packets::Direction;
 use crate::engine::follow::{SIGHTINGS_MAX, is_chosen};
 use crate::engine::identity::{self, Carried, Identity, Tuple, mix};
 use crate::engine::points::Scene;
-use crate::engine::{Eth, Fold, FrameRef, PacketView, PointId};
+use crate::engine::{Eth, Fold, FrameRef, Net, PacketView, PointId};
 
 pub use clock::Clocks;
 pub use stop::{Side, Stop};
@@ -51,15 +52,19 @@ pub(crate) const FRAGMENT: u8 = 8;
 pub(crate) const COPY: u8 = 16;
 /// Came back from the network behind an uplink.
 pub(crate) const REFLECTED: u8 = 32;
-/// The stop's rank among sightings of one stamp is above these bits.
-const RANK_SHIFT: u32 = 6;
+/// It left by the interface.
+const OUT: u8 = 64;
+/// Comes later than others of one stamp.
+const LATE: u8 = 128;
+/// Content of a range that may be a keep-alive; that of others is 0.
+pub(crate) const PROBE: u64 = 1;
 
 /// One packet at one stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sighting {
     /// Hash of its flow, before translation.
     pub flow: u64,
-    /// Hash of its content; 0 for a range of TCP.
+    /// Hash of its content; 0 or [`PROBE`] for a range of TCP.
     pub content: u64,
     /// First sequence number of a range.
     pub seq: u32,
@@ -70,13 +75,15 @@ pub(crate) struct Sighting {
     pub number: u32,
     point: u32,
     pub ident: u16,
-    direction: Direction,
+    /// Time to live: the same packet has less of it behind a router.
+    pub ttl: u8,
     pub flags: u8,
 }
 
 impl Sighting {
     pub(crate) fn stop(&self) -> Stop {
-        Stop { point: PointId(self.point), direction: self.direction }
+        let direction = if self.flags & OUT == 0 { Direction::In } else { Direction::Out };
+        Stop { point: PointId(self.point), direction }
     }
 
     pub(crate) fn frame(&self) -> FrameRef {
@@ -89,7 +96,7 @@ impl Sighting {
 
     /// In order of time; of one stamp in the order of the way.
     pub(crate) fn order(&self) -> (Nanos, u8, u32, u32, u8) {
-        (self.at, self.flags >> RANK_SHIFT, self.file, self.number, self.flags & REST)
+        (self.at, self.flags & LATE, self.file, self.number, self.flags & REST)
     }
 
     /// By which it is chosen.
@@ -169,11 +176,12 @@ impl Fold for HopsFold {
         };
         match identity.carried {
             Carried::Single(content) => self.keep(packet, eth, &identity, (content, 0, 0, 0)),
-            Carried::Range { seq, len, opens } => {
+            Carried::Range { seq, len, opens, probe } => {
                 let mut flags = if opens { OPENS } else { 0 };
+                let content = if probe { PROBE } else { 0 };
                 for (seq, len) in blocks(seq, len) {
                     if is_chosen(block_hash(seq), self.shift) {
-                        self.keep(packet, eth, &identity, (0, seq, len, flags));
+                        self.keep(packet, eth, &identity, (content, seq, len, flags));
                     }
                     flags |= REST;
                 }
@@ -212,7 +220,9 @@ impl HopsFold {
         let flow = tuple.hash();
         let group = if eth.dst.0[0] & 1 == 1 { GROUP } else { 0 };
         let fragment = if identity.fragment { FRAGMENT } else { 0 };
-        let rank = Stop { point: packet.point, direction: packet.direction }.rank(&self.scene);
+        let out = if packet.direction == Direction::Out { OUT } else { 0 };
+        let stop = Stop { point: packet.point, direction: packet.direction };
+        let late = if stop.is_late(&self.scene) { LATE } else { 0 };
         self.sightings.push(Sighting {
             flow,
             content,
@@ -223,8 +233,8 @@ impl HopsFold {
             number: u32::try_from(packet.frame.number).unwrap_or(u32::MAX),
             point: packet.point.0,
             ident: identity.ident,
-            direction: packet.direction,
-            flags: flags | group | fragment | rank << RANK_SHIFT,
+            ttl: if let Net::Ip(ip) = packet.net { ip.ttl } else { 0 },
+            flags: flags | group | fragment | out | late,
         });
         self.sample(packet, eth, flow, tuple);
         self.thin(self.scene.follow.segment_max);
@@ -260,5 +270,7 @@ impl HopsFold {
     }
 }
 
+#[cfg(test)]
+mod lookalike_tests;
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use super::intervals::{Cover, Pending};
 use super::matching::{CROSSING_NS, Crossing, Hop};
 use super::summary::Lost;
-use super::{COPY, OPENS, REFLECTED, REST, Sighting, Stop};
-use crate::engine::identity::mix;
+use super::{COPY, OPENS, PROBE, REFLECTED, REST, Sighting, Stop};
 
 /// Further than any window: sequence numbers of another connection of the same ports begin there.
 const APART: i64 = 1 << 33;
@@ -43,16 +42,33 @@ pub(super) fn again(ranges: &[Sighting], positions: &[i64], first: impl Fn(Stop)
         *longest = range.len.max(*longest);
     }
     let segment = longest.into_values().min().unwrap_or(1).max(1);
-    let mut covers: BTreeMap<Stop, (bool, Cover)> = BTreeMap::new();
+    let mut firsts: BTreeMap<Stop, bool> = BTreeMap::new();
+    // One packet that came in by two uplinks at once was not sent twice.
+    let mut latest: BTreeMap<(i64, u32), &Sighting> = BTreeMap::new();
+    let mut cover = Cover::default();
     let mut count = 0;
     for (range, from) in pairs(ranges, positions) {
         let stop = range.stop();
-        let (is_first, cover) = covers.entry(stop).or_insert_with(|| (first(stop), Cover::default()));
-        if *is_first && cover.add(from, from + i64::from(range.len)) && range.flags & REST == 0 {
+        if !*firsts.entry(stop).or_insert_with(|| first(stop)) {
+            continue;
+        }
+        let before = latest.get(&(from, range.len));
+        if before.is_some_and(|before| before.stop() != stop && is_near(before, range)) {
+            continue;
+        }
+        latest.insert((from, range.len), range);
+        let again = cover.add(from, from + i64::from(range.len));
+        // A keep-alive repeats what was acknowledged.
+        if again && range.content != PROBE && range.flags & REST == 0 {
             count += u64::from(range.len.div_ceil(segment));
         }
     }
     count
+}
+
+/// Two sightings of the same numbers are so close that they are of one packet.
+fn is_near(before: &Sighting, range: &Sighting) -> bool {
+    before.ident == range.ident && range.at.since(before.at) <= super::matching::copy_ns(range.ident)
 }
 
 fn pairs<'a>(ranges: &'a [Sighting], positions: &'a [i64]) -> impl Iterator<Item = (&'a Sighting, i64)> {
@@ -62,7 +78,8 @@ fn pairs<'a>(ranges: &'a [Sighting], positions: &'a [i64]) -> impl Iterator<Item
 
 /// Matches the ranges of a flow over one hop.
 pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing: &mut Crossing) {
-    let mut pending = Pending::default();
+    // What was sent last and, where it was sent again before it was seen further on, what was sent before.
+    let (mut pending, mut older) = (Pending::default(), Pending::default());
     // Numbers lost of each range, and the longest segment further on.
     let mut lost: BTreeMap<usize, i64> = BTreeMap::new();
     let mut segment = 1;
@@ -73,23 +90,27 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
         let to = from + i64::from(range.len);
         let stop = range.stop();
         if stop == hop.from {
-            pending.take(from, to, |who, length| *lost.entry(who).or_default() += length);
+            older.take(from, to, |_, who, length| *lost.entry(who).or_default() += length);
+            pending.take(from, to, |start, who, length| older.put(start, start + length, who));
             pending.put(from, to, index);
         } else if hop.to.contains(&stop) {
             segment = segment.max(range.len);
             let mut first = None;
-            pending.take(from, to, |who, length| match ranges.get(who) {
+            let mut seen = |_, who: usize, length| match ranges.get(who) {
                 Some(sent) if range.at.since(sent.at) <= CROSSING_NS => {
                     first.get_or_insert(sent.at);
                 }
                 _ => *lost.entry(who).or_default() += length,
-            });
+            };
+            if pending.take(from, to, &mut seen) == 0 {
+                older.take(from, to, &mut seen);
+            }
             if let Some(sent) = first.filter(|_| range.flags & REST == 0) {
                 crossing.passed.push((stop, range.at, sent));
             }
         }
     }
-    for (who, length) in pending.left() {
+    for (who, length) in pending.left().chain(older.left()) {
         *lost.entry(who).or_default() += length;
     }
     let mut before = None;
@@ -107,7 +128,7 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
             bytes.div_ceil(u64::from(segment))
         };
         before = Some(range.frame());
-        let content = mix(u64::from(range.seq), u64::from(range.len));
+        let content = super::translated::content(range);
         let (at, frame, flow) = (range.at, range.frame(), range.flow);
         crossing.lost.push(Lost { at, frame, packets, bytes, flow, content });
     }

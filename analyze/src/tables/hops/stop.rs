@@ -56,12 +56,12 @@ impl Stop {
         }
     }
 
-    /// Of two sightings with one stamp the one that comes first.
-    pub(super) fn rank(self, scene: &Scene) -> u8 {
+    /// Of two sightings with one stamp the one that comes later.
+    pub(super) fn is_late(self, scene: &Scene) -> bool {
         match self.side(scene) {
-            Side::Enter(_) => 0,
-            Side::Leave(_) => 2,
-            Side::Through => u8::from(self.direction == Direction::Out) * 2,
+            Side::Enter(_) => false,
+            Side::Leave(_) => true,
+            Side::Through => self.direction == Direction::Out,
         }
     }
 }

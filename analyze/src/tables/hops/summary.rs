@@ -7,11 +7,10 @@ use hdrhistogram::Histogram;
 use netcap_bundle::Nanos;
 use rayon::prelude::*;
 
-use super::matching::{self, CROSSING_NS, Crossing, Hop};
+use super::matching::{self, Crossing, Hop};
 use super::stop::Stop;
 use super::{Clocks, HopsFold, Sample, Sighting};
 use crate::engine::FrameRef;
-use crate::engine::identity::mix;
 use crate::engine::points::Scene;
 
 /// Pairs of addresses with their hops, kept.
@@ -219,7 +218,7 @@ pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
     for part in done {
         tally.merge(part);
     }
-    withdraw_translated(&mut tally.pairs, &sightings);
+    super::translated::withdraw(&mut tally.pairs, &sightings, &scene);
     for pair in tally.pairs.values_mut() {
         pair.lost.sort_unstable();
     }
@@ -280,30 +279,4 @@ fn stats(from: Stop, to: Stop, times: &[u32], reordered: u64) -> Option<HopStats
         histogram.saturating_record(u64::from(*time));
     }
     Some(HopStats { from, to, reordered, histogram })
-}
-
-/// What is seen further on with the same content in another flow was translated by something that is not recorded.
-fn withdraw_translated(pairs: &mut BTreeMap<PairKey, PairHop>, sightings: &[Sighting]) {
-    let content = |s: &Sighting| {
-        if s.is_range() { mix(u64::from(s.seq), u64::from(s.len)) } else { s.content }
-    };
-    let lost: BTreeSet<u64> = pairs.values().flat_map(|p| &p.lost).map(|l| l.content).collect();
-    if lost.is_empty() {
-        return;
-    }
-    let mut seen: BTreeMap<u64, Vec<(Nanos, u64)>> = BTreeMap::new();
-    for sighting in sightings {
-        let content = content(sighting);
-        if lost.contains(&content) {
-            seen.entry(content).or_default().push((sighting.at, sighting.flow));
-        }
-    }
-    for pair in pairs.values_mut() {
-        let before = pair.lost.len();
-        pair.lost.retain(|lost| {
-            let mut found = seen.get(&lost.content).into_iter().flatten();
-            !found.any(|(at, flow)| *flow != lost.flow && (0..=CROSSING_NS).contains(&at.since(lost.at)))
-        });
-        pair.translated = (before - pair.lost.len()) as u64;
-    }
 }

@@ -1,0 +1,91 @@
+//! Packets that went on with other addresses, by something that no connection tracking tells of: they are not lost.
+//!
+//! They are known by what they carry. But what carries the same may be another packet (machines that ping alike, one
+//! datagram sent to many), so a flow that itself came in where the lost packet did is none that the lost packet became.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netcap_bundle::Nanos;
+
+use super::Sighting;
+use super::matching::CROSSING_NS;
+use super::stop::{Side, Stop};
+use super::summary::{PairHop, PairKey};
+use crate::engine::DomainId;
+use crate::engine::identity::mix;
+use crate::engine::points::Scene;
+use crate::tables::journeys::TCP;
+
+/// Where a packet came in: a switch, or a stop of no switch.
+type Gate = (Option<DomainId>, Option<Stop>);
+
+fn gate(stop: Stop, scene: &Scene) -> Gate {
+    match stop.side(scene) {
+        Side::Enter(domain) => (Some(domain), None),
+        _ => (None, Some(stop)),
+    }
+}
+
+/// What tells a packet whatever its addresses are: its content, or the first of its sequence numbers, which a
+/// super-segment and the first segment made of it share.
+pub(super) fn content(sighting: &Sighting) -> u64 {
+    if sighting.is_range() { mix(u64::from(sighting.seq), 11) } else { sighting.content }
+}
+
+/// Takes back the losses of packets that are seen further on in another flow.
+pub(super) fn withdraw(pairs: &mut BTreeMap<PairKey, PairHop>, sightings: &[Sighting], scene: &Scene) {
+    let lost =
+        pairs.iter().flat_map(|(key, pair)| pair.lost.iter().map(|l| (l.content, gate(key.from, scene))));
+    let lost: BTreeSet<(u64, Gate)> = lost.collect();
+    if lost.is_empty() {
+        return;
+    }
+    let seen = elsewhere(&lost, sightings, scene);
+    for (key, pair) in pairs {
+        let gate = gate(key.from, scene);
+        let went_on = |content: u64, at: Nanos| {
+            let times = seen.get(&(content, gate)).map(Vec::as_slice).unwrap_or_default();
+            let next = times.get(times.partition_point(|t| *t < at));
+            next.is_some_and(|next| next.since(at) <= CROSSING_NS)
+        };
+        // One segment that went on says that its connection is translated: the others may have other borders there.
+        let flows: BTreeSet<u64> = match key.protocol {
+            TCP => pair.lost.iter().filter(|l| went_on(l.content, l.at)).map(|l| l.flow).collect(),
+            _ => BTreeSet::new(),
+        };
+        let before = pair.lost.len();
+        pair.lost.retain(|lost| !flows.contains(&lost.flow) && !went_on(lost.content, lost.at));
+        pair.translated = (before - pair.lost.len()) as u64;
+    }
+}
+
+/// When such contents were seen in flows that did not come in by that gate themselves, in order of time.
+fn elsewhere(
+    lost: &BTreeSet<(u64, Gate)>,
+    sightings: &[Sighting],
+    scene: &Scene,
+) -> BTreeMap<(u64, Gate), Vec<Nanos>> {
+    let contents: BTreeSet<u64> = lost.iter().map(|(content, _)| *content).collect();
+    let mut seen: Vec<(u64, u64, Stop, Nanos)> = sightings
+        .iter()
+        .map(|s| (content(s), s.flow, s.stop(), s.at))
+        .filter(|(content, ..)| contents.contains(content))
+        .collect();
+    seen.sort_unstable();
+    let mut out: BTreeMap<(u64, Gate), Vec<Nanos>> = BTreeMap::new();
+    for alike in seen.chunk_by(|a, b| a.0 == b.0) {
+        let Some(content) = alike.first().map(|s| s.0) else { continue };
+        let gates = lost.range((content, (None, None))..).take_while(|(c, _)| *c == content);
+        for key in gates {
+            let others = alike.chunk_by(|a, b| a.1 == b.1).filter(|flow| !came_in(flow, key.1, scene));
+            let mut times: Vec<Nanos> = others.flatten().map(|(.., at)| *at).collect();
+            times.sort_unstable();
+            out.insert(*key, times);
+        }
+    }
+    out
+}
+
+fn came_in(flow: &[(u64, u64, Stop, Nanos)], through: Gate, scene: &Scene) -> bool {
+    flow.iter().any(|(_, _, stop, _)| gate(*stop, scene) == through)
+}
