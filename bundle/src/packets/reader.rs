@@ -254,7 +254,12 @@ impl PacketReader {
     }
 
     /// As [`fill`](Self::fill), in the terms of the walk: the end is `Complete` only between blocks.
+    #[inline]
     fn need(&mut self, want: usize, inside: bool) -> Result<(), Tail> {
+        if self.end - self.start >= want { Ok(()) } else { self.need_more(want, inside) }
+    }
+
+    fn need_more(&mut self, want: usize, inside: bool) -> Result<(), Tail> {
         match self.fill(want) {
             Ok(true) => Ok(()),
             Ok(false) if self.start == self.end && !inside => Err(Tail::Complete),
