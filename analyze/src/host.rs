@@ -207,8 +207,8 @@ pub fn place(view: &View<'_>, mac: Mac, seen: &[(PointId, Direction)]) -> Text {
             _ => Text::new("place.host").with("port", iface),
         };
     }
-    match seen.first() {
-        Some((id, _)) => Text::new("place.seen").with("point", points.name(*id)),
+    match seen.first().and_then(|(id, _)| points.named(*id)) {
+        Some(name) => Text::new("place.seen").with("point", name),
         None => Text::new("place.unknown"),
     }
 }

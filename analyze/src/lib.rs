@@ -40,4 +40,5 @@ pub(crate) const CATALOGUE: &[&str] = &[
     include_str!("../locales/lldp-mac-flap.yml"),
     include_str!("../locales/packet-loss.yml"),
     include_str!("../locales/ping-loss.yml"),
+    include_str!("../locales/recording.yml"),
 ];

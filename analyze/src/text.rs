@@ -85,6 +85,11 @@ impl Text {
         self.args.iter().any(|(n, _)| *n == name)
     }
 
+    /// It is the phrase of that key.
+    pub fn is(&self, key: &str) -> bool {
+        self.key == key
+    }
+
     /// In a language.
     pub fn render(&self, lang: Lang) -> String {
         if self.key.is_empty() {

@@ -204,6 +204,12 @@ impl Points {
         self.get(id).map_or("?", |p| p.name.as_str())
     }
 
+    /// Its name when that tells something: of a lonely file nobody asks where, and it may not say.
+    pub fn named(&self, id: PointId) -> Option<&str> {
+        let made_up = |info: &PointInfo| !info.described && info.name.starts_with('#');
+        self.get(id).filter(|info| self.map.len() > 1 || !made_up(info)).map(|info| info.name.as_str())
+    }
+
     /// Its broadcast domain.
     pub fn domain(&self, id: PointId) -> Option<DomainId> {
         self.map.get(&id).map(|(_, domain)| *domain)
@@ -222,6 +228,12 @@ impl Points {
     /// The points of one virtual switch.
     pub fn of_vswitch<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (PointId, &'a PointInfo)> {
         self.iter().filter(move |(_, info)| info.vswitch.as_deref() == Some(name))
+    }
+
+    /// The name of a domain tells people something.
+    pub fn is_domain_named(&self, domain: DomainId) -> bool {
+        let mut points = self.map.iter().filter(|(_, (_, d))| *d == domain).map(|(id, _)| *id);
+        points.any(|id| self.named(id).is_some())
     }
 
     /// The name of a domain: its switch, or the only point of it.

@@ -22,6 +22,9 @@ pub enum Subject {
         vlan: String,
         /// Who claims it.
         claimants: Vec<Claimant>,
+        /// The domain has a name that tells people something.
+        #[serde(skip)]
+        named: bool,
     },
     /// A MAC that moves between the members of a bond.
     BondMac {
@@ -105,18 +108,28 @@ pub struct Claimant {
     pub place: Text,
 }
 
+impl Claimant {
+    /// With its place, where that is known.
+    pub fn words(&self) -> Text {
+        if self.place.is("place.unknown") {
+            return Text::verbatim(self.mac);
+        }
+        Text::new("subject.claimant").with("mac", self.mac).with_text("place", self.place.clone())
+    }
+}
+
 impl Subject {
     /// One line for people.
     pub fn line(&self) -> Text {
         match self {
-            Self::Address { ip, vlan, domain, claimants } => {
-                let list = claimants
-                    .iter()
-                    .map(|c| {
-                        Text::new("subject.claimant").with("mac", c.mac).with_text("place", c.place.clone())
-                    })
-                    .collect();
-                let key = if vlan == "0" { "subject.address" } else { "subject.address-vlan" };
+            Self::Address { ip, vlan, domain, claimants, named } => {
+                let list = claimants.iter().map(Claimant::words).collect();
+                let key = match (vlan == "0", *named) {
+                    (true, true) => "subject.address",
+                    (true, false) => "subject.address-nowhere",
+                    (false, true) => "subject.address-vlan",
+                    (false, false) => "subject.address-vlan-nowhere",
+                };
                 Text::new(key)
                     .with("ip", ip)
                     .with("vlan", vlan)

@@ -21,7 +21,13 @@ pub(super) fn finding(view: &View<'_>, case: &Case, verdict: &Verdict) -> Findin
         detector: super::DETECTOR.id,
         severity: if rule.is_conflict() { Severity::Error } else { Severity::Info },
         confidence: rule.confidence(),
-        subject: Subject::Address { ip: case.key.ip, domain, vlan: case.key.vlan.to_string(), claimants },
+        subject: Subject::Address {
+            ip: case.key.ip,
+            domain,
+            vlan: case.key.vlan.to_string(),
+            claimants,
+            named: view.points.is_domain_named(case.key.domain),
+        },
         from,
         to,
         claim,
@@ -64,10 +70,7 @@ fn claim(case: &Case, verdict: &Verdict, claimants: &[Claimant]) -> Text {
     order.retain(|mac| seen.insert(*mac));
     let who = |index: usize| {
         let mac = order.get(index).copied().unwrap_or_default();
-        let place = claimants.iter().find(|c| c.mac == mac).map(|c| c.place.clone());
-        Text::new("subject.claimant")
-            .with("mac", mac)
-            .with_text("place", place.unwrap_or_else(|| Text::new("place.unknown")))
+        claimants.iter().find(|c| c.mac == mac).map_or_else(|| Text::verbatim(mac), Claimant::words)
     };
     Text::new(key)
         .with("ip", case.key.ip)
