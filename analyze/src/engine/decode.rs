@@ -9,7 +9,7 @@ use etherparse::{
 use netcap_bundle::Mac;
 use netcap_bundle::packets::LinkType;
 
-use super::view::{Arp, Echo, EchoKind, Eth, Ip, L4, Nd, NdKind, Net, Tags};
+use super::view::{Arp, Echo, EchoKind, Eth, Failure, Ip, L4, Nd, NdKind, Net, Tags};
 
 // Link types: <https://www.tcpdump.org/linktypes.html>
 const NULL: u16 = 0;
@@ -27,7 +27,10 @@ const ECHO_REPLY_V4: u8 = 0;
 const ECHO_REQUEST_V4: u8 = 8;
 const ECHO_REQUEST_V6: u8 = 128;
 const ECHO_REPLY_V6: u8 = 129;
+const UNREACHABLE_V4: u8 = 3;
 const TIME_EXCEEDED_V4: u8 = 11;
+const UNREACHABLE_V6: u8 = 1;
+const TOO_BIG_V6: u8 = 2;
 const TIME_EXCEEDED_V6: u8 = 3;
 const NEIGHBOR_SOLICITATION: u8 = 135;
 const NEIGHBOR_ADVERTISEMENT: u8 = 136;
@@ -202,7 +205,8 @@ fn icmp4(icmp: &Icmpv4Slice<'_>) -> L4 {
     match icmp.type_u8() {
         ECHO_REQUEST_V4 => echo(EchoKind::Request, icmp.bytes5to8()),
         ECHO_REPLY_V4 => echo(EchoKind::Reply, icmp.bytes5to8()),
-        TIME_EXCEEDED_V4 => expired(icmp.payload()),
+        TIME_EXCEEDED_V4 => failed(icmp.payload(), Failure::Expired),
+        UNREACHABLE_V4 => failed(icmp.payload(), unreachable4(icmp.code_u8())),
         _ => L4::Other,
     }
 }
@@ -211,7 +215,9 @@ fn icmp6(icmp: &Icmpv6Slice<'_>) -> L4 {
     match icmp.type_u8() {
         ECHO_REQUEST_V6 => echo(EchoKind::Request, icmp.bytes5to8()),
         ECHO_REPLY_V6 => echo(EchoKind::Reply, icmp.bytes5to8()),
-        TIME_EXCEEDED_V6 => expired(icmp.payload()),
+        TIME_EXCEEDED_V6 => failed(icmp.payload(), Failure::Expired),
+        TOO_BIG_V6 => failed(icmp.payload(), Failure::TooBig),
+        UNREACHABLE_V6 => failed(icmp.payload(), unreachable6(icmp.code_u8())),
         NEIGHBOR_SOLICITATION => nd(NdKind::Solicitation, icmp.slice(), OPTION_SOURCE_MAC),
         NEIGHBOR_ADVERTISEMENT => {
             let [flags, ..] = icmp.bytes5to8();
@@ -227,8 +233,29 @@ fn echo(kind: EchoKind, bytes: [u8; 4]) -> L4 {
     L4::Echo(Echo { kind, id: u16::from_be_bytes([a, b]), seq: u16::from_be_bytes([c, d]) })
 }
 
+/// Codes of RFC 792 and RFC 1812, section 5.2.7.1.
+fn unreachable4(code: u8) -> Failure {
+    match code {
+        0 | 5 | 6 | 11 => Failure::NoRoute,
+        1 | 7 | 12 => Failure::NoHost,
+        4 => Failure::TooBig,
+        9 | 10 | 13 => Failure::Prohibited,
+        _ => Failure::Other,
+    }
+}
+
+/// Codes of RFC 4443, section 3.1.
+fn unreachable6(code: u8) -> Failure {
+    match code {
+        0 => Failure::NoRoute,
+        3 => Failure::NoHost,
+        1 | 5 | 6 => Failure::Prohibited,
+        _ => Failure::Other,
+    }
+}
+
 /// The request that an error message quotes: only its own headers are looked at, quotes inside quotes are not.
-fn expired(quoted: &[u8]) -> L4 {
+fn failed(quoted: &[u8], why: Failure) -> L4 {
     let Ok((packet, None)) = LaxIpSlice::from_slice(quoted) else { return L4::Other };
     let (src, dst): (IpAddr, IpAddr) = match &packet {
         LaxIpSlice::Ipv4(ip) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
@@ -248,7 +275,7 @@ fn expired(quoted: &[u8]) -> L4 {
         _ => None,
     };
     match inner.map(|bytes| echo(EchoKind::Request, bytes)) {
-        Some(L4::Echo(request)) => L4::Expired(src, dst, request),
+        Some(L4::Echo(request)) => L4::Failed(src, dst, request, why),
         _ => L4::Other,
     }
 }

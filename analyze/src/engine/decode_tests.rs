@@ -4,7 +4,7 @@ use netcap_bundle::Mac;
 use netcap_bundle::packets::LinkType;
 use proptest::prelude::*;
 
-use super::super::view::{Echo, EchoKind, L4, Net, Tags};
+use super::super::view::{Echo, EchoKind, Failure, L4, Net, Tags};
 use super::decode;
 use crate::scene::{arp_request, echo, mac, nd_probe, syn, tagged};
 
@@ -92,7 +92,10 @@ fn time_exceeded_names_the_request() {
     let length = u16::try_from(ip.len()).unwrap().to_be_bytes();
     ip[2..4].copy_from_slice(&length);
     let expired = l4(decode(LinkType(101), &ip).net);
-    assert_eq!(expired, L4::Expired(A.into(), B.into(), Echo { kind: EchoKind::Request, id: 7, seq: 9 }));
+    assert_eq!(
+        expired,
+        L4::Failed(A.into(), B.into(), Echo { kind: EchoKind::Request, id: 7, seq: 9 }, Failure::Expired)
+    );
 }
 
 proptest! {

@@ -16,4 +16,4 @@ pub use line::ALIVE_MAX;
 pub use pass::{FileStats, Outcome, run};
 pub use points::{DomainId, HostId, PointId, PointInfo, Points};
 pub use progress::Progress;
-pub use view::{Arp, Echo, EchoKind, Eth, FrameRef, Ip, L4, Nd, NdKind, Net, PacketView, Tags};
+pub use view::{Arp, Echo, EchoKind, Eth, Failure, FrameRef, Ip, L4, Nd, NdKind, Net, PacketView, Tags};

@@ -123,8 +123,8 @@ pub struct Ip {
 pub enum L4 {
     /// ICMP or ICMPv6 echo.
     Echo(Echo),
-    /// ICMP time exceeded for an echo request: who asked, who was asked, and the request's numbers.
-    Expired(IpAddr, IpAddr, Echo),
+    /// An ICMP error for an echo request: who asked, who was asked, the request's numbers, and what is wrong.
+    Failed(IpAddr, IpAddr, Echo, Failure),
     /// IPv6 neighbour discovery.
     Nd(Nd),
     /// TCP.
@@ -167,6 +167,23 @@ pub struct Echo {
     pub id: u16,
     /// Sequence number.
     pub seq: u16,
+}
+
+/// Why a router or a firewall says that a packet did not arrive (RFC 792, RFC 1812 section 5.2.7, RFC 4443 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Failure {
+    /// Its hop limit ran out.
+    Expired,
+    /// No route leads there.
+    NoRoute,
+    /// The last router cannot reach the host: nobody answers for its address.
+    NoHost,
+    /// A filter forbids it.
+    Prohibited,
+    /// It is too big for the next link and must not be cut.
+    TooBig,
+    /// Anything else.
+    Other,
 }
 
 /// Solicitation or advertisement.

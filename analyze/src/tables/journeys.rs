@@ -10,12 +10,14 @@ use netcap_bundle::{Nanos, Role};
 use rayon::prelude::*;
 
 use crate::engine::points::Scene;
-use crate::engine::{EchoKind, Eth, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
+use crate::engine::{EchoKind, Eth, Failure, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
 
 /// Events kept: 100,000 pings seen at one point with their replies. Each takes 200 bytes until the last detector is done.
 const EVENTS_MAX: usize = 200_000;
 /// Sample frames kept.
 const SAMPLES_MAX: usize = 4_096;
+/// Pairs of addresses of which it is kept who said that requests did not arrive.
+const TELLERS_MAX: usize = 4_096;
 /// Bytes of a sample frame: all headers a filter or a flow can ask for.
 const SAMPLE_BYTES: usize = 160;
 /// A packet crosses one host in far less; a repeat of the same number later than this is another packet.
@@ -52,8 +54,8 @@ pub enum EventKind {
     Request,
     /// Its answer.
     Reply,
-    /// A router says that its hop limit ran out: a traceroute's way of asking.
-    Expired,
+    /// Somebody on the way says that it did not arrive.
+    Failed(Failure),
 }
 
 /// One sighting of a request or its reply.
@@ -110,6 +112,8 @@ pub struct JourneysTable {
     pub journeys: Vec<Journey>,
     /// Examples of requests that entered from VMs.
     pub samples: BTreeMap<PairAtPoint, Sample>,
+    /// Who said first that requests of a pair cannot arrive; hop limits that ran out aside.
+    pub tellers: BTreeMap<(IpAddr, IpAddr), IpAddr>,
     /// Events not kept.
     pub overflow: u64,
 }
@@ -120,12 +124,19 @@ pub struct JourneysFold {
     scene: Arc<Scene>,
     events: Vec<Event>,
     samples: HashMap<PairAtPoint, Sample>,
+    tellers: BTreeMap<(IpAddr, IpAddr), IpAddr>,
     overflow: u64,
 }
 
 impl Fold for JourneysFold {
     fn start(scene: &Arc<Scene>) -> Self {
-        Self { scene: Arc::clone(scene), events: Vec::new(), samples: HashMap::new(), overflow: 0 }
+        Self {
+            scene: Arc::clone(scene),
+            events: Vec::new(),
+            samples: HashMap::new(),
+            tellers: BTreeMap::new(),
+            overflow: 0,
+        }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
@@ -137,9 +148,13 @@ impl Fold for JourneysFold {
                 (EventKind::Reply, u32::from(echo.id), u32::from(echo.seq))
             }
             L4::Echo(echo) => (EventKind::Request, u32::from(echo.id), u32::from(echo.seq)),
-            L4::Expired(from, to, echo) => {
+            L4::Failed(from, to, echo, why) => {
+                let room = self.tellers.len() < TELLERS_MAX || self.tellers.contains_key(&(from, to));
+                if room && why != Failure::Expired {
+                    self.tellers.entry((from, to)).or_insert(src);
+                }
                 (src, dst) = (from, to);
-                (EventKind::Expired, u32::from(echo.id), u32::from(echo.seq))
+                (EventKind::Failed(why), u32::from(echo.id), u32::from(echo.seq))
             }
             L4::Tcp { sport, dport, opens: true, seq } if packet.direction != Direction::Unknown => {
                 (EventKind::Request, u32::from(sport) << 16 | u32::from(dport), seq)
@@ -166,6 +181,11 @@ impl Fold for JourneysFold {
         let room = EVENTS_MAX.saturating_sub(self.events.len());
         self.overflow += later.events.len().saturating_sub(room) as u64;
         self.events.extend(later.events.into_iter().take(room));
+        for (pair, teller) in later.tellers {
+            if self.tellers.len() < TELLERS_MAX || self.tellers.contains_key(&pair) {
+                self.tellers.entry(pair).or_insert(teller);
+            }
+        }
         let samples: BTreeMap<_, _> = later.samples.into_iter().collect();
         for (key, sample) in samples {
             if self.samples.len() < SAMPLES_MAX || self.samples.contains_key(&key) {
@@ -191,6 +211,7 @@ impl JourneysFold {
         self.events.par_sort_unstable_by_key(|e| (e.key, e.at, e.kind, e.frame));
         let mut table = JourneysTable {
             samples: self.samples.into_iter().collect(),
+            tellers: self.tellers,
             overflow: self.overflow,
             ..JourneysTable::default()
         };
@@ -244,9 +265,12 @@ impl JourneysTable {
         self.events.get(journey.requests.clone()).unwrap_or_default()
     }
 
-    /// True when a router said that the request's hop limit ran out.
-    pub fn expired(&self, journey: &Journey) -> bool {
-        self.answers(journey).iter().any(|e| e.kind == EventKind::Expired)
+    /// What somebody on the way said of a request that did not arrive, first of all.
+    pub fn failed(&self, journey: &Journey) -> Option<(&Event, Failure)> {
+        self.answers(journey).iter().find_map(|e| match e.kind {
+            EventKind::Failed(why) => Some((e, why)),
+            _ => None,
+        })
     }
 
     /// Where the reply was seen, in order of time.

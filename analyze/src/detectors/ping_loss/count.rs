@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
 
-use crate::engine::PointId;
+use crate::engine::{Failure, PointId};
 use crate::fidelity::Trust;
 use crate::tables::journeys::{Event, Journey, TCP};
 use crate::view::View;
@@ -28,6 +28,8 @@ pub(super) struct Pair {
     /// Requests without an answer that prove nothing: the end of the capture, or losses of the capture.
     pub uncertain: usize,
     pub answered: usize,
+    /// Of the lost requests those of which somebody on the way said that they did not arrive: where he was heard.
+    pub refused: Vec<(Event, Failure)>,
     /// The least trust of all places where an answer was missed.
     pub trust: Trust,
     /// One end of the pair is at a recorded port of this host, where every answer has to pass.
@@ -66,6 +68,7 @@ fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pa
         lost: Vec::new(),
         uncertain: 0,
         answered: 0,
+        refused: Vec::new(),
         trust: Trust::Sound,
         endpoint: false,
     };
@@ -79,15 +82,23 @@ fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pa
             pair.answered += 1;
             continue;
         }
-        // A traceroute wants its requests to die on the way.
-        if table.expired(journey) {
-            continue;
+        let last = requests.iter().max_by_key(|e| (e.at, leaves(view, e), e.frame));
+        match table.failed(journey).zip(last) {
+            // A traceroute wants its requests to die on the way.
+            Some(((_, Failure::Expired), _)) => continue,
+            // Said in the capture, whatever it lost.
+            Some(((event, why), last)) => {
+                pair.refused.push((*event, why));
+                pair.lost.push(*last);
+                continue;
+            }
+            None => {}
         }
         // The answer has to pass wherever the request did; one place that lost packets may have lost it.
         let places =
             requests.iter().flat_map(|e| [Some(e.point), home].into_iter().flatten().map(|p| (p, e.at)));
         let trust = places.map(|(point, at)| view.fidelity.trust(point, at, at.plus(WAIT_NS))).min();
-        match (trust, requests.iter().max_by_key(|e| (e.at, leaves(view, e), e.frame))) {
+        match (trust, last) {
             (Some(trust @ (Trust::Sound | Trust::Unknown)), Some(last)) => {
                 pair.trust = pair.trust.min(trust);
                 pair.lost.push(*last);

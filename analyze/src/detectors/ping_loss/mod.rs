@@ -11,12 +11,15 @@
 //! where its filter hides replies; copies of a request at several points, which are one request; multicast and broadcast
 //! targets, which need not answer.
 //!
+//! When a router or a firewall says why a request did not arrive (ICMP unreachable, too big), the finding says who and
+//! why; that is proof, whatever else the capture lost.
+//!
 //! When the address was asked for by ARP or neighbour discovery and nobody answered, the finding says so: the pings never
 //! reached a wire.
 //!
 //! Remedy: look between the last point that saw the request and the next one; record both sides at once.
 //!
-//! Sources: RFC 792; RFC 4443 section 4; RFC 1122 section 3.2.2.6 (a host must answer; not to broadcast).
+//! Sources: RFC 792; RFC 1812 section 5.2.7; RFC 4443 sections 3 and 4; RFC 1122 section 3.2.2.6 (a host must answer; not to broadcast).
 //!
 //! 中文：ping 发出后没有应答。结论给出丢失个数、时间段，以及丢失的请求最后在哪个抓包点出现。
 //! 处理：排查该抓包点与下一跳之间；必要时两端同时抓包。
@@ -24,6 +27,7 @@
 mod count;
 mod logs;
 mod neighbour;
+mod refused;
 mod report;
 
 use super::{Detector, Need};

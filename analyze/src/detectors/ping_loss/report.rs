@@ -5,6 +5,7 @@ use netcap_bundle::input::Kind;
 use super::count::{Pair, WAIT_NS, bursts, last_seen};
 use super::logs::{self, Log};
 use super::neighbour;
+use super::refused::Told;
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
 use crate::tables::runs::Sight;
@@ -20,7 +21,8 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
     let log = logs::of_pair(view, pair.src, pair.dst);
     let log_agrees = log.is_some_and(|log| log.has_loss());
     // A capture of foreign origin may have one direction only.
-    let one_sided = pair.answered == 0 && !pair.endpoint && !log_agrees;
+    let told = Told::of(view, pair);
+    let one_sided = pair.answered == 0 && !pair.endpoint && !log_agrees && told.is_none();
     // At the port of the one who pings every answer has to pass, and without a filter it is recorded.
     let unfiltered =
         || pair.lost.iter().all(|e| view.points.get(e.point).is_some_and(|p| p.filter.is_empty()));
@@ -28,16 +30,12 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
     let complete = || view.input.kind == Kind::Bundle && (log_agrees || pair.endpoint && unfiltered());
     let confidence = match (one_sided, pair.trust) {
         (true, _) => Confidence::CannotTell,
+        _ if told.is_some() => Confidence::Proven,
         (false, Trust::Sound) if pair.answered > 0 || complete() => Confidence::Proven,
         _ => Confidence::Likely,
     };
     let few = pair.lost.len() < 2;
-    let key = match (one_sided, pair.answered) {
-        (true, _) => "ping-loss.claim.one-sided",
-        (false, 0) => "ping-loss.claim.never",
-        _ => "ping-loss.claim.some",
-    };
-    let seen_at = last_seen(pair).map_or("?", |(point, _)| view.points.name(point));
+    let place = last_seen(pair).and_then(|(point, _)| view.points.named(point));
     Finding {
         detector: super::DETECTOR.id,
         severity: if few || one_sided { Severity::Info } else { Severity::Warning },
@@ -45,32 +43,70 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
         subject: Subject::Pair { src: Some(pair.src), dst: pair.dst.to_string() },
         from: pair.lost.first().map(|e| e.at),
         to: pair.lost.last().map(|e| e.at),
-        claim: Text::new(key)
-            .with("lost", pair.lost.len())
-            .with("sent", pair.sent)
-            .with("src", pair.src)
-            .with("dst", pair.dst)
-            .with("point", seen_at),
-        evidence: evidence(view, pair, log),
+        claim: claim(pair, place, told.as_ref(), one_sided),
+        evidence: evidence(view, pair, log, told.as_ref()),
         exonerations: exonerations(view, pair, one_sided),
-        remedy: match neighbour::silent(view, pair.dst).filter(|_| pair.answered == 0) {
-            Some(_) => neighbour::remedy(pair.dst),
-            None => Text::new("ping-loss.remedy").with("point", seen_at).with("dst", pair.dst),
+        remedy: match told.as_ref().and_then(|told| told.remedy(pair)) {
+            Some(remedy) => remedy,
+            None => remedy(view, pair, place),
         },
         victims: Vec::new(),
         explained_by: None,
     }
 }
 
-fn evidence(view: &View<'_>, pair: &Pair, log: Option<Log<'_>>) -> Vec<Evidence> {
+fn claim(pair: &Pair, place: Option<&str>, told: Option<&Told>, one_sided: bool) -> Text {
+    let one = pair.lost.len() == 1;
+    let key = match (one_sided, pair.answered, one) {
+        (true, _, true) => "ping-loss.claim.one-sided-one",
+        (true, ..) => "ping-loss.claim.one-sided",
+        (false, 0, true) => "ping-loss.claim.never-one",
+        (false, 0, _) => "ping-loss.claim.never",
+        (false, _, true) => "ping-loss.claim.some-one",
+        _ => "ping-loss.claim.some",
+    };
+    let seen = match (pair.answered, one) {
+        (_, true) => "ping-loss.where.one",
+        (0, _) => "ping-loss.where.all",
+        _ => "ping-loss.where.some",
+    };
+    let rest = match (told, place) {
+        (Some(told), _) => told.words(pair),
+        (None, Some(place)) => Text::new(seen).with("point", place),
+        (None, None) => Text::verbatim(""),
+    };
+    Text::new(key)
+        .with("lost", pair.lost.len())
+        .with("sent", pair.sent)
+        .with("src", pair.src)
+        .with("dst", pair.dst)
+        .with_text("rest", rest)
+}
+
+fn remedy(view: &View<'_>, pair: &Pair, place: Option<&str>) -> Text {
+    if pair.answered == 0 && neighbour::silent(view, pair.dst).is_some() {
+        return neighbour::remedy(pair.dst);
+    }
+    let text = |key| Text::new(key).with("dst", pair.dst).with("src", pair.src);
+    match place {
+        Some(place) => text("ping-loss.remedy").with("point", place),
+        None => text("ping-loss.remedy.nowhere"),
+    }
+}
+
+fn evidence(view: &View<'_>, pair: &Pair, log: Option<Log<'_>>, told: Option<&Told>) -> Vec<Evidence> {
     let mut out = Vec::new();
     for event in pair.lost.iter().take(FRAMES_MAX) {
-        let what = Text::new("ping-loss.evidence.request")
-            .with("seq", event.key.seq)
-            .with("point", view.points.name(event.point));
+        let what = match view.points.named(event.point) {
+            Some(name) => Text::new("ping-loss.evidence.request").with("point", name),
+            None => Text::new("ping-loss.evidence.request-nowhere"),
+        };
+        let what = what.with("seq", event.key.seq);
         out.push(view.frame(Sight { at: event.at, frame: event.frame }, event.point, what));
     }
-    if let Some((point, _)) = last_seen(pair) {
+    out.extend(told.map(|told| told.evidence(view)));
+    // What was said of every one of them is better than silence.
+    if let Some((point, _)) = last_seen(pair).filter(|_| pair.refused.len() < pair.lost.len()) {
         for burst in bursts(pair.lost.iter().map(|e| e.at)).into_iter().take(BURSTS_MAX) {
             let one = burst.count == 1;
             let key = if one { "ping-loss.evidence.absence-one" } else { "ping-loss.evidence.absence" };
@@ -85,10 +121,12 @@ fn evidence(view: &View<'_>, pair: &Pair, log: Option<Log<'_>>) -> Vec<Evidence>
 
 fn exonerations(view: &View<'_>, pair: &Pair, one_sided: bool) -> Vec<Text> {
     let mut out = vec![Text::new("ping-loss.not.end")];
-    out.push(match pair.trust {
-        Trust::Sound => Text::new("ping-loss.not.capture-sound"),
-        _ => Text::new("ping-loss.not.capture-unknown"),
-    });
+    if pair.refused.len() < pair.lost.len() {
+        out.push(match pair.trust {
+            Trust::Sound => Text::new("ping-loss.not.capture-sound"),
+            _ => Text::new("ping-loss.not.capture-unknown"),
+        });
+    }
     if pair.uncertain > 0 {
         out.push(Text::new("ping-loss.not.uncertain").with("count", pair.uncertain));
     }

@@ -142,3 +142,69 @@ fn nobody_answers_arp_for_the_target() {
     assert_eq!(told(&nobody(false)), (true, true));
     assert_eq!(told(&nobody(true)), (false, false));
 }
+
+/// What a router says of a request: ICMP type and code, and the request's headers behind four octets of its own.
+fn unreachable(kind: u8, code: u8, request: &[u8]) -> Vec<u8> {
+    let quoted = &request[14..14 + 28];
+    let mut icmp = vec![kind, code, 0, 0, 0, 0, 0, 0];
+    icmp.extend(quoted);
+    let mut ip = vec![0x45, 0, 0, u8::try_from(20 + icmp.len()).unwrap(), 0, 9, 0, 0, 64, 1, 0, 0];
+    ip.extend([10, 40, 1, 1]);
+    ip.extend(HOST.octets());
+    ip.extend(icmp);
+    crate::scene::ethernet(host(), gateway(), 0x0800, &ip)
+}
+
+/// In a bare file, three pings of which each one is refused three seconds later.
+fn refused(kind: u8, code: u8) -> Vec<Finding> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("one.pcap");
+    let mut frames = Vec::new();
+    for seq in 1..4u16 {
+        let at = i64::from(seq) * 1_000;
+        frames.extend([(at, request(seq)), (at + 3_000, unreachable(kind, code, &request(seq)))]);
+    }
+    frames.push((60_000, crate::scene::arp_request(host(), HOST, GATEWAY)));
+    frames.sort_by_key(|(at, _)| *at);
+    pcap(&path, &frames);
+    explain_path(&path, 1).findings
+}
+
+#[test]
+fn a_router_that_says_why_is_believed_and_named() {
+    let findings = refused(3, 1);
+    assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
+    assert_eq!(
+        findings[0].claim.english(),
+        "None of 3 pings from 192.168.12.19 to 192.168.12.254 was answered; 10.40.1.1 says that it cannot reach the host."
+    );
+    assert!(findings[0].evidence.iter().any(|e| e.what().english().starts_with("10.40.1.1 says")));
+    assert!(findings[0].remedy.english().starts_with("Nobody answers 10.40.1.1"));
+    for (code, words) in [(0, "no route"), (13, "a filter forbids"), (4, "too big"), (2, "cannot be reached")]
+    {
+        let claim = refused(3, code)[0].claim.english();
+        assert!(claim.contains(words), "{claim}");
+    }
+    assert!(refused(11, 0).is_empty(), "a traceroute");
+}
+
+/// The only point of a file without names is no place.
+#[test]
+fn a_bare_file_is_not_called_a_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("one.pcap");
+    let mut frames: Vec<(i64, Vec<u8>)> = (1..5).map(|seq| (i64::from(seq) * 1_000, request(seq))).collect();
+    frames.extend([(1_001, reply(1)), (20_000, crate::scene::arp_request(host(), HOST, GATEWAY))]);
+    frames.sort_by_key(|(at, _)| *at);
+    pcap(&path, &frames);
+    let findings = explain_path(&path, 1).findings;
+    let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
+    assert_eq!(
+        finding.claim.english(),
+        "3 of 4 pings from 192.168.12.19 to 192.168.12.254 were never answered."
+    );
+    let words = finding.evidence.iter().map(|e| e.what().english()).chain([finding.remedy.english()]);
+    for text in words {
+        assert!(!text.contains('#'), "{text}");
+    }
+}
