@@ -97,6 +97,7 @@ fn cooked(bytes: &[u8], protocol_at: usize, header: usize) -> Decoded {
 }
 
 /// Tags, then the network layer. Of a tag that is cut the ethertype before it is all that is known.
+#[inline]
 fn behind(mut next: EtherType, mut rest: &[u8]) -> Decoded {
     let mut tags = Tags::default();
     let mut ethertype = next.0;
@@ -134,6 +135,7 @@ fn behind(mut next: EtherType, mut rest: &[u8]) -> Decoded {
     Decoded { eth: None, tags, ethertype, net }
 }
 
+#[inline]
 fn ip(bytes: &[u8]) -> Net {
     let Ok((packet, stopped)) = LaxIpSlice::from_slice(bytes) else { return Net::Other };
     // Behind an extension header that cannot be read nothing is known.
@@ -168,6 +170,7 @@ fn arp_of(arp: &ArpPacketSlice<'_>) -> Option<Arp> {
 }
 
 /// `first`: not a later fragment. The first one has the transport header, and a ping of 3000 bytes is a ping.
+#[inline]
 fn ip_of(
     (src, dst, ttl): (IpAddr, IpAddr, u8),
     payload: &LaxIpPayloadSlice<'_>,
@@ -181,6 +184,7 @@ fn ip_of(
     Net::Ip(Ip { src, dst, ttl, protocol, l4 })
 }
 
+#[inline]
 fn transport(protocol: u8, payload: &[u8]) -> L4 {
     match protocol {
         ICMP => Icmpv4Slice::from_slice(payload).map_or(L4::Other, |icmp| icmp4(&icmp)),
@@ -192,6 +196,7 @@ fn transport(protocol: u8, payload: &[u8]) -> L4 {
     }
 }
 
+#[inline]
 fn tcp_of(tcp: &TcpSlice<'_>) -> L4 {
     L4::Tcp {
         sport: tcp.source_port(),

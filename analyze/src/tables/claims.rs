@@ -1,5 +1,6 @@
 //! Who says that an address is theirs: ARP and IPv6 neighbour discovery, per broadcast domain, VLAN and address.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -189,14 +190,18 @@ impl ClaimsFold {
     }
 
     fn entry(&mut self, key: AddressKey) -> Option<&mut Address> {
-        if !self.map.contains_key(&key) {
-            if self.map.len() >= KEYS_MAX / self.room.sharers {
+        let full = self.map.len() >= KEYS_MAX / self.room.sharers;
+        match self.map.entry(key) {
+            Entry::Occupied(entry) => Some(entry.into_mut()),
+            Entry::Vacant(_) if full => {
                 self.overflow += 1;
-                return None;
+                None
             }
-            self.order.push(key);
+            Entry::Vacant(entry) => {
+                self.order.push(key);
+                Some(entry.insert(Address::default()))
+            }
         }
-        Some(self.map.entry(key).or_default())
     }
 
     fn claim(&mut self, packet: &PacketView<'_>, heard: &Heard) {

@@ -47,6 +47,17 @@ pub struct JourneyKey {
     pub seq: u32,
 }
 
+impl JourneyKey {
+    /// A number in the order of keys, as far as one word goes: most comparisons end with it.
+    fn rank(&self) -> u64 {
+        match (self.src, self.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits()),
+            (IpAddr::V4(src), IpAddr::V6(_)) => u64::from(src.to_bits()) << 32 | u64::from(u32::MAX),
+            (IpAddr::V6(_), _) => u64::MAX,
+        }
+    }
+}
+
 /// What a sighting is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventKind {
@@ -208,7 +219,10 @@ impl JourneysFold {
 
     /// Groups the sightings into journeys.
     pub fn finish(mut self) -> JourneysTable {
-        self.events.par_sort_unstable_by_key(|e| (e.key, e.at, e.kind, e.frame));
+        self.events.par_sort_unstable_by(|a, b| {
+            let (rank, other) = (a.key.rank(), b.key.rank());
+            rank.cmp(&other).then_with(|| (a.key, a.at, a.kind, a.frame).cmp(&(b.key, b.at, b.kind, b.frame)))
+        });
         let mut table = JourneysTable {
             samples: self.samples.into_iter().collect(),
             tellers: self.tellers,

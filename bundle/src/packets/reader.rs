@@ -104,7 +104,8 @@ enum Format {
     /// Classic pcap; `extra` bytes follow each record header (Kuznetzov's modified format has 8).
     Pcap {
         big: bool,
-        units: u64,
+        /// Nanoseconds in a unit of the stamps' second word.
+        unit_ns: u64,
         extra: usize,
     },
     PcapNg {
@@ -218,7 +219,7 @@ impl PacketReader {
     /// Reads one record or block.
     fn step(&mut self) -> Result<Step, Tail> {
         match self.format {
-            Format::Pcap { big, units, extra } => self.classic_record(big, units, extra),
+            Format::Pcap { big, unit_ns, extra } => self.classic_record(big, unit_ns, extra),
             Format::PcapNg { big } => self.block(big),
         }
     }
@@ -284,15 +285,14 @@ impl PacketReader {
 
 impl Interface {
     fn time(&self, stamp: u64) -> Nanos {
+        // Nearly every file counts nanoseconds since 1970; divisions for each packet are felt.
+        if self.units == SECOND && self.offset_s == 0 {
+            return Nanos(i64::try_from(stamp).unwrap_or(i64::MAX));
+        }
         let units = self.units.max(1);
         let secs = i64::try_from(stamp / units).unwrap_or(i64::MAX);
-        let part = stamp % units;
-        let nanos = match SECOND.checked_div(units) {
-            // Powers of ten up to the ninth: all real files. A division of 128 bits for each packet is felt.
-            Some(each) if each * units == SECOND => part * each,
-            _ => u64::try_from(u128::from(part) * u128::from(SECOND) / u128::from(units)).unwrap_or(0),
-        };
-        Nanos::from_parts(secs.saturating_add(self.offset_s), i64::try_from(nanos).unwrap_or(0))
+        let part = u128::from(stamp % units) * u128::from(SECOND) / u128::from(units);
+        Nanos::from_parts(secs.saturating_add(self.offset_s), i64::try_from(part).unwrap_or(0))
     }
 }
 

@@ -1,31 +1,32 @@
 //! Classic pcap: a header of 24 bytes, then records of 16 bytes and the packet (pcap-savefile(5)).
 
 use super::{
-    Direction, Format, Found, Interface, LinkType, Nanos, PACKET_MAX, PacketReader, Step, Tail, array, u32_of,
+    Direction, Format, Found, Interface, LinkType, Nanos, PACKET_MAX, PacketReader, SECOND, Step, Tail,
+    array, u32_of,
 };
 
 impl PacketReader {
     pub(super) fn classic_header(mut self) -> Option<Self> {
-        let (big, units, extra) = match u32::from_le_bytes(array(self.rest(), 0)?) {
-            0xa1b2_c3d4 => (false, 1_000_000, 0),
-            0xd4c3_b2a1 => (true, 1_000_000, 0),
-            0xa1b2_3c4d => (false, 1_000_000_000, 0),
-            0x4d3c_b2a1 => (true, 1_000_000_000, 0),
-            0xa1b2_cd34 => (false, 1_000_000, 8),
-            0x34cd_b2a1 => (true, 1_000_000, 8),
+        let (big, unit_ns, extra) = match u32::from_le_bytes(array(self.rest(), 0)?) {
+            0xa1b2_c3d4 => (false, 1_000, 0),
+            0xd4c3_b2a1 => (true, 1_000, 0),
+            0xa1b2_3c4d => (false, 1, 0),
+            0x4d3c_b2a1 => (true, 1, 0),
+            0xa1b2_cd34 => (false, 1_000, 8),
+            0x34cd_b2a1 => (true, 1_000, 8),
             _ => return None,
         };
         let word = |at| array(self.rest(), at).map(|b| u32_of(b, big));
         let snaplen = word(16)?;
         // The upper bits hold the FCS length (pcap-savefile(5)); the lower 16 the link type.
         let link = LinkType(u16::try_from(word(20)? & 0xffff).unwrap_or(0));
-        self.interfaces.push(Interface { link, snaplen, units, ..Interface::default() });
-        self.format = Format::Pcap { big, units, extra };
+        self.interfaces.push(Interface { link, snaplen, units: SECOND / unit_ns, ..Interface::default() });
+        self.format = Format::Pcap { big, unit_ns, extra };
         self.consume(24);
         Some(self)
     }
 
-    pub(super) fn classic_record(&mut self, big: bool, units: u64, extra: usize) -> Result<Step, Tail> {
+    pub(super) fn classic_record(&mut self, big: bool, unit_ns: u64, extra: usize) -> Result<Step, Tail> {
         let head = 16 + extra;
         self.need(head, false)?;
         let word = |at| array(self.rest(), at).map_or(0, |b| u32_of(b, big));
@@ -35,7 +36,7 @@ impl PacketReader {
         }
         self.need(head + captured, true)?;
         let from = self.consume(head + captured) + head;
-        let nanos = u64::from(part).saturating_mul(1_000_000_000 / units);
+        let nanos = u64::from(part).saturating_mul(unit_ns);
         let at = Nanos::from_parts(i64::from(secs), i64::try_from(nanos).unwrap_or(0));
         let data = from..from + captured;
         Ok(Step::Packet(Found { interface: 0, at, direction: Direction::Unknown, lost: 0, wire_len, data }))
