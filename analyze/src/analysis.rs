@@ -84,6 +84,7 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
     let faults = detectors::ALL.iter().filter(|d| d.severity.is_some()).map(|d| d.id);
     let looked = faults.filter(|id| wanted(id) && could(id)).collect();
     let latency = if wanted(latency::ID) { latency::measure(view) } else { Vec::new() };
+    let recording = Recording::of(input);
     Verdict {
         name: input.name.clone(),
         run: input.info.as_ref().map(|i| format!("{} ({})", i.run, i.tool)),
@@ -96,8 +97,8 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
         journeys: latency::journeys(view),
         incomplete: incomplete(input),
         stats: stats(view),
-        recording: Recording::of(input),
-        remarks: remarks(view, view.files),
+        remarks: remarks(view, view.files, &recording),
+        recording,
     }
 }
 
@@ -150,7 +151,7 @@ fn stats(view: &View<'_>) -> Stats {
     Stats { packets: files.iter().map(|f| f.packets).sum(), points, files: files.to_vec() }
 }
 
-fn remarks(view: &View<'_>, files: &[FileStats]) -> Vec<Text> {
+fn remarks(view: &View<'_>, files: &[FileStats], recording: &Recording) -> Vec<Text> {
     let mut out: Vec<Text> = incomplete(view.input).into_iter().collect();
     out.extend(view.input.remarks.iter().map(Text::verbatim));
     let mut told = 0;
@@ -176,7 +177,9 @@ fn remarks(view: &View<'_>, files: &[FileStats]) -> Vec<Text> {
     }
     for (id, info) in view.points.iter() {
         let Some(fidelity) = view.fidelity.point(id) else { continue };
-        if let Some(dropped) = fidelity.dropped.filter(|d| *d > 0) {
+        // What the recording says of its losses, with their times, is not said again.
+        let told = recording.points.iter().any(|p| p.name == info.name && p.sums.dropped > 0);
+        if let Some(dropped) = fidelity.dropped.filter(|d| *d > 0 && !told) {
             out.push(Text::new("remark.dropped").with("point", &info.name).with("count", dropped));
         }
         for (from, to) in fidelity.gaps.iter().take(8).filter(|_| view.input.kind == Kind::Bundle) {

@@ -162,6 +162,9 @@ fn without_a_ledger_segments_tell_the_loss_and_wrong_sums_are_told() {
         recording.points.iter().map(|p| (p.name.as_str(), p.sums.dropped, p.unaccounted)).collect();
     assert_eq!(found, [("eth2", 4, 0), ("vnet0", 0, 2)]);
     assert_eq!(recording.points[0].dropped.map(|spell| spell.worst.2), Some(4));
+    let verdict = explain(&input, None, &Progress::default());
+    let twice = |text: &crate::text::Text| text.english().contains("the capture lost");
+    assert!(!verdict.remarks.iter().any(twice), "said once, with its times");
     input.end = Some(End::Recovered);
     assert_eq!(
         Recording::of(&input).points.len(),
