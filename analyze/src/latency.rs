@@ -127,6 +127,8 @@ pub struct JourneyCounts {
     pub one_in: u64,
     /// TCP segments sent again, counted where they were first seen.
     pub retransmissions: u64,
+    /// The same by source and destination, the most first.
+    pub resent: Vec<(IpAddr, IpAddr, u64)>,
     /// The same packet twice at a point in one direction: point and count.
     pub copies: Vec<(String, u64)>,
     /// Packets that the network returned: the point they came back at, and count.
@@ -156,10 +158,13 @@ pub fn journeys(view: &View<'_>) -> JourneyCounts {
         }
         out.into_iter().collect()
     };
+    let mut resent: Vec<_> = table.counts.resent.iter().map(|((src, dst), n)| (*src, *dst, *n)).collect();
+    resent.sort_by_key(|(src, dst, n)| (std::cmp::Reverse(*n), *src, *dst));
     JourneyCounts {
         followed: table.followed,
         one_in: table.one_in,
         retransmissions: table.counts.retransmissions,
+        resent,
         copies: by_point(&table.counts.copies),
         reflections: by_point(&table.counts.reflections),
     }

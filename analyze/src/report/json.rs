@@ -11,6 +11,8 @@ use super::many::Total;
 use super::recording;
 use crate::text::Text;
 
+/// Pairs of addresses with segments sent again, written.
+const RESENT_MAX: usize = 1_000;
 /// Version of the shape.
 pub const SCHEMA: u32 = 1;
 
@@ -159,13 +161,19 @@ fn journeys(counts: &JourneyCounts) -> Value {
     let named = |list: &[(String, u64)]| {
         list.iter().map(|(point, count)| json!({ "point": point, "count": count })).collect::<Value>()
     };
-    json!({
+    let mut value = json!({
         "followed": counts.followed,
         "one_in": counts.one_in,
         "retransmissions": counts.retransmissions,
         "copies": named(&counts.copies),
         "reflections": named(&counts.reflections),
-    })
+    });
+    if !counts.resent.is_empty() {
+        let pair = |(src, dst, count): &(_, _, u64)| json!({ "src": src, "dst": dst, "count": count });
+        let pairs = counts.resent.iter().take(RESENT_MAX).map(pair);
+        value["resent"] = pairs.collect();
+    }
+    value
 }
 
 fn stats(verdict: &Verdict) -> Value {

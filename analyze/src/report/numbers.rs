@@ -7,11 +7,13 @@ use unicode_width::UnicodeWidthStr;
 use super::text::Page;
 use super::wrap::{left, right};
 use crate::analysis::Verdict;
-use crate::latency::PERCENTILES;
+use crate::latency::{JourneyCounts, PERCENTILES};
 use crate::text::Text;
 
 /// Pairs shown; the rest is in the JSON and in the histogram log.
 const LATENCY_ROWS_MAX: usize = 20;
+/// Places named beside a count.
+const PLACES_MAX: usize = 4;
 /// Columns of a pair of addresses in the table of round-trip times.
 const PAIR_COLUMNS: usize = 33;
 /// Columns of the two points of a hop.
@@ -25,6 +27,28 @@ const MILLIS_COLUMNS: usize = 23;
 fn milliseconds(ns: u64) -> String {
     let (whole, part) = (ns / 1_000_000, ns / 1_000 % 1_000);
     if whole < 10_000 { format!("{whole}.{part:03}") } else { whole.to_string() }
+}
+
+/// How the followed packets fared, and where.
+fn fared(counts: &JourneyCounts) -> Text {
+    let resent: Vec<_> = counts.resent.iter().map(|(src, dst, n)| (format!("{src} → {dst}"), *n)).collect();
+    let copies = counts.copies.iter().map(|(_, n)| n).sum();
+    let reflections = counts.reflections.iter().map(|(_, n)| n).sum();
+    Text::new("report.journeys")
+        .with("followed", counts.followed)
+        .with("retransmissions", placed(counts.retransmissions, &resent))
+        .with("copies", placed(copies, &counts.copies))
+        .with("reflections", placed(reflections, &counts.reflections))
+}
+
+/// A count with its places.
+fn placed(sum: u64, list: &[(String, u64)]) -> String {
+    let mut places: Vec<String> =
+        list.iter().take(PLACES_MAX).map(|(place, n)| format!("{place}: {n}")).collect();
+    if list.len() > PLACES_MAX {
+        places.push("…".to_owned());
+    }
+    if places.is_empty() { sum.to_string() } else { format!("{sum} ({})", places.join(", ")) }
 }
 
 impl Page {
@@ -101,14 +125,7 @@ impl Page {
             let text = self.text(&Text::new("report.more").with("count", more));
             self.line(&format!("  {text}"));
         }
-        let counts = &verdict.journeys;
-        let sum = |list: &[(String, u64)]| list.iter().map(|(_, n)| n).sum::<u64>();
-        let text = Text::new("report.journeys")
-            .with("followed", counts.followed)
-            .with("retransmissions", counts.retransmissions)
-            .with("copies", sum(&counts.copies))
-            .with("reflections", sum(&counts.reflections));
-        let text = self.text(&text);
+        let text = self.text(&fared(&verdict.journeys));
         self.wrapped("  ", "    ", &text);
     }
 
@@ -148,5 +165,32 @@ impl Page {
             return format!("{} – {} ({took})", cut(&begin, MILLIS_COLUMNS), to.clock(self.offset));
         }
         format!("{} – {} ({took})", cut(&begin, SECONDS_COLUMNS), cut(&end, SECONDS_COLUMNS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_again_copied_and_reflected_is_named_with_its_places() {
+        let named = |list: &[(&str, u64)]| list.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
+        let counts = JourneyCounts {
+            followed: 60,
+            one_in: 1,
+            retransmissions: 5,
+            resent: vec![([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 5)],
+            copies: named(&[("eth2", 2), ("eth3", 1)]),
+            reflections: named(&[("a", 1), ("b", 1), ("c", 1), ("d", 1), ("e", 1)]),
+        };
+        let english = fared(&counts).english();
+        for words in [
+            "sent again: 5 (10.0.0.1 → 10.0.0.2: 5);",
+            "copies: 3 (eth2: 2, eth3: 1)",
+            "reflections: 5 (a: 1, b: 1, c: 1, d: 1, …)",
+        ] {
+            assert!(english.contains(words), "{english}");
+        }
+        assert!(fared(&JourneyCounts::default()).english().ends_with("copies: 0; reflections: 0"));
     }
 }

@@ -139,7 +139,8 @@ fn claim(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, sure
 fn evidence(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, sure: bool) -> Vec<Evidence> {
     let mut out = Vec::new();
     for lost in told(worst, sure).iter().take(FRAMES_MAX) {
-        let what = Text::new("packet-loss.evidence.frame").with("point", view.points.name(group.from.point));
+        let key = if sure { "packet-loss.evidence.frame" } else { "packet-loss.evidence.frame-doubtful" };
+        let what = Text::new(key).with("point", view.points.name(group.from.point));
         out.push(view.frame(Sight { at: lost.at, frame: lost.frame }, group.from.point, what));
     }
     if let (true, Some((from, to))) = (sure, sums.span) {

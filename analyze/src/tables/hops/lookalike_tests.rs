@@ -175,6 +175,7 @@ fn a_segment_sent_again_while_it_waits_is_not_lost() {
     look(scene, |view| {
         assert_eq!(lost(view), []);
         assert_eq!(view.tables.hops.counts.retransmissions, 10);
+        assert_eq!(view.tables.hops.counts.resent.values().sum::<u64>(), 10);
     });
 }
 

@@ -113,7 +113,7 @@ pub(super) fn flow(flow: &mut [Sighting], protocol: u8, scene: &Scene, tally: &m
     let (singles, ranges) = flow.split_at_mut(split);
     ranges.sort_unstable_by_key(super::Sighting::order);
     let positions = super::ranges::positions(ranges);
-    tally.retransmissions += super::ranges::again(ranges, &positions, |stop| edges.is_first(stop));
+    tally.resent(super::ranges::again(ranges, &positions, |stop| edges.is_first(stop)));
     for hop in hops {
         let enters = matches!(hop.from.side(scene), Side::Enter(_));
         if hop.to.is_empty() && !enters {

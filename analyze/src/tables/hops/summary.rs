@@ -87,6 +87,8 @@ pub struct HopStats {
 pub struct Counts {
     /// TCP segments sent again, where their flow was first seen.
     pub retransmissions: u64,
+    /// The same by source and destination.
+    pub resent: BTreeMap<(IpAddr, IpAddr), u64>,
     /// The same packet twice at one stop, by stop.
     pub copies: BTreeMap<Stop, u64>,
     /// Packets that the network returned, by stop.
@@ -119,7 +121,8 @@ pub struct HopsTable {
 /// What some flows gave.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    pub(super) retransmissions: u64,
+    retransmissions: u64,
+    resent: BTreeMap<(IpAddr, IpAddr), u64>,
     copies: BTreeMap<Stop, u64>,
     reflections: BTreeMap<Stop, u64>,
     /// Times in nanoseconds (a crossing is at most 2 s), and reordered packets.
@@ -131,6 +134,20 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Takes what of a flow of TCP was sent again.
+    pub(super) fn resent(&mut self, count: u64) {
+        self.retransmissions += count;
+        if let Some((src, dst, _)) = self.who.filter(|_| count > 0) {
+            self.resent_by((src, dst), count, PART_PAIRS_MAX);
+        }
+    }
+
+    fn resent_by(&mut self, pair: (IpAddr, IpAddr), count: u64, max: usize) {
+        if self.resent.len() < max || self.resent.contains_key(&pair) {
+            *self.resent.entry(pair).or_default() += count;
+        }
+    }
+
     pub(super) fn copies(&mut self, stop: Stop) {
         *self.copies.entry(stop).or_default() += 1;
     }
@@ -184,6 +201,9 @@ impl Tally {
     fn merge(&mut self, later: Self) {
         self.retransmissions += later.retransmissions;
         self.overflow += later.overflow;
+        for (pair, count) in later.resent {
+            self.resent_by(pair, count, PAIRS_MAX);
+        }
         for (stop, count) in later.copies {
             *self.copies.entry(stop).or_default() += count;
         }
@@ -232,6 +252,7 @@ pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
         samples,
         counts: Counts {
             retransmissions: tally.retransmissions,
+            resent: tally.resent,
             copies: tally.copies,
             reflections: tally.reflections,
         },
