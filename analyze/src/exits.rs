@@ -6,13 +6,18 @@ use netcap_bundle::{Mac, Role};
 use crate::engine::{PointId, PointInfo};
 use crate::view::View;
 
-/// Other points of the same switch.
+/// Other points of the same switch, and of those that patch ports join to it.
 pub fn others<'a>(
     view: &'a View<'_>,
     id: PointId,
     info: &'a PointInfo,
 ) -> impl Iterator<Item = (PointId, &'a PointInfo)> {
-    view.points.of_vswitch(info.vswitch.as_deref().unwrap_or_default()).filter(move |(other, _)| *other != id)
+    let own = info.vswitch.as_deref().unwrap_or_default();
+    let joined = view.host.topology().joined(own).0;
+    let within = move |name: &str| name == own || joined.iter().any(|switch| switch.name == name);
+    view.points
+        .iter()
+        .filter(move |(other, point)| *other != id && within(point.vswitch.as_deref().unwrap_or_default()))
 }
 
 /// Where a frame for that MAC that entered at `from` could leave: the port of the VM or host it is for, else every uplink.
@@ -43,16 +48,15 @@ fn uplinks(view: &View<'_>, from: PointId, info: &PointInfo) -> (Vec<PointId>, b
         .filter(|(_, other)| matches!(other.role, Role::Uplink { .. }))
         .map(|(id, _)| id)
         .collect();
-    let switch = info.vswitch.as_deref().and_then(|name| view.host.topology().switch(name));
-    let all = match switch {
-        // What leaves by a patch or tunnel port cannot be recorded there.
-        Some(switch) => switch.ports.iter().all(|port| match port.role {
-            Role::Patch { .. } | Role::Tunnel { .. } => false,
+    let (switches, whole) =
+        info.vswitch.as_deref().map_or_else(|| (Vec::new(), true), |name| view.host.topology().joined(name));
+    let all = whole
+        && switches.iter().flat_map(|switch| &switch.ports).all(|port| match port.role {
+            // What leaves by a tunnel port cannot be recorded there.
+            Role::Tunnel { .. } => false,
             Role::Uplink { .. } => view.points.by_name(&port.iface).is_some(),
             _ => true,
-        }),
-        None => true,
-    };
+        });
     let complete = all && !uplinks.is_empty();
     (uplinks, complete)
 }

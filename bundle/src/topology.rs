@@ -4,6 +4,7 @@
 //! kernel knows addresses, libvirt knows machines. Any of them may be missing; what is not known is absent, not guessed.
 //! Pure: no host is touched here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -175,6 +176,30 @@ impl Topology {
         self.switches.iter().find(|switch| switch.name == name)
     }
 
+    /// The switch of that name, and those that patch ports join to it, in the order in which a frame would come to them;
+    /// the second value is false when a patch port leads nobody knows where.
+    pub fn joined(&self, name: &str) -> (Vec<&Switch>, bool) {
+        let mut found: Vec<&Switch> = self.switch(name).into_iter().collect();
+        if !found.iter().any(|switch| switch.patches().next().is_some()) {
+            return (found, true);
+        }
+        let homes: BTreeMap<&str, &Switch> =
+            self.switch_ports().map(|(switch, port)| (port.iface.as_str(), switch)).collect();
+        let mut names = BTreeSet::from([name]);
+        let (mut at, mut whole) = (0, true);
+        while let Some(switch) = found.get(at).copied() {
+            at += 1;
+            for peer in switch.patches() {
+                match peer.and_then(|peer| homes.get(peer)) {
+                    Some(next) if names.insert(&next.name) => found.push(next),
+                    Some(_) => {}
+                    None => whole = false,
+                }
+            }
+        }
+        (found, whole)
+    }
+
     /// The port of that interface, with its switch if it is in one.
     pub fn by_iface(&self, iface: &str) -> Option<(Option<&Switch>, &Port)> {
         self.all().find(|(_, port)| port.iface == iface)
@@ -227,6 +252,14 @@ impl Switch {
     /// Physical ports, bond members one by one.
     pub fn uplinks(&self) -> impl Iterator<Item = &Port> {
         self.ports.iter().filter(|port| matches!(port.role, Role::Uplink { .. }))
+    }
+
+    /// The other ends of its patch ports, as far as they are known.
+    fn patches(&self) -> impl Iterator<Item = Option<&str>> {
+        self.ports.iter().filter_map(|port| match &port.role {
+            Role::Patch { peer } => Some(peer.as_deref()),
+            _ => None,
+        })
     }
 
     /// Ports of machines.

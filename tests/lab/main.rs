@@ -14,6 +14,7 @@ mod doubt;
 mod follow;
 mod harmless;
 mod journeys;
+mod patched;
 mod path4;
 
 const NETCAP: &str = env!("CARGO_BIN_EXE_netcap");

@@ -225,11 +225,6 @@ impl Points {
         self.map.iter().map(|(id, (info, _))| (*id, info))
     }
 
-    /// The points of one virtual switch.
-    pub fn of_vswitch<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (PointId, &'a PointInfo)> {
-        self.iter().filter(move |(_, info)| info.vswitch.as_deref() == Some(name))
-    }
-
     /// The name of a domain tells people something.
     pub fn is_domain_named(&self, domain: DomainId) -> bool {
         let mut points = self.map.iter().filter(|(_, (_, d))| *d == domain).map(|(id, _)| *id);

@@ -144,6 +144,20 @@ fn every_port_of_an_ovs_bridge_has_its_role() {
 }
 
 #[test]
+fn patch_ports_join_bridges() {
+    let names = |inputs: &Inputs<'_>, from: &str| {
+        let topology = Topology::build(inputs);
+        let (switches, whole) = topology.joined(from);
+        (switches.iter().map(|switch| switch.name.clone()).collect::<Vec<_>>(), whole)
+    };
+    let host = Host::new();
+    assert_eq!(names(&host.inputs(), "vs-app"), (vec!["vs-app".to_owned(), "vswitch0".to_owned()], true));
+    assert_eq!(names(&host.inputs(), "vswitch0"), (vec!["vswitch0".to_owned(), "vs-app".to_owned()], true));
+    assert_eq!(names(&host.inputs(), "br9"), (vec!["br9".to_owned()], true));
+    assert_eq!(names(&host.inputs(), "nosuch"), (vec![], true));
+}
+
+#[test]
 fn a_tap_knows_its_machine() {
     let host = Host::new();
     let topology = Topology::build(&host.inputs());

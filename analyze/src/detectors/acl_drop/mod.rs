@@ -7,8 +7,8 @@
 //! Looked at: ICMP echo and TCP connection attempts, which need no rule to be a case; UDP, established TCP and every other
 //! protocol where a rule or flow that drops them is found (without one, `packet-loss` tells of them).
 //!
-//! Proven: two requests or more absent at every recorded port where they could
-//! leave, while nothing was lost there and the filters would have shown them, and a datapath flow that drops them. Likely:
+//! Proven: two requests or more absent at every recorded port where they could leave, bridges behind patch ports included,
+//! while nothing was lost there and the filters would have shown them, and a datapath flow that drops them then. Likely:
 //! the absence, and an OpenFlow rule found by replaying one of them through the dumped tables, because the datapath flow
 //! had idled out; the growth of the rule's counter confirms it. Likely too: the absence alone. Cannot tell: a rule drops
 //! them, but the capture lost packets or did not record the ports where they could leave.

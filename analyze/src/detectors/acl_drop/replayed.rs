@@ -30,8 +30,8 @@ pub(super) struct RuleDrop {
     pub times: (Nanos, Nanos),
     /// No other rule may decide instead.
     pub certain: bool,
-    /// The rules met before it, in short.
-    pub chain: Vec<String>,
+    /// The rules met before it, in short, and the file each is in: bridges have one each.
+    pub chain: Vec<(String, String)>,
     /// What conntrack was asked on the way.
     pub tracked: Vec<TrackedAs>,
 }
@@ -121,19 +121,21 @@ fn ending(
         }
         Verdict::Forwarded(_) => return None,
     };
-    let file = file_of_arg(round, "dump-flows", &flow.bridge).or_else(|| file_of(round, "dump-flows"));
+    let file = |bridge: &str| {
+        file_of_arg(round, "dump-flows", bridge).or_else(|| file_of(round, "dump-flows")).unwrap_or_default()
+    };
     let chain = replay.chain.iter().filter(|step| **step != flow).take(CHAIN_MAX);
     let drop = RuleDrop {
         bridge: flow.bridge.clone(),
         rule: flow.describe(),
         cookie: flow.cookie,
         line: flow.raw.clone(),
-        file: file.unwrap_or_default(),
+        file: file(&flow.bridge),
         at: round.at,
         packets: (flow.n_packets, flow.n_packets),
         times: (round.at, round.at),
         certain,
-        chain: chain.map(|step| step.describe()).collect(),
+        chain: chain.map(|step| (step.describe(), file(&step.bridge))).collect(),
         tracked: replay.tracked.iter().map(|lookup| tracked(lookup, around)).collect(),
     };
     Some((drop, flow.clone()))

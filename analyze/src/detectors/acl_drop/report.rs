@@ -1,6 +1,6 @@
 //! From absence and rules to finding.
 
-use netcap_bundle::Role;
+use netcap_bundle::{Nanos, Role};
 
 use super::absence::{LOST_MIN, Lost};
 use super::replayed::{RuleDrop, TrackedAs};
@@ -84,8 +84,10 @@ fn confidence(lost: &Lost<'_>, rules: &Rules) -> Option<Confidence> {
         grew > 0 && grew * 100 >= absent as u64 * GROWTH_PERCENT_MIN
     });
     if absent >= LOST_MIN && steady {
-        // A flow was seen dropping; a rule was found by replay, which is inferred however certain it is.
-        if flow.is_some_and(|f| f.certain) {
+        // A flow was seen dropping, and not only before there was anything to drop; a rule was found by replay, which is
+        // inferred however certain it is.
+        let then = |at: Nanos| lost.absent.first().is_some_and(|first| first.at <= at);
+        if flow.is_some_and(|f| f.certain && then(f.at)) {
             return Some(Confidence::Proven);
         }
         if flow.is_some() || rule.is_some() || absent >= BARE_MIN {
@@ -117,15 +119,16 @@ fn protocol(number: u8) -> &'static str {
 
 fn claim(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, vm: Option<&str>, count: usize) -> Text {
     let exits = lost.exits.iter().map(|id| Text::verbatim(view.points.name(*id))).collect();
-    let by = if rules.openflow.is_some() {
-        "acl-drop.by.rule"
+    let by = if let Some(rule) = &rules.openflow {
+        let elsewhere = lost.info.vswitch.as_deref() != Some(&rule.bridge);
+        if elsewhere { "acl-drop.by.rule-elsewhere" } else { "acl-drop.by.rule" }
     } else if rules.datapath.is_some() {
         "acl-drop.by.flow"
     } else {
         rules.unexplained()
     };
     let key = if lost.absent.is_empty() { "acl-drop.claim.doubtful" } else { "acl-drop.claim" };
-    let rule = rules.openflow.as_ref().map(|r| r.rule.clone()).unwrap_or_default();
+    let (rule, bridge) = rules.openflow.as_ref().map(|r| (&*r.rule, &*r.bridge)).unwrap_or_default();
     Text::new(key)
         .with("count", count)
         .with("protocol", protocol(lost.protocol))
@@ -140,7 +143,7 @@ fn claim(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, vm: Option<&str>, coun
         )
         .with_list("exits", exits)
         .with("switch", lost.info.vswitch.as_deref().unwrap_or("?"))
-        .with_text("by", Text::new(by).with("rule", rule))
+        .with_text("by", Text::new(by).with("rule", rule).with("bridge", bridge))
 }
 
 fn evidence(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, events: &[&Event]) -> Vec<Evidence> {
@@ -194,8 +197,8 @@ fn evidence(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, events: &[&Event]) 
 
 /// How the packet came to the rule.
 fn way(rule: &RuleDrop) -> Vec<Evidence> {
-    let step = |line: &String| Evidence::Snapshot {
-        file: rule.file.clone(),
+    let step = |(line, file): &(String, String)| Evidence::Snapshot {
+        file: file.clone(),
         at: Some(rule.at),
         line: line.clone(),
         what: Text::new("acl-drop.evidence.chain"),
@@ -217,12 +220,7 @@ fn way(rule: &RuleDrop) -> Vec<Evidence> {
     rule.chain.iter().map(step).chain(rule.tracked.iter().filter(seen).map(asked)).collect()
 }
 
-fn counter(
-    name: &str,
-    packets: (u64, u64),
-    times: (netcap_bundle::Nanos, netcap_bundle::Nanos),
-    key: &'static str,
-) -> Option<Evidence> {
+fn counter(name: &str, packets: (u64, u64), times: (Nanos, Nanos), key: &'static str) -> Option<Evidence> {
     (packets.1 > packets.0).then(|| Evidence::Counter {
         name: name.to_owned(),
         before: packets.0,
