@@ -128,23 +128,27 @@ pub struct PacketReader {
     /// First interface of the current section.
     section: usize,
     number: u64,
-    last: Nanos,
+    found: Found,
     tail: Option<Tail>,
 }
 
-/// Where the next packet lies in the buffer.
+/// The packet found last, and where it lies in the buffer. It stays in the reader: returned from step to step by value, it
+/// would be moved while its fields are still on their way to memory, which takes longer than finding it.
+#[derive(Debug, Default)]
 struct Found {
     interface: u32,
     at: Nanos,
     direction: Direction,
     lost: u64,
     wire_len: u32,
-    data: std::ops::Range<usize>,
+    start: usize,
+    captured: usize,
 }
 
 /// What one block turned out to be.
 enum Step {
-    Packet(Found),
+    /// A packet: `found`.
+    Packet,
     Other,
 }
 
@@ -162,7 +166,7 @@ impl PacketReader {
             interfaces: Vec::new(),
             section: 0,
             number: 0,
-            last: Nanos::default(),
+            found: Found::default(),
             tail: None,
         };
         if reader.fill(4)? {
@@ -192,18 +196,18 @@ impl PacketReader {
 
     /// The next packet, or `None` at the end: then [`tail`](Self::tail) says how it ended.
     pub fn next_packet(&mut self) -> Option<Packet<'_>> {
-        let found = loop {
+        loop {
             if self.tail.is_some() {
                 return None;
             }
             match self.step() {
-                Ok(Step::Packet(found)) => break found,
+                Ok(Step::Packet) => break,
                 Ok(Step::Other) => {}
                 Err(tail) => self.tail = Some(tail),
             }
-        };
+        }
         self.number += 1;
-        self.last = found.at;
+        let found = &self.found;
         Some(Packet {
             number: self.number,
             interface: found.interface,
@@ -212,7 +216,7 @@ impl PacketReader {
             direction: found.direction,
             lost_before: found.lost,
             wire_len: found.wire_len,
-            data: self.buffer.get(found.data).unwrap_or_default(),
+            data: self.buffer.get(found.start..found.start + found.captured).unwrap_or_default(),
         })
     }
 

@@ -51,21 +51,21 @@ impl PacketReader {
         packets.clear();
         let before = self.number;
         while self.tail.is_none() && (packets.is_empty() || self.holds_next()) {
-            let found = match self.step() {
-                Ok(Step::Packet(found)) => found,
+            match self.step() {
+                Ok(Step::Packet) => {}
                 Ok(Step::Other) => continue,
                 Err(tail) => {
                     self.tail = Some(tail);
                     break;
                 }
-            };
+            }
             self.number += 1;
-            self.last = found.at;
+            let found = &self.found;
             packets.push(Framed {
                 at: found.at,
                 lost: found.lost,
-                from: u32::try_from(found.data.start).unwrap_or(u32::MAX),
-                captured: u32::try_from(found.data.len()).unwrap_or(0),
+                from: u32::try_from(found.start).unwrap_or(u32::MAX),
+                captured: u32::try_from(found.captured).unwrap_or(0),
                 wire_len: found.wire_len,
                 interface: found.interface,
                 link: self.interfaces.get(found.interface as usize).map(|i| i.link).unwrap_or_default(),

@@ -38,7 +38,15 @@ impl PacketReader {
         let from = self.consume(head + captured) + head;
         let nanos = u64::from(part).saturating_mul(unit_ns);
         let at = Nanos::from_parts(i64::from(secs), i64::try_from(nanos).unwrap_or(0));
-        let data = from..from + captured;
-        Ok(Step::Packet(Found { interface: 0, at, direction: Direction::Unknown, lost: 0, wire_len, data }))
+        self.found = Found {
+            interface: 0,
+            at,
+            direction: Direction::Unknown,
+            lost: 0,
+            wire_len,
+            start: from,
+            captured,
+        };
+        Ok(Step::Packet)
     }
 }

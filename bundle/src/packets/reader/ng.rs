@@ -206,7 +206,7 @@ impl PacketReader {
     #[allow(clippy::too_many_arguments)] // the fields of a packet block, once
     #[inline]
     fn found(
-        &self,
+        &mut self,
         id: u32,
         stamp: Option<u64>,
         direction: Direction,
@@ -223,17 +223,11 @@ impl PacketReader {
         let Some(interface) = self.interfaces.get(index) else {
             return Err(self.damaged(format!("a packet of interface {id}, which is not described")));
         };
-        let at = stamp.map_or(self.last, |units| interface.time(units));
-        let from = self.start + head;
-        let data = from..from + captured;
-        Ok(Step::Packet(Found {
-            interface: u32::try_from(index).unwrap_or(u32::MAX),
-            at,
-            direction,
-            lost,
-            wire_len,
-            data,
-        }))
+        let at = stamp.map_or(self.found.at, |units| interface.time(units));
+        let interface = u32::try_from(index).unwrap_or(u32::MAX);
+        let start = self.start + head;
+        self.found = Found { interface, at, direction, lost, wire_len, start, captured };
+        Ok(Step::Packet)
     }
 }
 
