@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use netcap_bundle::Nanos;
 use netcap_bundle::input::Input;
+use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::links::Links;
 use netcap_bundle::sources::ovs_bond::{BondMode, LacpStatus, OvsBond};
 
@@ -30,6 +31,8 @@ pub struct BondTimeline {
 pub struct BondState {
     /// When it was read.
     pub at: Nanos,
+    /// When the state before it was read for the last time: since then nobody knows.
+    pub unsure_from: Nanos,
     /// The active member.
     pub active: Option<String>,
     /// The file that says so.
@@ -57,6 +60,7 @@ impl Bonds {
     /// Reads every recorded state of Open vSwitch's and the kernel's bonds.
     pub fn read(input: &Input) -> Self {
         let mut bonds = Self::default();
+        let before = readings(input, OvsBond::DEF.id);
         input.state.visit::<OvsBond>(&input.files, |round| {
             let file = file_of(&round, "bond-show").unwrap_or_default();
             for bond in &round.parsed.value.bonds {
@@ -68,11 +72,18 @@ impl Bonds {
                     members: bond.members.iter().map(|m| m.name.clone()).collect(),
                     active_backup: bond.mode == BondMode::ActiveBackup
                         && !matches!(bond.lacp_status, LacpStatus::Negotiated),
-                    state: BondState { at: round.at, active, file: file.clone(), line },
+                    state: BondState {
+                        at: round.at,
+                        unsure_from: before(round.at),
+                        active,
+                        file: file.clone(),
+                        line,
+                    },
                 });
             }
             true
         });
+        let before = readings(input, Links::DEF.id);
         input.state.visit::<Links>(&input.files, |round| {
             let file = file_of(&round, "link").unwrap_or_default();
             let links = &round.parsed.value.links;
@@ -89,7 +100,13 @@ impl Bonds {
                     name: link.name.clone(),
                     members: members.map(|m| m.name.clone()).collect(),
                     active_backup: bond.mode == "active-backup",
-                    state: BondState { at: round.at, active: bond.active.clone(), file: file.clone(), line },
+                    state: BondState {
+                        at: round.at,
+                        unsure_from: before(round.at),
+                        active: bond.active.clone(),
+                        file: file.clone(),
+                        line,
+                    },
                 });
             }
             true
@@ -129,19 +146,25 @@ impl Bonds {
     }
 }
 
+/// When a source was read last before a time, changed or not; that time itself where it was not.
+fn readings(input: &Input, source: &str) -> impl Fn(Nanos) -> Nanos {
+    let times: BTreeSet<Nanos> = input.state.lines().filter(|l| l.source == source).map(|l| l.at).collect();
+    move |at| times.range(..at).next_back().copied().unwrap_or(at)
+}
+
 impl BondTimeline {
     /// One member carries all, and the switch knows nothing of the bond.
     pub fn is_active_backup(&self) -> bool {
         self.active_backup && self.members.len() >= 2 && self.states.iter().any(|s| s.active.is_some())
     }
 
-    /// Who was active at that time; `None` when it is not known, which includes the `margin_ns` around a change: when
-    /// between two samples a member took over is not recorded.
+    /// Who was active at that time; `None` when it is not known, which includes the time between the two samples of which
+    /// the second one shows another member, and `margin_ns` before that: when it took over is not recorded.
     pub fn active_at(&self, at: Nanos, margin_ns: i64) -> Option<&str> {
         let next = self.states.iter().position(|s| s.at > at).unwrap_or(self.states.len());
         let state = self.states.get(next.saturating_sub(1))?;
         let after = self.states.get(next);
-        let near_next = next > 0 && after.is_some_and(|s| s.at.since(at) <= margin_ns);
+        let near_next = next > 0 && after.is_some_and(|s| at > s.unsure_from || s.at.since(at) <= margin_ns);
         if near_next { None } else { state.active.as_deref() }
     }
 

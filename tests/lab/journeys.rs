@@ -48,6 +48,7 @@ fn a_transfer_at_four_points_is_sent_once_and_its_hops_are_measured() {
     });
     assert!(server.wait().expect("the server ends with the transfer").success());
     assert!(json["remarks"].as_array().expect("remarks").is_empty(), "nothing was lost: {json:#}");
+    assert!(json.get("recording").is_none(), "nothing was lost: {json:#}");
     // A kernel that sees its own segments out of order sends some again, and counts segments; of super-segments only
     // their octets tell how many they were.
     let (ours, kernels) = (json["journeys"]["retransmissions"].as_u64(), path.sent_again() - before);

@@ -75,13 +75,15 @@ impl StateReader {
             }
         }
         let rounds = self.by_source.entry(line.source.clone()).or_default();
-        // A round is complete when the next one begins: then it can be compared with the one before it.
+        // A round is complete when the next one begins: then it can be compared with those before it. Of a stretch in
+        // which nothing changed the first and the last are kept: from when and until when it was so.
         if !rounds.contains_key(&line.round) {
             let mut latest = rounds.iter().rev();
-            if let (Some((number, last)), Some((_, before)), Some(_)) =
+            if let (Some((newest, last)), Some((number, before)), Some((_, first))) =
                 (latest.next(), latest.next(), latest.next())
-                && *number < line.round
+                && *newest < line.round
                 && shape(last) == shape(before)
+                && shape(before) == shape(first)
             {
                 let number = *number;
                 self.bytes =

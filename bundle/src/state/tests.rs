@@ -71,3 +71,15 @@ fn a_torn_index_line_never_existed() {
     let state = StateReader::from_index("{\"round\":1,\"source\":\"words\"\n\nnonsense");
     assert_eq!((state.defects, state.lines().count()), (2, 0));
 }
+
+/// From when and until when it was so; what lies between says nothing more.
+#[test]
+fn of_a_stretch_without_change_the_first_and_the_last_round_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = StateWriter::create(dir.path(), 1 << 20).unwrap();
+    for (text, at) in [("a", 10), ("a", 20), ("a", 30), ("a", 40), ("b", 50)] {
+        writer.round(vec![taken(text, at)]).unwrap();
+    }
+    let (state, _) = reader(dir.path());
+    assert_eq!(state.lines().map(|line| line.at.0).collect::<Vec<_>>(), [10, 40, 50]);
+}

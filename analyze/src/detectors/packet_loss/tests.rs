@@ -136,6 +136,27 @@ fn what_arrives_at_a_backup_member_is_discarded_rightly() {
     assert!(findings(scene).is_empty());
 }
 
+/// Read every ten seconds; the other member took over some time between two readings.
+#[test]
+fn what_arrives_while_nobody_knows_who_is_active_is_not_charged() {
+    let told = |first: i64| {
+        let mut scene = scene("");
+        scene.point("eth2", Role::Uplink { bond: Some("vswitch0_bond".into()) }, "");
+        for (ms, active) in
+            [(0, "eth3"), (10_000, "eth3"), (20_000, "eth3"), (30_000, "eth2"), (40_000, "eth2")]
+        {
+            scene.state(ms, &[("ovs-bond", "bond-show", "", &bond_show("active-backup", active, "off"))]);
+        }
+        let back = (way().1, way().0);
+        for n in 0..6u16 {
+            let frame = datagram(back, (PEER, VM), b"x", 100 + n);
+            scene.frame("eth3", first + i64::from(n) * 1_000, In, &frame);
+        }
+        findings(scene).len()
+    };
+    assert_eq!((told(11_000), told(21_000), told(31_000)), (1, 0, 0));
+}
+
 #[test]
 fn the_same_frames_at_the_active_member_are_lost() {
     let mut scene = scene("");
