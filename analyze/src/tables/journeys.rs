@@ -330,3 +330,33 @@ impl JourneysTable {
         pairs
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Few addresses, so that all but one field are often the same.
+    fn address() -> impl Strategy<Value = IpAddr> {
+        (any::<bool>(), 0u32..3).prop_map(|(v4, n)| {
+            if v4 {
+                IpAddr::from(n.reverse_bits().to_be_bytes())
+            } else {
+                IpAddr::from(u128::from(n).to_be_bytes())
+            }
+        })
+    }
+
+    fn key() -> impl Strategy<Value = JourneyKey> {
+        (address(), address(), 0u8..3, 0u32..3, prop::sample::select(vec![0, 1, u32::MAX]))
+            .prop_map(|(src, dst, protocol, id, seq)| JourneyKey { src, dst, protocol, id, seq })
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_in_the_order_of_their_fields(a in key(), b in key()) {
+            let fields = |k: JourneyKey| (k.src, k.dst, k.protocol, k.id, k.seq);
+            prop_assert_eq!(a.cmp(&b), fields(a).cmp(&fields(b)));
+        }
+    }
+}

@@ -82,6 +82,17 @@ pub(super) fn segment(n: i64) -> Vec<u8> {
 
 proptest! {
     #[test]
+    fn stamps_of_any_resolution(stamp: u64, power in 0u32..20, binary: bool, offset_s in -1_000_000i64..1_000_000) {
+        let units = if binary { 2u64.pow(power) } else { 10u64.checked_pow(power).unwrap_or(u64::MAX) };
+        let interface = Interface { units, offset_s, ..Interface::default() };
+        let exact = i128::from(offset_s) * 1_000_000_000 + i128::from(stamp) * 1_000_000_000 / i128::from(units);
+        let at = i128::from(interface.time(stamp).0);
+        // Beyond the years 1677 to 2262 a stamp is the nearest that can be told.
+        let told = exact.clamp(i64::MIN.into(), i64::MAX.into());
+        prop_assert!((at - told).abs() <= 1 || told.abs() > i128::from(i64::MAX) - 2_000_000_000_000_000, "{at} {told}");
+    }
+
+    #[test]
     fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = drain(bytes);
     }
