@@ -23,7 +23,7 @@ pub fn others<'a>(
 /// Where a frame for that MAC that entered at `from` could leave: the port of the VM or host it is for, else every uplink.
 /// The second value says whether all of these are recorded.
 pub fn exits(view: &View<'_>, from: PointId, info: &PointInfo, dst: Mac) -> (Vec<PointId>, bool) {
-    local(view, from, info, dst).unwrap_or_else(|| uplinks(view, from, info))
+    local(view, from, info, dst).unwrap_or_else(|| uplinks(view, from, info, dst))
 }
 
 /// The port of the VM or host that has that MAC; `None` when it is not on this host.
@@ -43,7 +43,9 @@ pub fn local(view: &View<'_>, from: PointId, info: &PointInfo, dst: Mac) -> Opti
     }
 }
 
-fn uplinks(view: &View<'_>, from: PointId, info: &PointInfo) -> (Vec<PointId>, bool) {
+fn uplinks(view: &View<'_>, from: PointId, info: &PointInfo, dst: Mac) -> (Vec<PointId>, bool) {
+    // What is not on this host and was learned somewhere was learned at an uplink.
+    let outside = view.host.topology().locate(dst).is_some();
     let uplinks: Vec<PointId> = others(view, from, info)
         .filter(|(_, other)| matches!(other.role, Role::Uplink { .. }))
         .map(|(id, _)| id)
@@ -55,6 +57,10 @@ fn uplinks(view: &View<'_>, from: PointId, info: &PointInfo) -> (Vec<PointId>, b
             // What leaves by a tunnel port cannot be recorded there.
             Role::Tunnel { .. } => false,
             Role::Uplink { .. } => view.points.by_name(&port.iface).is_some(),
+            // A machine of which no MAC is known may be the one they are for.
+            Role::Vnet { .. } if !outside && port.guest_mac.is_none() => {
+                view.points.by_name(&port.iface).is_some()
+            }
             _ => true,
         });
     let complete = all && !uplinks.is_empty();

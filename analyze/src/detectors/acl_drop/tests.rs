@@ -342,7 +342,9 @@ fn a_rule_behind_a_patch_port_is_named_with_its_bridge() {
     let evidence = format!("{:?}", findings[0].evidence);
     assert!(evidence.contains("dump-flows@app") && evidence.contains("dump-flows@vswitch0"), "{evidence}");
     // Where else they could leave is asked of that bridge too.
-    for other in [["eth2", "system", ""], ["vx0", "vxlan", ""], ["far", "patch", "nosuch"]] {
+    for other in
+        [["eth2", "system", ""], ["vx0", "vxlan", ""], ["far", "patch", "nosuch"], ["vnet9", "tap", ""]]
+    {
         let findings = behind_a_patch(&[["eth3", "system", ""], other]);
         assert_eq!(only(&findings).1, Confidence::CannotTell, "{other:?}");
     }
