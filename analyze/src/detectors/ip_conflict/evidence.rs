@@ -30,7 +30,9 @@ pub(super) fn evidence(view: &View<'_>, case: &Case, verdict: &Verdict) -> Vec<E
         if sights.contains(&(*mac, last)) && suspect.all.count() <= 1 {
             continue;
         }
-        let what = Text::new("evidence.claims").with("mac", mac).with("count", suspect.all.count());
+        let one = suspect.all.count() == 1;
+        let key = if one { "evidence.claims-one" } else { "evidence.claims" };
+        let what = Text::new(key).with("mac", mac).with("count", suspect.all.count());
         out.push(view.frame(last, point_of(suspect), what));
     }
     out

@@ -120,6 +120,7 @@ fn exits(view: &View<'_>, group: &Group<'_>) -> Vec<Text> {
 
 fn claim(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, sure: bool) -> Text {
     let key = match (sure, group.cases.len()) {
+        (true, 1) if sums.lost == 1 => "packet-loss.claim.one",
         (true, 1) => "packet-loss.claim",
         (true, _) => "packet-loss.claim.many",
         (false, 1) => "packet-loss.claim.doubtful",
@@ -145,9 +146,13 @@ fn evidence(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, s
     }
     if let (true, Some((from, to))) = (sure, sums.span) {
         for id in &group.exits {
-            let what = Text::new("packet-loss.evidence.absence")
-                .with("point", view.points.name(*id))
-                .with("count", sums.lost);
+            let what = Text::new(if sums.lost == 1 {
+                "packet-loss.evidence.absence-one"
+            } else {
+                "packet-loss.evidence.absence"
+            })
+            .with("point", view.points.name(*id))
+            .with("count", sums.lost);
             out.push(view.absence(*id, from, to, what));
         }
     }

@@ -52,6 +52,17 @@ fn packets_lost_in_the_switch_are_proven_with_their_number() {
 }
 
 #[test]
+fn one_lost_packet_is_spoken_of_as_one() {
+    let mut scene = scene("");
+    datagrams(&mut scene, |n| n != 10);
+    let findings = findings(scene);
+    assert_eq!(only(&findings).0, Severity::Info);
+    assert!(findings[0].claim.english().starts_with("One of 50 udp packets from 172.16.51.20"));
+    let evidence: Vec<_> = findings[0].evidence.iter().map(|e| e.what().english()).collect();
+    assert!(evidence.contains(&"it is not seen at eth3".to_owned()), "{evidence:?}");
+}
+
+#[test]
 fn a_capture_that_lost_packets_there_cannot_tell() {
     let mut scene = scene("");
     for n in 0..50u16 {

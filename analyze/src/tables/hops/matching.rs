@@ -135,8 +135,16 @@ fn flow_key(singles: &[Sighting], ranges: &[Sighting]) -> u64 {
 struct Alike(BTreeMap<Stop, VecDeque<Nanos>>);
 
 impl Alike {
-    /// Fewer sightings cannot be two at one stop and two at the next.
-    const MIN: usize = 4;
+    /// Of those of a group; `None` when every stop saw one, which is the rule.
+    fn of(group: &[Sighting]) -> Option<Self> {
+        // Fewer sightings cannot be two at one stop and two at the next.
+        if group.len() < 4 || group.iter().all(|s| s.ident != 0) {
+            return None;
+        }
+        let apart = |(n, s): (usize, &Sighting)| group.iter().skip(n + 1).all(|t| t.stop() != s.stop());
+        let few = group.len() <= 8;
+        (!few || !group.iter().enumerate().all(apart)).then(Self::default)
+    }
 
     fn add(&mut self, stop: Stop, at: Nanos) {
         self.0.entry(stop).or_default().push_back(at);
@@ -161,7 +169,7 @@ impl Alike {
 /// Counts what follows what among the sightings of one content, and marks copies and reflections.
 fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut Edges, tally: &mut Tally) {
     let mut seen: Vec<Sighting> = Vec::new();
-    let mut alike = (group.len() >= Alike::MIN).then(Alike::default);
+    let mut alike = Alike::of(group);
     for sighting in group {
         let (stop, at, ident) = (sighting.stop(), sighting.at, sighting.ident);
         seen.retain(|before| at.since(before.at) <= CROSSING_NS);

@@ -3,7 +3,7 @@
 //! What one point saw as a super-segment of 64 KiB another sees as 45 segments; matched is each number. A range that is
 //! sent again while it was not seen further on replaces the first one, which is lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::intervals::{Cover, Pending};
 use super::matching::{CROSSING_NS, Crossing, Hop};
@@ -41,22 +41,24 @@ pub(super) fn again(ranges: &[Sighting], positions: &[i64], first: impl Fn(Stop)
         let longest = longest.entry(range.stop()).or_default();
         *longest = range.len.max(*longest);
     }
-    let segment = longest.into_values().min().unwrap_or(1).max(1);
-    let mut firsts: BTreeMap<Stop, bool> = BTreeMap::new();
+    let segment = longest.values().copied().min().unwrap_or(1).max(1);
+    let firsts: BTreeSet<Stop> = longest.into_keys().filter(|stop| first(*stop)).collect();
     // One packet that came in by two uplinks at once was not sent twice.
     let mut latest: BTreeMap<(i64, u32), &Sighting> = BTreeMap::new();
     let mut cover = Cover::default();
     let mut count = 0;
     for (range, from) in pairs(ranges, positions) {
         let stop = range.stop();
-        if !*firsts.entry(stop).or_insert_with(|| first(stop)) {
+        if !firsts.contains(&stop) {
             continue;
         }
-        let before = latest.get(&(from, range.len));
-        if before.is_some_and(|before| before.stop() != stop && is_near(before, range)) {
-            continue;
+        if firsts.len() > 1 {
+            let before = latest.get(&(from, range.len));
+            if before.is_some_and(|before| before.stop() != stop && is_near(before, range)) {
+                continue;
+            }
+            latest.insert((from, range.len), range);
         }
-        latest.insert((from, range.len), range);
         let again = cover.add(from, from + i64::from(range.len));
         // A keep-alive repeats what was acknowledged.
         if again && range.content != PROBE && range.flags & REST == 0 {
