@@ -13,7 +13,8 @@ use crate::tables::Seen;
 /// A gap between two segments shorter than this is bookkeeping: the socket and its ring live on between them.
 const GAP_NS_MAX: i64 = 200_000_000;
 
-/// A packet counted as shed in a second may have waited in the ring for so long.
+/// A packet counted as shed in a second may have waited in the ring for so long; and so much too early a drop may be told
+/// under steady overload, for it is counted while the ring still holds what came before it.
 const RING_NS: i64 = 1_000_000_000;
 
 /// How often the recorder flushes.
@@ -199,7 +200,7 @@ impl PointFidelity {
 
     fn told(&mut self, seen: Option<&Seen>) {
         let Some(seen) = seen else { return };
-        let losses = seen.losses.iter().map(|l| (l.from, l.to, l.count));
+        let losses = seen.losses.iter().map(|l| (l.from, l.to.plus(RING_NS), l.count));
         self.losses.extend(losses);
         let told: u64 = seen.losses.iter().map(|l| l.count).fold(0, u64::saturating_add);
         if told > self.dropped.unwrap_or(0) {

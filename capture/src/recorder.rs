@@ -74,6 +74,8 @@ struct Worker {
     level: i32,
     pressure: Pressure,
     step: Step,
+    /// Drops that were counted and not yet told, and the blocks to be taken before: those were filled earlier.
+    late: (u32, u64),
 }
 
 impl Worker {
@@ -86,7 +88,19 @@ impl Worker {
     ) -> Self {
         let (now, level) = (Instant::now(), segments.asked_level());
         let (pressure, step) = (Pressure::new(now), Step::Whole);
-        Self { listener, segments, counters, stop, events, gap: None, counted: now, level, pressure, step }
+        Self {
+            listener,
+            segments,
+            counters,
+            stop,
+            events,
+            gap: None,
+            counted: now,
+            level,
+            pressure,
+            step,
+            late: (0, 0),
+        }
     }
 
     /// Takes the step that the ring or the governor asks for, whichever gives up more.
@@ -203,6 +217,7 @@ impl Worker {
                 // The drops happened before this block was filled, so its first packet tells of them.
                 self.count(ring);
             }
+            self.tell_lost();
             let Some(block) = ring.take() else { return Ok(()) };
             let mut shed = 0;
             for frame in block.frames() {
@@ -242,6 +257,7 @@ impl Worker {
     /// The interface is gone: what the ring still holds is written, then the ring goes too.
     fn give_up(&mut self, mut ring: Ring) -> io::Result<Option<(Ring, u32)>> {
         self.drain(&mut ring)?;
+        self.late.0 = 0;
         self.segments.end()?;
         Ok(None)
     }
@@ -293,8 +309,21 @@ impl Worker {
 
     fn count(&mut self, ring: &Ring) {
         self.counted = Instant::now();
+        // A ring that was not read for long holds what came before it was full.
+        let ahead = ring.sound_ahead();
         if let Ok(counted) = ring.counted() {
             self.segments.counted(counted.received, counted.dropped);
+            if counted.dropped > 0 {
+                self.late = (self.late.0.max(ahead), self.late.1 + counted.dropped);
+            }
+        }
+    }
+
+    /// Before each block: the drops that lie before it are told by its first packet.
+    fn tell_lost(&mut self) {
+        match self.late {
+            (0, _) => self.segments.lost(std::mem::take(&mut self.late.1)),
+            (blocks, _) => self.late.0 = blocks - 1,
         }
     }
 

@@ -112,9 +112,13 @@ impl Segments {
         Ok(())
     }
 
-    /// Adds what the kernel counted; drops are told with the next packet and in the segment's statistics.
-    pub fn counted(&mut self, received: u64, dropped: u64) {
+    /// The next packet tells of drops.
+    pub fn lost(&mut self, dropped: u64) {
         self.lost += dropped;
+    }
+
+    /// Adds what the kernel counted, for the ledger and the segment's statistics.
+    pub fn counted(&mut self, received: u64, dropped: u64) {
         self.counters.received.fetch_add(received, Relaxed);
         self.counters.dropped.fetch_add(dropped, Relaxed);
         if let Some(open) = &mut self.open {

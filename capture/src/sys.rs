@@ -149,6 +149,16 @@ impl Ring {
         (word & TP_STATUS_USER != 0).then_some(word & TP_STATUS_LOSING != 0)
     }
 
+    /// How many blocks are ready before the first that tells of drops: what is counted now was dropped after these.
+    pub fn sound_ahead(&self) -> u32 {
+        let sound = |ahead: &u32| {
+            let place = ((self.next + ahead) % self.size.blocks) as usize * self.size.block_bytes as usize;
+            let word = self.map.status(place).map_or(TP_STATUS_KERNEL, |word| word.load(Ordering::Acquire));
+            word & TP_STATUS_USER != 0 && word & TP_STATUS_LOSING == 0
+        };
+        (0..self.size.blocks).take_while(sound).count().try_into().unwrap_or(u32::MAX)
+    }
+
     fn place(&self) -> usize {
         self.next as usize * self.size.block_bytes as usize
     }

@@ -67,6 +67,35 @@ fn a_short_snaplen_cuts_frames_and_keeps_their_length() {
     assert_eq!(shape, [(40, 1000); 3]);
 }
 
+/// A recorder without a processor for longer than it goes without asking the kernel: what the ring held by then came
+/// before the loss.
+#[test]
+fn a_loss_after_a_long_stop_is_told_behind_what_the_ring_held() {
+    if !privileged("a_loss_after_a_long_stop_is_told_behind_what_the_ring_held") {
+        return;
+    }
+    let net = Net::new();
+    let run = Run::start(&net, &["--buffer", "1M"]);
+    net.send_in(&arp(&[], 100), 10);
+    thread::sleep(Duration::from_millis(500));
+    run.signal(Signal::SIGSTOP);
+    net.send_in(&arp(&[], 300), 10);
+    thread::sleep(Duration::from_millis(5_500));
+    net.send_in(&arp(&[], 1400), 5000);
+    run.signal(Signal::SIGCONT);
+    thread::sleep(Duration::from_secs(1));
+    net.send_in(&arp(&[], 200), 10);
+    thread::sleep(Duration::from_millis(500));
+    let (_, bundle) = run.end(Signal::SIGINT);
+    let counts = &bundle.manifest.counts[0];
+    assert!(counts.dropped > 1000 && counts.received == counts.written + counts.dropped, "{counts:?}");
+    let told: u64 = bundle.packets.iter().map(|p| p.lost).sum();
+    assert_eq!(told, counts.dropped, "every loss is told by the packet behind it");
+    let place = bundle.packets.iter().position(|p| p.lost > 0).unwrap();
+    let around = (bundle.packets[place - 1].data.len(), bundle.packets[place].data.len());
+    assert_eq!(around, (1400, 200), "the loss is where it happened");
+}
+
 #[test]
 fn what_the_kernel_drops_is_counted_where_it_is_missing() {
     if !privileged("what_the_kernel_drops_is_counted_where_it_is_missing") {

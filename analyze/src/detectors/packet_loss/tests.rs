@@ -98,11 +98,11 @@ fn a_capture_that_lost_packets_before_the_hop_cannot_tell_either() {
         findings(scene)
     };
     assert_eq!(only(&lossy_at(None)), (Severity::Warning, Confidence::Proven));
-    // Between 14 s and 15 s; a packet crosses within two.
+    // Between 14 s and 15 s; a packet crosses within two, and a loss may be told a second early.
     let near = lossy_at(Some(15));
     assert_eq!(only(&near), (Severity::Warning, Confidence::Proven));
-    assert!(near[0].claim.english().starts_with("6 of 46 "), "{}", near[0].claim.english());
-    assert!(near[0].exonerations.iter().any(|e| e.english().ends_with("hides them: 4")), "{near:#?}");
+    assert!(near[0].claim.english().starts_with("5 of 45 "), "{}", near[0].claim.english());
+    assert!(near[0].exonerations.iter().any(|e| e.english().ends_with("hides them: 5")), "{near:#?}");
     assert!(lossy_at(Some(30))[0].claim.english().starts_with("10 of 50 "), "long after");
 }
 
