@@ -107,7 +107,7 @@ fn presets() {
 /// What could be recorded here, and how.
 fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
     let host = Host::this(ovs_rundir);
-    let inventory = runtime()?.block_on(Inventory::take(&host));
+    let inventory = block_on(Inventory::take(&host))?;
     let here = &inventory.here;
     ui::answer(inventory.table().trim_end());
     for text in &here.unasked {
@@ -193,7 +193,7 @@ fn record(mut options: Record) -> Result<u8> {
     }
     let _ = sys::nice_this_thread(NICE);
     raise_file_limit();
-    runtime()?.block_on(run(options, filter, own))
+    block_on(run(options, filter, own))?
 }
 
 async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
@@ -344,8 +344,37 @@ fn raise_file_limit() {
     }
 }
 
-/// One thread is enough: packets have threads of their own, and commands run one after the other.
-fn runtime() -> Result<tokio::runtime::Runtime> {
+/// One thread is enough: packets have threads of their own, and commands run one after the other. A file of the host that
+/// cannot be read to its end (a mount that hangs) is not waited for.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    built.map_err(|e| Error::Other(e.to_string()))
+    let runtime = built.map_err(|e| Error::Other(e.to_string()))?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netcap_bundle::source::{Each, How, Outcome, Recipe};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_file_that_hangs_does_not_keep_the_program_from_ending() {
+        static RECIPE: Recipe =
+            Recipe { item: "pipe", each: Each::Once, how: How::File("/pipe"), bytes_max: 4, timeout_ms: 100 };
+        let dir = tempfile::tempdir().unwrap();
+        // Nobody ever writes to it: opening it waits for ever, as reading from a server that is gone does.
+        nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let host = Host { root: dir.path().to_owned(), ovs_rundir: dir.path().to_owned() };
+        let (tell, done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let taken = block_on(crate::exec::take(&host, "x", &RECIPE, "")).unwrap();
+            let _ = tell.send(taken.outcome);
+        });
+        let began = Instant::now();
+        let outcome = done.recv_timeout(Duration::from_secs(5));
+        assert_eq!(outcome, Ok(Outcome::TimedOut), "{:?}", began.elapsed());
+    }
 }

@@ -18,6 +18,9 @@ use tokio::process::{Child, Command};
 
 use crate::clock;
 
+/// Longest wait for a command that was killed: one that waits for a disk that does not answer dies when the disk does
+/// (state D, proc_pid_stat(5)), and that is no reason to wait with it.
+const DYING: Duration = Duration::from_millis(500);
 /// Bytes of standard error kept.
 const STDERR_MAX: usize = 4096;
 /// Where libvirt's sockets lie: the old daemon and the one of its modular successor that knows domains.
@@ -139,7 +142,8 @@ pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duratio
     let group = Group::of(&child);
     let got = tokio::time::timeout(limit, collect(&mut child, &group, bytes_max)).await;
     group.kill();
-    let _ = child.wait().await;
+    // The runtime reaps it when it dies after all.
+    let _ = tokio::time::timeout(DYING, child.wait()).await;
     got.unwrap_or_else(|_| Got { outcome: Outcome::TimedOut, ..Got::failed("") })
 }
 

@@ -149,3 +149,39 @@ fn a_directory_that_is_taken_away_ends_it() {
     assert!(sealed.status.success(), "{sealed:?}");
     assert!(Bundle::open(&run, None).packets.len() >= 50);
 }
+
+/// A file system that takes no write until this is dropped; whoever writes cannot be killed meanwhile.
+struct Frozen<'a>(&'a Path);
+
+impl<'a> Frozen<'a> {
+    fn new(place: &'a Path) -> Self {
+        insist(Command::new("fsfreeze").arg("-f").arg(place));
+        Self(place)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("fsfreeze").arg("-u").arg(self.0).status();
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_killed_is_not_waited_for() {
+    if !privileged("a_command_that_cannot_be_killed_is_not_waited_for") {
+        return;
+    }
+    let disk = Ext4::new(24);
+    let host = netcap::exec::Host { root: "/".into(), ovs_rundir: disk.place.clone() };
+    let words = ["sh".into(), "-c".into(), format!("exec >{}/x", disk.place.display())];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (got, took) = runtime.block_on(async {
+        let frozen = Frozen::new(&disk.place);
+        let began = Instant::now();
+        let got = netcap::exec::run(&host, &words, 100, Duration::from_millis(300)).await;
+        drop(frozen);
+        (got, began.elapsed())
+    });
+    assert_eq!(got.outcome, netcap_bundle::source::Outcome::TimedOut);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
