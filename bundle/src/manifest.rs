@@ -211,6 +211,9 @@ pub struct SegmentInfo {
     /// True when the segment was cut by a crash and closed again by `netcap seal`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repaired: bool,
+    /// True when it was cut by a crash and there was no room to close it: what it holds can be read as far as it goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
 /// Segments of one point that were removed to keep to the disk budget: sums of what was in them.

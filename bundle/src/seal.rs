@@ -9,17 +9,13 @@ use crate::input::Files;
 use crate::ledger::{Ledger, PointLedger};
 use crate::manifest::{Clock, Cost, End, FileInfo, Manifest, RunInfo, SegmentInfo};
 use crate::move_tar::sized;
-use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
 use crate::time::NS_PER_S;
-use crate::{BundleError, Nanos, Result, changes, layout};
+use crate::{BundleError, Result, changes, layout};
 
 pub use crate::index::line as index_line;
+pub use repair::repair_cut;
 
-/// zstd level of a repaired segment: the recorder's own.
-const LEVEL: i32 = 1;
-
-/// What the counts of a segment that was not closed leave open.
-const AT_LEAST: &str = "the last second's statistics are missing, so drops are at least what is counted";
+mod repair;
 
 /// Reads what a run knew at its start.
 pub fn read_run(dir: &Path) -> Result<RunInfo> {
@@ -98,19 +94,9 @@ pub fn seal_with_cost(
             manifest.segments.push(info.clone());
             continue;
         }
-        let info = match repair(dir, path, point, number) {
-            Err(BundleError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
-                manifest.segments.push(examine(dir, path, point, number)?);
-                manifest.remarks.push(format!("{path} was not closed, and there was no room to repair it: it can be read as far as it goes; {AT_LEAST}"));
-                continue;
-            }
-            done => done?,
-        };
-        let lost = if info.1.is_empty() { "" } else { ": " };
-        manifest
-            .remarks
-            .push(format!("{path} was not closed and has been repaired{lost}{}; {AT_LEAST}", info.1));
-        manifest.segments.push(info.0);
+        let (info, remark) = repair::close(dir, path, point, number)?;
+        manifest.remarks.push(remark);
+        manifest.segments.push(info);
     }
     manifest.segments.sort_by(|a, b| (&a.point, a.number).cmp(&(&b.point, b.number)));
     for path in &paths {
@@ -194,106 +180,6 @@ pub(crate) fn append_file(
     header.set_mtime(mtime);
     header.set_entry_type(tar::EntryType::Regular);
     tar.append_data(&mut header, format!("{run}/{path}"), file).map_err(BundleError::io("bundle", &full))
-}
-
-/// Writes the readable part of a cut segment anew, so that stock tools open it without complaint.
-fn repair(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentInfo, String)> {
-    let full = dir.join(path);
-    let partial = full.with_extension("partial");
-    let file = File::open(&full).map_err(BundleError::io("open", &full))?;
-    let stream = decompress::open(Box::new(file)).map_err(BundleError::io("read", &full))?;
-    let reader = PacketReader::open(stream).map_err(BundleError::io("read", &full));
-    let Ok(Some(mut reader)) = reader else {
-        // Killed before the first flush: nothing was promised, nothing is there.
-        let (bytes, blake3) = hash(&full)?;
-        let info =
-            SegmentInfo { point: point.into(), number, file_bytes: bytes, blake3, ..SegmentInfo::default() };
-        return Ok((SegmentInfo { repaired: true, ..info }, "no packet had been written yet".into()));
-    };
-    let out = File::create(&partial).map_err(BundleError::io("create", &partial))?;
-    let written = copy(&mut reader, &out, point, number).and_then(|info| out.sync_all().map(|()| info));
-    if written.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    let info = written.map_err(BundleError::io("repair", &full))?;
-    fs::rename(&partial, &full).map_err(BundleError::io("rename", &partial))?;
-    let why = match reader.tail() {
-        Some(Tail::Damaged { at, why }) => format!("damaged at byte {at} of its content ({why})"),
-        _ => String::new(),
-    };
-    Ok((info, why))
-}
-
-/// What a cut segment holds, when it has to stay as it is.
-fn examine(dir: &Path, path: &str, point: &str, number: u32) -> Result<SegmentInfo> {
-    let full = dir.join(path);
-    let file = File::open(&full).map_err(BundleError::io("open", &full))?;
-    let stream = decompress::open(Box::new(file)).map_err(BundleError::io("read", &full))?;
-    let reader = PacketReader::open(stream).map_err(BundleError::io("read", &full))?;
-    let info = match reader {
-        Some(mut reader) => {
-            copy(&mut reader, io::sink(), point, number).map_err(BundleError::io("read", &full))?
-        }
-        None => SegmentInfo { point: point.into(), number, ..SegmentInfo::default() },
-    };
-    let (file_bytes, blake3) = hash(&full)?;
-    Ok(SegmentInfo { file_bytes, blake3, repaired: false, ..info })
-}
-
-fn copy<W: Write>(reader: &mut PacketReader, out: W, point: &str, number: u32) -> io::Result<SegmentInfo> {
-    let mut writer: Option<SegmentWriter<W>> = None;
-    let mut out = Some(out);
-    let mut lost = 0;
-    let mut last = Nanos::default();
-    while let Some(packet) = reader.next_packet() {
-        let frame = Frame {
-            at: packet.at,
-            direction: packet.direction,
-            wire_len: packet.wire_len,
-            vlan: None,
-            data: packet.data,
-        };
-        lost += packet.lost_before;
-        last = last.max(packet.at);
-        // The interface description precedes the first packet, so the writer can be made only now; the borrow of the
-        // packet's bytes ends before the reader is asked for the interface.
-        let bytes = frame.data.to_vec();
-        let lost_before = packet.lost_before;
-        let at = frame.at;
-        let frame = Frame { data: &[], ..frame };
-        if writer.is_none()
-            && let Some(out) = out.take()
-        {
-            writer = Some(SegmentWriter::new(out, &meta_of(reader, point), number, LEVEL, at)?);
-        }
-        if let Some(writer) = &mut writer {
-            writer.packet(&Frame { data: &bytes, ..frame }, lost_before)?;
-        }
-    }
-    let mut writer = match (writer, out) {
-        (Some(writer), _) => writer,
-        (None, Some(out)) => SegmentWriter::new(out, &meta_of(reader, point), number, LEVEL, last)?,
-        (None, None) => return Err(io::Error::other("no output")),
-    };
-    let written = reader.packets();
-    let dropped = reader.interfaces().first().and_then(|i| i.dropped).unwrap_or(0).max(lost);
-    writer.count(written.saturating_add(dropped), dropped);
-    let (_, info) = writer.finish(last)?;
-    Ok(SegmentInfo { repaired: true, ..info })
-}
-
-fn meta_of(reader: &PacketReader, point: &str) -> SegmentMeta {
-    let iface = reader.interfaces().first().cloned().unwrap_or_default();
-    SegmentMeta {
-        point: point.into(),
-        iface: iface.name,
-        description: iface.description,
-        mac: iface.mac,
-        filter: iface.filter,
-        snaplen: iface.snaplen,
-        os: String::new(),
-        tool: "netcap seal".into(),
-    }
 }
 
 fn hash(path: &Path) -> Result<(u64, String)> {

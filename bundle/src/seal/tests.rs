@@ -1,6 +1,7 @@
 use super::*;
+use crate::Nanos;
 use crate::input::Input;
-use crate::packets::Direction;
+use crate::packets::{Direction, Frame, PacketReader, SegmentMeta, SegmentWriter, Tail};
 use crate::point::{Point, Role};
 
 fn info() -> RunInfo {
@@ -110,4 +111,31 @@ fn what_was_removed_is_remembered_and_sums_that_disagree_are_told() {
     let input = Input::open(dir.path()).unwrap();
     assert_eq!(input.ledger.point("eth2").unwrap().sums().received, 10);
     assert_eq!(input.pruned, manifest.pruned);
+}
+
+#[test]
+fn what_stayed_cut_for_want_of_room_is_repaired_when_there_is_some() {
+    let dir = tempfile::tempdir().unwrap();
+    crashed(dir.path());
+    let path = dir.path().join(layout::segment("eth2", 2));
+    let cut = fs::read(&path).unwrap();
+    let mut manifest = seal(dir.path(), info(), None, End::Recovered, Vec::new()).unwrap();
+    let whole = manifest.clone();
+    // As it is left behind on a full disk.
+    fs::write(&path, &cut).unwrap();
+    let (file_bytes, blake3) = hash(&path).unwrap();
+    let segment = &mut manifest.segments[1];
+    *segment = SegmentInfo { file_bytes, blake3, cut: true, repaired: false, ..segment.clone() };
+    let told =
+        "packets/eth2/000002.pcapng.zst was not closed, and there was no room to repair it: it can be read";
+    for remark in &mut manifest.remarks {
+        assert!(remark.contains("000002"), "{remark}");
+        told.clone_into(remark);
+    }
+    let mended = repair_cut(dir.path(), manifest).unwrap();
+    assert_eq!(mended, whole);
+    let written: Manifest =
+        serde_json::from_slice(&fs::read(dir.path().join(layout::MANIFEST)).unwrap()).unwrap();
+    assert_eq!(written, whole);
+    assert_eq!(repair_cut(dir.path(), written).unwrap(), whole, "once is enough");
 }
