@@ -9,9 +9,28 @@ pub fn now() -> Nanos {
     read(ClockId::CLOCK_REALTIME)
 }
 
-/// Both clocks, read one after the other.
+/// Nanoseconds between two readings that are taken for one moment.
+const MOMENT_NS: i64 = 100_000;
+/// How often that is tried: on a busy host others may run between the two.
+const MOMENT_TRIES: usize = 20;
+
+/// Both clocks at one moment, as far as the host leaves us two readings without an interruption.
 pub fn both() -> Clock {
-    Clock { realtime: now(), monotonic_ns: monotonic_ns() }
+    let read = || {
+        let (before, realtime, after) = (monotonic_ns(), now(), monotonic_ns());
+        (after.saturating_sub(before), Clock { realtime, monotonic_ns: before })
+    };
+    let mut best = read();
+    for _ in 0..MOMENT_TRIES {
+        if best.0 <= MOMENT_NS {
+            break;
+        }
+        let again = read();
+        if again.0 < best.0 {
+            best = again;
+        }
+    }
+    best.1
 }
 
 /// Seconds east of Greenwich here and now.

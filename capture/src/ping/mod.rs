@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use netcap_bundle::Nanos;
+use netcap_bundle::manifest::Clock;
 use netcap_bundle::ping::Answer;
 use netcap_bundle::time::NS_PER_S;
 
@@ -31,6 +32,9 @@ mod socket;
 const INTERVAL_NS: i64 = NS_PER_S;
 /// Nanoseconds after which a request is lost.
 const TIMEOUT_NS: i64 = 2 * NS_PER_S;
+/// Nanoseconds by which the clock of the stamps may differ from the one that does not jump before it was set: two readings
+/// are never of one moment, and slewing changes half a millisecond a second at most (adjtimex(2)).
+const JUMP_NS: i64 = 5_000_000;
 /// Longest wait, so that a stop is noticed.
 const WAIT_NS: i64 = NS_PER_S / 5;
 
@@ -51,8 +55,20 @@ pub struct Tally {
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     sent: Nanos,
+    /// When it was asked for, by both clocks.
+    asked: Clock,
     /// The stamp is the kernel's.
     kernel: bool,
+}
+
+impl Waiting {
+    /// Nanoseconds until an answer that was stamped `at` and is read `now`, and whether they are those between both
+    /// stamps: when the host's clock was set meanwhile, they are those until it was read.
+    fn round_trip(&self, at: Nanos, now: Clock) -> (i64, bool) {
+        let elapsed = now.monotonic_ns.saturating_sub(self.asked.monotonic_ns);
+        let jumped = now.realtime.since(self.asked.realtime).saturating_sub(elapsed);
+        if jumped.saturating_abs() > JUMP_NS { (elapsed, false) } else { (at.since(self.sent), true) }
+    }
 }
 
 /// Starts pinging an address; the sockets and files are opened before this returns.
@@ -102,11 +118,12 @@ impl Pinger {
     fn send(&mut self) -> io::Result<()> {
         let seq = self.next;
         self.next += 1;
-        let sent = clock::now();
+        let asked = clock::both();
+        let sent = asked.realtime;
         self.tally.sent.fetch_add(1, Relaxed);
         match self.socket.send(seq) {
             Ok(()) => {
-                self.waiting.insert(seq, Waiting { sent, kernel: false });
+                self.waiting.insert(seq, Waiting { sent, asked, kernel: false });
                 Ok(())
             }
             Err(e) => {
@@ -136,13 +153,13 @@ impl Pinger {
         if let Some(full) = self.full(seq)
             && let Some(waiting) = self.waiting.get_mut(&full)
         {
-            *waiting = Waiting { sent: at, kernel: true };
+            (waiting.sent, waiting.kernel) = (at, true);
         }
     }
 
     fn reply(&mut self, seq: u16, at: Nanos, ttl: Option<u8>, by_kernel: bool) -> io::Result<()> {
         let Some((full, waiting)) = self.take(seq) else { return self.log.late(seq, at) };
-        let rtt_ns = at.since(waiting.sent);
+        let (rtt_ns, stamped) = waiting.round_trip(at, clock::both());
         if rtt_ns > TIMEOUT_NS {
             self.tally.lost.fetch_add(1, Relaxed);
             self.log.late(seq, at)?;
@@ -150,15 +167,15 @@ impl Pinger {
         }
         self.tally.answered.fetch_add(1, Relaxed);
         self.tally.last_rtt_ns.store(u64::try_from(rtt_ns).unwrap_or(0), Relaxed);
-        let kernel = waiting.kernel && by_kernel;
+        let kernel = waiting.kernel && by_kernel && stamped;
         self.log.answer(full, waiting.sent, &Answer::Reply { rtt_ns, ttl, kernel })
     }
 
     /// Requests whose time is over.
     fn give_up(&mut self) -> io::Result<()> {
-        let now = clock::now();
+        let now = clock::monotonic_ns();
         while let Some(first) = self.waiting.first_entry() {
-            if now.since(first.get().sent) <= TIMEOUT_NS {
+            if now.saturating_sub(first.get().asked.monotonic_ns) <= TIMEOUT_NS {
                 break;
             }
             let (seq, waiting) = first.remove_entry();
@@ -175,5 +192,22 @@ impl Pinger {
     /// The waiting request with these low 16 bits; only a few wait at a time.
     fn full(&self, seq: u16) -> Option<u64> {
         self.waiting.keys().copied().find(|full| full & 0xffff == u64::from(seq))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_makes_no_loss_and_no_time_before_the_request() {
+        let both = |realtime, monotonic_ns| Clock { realtime: Nanos(realtime), monotonic_ns };
+        let waiting = Waiting { sent: Nanos(1_000_100), asked: both(1_000_000, 50), kernel: true };
+        let now = both(1_500_000, 500_050);
+        assert_eq!(waiting.round_trip(Nanos(1_400_100), now), (400_000, true));
+        for hour in [3600 * NS_PER_S, -3600 * NS_PER_S] {
+            let now = both(1_500_000 + hour, 500_050);
+            assert_eq!(waiting.round_trip(Nanos(1_400_100 + hour), now), (500_000, false));
+        }
     }
 }
