@@ -11,6 +11,7 @@ use netcap_bundle::source::{Cadence, Outcome, SourceDef};
 use netcap_bundle::sources;
 use netcap_bundle::state::{StateWriter, Taken};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::watch;
 
 use crate::budget::Budget;
 use crate::exec::Host;
@@ -33,6 +34,19 @@ pub struct State {
     writer: StateWriter,
     budget: Arc<Budget>,
     refused: u64,
+    /// Taken and not written yet.
+    held: Vec<Taken>,
+}
+
+/// How far the end of a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// It records.
+    NotYet,
+    /// One more look at everything.
+    LastLook,
+    /// No look any more; what was taken is written.
+    Now,
 }
 
 impl State {
@@ -45,20 +59,21 @@ impl State {
     ) -> netcap_bundle::Result<Self> {
         // Host state explains the packets; it must not push them out.
         let writer = StateWriter::create(dir, BUDGET.min(budget.bounds().max / 4))?;
-        Ok(Self { host, elements, writer, budget, refused: 0 })
+        Ok(Self { host, elements, writer, budget, refused: 0, held: Vec::new() })
     }
 
     /// The first round: what the inventory took already, and everything else.
     pub async fn first(&mut self, inventory: Vec<Taken>) -> netcap_bundle::Result<()> {
         let have: BTreeSet<&str> = inventory.iter().map(|taken| taken.source).collect();
         let rest: Vec<_> = sources::ALL.iter().copied().filter(|def| !have.contains(def.id)).collect();
-        self.round(inventory, &rest).await
+        self.held.extend(inventory);
+        self.round(&rest).await
     }
 
     /// What changes by itself.
     pub async fn periodic(&mut self) -> netcap_bundle::Result<()> {
         let some: Vec<_> = sources::ALL.iter().copied().filter(|d| d.cadence == Cadence::Periodic).collect();
-        self.round(Vec::new(), &some).await
+        self.round(&some).await
     }
 
     /// What was taken because interfaces had changed.
@@ -72,21 +87,23 @@ impl State {
         let mut all = sources::ALL.to_vec();
         // Names first: bridges and machines may have come and gone.
         all.sort_by_key(|def| !matches!(def.id, "ovsdb" | "libvirt"));
-        self.round(Vec::new(), &all).await
+        self.round(&all).await
     }
 
-    async fn round(
-        &mut self,
-        mut held: Vec<Taken>,
-        defs: &[&'static SourceDef],
-    ) -> netcap_bundle::Result<()> {
+    /// May be dropped half-way: what it took is held then.
+    async fn round(&mut self, defs: &[&'static SourceDef]) -> netcap_bundle::Result<()> {
         for def in defs {
-            held.extend(sample::source(&self.host, def, &mut self.elements).await);
-            let bytes: usize = held.iter().map(|taken| taken.bytes.len()).sum();
+            self.held.extend(sample::source(&self.host, def, &mut self.elements).await);
+            let bytes: usize = self.held.iter().map(|taken| taken.bytes.len()).sum();
             if bytes > HELD_MAX {
-                self.write(std::mem::take(&mut held))?;
+                self.write_held()?;
             }
         }
+        self.write_held()
+    }
+
+    fn write_held(&mut self) -> netcap_bundle::Result<()> {
+        let held = std::mem::take(&mut self.held);
         self.write(held)
     }
 
@@ -136,26 +153,68 @@ async fn next(looked: &mut Option<Receiver<Looked>>) -> Option<Looked> {
     }
 }
 
-/// Runs rounds until told to stop, then the last one. Gives how many samples were left out.
+/// Runs rounds until told to end, then the last one, unless that is cut short too. Gives how many samples were left out.
 pub async fn keep(
     mut state: State,
     inventory: Vec<Taken>,
     interval: Duration,
     mut looked: Option<Receiver<Looked>>,
-    mut stop: tokio::sync::watch::Receiver<bool>,
+    mut ending: watch::Receiver<Ending>,
 ) -> netcap_bundle::Result<u64> {
+    let mut cut = ending.clone();
+    tokio::select! {
+        done = rounds(&mut state, inventory, interval, &mut looked, &mut ending) => done?,
+        () = reached(&mut cut, Ending::Now) => state.write_held()?,
+    }
+    Ok(state.refused())
+}
+
+/// Waits until the end is that far. A sender that is gone means the same.
+async fn reached(ending: &mut watch::Receiver<Ending>, far: Ending) {
+    let _ = ending.wait_for(|ending| *ending >= far).await;
+}
+
+async fn rounds(
+    state: &mut State,
+    inventory: Vec<Taken>,
+    interval: Duration,
+    looked: &mut Option<Receiver<Looked>>,
+    ending: &mut watch::Receiver<Ending>,
+) -> netcap_bundle::Result<()> {
     state.first(inventory).await?;
     let mut timer = tokio::time::interval(interval);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     timer.tick().await;
     loop {
         tokio::select! {
-            // It changes once; a sender that is gone means the same.
-            _ = stop.changed() => break,
+            () = reached(ending, Ending::LastLook) => break,
             _ = timer.tick() => state.periodic().await?,
-            Some(looked) = next(&mut looked) => state.looked(looked)?,
+            Some(looked) = next(looked) => state.looked(looked)?,
         }
     }
-    state.last().await?;
-    Ok(state.refused())
+    state.last().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Bounds;
+    use netcap_bundle::layout;
+
+    #[tokio::test]
+    async fn a_last_look_that_is_cut_short_keeps_what_it_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host { root: dir.path().to_owned(), ovs_rundir: dir.path().to_owned() };
+        let budget = Budget::new(dir.path(), Bounds { max: 64 << 20, floor: 0, segment: 1 << 20 }, 0);
+        let mut state = State::create(dir.path(), host, Elements::default(), budget).unwrap();
+        let (at, why) = (netcap_bundle::Nanos(1), "nobody was there");
+        let def = sources::ALL[0];
+        state.held = vec![crate::exec::not_taken(def.id, &def.recipes[0], at, why)];
+        let (tell, ending) = watch::channel(Ending::Now);
+        // The inventory is what the first round would begin with.
+        keep(state, Vec::new(), Duration::from_secs(1), None, ending).await.unwrap();
+        let index = std::fs::read_to_string(dir.path().join(layout::STATE_INDEX)).unwrap();
+        assert!(index.contains(why), "{index}");
+        drop(tell);
+    }
 }

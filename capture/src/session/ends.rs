@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use netcap_bundle::manifest::End;
 use rust_i18n::t;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
 
 use super::following::Following;
 use super::running::Session;
@@ -14,10 +16,13 @@ use crate::clock;
 use crate::event::Event;
 use crate::live::disk_left;
 use crate::signals::{Asked, Signals};
+use crate::state::Ending;
 use crate::units::human_bytes;
 
 /// Longest time for the last look at the host.
 const LAST_ROUND_MAX: Duration = Duration::from_mins(1);
+/// Longest time for writing what that look has by then.
+const STATE_WRITE_MAX: Duration = Duration::from_secs(5);
 /// How often the ends that have no timer of their own are looked for.
 const ENOUGH_EVERY: Duration = Duration::from_millis(100);
 
@@ -107,24 +112,37 @@ impl Session {
         self.say(&t!("run.rotate"));
     }
 
-    /// The last look at the host; a second Ctrl-C leaves it out, and nothing else.
+    /// The last look at the host; a second Ctrl-C ends it, and nothing else. What it has by then is kept.
     pub(super) async fn last_round(
         &mut self,
-        mut state: tokio::task::JoinHandle<netcap_bundle::Result<u64>>,
+        mut state: JoinHandle<netcap_bundle::Result<u64>>,
+        tell: &watch::Sender<Ending>,
         signals: &mut Signals,
+        inbox: &mut mpsc::Receiver<Event>,
     ) {
-        let result = tokio::select! {
-            done = &mut state => done,
-            () = signals.end() => {
-                state.abort();
-                return self.remark(&t!("end.state_skipped"));
-            }
-            () = tokio::time::sleep(LAST_ROUND_MAX) => {
-                state.abort();
-                return self.remark(&t!("end.state_slow", seconds = LAST_ROUND_MAX.as_secs()));
+        let slow = tokio::time::sleep(LAST_ROUND_MAX);
+        tokio::pin!(slow);
+        let cut = loop {
+            tokio::select! {
+                done = &mut state => return self.state_ended(done),
+                () = signals.end() => break t!("end.state_skipped"),
+                () = &mut slow => break t!("end.state_slow", seconds = LAST_ROUND_MAX.as_secs()),
+                // Points go on meanwhile, and what becomes of them is news.
+                Some(event) = inbox.recv() => {
+                    let _ = self.event(event);
+                }
             }
         };
-        match result {
+        self.remark(&cut);
+        let _ = tell.send(Ending::Now);
+        match timeout(STATE_WRITE_MAX, &mut state).await {
+            Ok(done) => self.state_ended(done),
+            Err(_) => state.abort(),
+        }
+    }
+
+    fn state_ended(&mut self, done: std::result::Result<netcap_bundle::Result<u64>, JoinError>) {
+        match done {
             Ok(Ok(0)) => {}
             Ok(Ok(refused)) => self.remark(&t!("end.state_refused", count = refused)),
             Ok(Err(e)) => self.remark(&t!("end.state_failed", why = e)),

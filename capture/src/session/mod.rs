@@ -35,7 +35,7 @@ use crate::rundir::RunDir;
 use crate::sample::Elements;
 use crate::segments::Rotation;
 use crate::signals::Signals;
-use crate::state::{self, State};
+use crate::state::{self, Ending, State};
 use crate::syncer::Syncing;
 use crate::sys::{Ring, RingSize};
 use crate::units::{Floor, human_bytes};
@@ -201,7 +201,7 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
             return Err(e);
         }
     };
-    let (tell_state, stop_state) = watch::channel(false);
+    let (tell_state, stop_state) = watch::channel(Ending::NotYet);
     let (mut follow, looked) = Following::start(plan.follow.clone(), host, known.old);
     let state = tokio::spawn(state::keep(writer, known.taken, plan.state_interval, looked, stop_state));
     let stage = Stage { plan: &plan, run: &run, disk: &disk, events: &events };
@@ -209,11 +209,11 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     follow.stop();
     control.board.phase(Phase::Ending);
     session.say(&t!("end.stopping"));
-    let _ = tell_state.send(true);
-    session.last_round(state, &mut signals).await;
+    let _ = tell_state.send(Ending::LastLook);
+    session.last_round(state, &tell_state, &mut signals, &mut inbox).await;
     threads.stop.store(true, Relaxed);
     budget.ending();
-    session.join(threads).await;
+    session.join(threads, &mut inbox).await;
     // Everything is handed over: a disk that stands still is waited for here and nowhere else.
     let _ = tokio::task::spawn_blocking(move || {
         writing.end();
