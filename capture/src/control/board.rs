@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::protocol::{Phase, PingStatus, PointStatus, Status};
 use crate::budget::Budget;
 use crate::clock;
-use crate::counters::Counters;
+use crate::counters::{Counters, Numbers};
 use crate::ping::Tally;
 use crate::signals::Asked;
 
@@ -86,6 +86,8 @@ struct Changing {
 struct Watched {
     iface: String,
     counters: Arc<Counters>,
+    /// Those of closed points of the same interface.
+    earlier: Vec<Arc<Counters>>,
     packets: u64,
     bytes: u64,
     packets_per_s: f64,
@@ -116,20 +118,17 @@ impl Board {
         &self.about.run
     }
 
-    /// Another point is recorded. One of the same interface takes the earlier one's place.
+    /// Another point is recorded. It takes the place of one of the same interface that is closed, and what that one
+    /// counted stays in the sums: a machine that was started ten times has one line.
     pub fn watch_point(&self, iface: &str, counters: Arc<Counters>) {
         let mut changing = self.changing();
-        changing.points.retain(|point| point.iface != iface);
+        let closed = |point: &mut Watched| point.is_closed() && point.is_called() == iface;
+        let earlier = changing.points.extract_if(.., closed).flat_map(Watched::all).collect();
         let (packets, bytes) = (counters.packets.load(Relaxed), counters.wire_bytes.load(Relaxed));
+        let (packets_per_s, bytes_per_s) = (0.0, 0.0);
         let iface = iface.to_owned();
-        changing.points.push(Watched {
-            iface,
-            counters,
-            packets,
-            bytes,
-            packets_per_s: 0.0,
-            bytes_per_s: 0.0,
-        });
+        let point = Watched { iface, counters, earlier, packets, bytes, packets_per_s, bytes_per_s };
+        changing.points.push(point);
     }
 
     /// Another address is pinged.
@@ -221,21 +220,40 @@ impl Board {
 }
 
 impl Watched {
+    /// Nothing comes any more.
+    fn is_closed(&self) -> bool {
+        self.counters.left.load(Relaxed) || self.counters.ended.load(Relaxed)
+    }
+
+    /// Its interface by the name it has now.
+    fn is_called(&self) -> String {
+        self.counters.renamed(&self.iface).unwrap_or_else(|| self.iface.clone())
+    }
+
+    /// Its numbers and those of the points before it.
+    fn all(mut self) -> Vec<Arc<Counters>> {
+        self.earlier.push(self.counters);
+        self.earlier
+    }
+
     fn status(&self) -> PointStatus {
         let now = self.counters.read();
+        let earlier: Vec<Numbers> = self.earlier.iter().map(|counters| counters.read()).collect();
+        let sum = |of: fn(&Numbers) -> u64| earlier.iter().fold(of(&now), |sum, n| sum.saturating_add(of(n)));
+        let shed = self.earlier.iter().chain([&self.counters]).map(|c| c.shedding.packets()).sum();
         PointStatus {
             iface: self.iface.clone(),
-            packets: now.packets,
+            packets: sum(|n| n.packets),
             packets_per_s: self.packets_per_s,
-            wire_bytes: now.wire_bytes,
+            wire_bytes: sum(|n| n.wire_bytes),
             bytes_per_s: self.bytes_per_s,
-            dropped: now.dropped,
-            shed: self.counters.shedding.packets(),
+            dropped: sum(|n| n.dropped),
+            shed,
             step: Some(now.step).filter(|step| *step > Step::Whole && !now.left && !now.ended),
-            filtered: now.filtered,
-            nic_dropped: now.nic_dropped,
-            ovs_dropped: now.ovs_dropped,
-            file_bytes: now.file_bytes,
+            filtered: sum(|n| n.filtered),
+            nic_dropped: sum(|n| n.nic_dropped),
+            ovs_dropped: sum(|n| n.ovs_dropped),
+            file_bytes: sum(|n| n.file_bytes),
             segment: now.segment,
             away: now.away && !now.left,
             left: now.left,
@@ -298,11 +316,28 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_point_that_comes_back_is_there_once() {
+    fn a_point_that_comes_back_is_there_once_and_its_sums_go_on() {
         let (board, _inbox) = board("r");
-        board.watch_point("vnet0", Arc::default());
-        board.watch_point("vnet0", Arc::default());
-        assert_eq!(board.status().points.len(), 1);
+        let points: [Arc<Counters>; 3] = Default::default();
+        for (counters, packets) in points.iter().zip([3, 40, 500]) {
+            counters.packets.store(packets, Relaxed);
+            board.watch_point("vnet0", counters.clone());
+            counters.left.store(true, Relaxed);
+        }
+        let told = board.status().points;
+        assert_eq!((told.len(), told[0].packets), (1, 543));
+    }
+
+    #[test]
+    fn a_point_whose_interface_was_renamed_stays_beside_the_one_that_got_its_name() {
+        let (board, _inbox) = board("r");
+        let (first, second): (Arc<Counters>, Arc<Counters>) = Default::default();
+        board.watch_point("vnet0", first.clone());
+        first.rename("vnet9");
+        board.watch_point("vnet0", second);
+        board.tick(None);
+        let names: Vec<String> = board.status().points.into_iter().map(|p| p.iface).collect();
+        assert_eq!(names, ["vnet9", "vnet0"]);
     }
 
     #[test]
