@@ -271,6 +271,11 @@ impl Metered {
         Self { file, dirty, budget: budget.clone(), ahead: 0, lease }
     }
 
+    /// Closes the file, which has this name.
+    pub fn close(self, path: &Path) {
+        self.budget.syncer.closed(&self.file, path);
+    }
+
     /// Asks for what is missing for `bytes`; when there is no room for a lease there may still be room for the bytes.
     fn ask(&mut self, bytes: u64) -> io::Result<()> {
         let Some(missing) = bytes.checked_sub(self.ahead).filter(|missing| *missing > 0) else {

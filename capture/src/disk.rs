@@ -5,7 +5,7 @@
 //! stays the one place where packets are lost, and the kernel counts it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -260,11 +260,12 @@ impl Writer {
 
     fn close(&mut self, id: u64, info: &SegmentInfo) -> io::Result<()> {
         let Some((path, file)) = self.open.remove(&id) else { return Ok(()) };
-        drop(file);
+        file.close(&path);
         let budget = &self.shared.budget;
         let index = self.shared.dir.join(layout::segment_index(&info.point));
-        let index: File = OpenOptions::new().create(true).append(true).open(index)?;
-        Metered::lines(index, budget).write_all(&seal::index_line(info)?)?;
+        let mut lines = Metered::lines(OpenOptions::new().create(true).append(true).open(&index)?, budget);
+        lines.write_all(&seal::index_line(info)?)?;
+        lines.close(&index);
         // Only now: what is removed must be in the index, or nobody would know that it was there.
         budget.closed(&info.point, path, info.file_bytes);
         let lines = self.lines.entry(info.point.clone()).or_default();

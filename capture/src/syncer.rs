@@ -21,6 +21,10 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Rest after a pass that took longer than that.
 const REST: Duration = Duration::from_millis(200);
 
+/// Files that are kept open for the next pass though nobody writes to them any more; further ones are opened again by
+/// name, so that a disk that is slow does not use up the descriptors.
+const CLOSED_MAX: usize = 128;
+
 /// The files of a run that have to reach the disk.
 #[derive(Debug)]
 pub struct Syncer {
@@ -61,6 +65,16 @@ impl Syncer {
         let dirty = Dirty::default();
         self.state().files.push((file.clone(), dirty.clone()));
         dirty
+    }
+
+    /// Nobody writes to this file any more; what was written has yet to reach the disk.
+    pub fn closed(&self, file: &Arc<File>, path: &Path) {
+        let mut state = self.state();
+        let closed = state.files.iter().filter(|(file, _)| Arc::strong_count(file) == 1).count();
+        if closed >= CLOSED_MAX {
+            state.files.retain(|(other, _)| !Arc::ptr_eq(other, file));
+            state.paths.insert(path.to_owned());
+        }
     }
 
     /// A file that was written and closed, or a directory that has a new entry.
@@ -209,6 +223,26 @@ mod tests {
         assert!(!dirty.0.load(Relaxed) && syncer.state().files.is_empty());
         syncer.path(dir.path().join("gone"));
         assert!(syncer.pass().is_ok(), "a file that was removed again is no fault");
+    }
+
+    #[test]
+    fn a_disk_that_is_slow_does_not_use_up_the_descriptors() {
+        let dir = tempfile::tempdir().unwrap();
+        let syncer = Syncer::new(dir.path());
+        for n in 0..1000 {
+            let path = dir.path().join(n.to_string());
+            let file = Arc::new(File::create(&path).unwrap());
+            syncer.watch(&file).mark();
+            syncer.closed(&file, &path);
+        }
+        let waiting = || {
+            let state = syncer.state();
+            (state.files.len(), state.paths.len())
+        };
+        assert_eq!(waiting(), (CLOSED_MAX, 1000 - CLOSED_MAX));
+        fs::remove_file(dir.path().join("999")).unwrap();
+        syncer.pass().unwrap();
+        assert_eq!(waiting(), (0, 0));
     }
 
     #[test]
