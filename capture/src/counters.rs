@@ -31,6 +31,8 @@ pub struct Counters {
     pub open_bytes: AtomicU64,
     /// Number of the open segment.
     pub segment: AtomicU32,
+    /// Index of the interface; 0 while there is none.
+    pub index: AtomicU32,
     /// The interface is not there or down at this moment.
     pub away: AtomicBool,
     /// The point could not go on.

@@ -131,6 +131,7 @@ impl Worker {
 
     /// Records until stopped. An error is one of writing: reading errors are gaps.
     fn run(&mut self, opened: (Ring, u32)) -> io::Result<()> {
+        self.counters.index.store(opened.1, Relaxed);
         let mut ring = Some(opened);
         self.segments.begin()?;
         if Iface::find(&self.listener.iface).is_some_and(|iface| !iface.up) {
@@ -256,6 +257,7 @@ impl Worker {
 
     /// The interface is gone: what the ring still holds is written, then the ring goes too.
     fn give_up(&mut self, mut ring: Ring) -> io::Result<Option<(Ring, u32)>> {
+        self.counters.index.store(0, Relaxed);
         self.drain(&mut ring)?;
         self.late.0 = 0;
         self.segments.end()?;
@@ -272,6 +274,7 @@ impl Worker {
         if self.step.snaplen().is_some() {
             let _ = opened.0.refilter(&self.program(self.step));
         }
+        self.counters.index.store(opened.1, Relaxed);
         self.segments.begin()?;
         Ok(Some(opened))
     }

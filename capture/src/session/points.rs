@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use netcap_bundle::changes::{self, Change, What};
 use netcap_bundle::packets::SegmentMeta;
 use netcap_bundle::{Nanos, Point, Role, layout};
+use nix::net::if_::if_nametoindex;
 use rust_i18n::t;
 
 use super::running::Session;
@@ -51,6 +52,13 @@ impl Recorded {
     pub(super) fn is_active(&self) -> bool {
         !self.counters.left.load(Relaxed) && !self.counters.ended.load(Relaxed)
     }
+
+    /// It is the point of the interface that has this name and, unless it is 0, this index. A name may be new: the point's
+    /// thread learns that an interface was renamed when it looks next, and the inventory may look before.
+    fn is_of(&self, iface: &str, index: u32) -> bool {
+        self.is_active()
+            && (self.iface == iface || (index != 0 && self.counters.index.load(Relaxed) == index))
+    }
 }
 
 impl Session {
@@ -75,8 +83,8 @@ impl Session {
     /// Adds what has come to belong to the run.
     pub(super) fn found(&mut self, stage: &Stage<'_>, found: Found, threads: &mut Threads) {
         for point in found.points {
-            let known = |have: &Recorded| have.is_active() && have.iface == point.iface;
-            if self.points.iter().any(known) {
+            let index = if_nametoindex(point.iface.as_str()).unwrap_or(0);
+            if self.points.iter().any(|have| have.is_of(&point.iface, index)) {
                 continue;
             }
             let iface = point.iface.clone();
@@ -210,5 +218,23 @@ impl Plan {
         point.no_vlan = options.vlan == netcap_filters::VlanMode::Literal;
         point.inner = options.inner;
         point.snaplen = self.snaplen;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_with_a_new_name_is_no_other_one() {
+        let recorded = Recorded::at_start(&Point::bare("vnet0"));
+        recorded.counters.index.store(7, Relaxed);
+        assert!(recorded.is_of("vnet0", 7) && recorded.is_of("lan0", 7));
+        // It is away, and what has come under its name is waited for by its own thread.
+        assert!(recorded.is_of("vnet0", 9) && !recorded.is_of("lan0", 9));
+        recorded.counters.index.store(0, Relaxed);
+        assert!(!recorded.is_of("lan0", 0), "neither is there");
+        recorded.counters.left.store(true, Relaxed);
+        assert!(!recorded.is_of("vnet0", 7));
     }
 }
