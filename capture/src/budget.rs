@@ -7,7 +7,7 @@
 //! allocated from the start and freed for that end, so that it finds room on a disk that others have filled.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -98,6 +98,32 @@ impl Budget {
                 return fs::remove_file(path);
             }
             self.store().reserves.push((path, bytes));
+        }
+        Ok(())
+    }
+
+    /// Makes each of the reserves larger by so much, for a point that joins. Where there are none, because the file system
+    /// cannot or the run ends, nothing is done.
+    pub fn reserve_more(&self, bytes: u64) -> io::Result<()> {
+        for place in 0..layout::RESERVES.len() {
+            let Some((path, had)) = self.store().reserves.get(place).cloned() else { return Ok(()) };
+            self.take(bytes)?;
+            let numbers = i64::try_from(had).and_then(|had| Ok((had, i64::try_from(bytes)?)));
+            let (from, length) = numbers.map_err(io::Error::other)?;
+            // The end of a run may come meanwhile and take the file away: then the file is not made anew.
+            let grown = OpenOptions::new()
+                .write(true)
+                .open(&path)
+                .and_then(|file| Ok(fallocate(file, FallocateFlags::empty(), from, length)?));
+            let mut store = self.store();
+            match store.reserves.get_mut(place).filter(|reserve| reserve.0 == path) {
+                Some(reserve) if grown.is_ok() => reserve.1 = had.saturating_add(bytes),
+                _ => {
+                    drop(store);
+                    self.give_back(bytes);
+                    return grown;
+                }
+            }
         }
         Ok(())
     }
@@ -383,13 +409,19 @@ mod tests {
         reserved.reserve(50_000).unwrap();
         let [first, last] = layout::RESERVES.map(|path| dir.path().join(path));
         assert_eq!((first.metadata().unwrap().len(), reserved.store().used), (50_000, 101_000));
+        reserved.reserve_more(10_000).unwrap();
+        for path in [&first, &last] {
+            assert_eq!(path.metadata().unwrap().len(), 60_000);
+        }
+        assert_eq!(reserved.store().used, 121_000);
         reserved.ending();
         reserved.ending();
         assert!(first.exists() != last.exists());
-        assert_eq!(reserved.store().used, 51_000);
-        assert_eq!(reserved.store().credit, 50_000);
+        assert_eq!(reserved.store().used, 61_000);
+        assert_eq!(reserved.store().credit, 60_000);
         reserved.sealing();
         assert!(!first.exists() && !last.exists() && reserved.store().used == 1000);
+        assert!(reserved.reserve_more(1000).is_ok() && reserved.store().used == 1000, "none is left");
         let low = Budget::new(dir.path(), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
         low.store().credit = 1000;
         assert!(low.take(600).is_ok() && low.take(600).is_err() && low.take(400).is_ok() && low.low());

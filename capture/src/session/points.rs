@@ -11,7 +11,7 @@ use nix::net::if_::if_nametoindex;
 use rust_i18n::t;
 
 use super::running::Session;
-use super::{Listening, Plan, Stage, Threads, has_room_for, listener};
+use super::{Listening, POINT_RESERVE, Plan, Stage, Threads, has_room_for, listener};
 use crate::budget::Metered;
 use crate::clock;
 use crate::counters::Counters;
@@ -118,6 +118,8 @@ impl Session {
         let listener = listener(stage.plan, &point, ring);
         let opened =
             listener.open().map_err(|source| Error::Listen { iface: point.iface.clone(), source })?;
+        // What its end takes is held back from the start, as for those of the start.
+        self.budget.reserve_more(POINT_RESERVE).map_err(|e| Error::Other(e.to_string()))?;
         let since = clock::now();
         let ring_bytes = opened.0.bytes() as u64;
         let recorded = Recorded { ring_bytes, joined: true, ..Recorded::at_start(&point) };
