@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -37,20 +37,10 @@ fn verdict(path: &Path) -> Result<Value, String> {
         .arg(out.path())
         .arg(path)
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let begun = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if begun.elapsed() > HANG {
-            child.kill().unwrap();
-            return Err("hangs".into());
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
+    let Some(status) = netcap_tests::ended_within(&mut child, HANG) else { return Err("hangs".into()) };
     match status.code() {
         Some(0) => Ok(serde_json::from_slice(&std::fs::read(out.path()).unwrap()).unwrap()),
         // Not a capture: said in a sentence, with nothing else.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::change::{Numbers, change};
 use crate::specials;
@@ -59,17 +59,8 @@ fn judge(input: &Path) -> Result<(f64, f64), String> {
         .stderr(stderr.try_clone().unwrap())
         .spawn()
         .unwrap();
-    let begun = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if begun.elapsed() > CLOCK_MAX {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            return Err(format!("takes longer than {CLOCK_MAX:?}"));
-        }
-        std::thread::sleep(Duration::from_millis(1));
+    let Some(status) = netcap_tests::ended_within(&mut child, CLOCK_MAX) else {
+        return Err(format!("takes longer than {CLOCK_MAX:?}"));
     };
     let said = {
         use std::io::{Read, Seek};

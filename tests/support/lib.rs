@@ -8,6 +8,8 @@ pub mod shift;
 pub use lab::said;
 
 use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -39,6 +41,25 @@ pub fn corpus(test: &str) -> Option<PathBuf> {
     dir
 }
 
+/// Waits for a child to end; one that takes longer than `most` is killed and gives `None`.
+///
+/// # Panics
+/// When the system does not let it be waited for.
+pub fn ended_within(child: &mut Child, most: Duration) -> Option<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return Some(status);
+        }
+        if begun.elapsed() > most {
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Every file below `dir` whose name ends in `end`, in order.
 pub fn files_below(dir: &Path, end: &str) -> Vec<PathBuf> {
     let mut out = Vec::new();
@@ -55,4 +76,20 @@ pub fn files_below(dir: &Path, end: &str) -> Vec<PathBuf> {
     }
     out.sort();
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_child_is_waited_for_and_no_longer_than_that() {
+        let child = |script| Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let status = ended_within(&mut child("exit 3"), Duration::from_mins(1));
+        assert_eq!(status.and_then(|s| s.code()), Some(3));
+        let mut slow = child("exec sleep 60");
+        assert!(ended_within(&mut slow, Duration::from_millis(50)).is_none());
+        assert!(slow.try_wait().unwrap().is_some(), "and nothing is left of it");
+    }
 }
