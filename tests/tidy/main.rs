@@ -267,3 +267,27 @@ fn translations_keep_their_placeholders() {
     }
     law.judge();
 }
+
+/// There on every Debian, whatever was left out (Essential: yes), and what comes with them.
+const ESSENTIAL: [&str; 6] = ["cp", "env", "kill", "sh", "tar", "/bin/true"];
+
+#[test]
+fn setup_installs_what_tests_call() {
+    let mut law =
+        Law("scripts/setup and the lab name the package of every tool that a test calls", Vec::new());
+    let lists =
+        ["scripts/setup", "scripts/lab.d/common.sh"].map(|path| fs::read_to_string(root().join(path)));
+    let lists: String = lists.into_iter().map(|list| list.expect("a script of the tree")).collect();
+    let known: Vec<&str> = lists
+        .split(|c: char| c.is_whitespace() || c == '(' || c == ')')
+        .filter_map(|word| word.split_once(':').map(|(tool, _)| tool))
+        .collect();
+    for path in files_below(&root().join("tests"), ".rs") {
+        let text = fs::read_to_string(&path).expect("a file of the tree");
+        let called = text.split("Command::new(\"").skip(1).filter_map(|rest| rest.split_once('"'));
+        for (tool, _) in called.filter(|(tool, _)| !ESSENTIAL.contains(tool) && !known.contains(tool)) {
+            law.breach(&path, tool);
+        }
+    }
+    law.judge();
+}
