@@ -14,60 +14,12 @@ use crate::{ui, units};
 pub const COMMANDS: [&str; 9] =
     ["bundle", "seal", "points", "sources", "presets", "status", "stop", "rotate", "help"];
 
-const AFTER: &str = "\
-Examples:
-  netcap                                   what could be recorded here, and how
-  netcap --vswitch vswitch0 --ping 172.23.51.112 'icmp and host 172.23.51.112'
-  netcap --vswitch=vswitch0 --vm ubu14 --duration 5m 'icmp or arp or ether proto 0x88cc'
-  netcap --iface_mac=0c:da:41:1d:f6:4b,0c:da:41:1d:1d:7d
-  netcap --iface eth2,eth3 --preset lldp --preset lacp --analyze
-  netcap --iface eth2,vnet0:'port 53' --until 06:00 --max-disk 20G
-  netcap -d --vswitch vswitch0 --until 06:00 arp   in the background, through the night
-  netcap status                            all runs of this host, and what dead ones left behind
-  netcap stop                              end the run, wait for its bundle, say where it is
-  netcap seal /var/lib/netcap/HOST-STAMP   close a run that was killed
-
-Commands (as first word; each has --help):
-  points, sources, presets; status [RUN], stop [RUN], rotate [RUN]; seal DIR, bundle DIR.
-
-Ctrl-C, SIGTERM, the loss of the terminal (but under nohup), --duration, --until or
---max-packets ends a run. It is then sealed into OUT/HOST-STAMP.tar and its directory removed,
-for the tar holds all of it; --no-bundle keeps the directory and makes no tar. SIGHUP
-(kill -HUP) ends nothing: it begins new segments. With -d a run outlives the terminal, and
-`netcap stop` ends it.
-
-Exit status: 0 recorded and sealed, also after Ctrl-C; 1 the run failed or ended early;
-2 the command line is wrong or names something that is not here.";
-
-const STATUS: &str = "\
-Examples:
-  netcap status                  all runs: rates, losses, disk, time left
-  netcap status 20261121081504   one of them, point by point
-  netcap status --json           for programs
-
-Only root, or the user who started a run, is answered.
-
-Exit status: 0 this is how it is, also when nothing runs; 1 the RUN asked for died unsealed or
-does not answer; 2 there is no such RUN.";
-
-const STOP: &str = "\
-Examples:
-  netcap stop                    the only run there is
-  netcap stop 20261121081504     this one
-  netcap stop --all --timeout 2m
-  netcap stop --analyze          and explain it on the spot
-
-Stopping twice does no harm: a run that is over already is answered with its bundle.
-
-Exit status: 0 the bundles are there, or nothing runs; 1 a run failed, could not be sealed or
-did not end in time; 2 several run and none was named, or there is no such RUN.";
-
 /// Where runs and bundles lie when nothing else is said.
 pub const OUT: &str = "/var/lib/netcap";
 
 /// Flight recorder of a KVM host: packets, host state and pings on one clock, in one file
 #[derive(Debug, Parser)]
-#[command(name = "netcap", version, override_usage = "netcap [OPTIONS] [FILTER]...", after_help = AFTER, max_term_width = 110)]
+#[command(name = "netcap", version, override_usage = "netcap [OPTIONS] [FILTER]...", max_term_width = 110)]
 pub struct Record {
     /// Record this virtual switch: its internal port, every uplink, bond members one by one, and the ports that are
     /// added while it is recorded
@@ -229,9 +181,17 @@ pub enum Command {
         lang: Option<String>,
     },
     /// List what is recorded of the host's state
-    Sources,
+    Sources {
+        /// Language: en or zh-CN
+        #[arg(long, value_name = "LANG", value_parser = ui::language)]
+        lang: Option<String>,
+    },
     /// List the ready-made filters
-    Presets,
+    Presets {
+        /// Language: en or zh-CN
+        #[arg(long, value_name = "LANG", value_parser = ui::language)]
+        lang: Option<String>,
+    },
     /// Make one file of a run's directory
     Bundle {
         /// The run's directory
@@ -248,7 +208,6 @@ pub enum Command {
         lang: Option<String>,
     },
     /// Say how the runs of this host are doing, and what dead ones left behind
-    #[command(after_help = STATUS)]
     Status {
         /// Only this one, point by point: its name, its directory, or a part of the name
         run: Option<String>,
@@ -263,7 +222,6 @@ pub enum Command {
         lang: Option<String>,
     },
     /// End a run, wait for its bundle, and say where it is
-    #[command(after_help = STOP)]
     Stop {
         /// Which: names, directories, or parts of names. None means the only one there is
         run: Vec<String>,

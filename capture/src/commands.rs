@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clap::Parser;
 use netcap_bundle::{Role, sources};
 use netcap_filters::{Filter, Options, VlanMode, any_of, preset};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -22,7 +21,7 @@ use crate::inventory::Inventory;
 use crate::plan::{self, Here, Wanted};
 use crate::segments::Rotation;
 use crate::session::{self, Known, Plan, Space};
-use crate::{cost, finish, sandbox, sys, ui};
+use crate::{cost, finish, help, sandbox, sys, ui};
 
 /// Nice value of everything but the recording threads.
 const NICE: i32 = 5;
@@ -35,13 +34,15 @@ pub fn main() -> u8 {
     if first == sandbox::HELPER {
         return sandbox::helper::main();
     }
+    // Help and complaints about the command line come before it is read.
+    ui::set_language(help::language(&words).as_deref());
     let done = if COMMANDS.contains(&first) {
-        match Other::try_parse_from(&words) {
+        match help::parse::<Other>(&words) {
             Ok(other) => self::other(other.command),
             Err(e) => return usage(&e),
         }
     } else {
-        match Record::try_parse_from(&words) {
+        match help::parse::<Record>(&words) {
             Ok(options) => record(options),
             Err(e) => return usage(&e),
         }
@@ -64,13 +65,15 @@ fn other(command: Command) -> Result<u8> {
             ui::set_language(lang.as_deref());
             points(ovs_rundir)
         }
-        Command::Sources => {
+        Command::Sources { lang } => {
+            ui::set_language(lang.as_deref());
             for def in sources::ALL {
                 ui::answer(&format!("{:<16} {}", def.id, def.about));
             }
             Ok(0)
         }
-        Command::Presets => {
+        Command::Presets { lang } => {
+            ui::set_language(lang.as_deref());
             presets();
             Ok(0)
         }

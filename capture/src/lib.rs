@@ -20,6 +20,7 @@ pub mod exec;
 pub mod finish;
 pub mod follow;
 pub mod frames;
+pub mod help;
 pub mod iface;
 pub mod inventory;
 pub mod journal;
