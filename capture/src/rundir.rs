@@ -8,6 +8,7 @@ use netcap_bundle::manifest::{RunInfo, SCHEMA};
 use netcap_bundle::{Point, layout, seal};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::utsname::{UtsName, uname};
+use rust_i18n::t;
 
 use crate::clock;
 use crate::error::{Error, Result};
@@ -118,7 +119,7 @@ fn fresh(taken: &[String], out: &Path, host: &str, stamp: &str) -> Result<(Strin
             Err(e) => return Err(Error::file("create", path)(e)),
         }
     }
-    Err(Error::Other(format!("too many runs in one second in {}", out.display())))
+    Err(Error::Other(t!("run.crowd", dir = out.display()).into_owned()))
 }
 
 /// The lock of a new run. Somebody who looks which runs are dead may hold it for a moment.

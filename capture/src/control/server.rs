@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
+use rust_i18n::t;
 
 use super::NAME;
 use super::board::Board;
@@ -112,7 +113,7 @@ impl Shared {
         stream.set_write_timeout(Some(PATIENCE))?;
         let uid = getsockopt(&stream, PeerCredentials)?.uid();
         if uid != 0 && uid != self.owner {
-            let why = format!("only root and user {} may ask this run, not user {uid}", self.owner);
+            let why = t!("control.stranger", owner = self.owner, uid = uid);
             let told = stream.write_all(&Answer::error(why).line());
             drop(stream);
             thread::sleep(REST);
@@ -120,7 +121,7 @@ impl Shared {
         }
         let line = match read_line(&mut stream) {
             Err(e) if [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock].contains(&e.kind()) => {
-                let why = format!("no line within {} s", PATIENCE.as_secs());
+                let why = t!("control.no_line", seconds = PATIENCE.as_secs());
                 return stream.write_all(&Answer::error(why).line());
             }
             line => line?,
@@ -145,7 +146,7 @@ impl Shared {
                 Answer { done: true, ..Answer::new() }
             }
             Ask::Rotate if self.board.ask_rotate() => Answer { done: true, ..Answer::new() },
-            Ask::Rotate => Answer::error("the run is ending; there are no new segments any more"),
+            Ask::Rotate => Answer::error(t!("control.ending")),
         }
     }
 
@@ -160,8 +161,7 @@ impl Shared {
             waiting.clients.retain(still_there);
         }
         if waiting.clients.len() >= WAITING_MAX {
-            let why = "the run is ending, but too many wait for it already; look with netcap status";
-            return stream.write_all(&Answer::error(why).line());
+            return stream.write_all(&Answer::error(t!("control.crowd")).line());
         }
         waiting.clients.push(stream);
         Ok(())
