@@ -6,6 +6,7 @@ use netcap_bundle::input::{Input, Kind};
 use netcap_bundle::packets::Tail;
 
 use crate::bonds::Bonds;
+use crate::caps;
 use crate::detectors::{self, NotEvaluated};
 use crate::engine::follow::Follow;
 use crate::engine::points::Scene;
@@ -83,8 +84,10 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
     let could = |id: &str| !not_evaluated.iter().any(|not| not.detector == id);
     let faults = detectors::ALL.iter().filter(|d| d.severity.is_some()).map(|d| d.id);
     let looked = faults.filter(|id| wanted(id) && could(id)).collect();
-    let latency = if wanted(latency::ID) { latency::measure(view) } else { Vec::new() };
+    let (latency, unmeasured) = if wanted(latency::ID) { latency::measure(view) } else { (Vec::new(), 0) };
     let recording = Recording::of(input);
+    let mut remarks = remarks(view, view.files, &recording);
+    remarks.append(&mut caps::remarks(view, &findings, unmeasured));
     Verdict {
         name: input.name.clone(),
         run: input.info.as_ref().map(|i| format!("{} ({})", i.run, i.tool)),
@@ -97,11 +100,13 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
         journeys: latency::journeys(view),
         incomplete: incomplete(input),
         stats: stats(view),
-        remarks: remarks(view, view.files, &recording),
+        remarks,
         recording,
     }
 }
 
+/// Gaps of one point named one by one.
+const GAPS_TOLD_MAX: usize = 8;
 /// Damaged files named one by one.
 const FILES_TOLD_MAX: usize = 1_000;
 /// Kinds of missing files named in the headline.
@@ -172,9 +177,6 @@ fn remarks(view: &View<'_>, files: &[FileStats], recording: &Recording) -> Vec<T
     if let Some(more) = told.checked_sub(FILES_TOLD_MAX).filter(|more| *more > 0) {
         out.push(Text::new("remark.more-files").with("count", more));
     }
-    if view.input.files.is_exhausted() {
-        out.push(Text::new("remark.exhausted"));
-    }
     for (id, info) in view.points.iter() {
         let Some(fidelity) = view.fidelity.point(id) else { continue };
         // What the recording says of its losses, with their times, is not said again.
@@ -182,7 +184,8 @@ fn remarks(view: &View<'_>, files: &[FileStats], recording: &Recording) -> Vec<T
         if let Some(dropped) = fidelity.dropped.filter(|d| *d > 0 && !told) {
             out.push(Text::new("remark.dropped").with("point", &info.name).with("count", dropped));
         }
-        for (from, to) in fidelity.gaps.iter().take(8).filter(|_| view.input.kind == Kind::Bundle) {
+        let gaps: &[_] = if view.input.kind == Kind::Bundle { &fidelity.gaps } else { &[] };
+        for (from, to) in gaps.iter().take(GAPS_TOLD_MAX) {
             let offset = view.input.info.as_ref().map_or(0, |i| i.utc_offset_s);
             out.push(
                 Text::new("remark.gap")
@@ -191,23 +194,12 @@ fn remarks(view: &View<'_>, files: &[FileStats], recording: &Recording) -> Vec<T
                     .with("to", to.clock(offset)),
             );
         }
+        if let Some(more) = gaps.len().checked_sub(GAPS_TOLD_MAX).filter(|more| *more > 0) {
+            out.push(Text::new("remark.more-gaps").with("point", &info.name).with("count", more));
+        }
     }
     if view.input.state.defects > 0 {
         out.push(Text::new("remark.state-lines").with("count", view.input.state.defects));
-    }
-    for (table, count) in view.tables.given_up() {
-        let what = match table {
-            "addresses" => "given-up.addresses",
-            "claims" => "given-up.claims",
-            "coarse-claims" | "coarse-macs" => "given-up.coarse",
-            "bond-macs" => "given-up.bond-macs",
-            "questions" => "given-up.questions",
-            "hops" => "given-up.hops",
-            "thinned" => "given-up.thinned",
-            "translations" => "given-up.translations",
-            _ => "given-up.journeys",
-        };
-        out.push(Text::new("remark.given-up").with_text("what", Text::new(what).with("count", count)));
     }
     out
 }

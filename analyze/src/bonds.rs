@@ -10,6 +10,8 @@ use netcap_bundle::sources::ovs_bond::{BondMode, LacpStatus, OvsBond};
 
 use crate::host::file_of;
 
+/// Bonds of a host; one takes two interfaces at least.
+const BONDS_MAX: usize = 1_024;
 /// States kept of one bond.
 const STATES_MAX: usize = 100_000;
 
@@ -46,6 +48,8 @@ pub struct BondState {
 pub struct Bonds {
     /// By name.
     pub bonds: Vec<BondTimeline>,
+    /// Changes of the active member that were not kept.
+    pub overflow: u64,
 }
 
 /// One bond in one sample.
@@ -117,6 +121,10 @@ impl Bonds {
 
     fn add(&mut self, sample: Sample) {
         if !self.bonds.iter().any(|b| b.name == sample.name) {
+            if self.bonds.len() >= BONDS_MAX {
+                self.overflow += 1;
+                return;
+            }
             let name = sample.name.clone();
             self.bonds.push(BondTimeline { name, active_backup: true, ..BondTimeline::default() });
         }
@@ -126,6 +134,8 @@ impl Bonds {
         let changed = bond.states.last().is_none_or(|s| s.active != sample.state.active);
         if changed && bond.states.len() < STATES_MAX {
             bond.states.push(sample.state);
+        } else {
+            self.overflow += u64::from(changed);
         }
     }
 

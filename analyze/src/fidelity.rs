@@ -1,11 +1,12 @@
 //! How far the capture can be trusted, per point and time: an absence is evidence only where nothing was lost.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use netcap_bundle::Nanos;
 use netcap_bundle::input::{Input, Kind};
 use netcap_bundle::packets::Tail;
-use netcap_filters::{Filter, VlanMode, VlanTag};
+use netcap_filters::{Filter, Options, VlanMode, VlanTag};
 
 use crate::engine::{FileStats, PointId, Points};
 use crate::tables::Seen;
@@ -44,7 +45,7 @@ pub struct PointFidelity {
     pub dropped: Option<u64>,
     /// Gaps between segments.
     pub gaps: Vec<(Nanos, Nanos)>,
-    filter: Option<Filter>,
+    filter: Option<Arc<Filter>>,
     filter_unreadable: bool,
 }
 
@@ -52,20 +53,53 @@ pub struct PointFidelity {
 #[derive(Debug, Default)]
 pub struct Fidelity {
     points: BTreeMap<PointId, PointFidelity>,
+    /// Points whose filter was not compiled, because all together would take too long.
+    pub unfiltered: u64,
+}
+
+/// Filters of an input, each compiled once: points mostly share theirs.
+struct Filters {
+    known: BTreeMap<(String, bool, bool), Option<Arc<Filter>>>,
+    /// What compiling may still cost: the time of one grows with the square of its length.
+    left: u64,
+}
+
+/// Squares of bytes: besides the first, whatever its length, ten filters of five kilobytes or 256 of one.
+const FILTERS_COST_MAX: u64 = 1 << 28;
+
+impl Filters {
+    /// The filter of a point, and whether it was not even tried.
+    fn compile(&mut self, text: &str, manner: Options) -> (Option<Arc<Filter>>, bool) {
+        let key = (text.to_owned(), manner.vlan == VlanMode::Literal, manner.inner);
+        if let Some(known) = self.known.get(&key) {
+            return (known.clone(), false);
+        }
+        let cost = (text.len() as u64).saturating_pow(2);
+        if cost > self.left && !self.known.is_empty() {
+            return (None, true);
+        }
+        self.left = self.left.saturating_sub(cost);
+        let filter = Filter::compile(text, manner).ok().map(Arc::new);
+        self.known.insert(key, filter.clone());
+        (filter, false)
+    }
 }
 
 impl Fidelity {
     /// From what the input says about its segments, and what the packets said about losses.
     pub fn new(input: &Input, points: &Points, files: &[FileStats], seen: &BTreeMap<PointId, Seen>) -> Self {
         let mut fidelity = Self::default();
+        let mut filters = Filters { known: BTreeMap::new(), left: FILTERS_COST_MAX };
         for (id, info) in points.iter() {
             // A sealed run says it per segment; the statistics inside the files are the same numbers again.
             let sealed = input.segments.iter().any(|s| s.info.is_some());
             let dropped = info.dropped.filter(|_| !sealed);
             let mut point = PointFidelity { dropped, ..PointFidelity::default() };
             if !info.filter.trim().is_empty() {
-                point.filter = Filter::compile(&info.filter, info.manner).ok();
-                point.filter_unreadable = point.filter.is_none();
+                let (filter, untried) = filters.compile(&info.filter, info.manner);
+                fidelity.unfiltered += u64::from(untried);
+                point.filter_unreadable = filter.is_none();
+                point.filter = filter;
             }
             let seen = seen.get(&id);
             if info.described {

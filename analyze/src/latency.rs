@@ -15,6 +15,7 @@ use netcap_bundle::ping::Answer;
 use crate::engine::PointId;
 use crate::tables::hops::Stop;
 use crate::tables::journeys::{Journey, TCP};
+use crate::text::is_steering;
 use crate::view::View;
 
 /// Id in the registry.
@@ -68,14 +69,16 @@ impl Latency {
     }
 }
 
-/// Measures every answered ping at every point that saw request and reply. Pairs with the most pings first kept.
-pub fn measure(view: &View<'_>) -> Vec<Latency> {
+/// Measures every answered ping at every point that saw request and reply. Pairs with the most pings first kept; how many
+/// were not is told beside them.
+pub fn measure(view: &View<'_>) -> (Vec<Latency>, usize) {
     let mut counts: BTreeMap<(IpAddr, IpAddr, PointId), u64> = BTreeMap::new();
     each(view, |journey, point, _| {
         *counts.entry((journey.key.src, journey.key.dst, point)).or_default() += 1;
     });
     let mut order: Vec<_> = counts.into_iter().collect();
     order.sort_by_key(|(key, count)| (std::cmp::Reverse(*count), *key));
+    let without = order.len().saturating_sub(HISTOGRAMS_MAX);
     order.truncate(HISTOGRAMS_MAX);
     let mut out: BTreeMap<_, Latency> = BTreeMap::new();
     for ((src, dst, point), _) in order {
@@ -89,7 +92,7 @@ pub fn measure(view: &View<'_>) -> Vec<Latency> {
             latency.record(Some(journey.at), rtt_ns);
         }
     });
-    out.into_values().chain(of_logs(view)).collect()
+    (out.into_values().chain(of_logs(view)).collect(), without)
 }
 
 /// What the ping logs measured themselves, one histogram for each log with an answer.
@@ -195,7 +198,7 @@ const LEGEND: &[u8] =
 
 /// A label as a tag may be: without commas and blanks.
 fn tag(label: &str) -> String {
-    label.chars().map(|c| if c == ',' || c.is_whitespace() { '_' } else { c }).collect()
+    label.chars().map(|c| if c == ',' || c.is_whitespace() || is_steering(c) { '_' } else { c }).collect()
 }
 
 /// Writes histograms as an HdrHistogram interval log (V2, deflate, base64), times in seconds, values in nanoseconds.

@@ -7,6 +7,7 @@
 
 pub mod analysis;
 pub mod bonds;
+mod caps;
 pub mod cli;
 pub mod clocks;
 pub mod detectors;

@@ -145,9 +145,15 @@ pub fn phrase(key: &str, lang: Lang) -> String {
     crate::_rust_i18n_translate(lang.code(), key).into_owned()
 }
 
-/// Names and lines of a bundle are foreign: control characters must not reach a terminal.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// Names and lines of a bundle are foreign: what would steer a terminal, or turn the text around it, becomes a blank.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars().map(|c| if is_steering(c) { ' ' } else { c }).collect()
+}
+
+/// Control characters, and those that change the direction of a line (Unicode Standard Annex 9, section 2) or break it.
+pub(crate) fn is_steering(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

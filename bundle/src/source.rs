@@ -117,6 +117,8 @@ pub struct Parsed<T> {
     pub value: T,
     /// What was not.
     pub defects: Vec<Defect>,
+    /// Something was left out, though it can be read, to keep to the memory there is.
+    pub partial: bool,
 }
 
 /// One place in a recorded item that the parser did not understand.
@@ -134,6 +136,12 @@ pub struct Defect {
 pub const DEFECTS_MAX: usize = 64;
 
 impl<T> Parsed<T> {
+    /// Notes that something was left out to keep to the memory there is.
+    pub fn give_up(&mut self, item: &RawItem<'_>, why: impl Into<String>) {
+        self.partial = true;
+        self.defect(item, 0, why);
+    }
+
     /// Notes a place that was not understood, up to [`DEFECTS_MAX`].
     pub fn defect(&mut self, item: &RawItem<'_>, line: usize, why: impl Into<String>) {
         if self.defects.len() < DEFECTS_MAX {

@@ -4,6 +4,7 @@
 
 mod change;
 mod corpus;
+mod crowds;
 mod hostile;
 mod inputs;
 mod many;

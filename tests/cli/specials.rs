@@ -51,14 +51,14 @@ pub(crate) fn all(dir: &Path) -> Vec<(&'static str, PathBuf)> {
     put("links and ways out", &links(&bundle));
     put("a name as long as a file", &long_name());
     put("a member larger than any disk", &huge_member(&bundle));
-    for (name, bytes) in pcapng() {
+    for (name, bytes) in pcapng().into_iter().chain(crate::crowds::all(&bundle)) {
         put(name, &bytes);
     }
     out
 }
 
 /// The bundle with the content of all members whose name contains `part` replaced.
-fn with(bundle: &[u8], part: &str, new: impl Fn(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
+pub(crate) fn with(bundle: &[u8], part: &str, new: impl Fn(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
     let mut members = members(bundle);
     let mut hit = false;
     for (name, content) in &mut members {
@@ -196,7 +196,7 @@ fn huge_member(bundle: &[u8]) -> Vec<u8> {
 }
 
 /// A block of a pcapng file.
-fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+pub(crate) fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(12 + body.len().next_multiple_of(4)).unwrap().to_le_bytes();
     let mut out = [kind.to_le_bytes(), length].concat();
     out.extend(body);
@@ -205,7 +205,7 @@ fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     out
 }
 
-fn section() -> Vec<u8> {
+pub(crate) fn section() -> Vec<u8> {
     block(0x0a0d_0d0a, &[&0x1a2b_3c4du32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat())
 }
 

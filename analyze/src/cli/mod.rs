@@ -23,7 +23,7 @@ use crate::finding::Severity;
 use crate::report::expect;
 use crate::report::words::severity_key;
 use crate::report::wrap::{fill, left, wrap};
-use crate::text::{Lang, phrase};
+use crate::text::{Lang, clean, phrase};
 use args::{Args, FailOn};
 use inputs::Inputs;
 use reports::Reports;
@@ -183,7 +183,7 @@ fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[expect::Compar
     for line in lines.iter().flat_map(|line| line.lines()) {
         let indent = line.len() - line.trim_start().len();
         for line in wrap(&" ".repeat(indent), "      ", line) {
-            writeln!(err, "{line}")?;
+            writeln!(err, "{}", clean(&line))?;
         }
     }
     Ok(FOUND)
@@ -251,7 +251,7 @@ fn language(args: &Args) -> Lang {
 
 fn complain(text: &str) {
     // Nothing can be done when standard error is closed.
-    let _ = writeln!(io::stderr(), "netcap-analyze: {text}");
+    let _ = writeln!(io::stderr(), "netcap-analyze: {}", clean(text));
 }
 
 fn is_broken_pipe(err: &anyhow::Error) -> bool {

@@ -13,6 +13,7 @@ use super::{Clocks, Crossing, Piece, Way, compare};
 use crate::engine::points::Scene;
 use crate::engine::{self, Progress};
 use crate::finding::utc_text;
+use crate::report::json::escaped;
 use crate::text::Text;
 
 /// One host's recording.
@@ -219,7 +220,7 @@ fn piece_json(piece: &Piece) -> Value {
 /// All pairs for machines.
 pub fn render_json(pairs: &[Pair]) -> String {
     let value = json!({ "schema": crate::report::json::SCHEMA, "clocks": pairs.iter().map(Pair::json).collect::<Vec<_>>() });
-    serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"
+    escaped(&serde_json::to_string_pretty(&value).unwrap_or_default()) + "\n"
 }
 
 /// `+12.345 ms`.

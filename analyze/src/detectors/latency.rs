@@ -19,6 +19,7 @@ use super::{Detector, Need};
 pub const DETECTOR: Detector = Detector {
     id: crate::latency::ID,
     severity: None,
+    most: None,
     needs: &[Need { key: "need.echo", met: |view| Some(view.has_echo()) }],
     // Histograms are not findings; they are measured beside the detectors (`crate::latency`).
     run: |_, _| {},

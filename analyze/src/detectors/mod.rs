@@ -27,6 +27,8 @@ pub struct Detector {
     pub id: &'static str,
     /// Least and worst severity of its findings; `None` when it only measures.
     pub severity: Option<(Severity, Severity)>,
+    /// Findings it makes of one input at most; `None` when its tables bound them.
+    pub most: Option<usize>,
     /// What it needs; the runner checks it, so that no detector branches on missing input.
     pub needs: &'static [Need],
     /// Finds.

@@ -161,17 +161,21 @@ fn manner(point: &Point) -> Options {
 #[derive(Debug, Default)]
 pub struct Points {
     map: BTreeMap<PointId, (PointInfo, DomainId)>,
+    /// Interfaces that are not told apart, or not described, because there are too many.
+    pub crowd: u64,
 }
 
 impl Points {
     pub(super) fn new(scene: &Scene) -> Self {
         let known = (0u32..).map(PointId).zip(&scene.points);
-        Self { map: known.map(|(id, info)| (id, (info.clone(), scene.domain(id)))).collect() }
+        Self { map: known.map(|(id, info)| (id, (info.clone(), scene.domain(id)))).collect(), crowd: 0 }
     }
 
     /// Adds the interface of a bare file, or what a file adds to a known point.
     pub(super) fn add(&mut self, id: PointId, number: usize, interface: &Interface, scene: &Scene) {
-        if self.map.len() >= POINTS_MAX && !self.map.contains_key(&id) {
+        let full = self.map.len() >= POINTS_MAX && !self.map.contains_key(&id);
+        self.crowd += u64::from(full || number >= INTERFACES_PER_FILE as usize);
+        if full {
             return;
         }
         let entry = self.map.entry(id).or_insert_with(|| {

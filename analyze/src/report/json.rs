@@ -1,5 +1,7 @@
 //! The report for machines: one object, schema 1, English, UTC, the same for any number of threads.
 
+use std::fmt::Write as _;
+
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
@@ -9,7 +11,7 @@ use crate::latency::{HopTimes, JourneyCounts, Latency, PERCENTILES};
 
 use super::many::Total;
 use super::recording;
-use crate::text::Text;
+use crate::text::{Text, is_steering};
 
 /// Pairs of addresses with segments sent again, written.
 const RESENT_MAX: usize = 1_000;
@@ -68,13 +70,27 @@ fn summary(total: &Total) -> Value {
 }
 
 fn line(value: &Value) -> String {
-    format!("{value}\n")
+    escaped(&format!("{value}\n"))
+}
+
+/// JSON in which what would steer a terminal is escaped, not only what RFC 8259 (section 7) wants escaped: all of it is
+/// inside strings.
+pub(crate) fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_steering(c) {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Indented as it stands inside other lines.
 fn pretty(value: &Value, indent: &str) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.replace('\n', &format!("\n{indent}")) + "\n"
+    escaped(&text).replace('\n', &format!("\n{indent}")) + "\n"
 }
 
 fn one(verdict: &Verdict, schema: bool) -> Value {

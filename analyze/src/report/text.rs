@@ -11,7 +11,7 @@ use super::words::{color, confidence_key, count_key, severity_key};
 use super::wrap::wrap;
 use crate::analysis::Verdict;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::text::{Lang, Text, phrase};
+use crate::text::{Lang, Text, clean, phrase};
 
 /// Remarks shown.
 const REMARKS_MAX: usize = 20;
@@ -48,7 +48,7 @@ pub fn summary(total: &Total, look: Look) -> String {
     let mut page = Page { out: String::new(), look, offset: 0 };
     let title = page.phrase("report.summary");
     let title = page.styled(&title, Style::new().bold());
-    page.line(&title);
+    page.styled_line(&title);
     let counts = Text::new("report.summary-inputs")
         .with("read", total.read)
         .with("unreadable", total.unreadable)
@@ -92,13 +92,20 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// A line; what is foreign in it cannot steer a terminal.
     pub(super) fn line(&mut self, text: &str) {
+        let text = clean(text);
+        self.styled_line(&text);
+    }
+
+    /// A line that may have styles, and is clean otherwise.
+    fn styled_line(&mut self, text: &str) {
         self.out.push_str(text.trim_end());
         self.out.push('\n');
     }
 
     pub(super) fn wrapped(&mut self, head: &str, tail: &str, text: &str) {
-        for line in wrap(head, tail, text) {
+        for line in wrap(head, tail, &clean(text)) {
             self.line(&line);
         }
     }
@@ -119,7 +126,7 @@ impl Page {
         let text = self.phrase(key);
         let text = self.styled(&text, Style::new().bold());
         self.out.push('\n');
-        self.line(&text);
+        self.styled_line(&text);
     }
 
     fn headline(&mut self, verdict: &Verdict) {
@@ -134,7 +141,7 @@ impl Page {
             let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
             for line in wrap("", "  ", &text) {
                 let line = self.styled(&line, style);
-                self.line(&line);
+                self.styled_line(&line);
             }
         }
         let count = |severity| verdict.findings.iter().filter(|f| f.severity == severity).count();
@@ -155,7 +162,7 @@ impl Page {
         // The style goes around whole lines, so that wrapping never counts it.
         for line in wrap("", "  ", &text) {
             let line = self.styled(&line, Style::new().bold().fg_color(Some(style.into())));
-            self.line(&line);
+            self.styled_line(&line);
         }
     }
 
@@ -166,7 +173,7 @@ impl Page {
         let head = self.styled(&severity, bold);
         self.out.push('\n');
         let line = format!("{head} [{}] {confidence}", finding.detector);
-        self.line(&line);
+        self.styled_line(&line);
         let claim = self.text(&finding.claim);
         self.wrapped("  ", "  ", &claim);
         let subject = self.text(&finding.subject.line());

@@ -2,6 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::text::clean;
+
 /// Columns of a report.
 pub(super) const COLUMNS: usize = 100;
 
@@ -69,6 +71,7 @@ pub(super) fn right(text: &str, width: usize) -> String {
 }
 
 fn clip(text: &str, width: usize) -> String {
+    let text = &clean(text);
     if text.width() <= width {
         return text.to_owned();
     }

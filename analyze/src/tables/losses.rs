@@ -41,6 +41,8 @@ pub struct Seen {
     pub losses: Vec<Loss>,
     /// Packets cut by the snapshot length.
     pub cut: u64,
+    /// Losses that had to be joined to the one before them: between the two nothing is trusted.
+    pub joined: u64,
     last: Nanos,
 }
 
@@ -53,6 +55,8 @@ pub struct LossesFold {
     /// Losses that may still be remembered.
     room: usize,
     sharers: usize,
+    /// Packets at points beyond the table's size.
+    unseen: u64,
 }
 
 impl Fold for LossesFold {
@@ -77,26 +81,30 @@ impl Fold for LossesFold {
         self.park();
         self.room += LOSSES_ALL_MAX - LOSSES_ALL_MAX / self.sharers;
         self.sharers = 1;
+        self.unseen += later.unseen;
         for (point, seen) in later.points {
             if self.points.len() < POINTS_MAX || self.points.contains_key(&point) {
                 self.points.entry(point).or_default().join(seen, &mut self.room);
+            } else {
+                self.unseen += seen.packets;
             }
         }
     }
 }
 
 impl LossesFold {
-    /// The finished table.
-    pub fn finish(mut self) -> BTreeMap<PointId, Seen> {
+    /// The finished table, and how many packets at further points are in none.
+    pub fn finish(mut self) -> (BTreeMap<PointId, Seen>, u64) {
         self.park();
-        self.points
+        (self.points, self.unseen)
     }
 
     fn park(&mut self) {
-        if let Some((point, seen)) = self.current.take()
-            && (self.points.len() < POINTS_MAX || self.points.contains_key(&point))
-        {
+        let Some((point, seen)) = self.current.take() else { return };
+        if self.points.len() < POINTS_MAX || self.points.contains_key(&point) {
             self.points.insert(point, seen);
+        } else {
+            self.unseen += seen.packets;
         }
     }
 }
@@ -121,6 +129,7 @@ impl Seen {
             *room = room.saturating_sub(1);
             self.losses.push(loss);
         } else if let Some(last) = self.losses.last_mut() {
+            self.joined += 1;
             last.to = last.to.max(loss.to);
             last.count = last.count.saturating_add(loss.count);
         }
@@ -130,6 +139,7 @@ impl Seen {
         self.packets += later.packets;
         self.wire_bytes += later.wire_bytes;
         self.cut += later.cut;
+        self.joined += later.joined;
         self.span = match (self.span, later.span) {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (mine, other) => mine.or(other),
@@ -137,5 +147,42 @@ impl Seen {
         for loss in later.losses {
             self.lose(loss, room);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lossy(losses: u64, room: &mut usize) -> Seen {
+        let mut seen = Seen::default();
+        for n in 0..losses {
+            let at = Nanos(i64::try_from(n).unwrap());
+            seen.lose(Loss { from: at, to: at, count: 1, file: 0 }, room);
+        }
+        seen
+    }
+
+    #[test]
+    fn losses_that_are_joined_are_counted() {
+        let mut room = LOSSES_ALL_MAX;
+        let mut seen = lossy(LOSSES_MAX as u64 + 3, &mut room);
+        assert_eq!((seen.losses.len(), seen.joined), (LOSSES_MAX, 3));
+        seen.join(lossy(2, &mut room), &mut room);
+        assert_eq!(seen.joined, 5);
+        assert_eq!(seen.losses.iter().map(|loss| loss.count).sum::<u64>(), LOSSES_MAX as u64 + 5);
+        assert_eq!(lossy(3, &mut 0).joined, 2, "without room only the first is remembered");
+    }
+
+    #[test]
+    fn points_beyond_the_table_are_counted() {
+        let fold = |first: u32, count: u32| {
+            let points = (first..first + count).map(|n| (PointId(n), Seen { packets: 2, ..Seen::default() }));
+            LossesFold { points: points.collect(), sharers: 1, room: 0, ..LossesFold::default() }
+        };
+        let most = u32::try_from(POINTS_MAX).unwrap();
+        let mut all = fold(0, most - 1);
+        all.merge(fold(most, 4));
+        assert_eq!(all.finish().1, 6);
     }
 }

@@ -46,6 +46,8 @@ pub struct Tables {
     pub journeys: JourneysTable,
     /// What each point saw and lost.
     pub seen: BTreeMap<PointId, Seen>,
+    /// Packets at points beyond the size of `seen`.
+    pub unseen: u64,
 }
 
 impl Fold for Folds {
@@ -87,8 +89,8 @@ impl Folds {
             || hops.finish(&hops::Clocks::default()),
             || rayon::join(|| journeys.finish(), || claims.finish()),
         );
-        let (asked, bonded, seen) = (asked.finish(), bonded.finish(), losses.finish());
-        Tables { asked, bonded, claims, hops, journeys, seen }
+        let (asked, bonded, (seen, unseen)) = (asked.finish(), bonded.finish(), losses.finish());
+        Tables { asked, bonded, claims, hops, journeys, seen, unseen }
     }
 }
 
@@ -105,6 +107,7 @@ impl Tables {
             .values()
             .map(|e| coarse(e.other.is_coarse() || e.towards.is_coarse() || e.announced.is_coarse()))
             .sum::<u64>();
+        let lldp = |entry: &bonded::MacAtMember| entry.lldp_count.saturating_sub(entry.lldp.len() as u64);
         let all = [
             ("addresses", self.claims.overflow),
             ("questions", self.asked.overflow),
@@ -116,6 +119,9 @@ impl Tables {
             ("hops", self.hops.overflow),
             ("thinned", if self.hops.one_in > 1 { self.hops.one_in } else { 0 }),
             ("translations", self.hops.translations),
+            ("losses", self.seen.values().map(|seen| seen.joined).sum()),
+            ("points", self.unseen),
+            ("lldp", self.bonded.entries.values().map(lldp).sum()),
         ];
         all.into_iter().filter(|(_, count)| *count > 0).collect()
     }

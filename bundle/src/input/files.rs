@@ -14,12 +14,16 @@ use crate::{BundleError, Result};
 
 /// Files kept of one input: a month of samples that all differ. Each takes some 200 bytes of memory.
 const FILES_MAX: usize = 200_000;
+/// Bytes of all their names together, and of one (`PATH_MAX`, include/uapi/linux/limits.h).
+const NAMES_BYTES_MAX: usize = 32 * 1024 * 1024;
+const NAME_BYTES_MAX: usize = 4_096;
 /// Folders below the top that are looked into.
 const DEPTH_MAX: usize = 8;
 /// Uncompressed bytes read of one file that is not a packet file: twice what the largest recipe keeps.
-const SMALL_MAX: u64 = 32 * 1024 * 1024;
-/// Uncompressed bytes read of all such files of an input together: a day of tables that differ every ten seconds.
-const SMALL_ALL_MAX: u64 = 4 * 1024 * 1024 * 1024;
+const SMALL_MAX: usize = 32 * 1024 * 1024;
+/// Uncompressed bytes read of all such files of an input together: a day of tables of 120 KB that differ every ten
+/// seconds. Parsing them all takes some seconds.
+const SMALL_ALL_MAX: u64 = 1024 * 1024 * 1024;
 /// Longest line read of a file of lines; the rest of a longer one is passed over.
 const LINE_MAX: u64 = 64 * 1024;
 /// Offset and value of the magic in a POSIX tar header (pax(1), ustar interchange format).
@@ -29,6 +33,8 @@ const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 #[derive(Debug, Default)]
 pub struct Files {
     map: BTreeMap<String, Place>,
+    /// Bytes of their names.
+    names: usize,
     remarks: Vec<String>,
     /// Files of which the end of the tar took a part.
     torn: BTreeSet<String>,
@@ -89,12 +95,18 @@ impl Files {
     /// A file that is not a packet file, uncompressed; `None` when it is missing or unreadable. What is larger than any
     /// recipe keeps is cut.
     pub fn read_small(&self, path: &str) -> Option<Vec<u8>> {
-        let stream = self.open_small(path)?;
+        self.read_part(path, SMALL_MAX).map(|(bytes, _)| bytes)
+    }
+
+    /// Up to so many bytes of a file that is not a packet file, uncompressed, and whether there were more.
+    pub fn read_part(&self, path: &str, most: usize) -> Option<(Vec<u8>, bool)> {
+        let mut stream = self.open_small(path)?;
         let mut out = Vec::new();
         // What was read before an error is kept: a torn file is worth reading up to the tear.
-        let _ = stream.take(SMALL_MAX).read_to_end(&mut out);
+        let _ = stream.by_ref().take(most as u64).read_to_end(&mut out);
         self.read.fetch_add(out.len() as u64, Ordering::Relaxed);
-        Some(out)
+        let more = out.len() == most && matches!(stream.read(&mut [0]), Ok(1));
+        Some((out, more))
     }
 
     fn open_small(&self, path: &str) -> Option<decompress::Stream> {
@@ -171,12 +183,23 @@ impl Files {
         Ok(())
     }
 
-    fn add(&mut self, path: String, place: Place) {
-        if self.map.len() < FILES_MAX {
+    /// False when there is no room for more.
+    fn add(&mut self, path: String, place: Place) -> bool {
+        let names = self.names + path.len();
+        if self.map.len() < FILES_MAX && names <= NAMES_BYTES_MAX {
+            self.names = names;
             self.map.insert(path, place);
-        } else if self.remarks.is_empty() {
-            self.remarks.push(format!("more than {FILES_MAX} files: the rest was not read"));
+            return true;
         }
+        let remark = if names > NAMES_BYTES_MAX {
+            "the names of the files are longer than fit in memory: the rest was not read".to_owned()
+        } else {
+            format!("more than {FILES_MAX} files: the rest was not read")
+        };
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+        false
     }
 
     fn members(&mut self, path: &Path, file: &File, size: u64) {
@@ -189,7 +212,7 @@ impl Files {
                 break;
             };
             let (offset, length) = (member.offset, member.length);
-            let Some(name) = below_top(&member.path) else {
+            let Some(name) = below_top(&member.path).filter(|name| name.len() <= NAME_BYTES_MAX) else {
                 refused += 1;
                 continue;
             };
@@ -198,15 +221,14 @@ impl Files {
                 self.torn.insert(name.clone());
                 self.cut = true;
             }
-            self.add(name, Place::Part { tar: Arc::clone(&tar), offset, length });
-            if self.map.len() >= FILES_MAX {
-                self.remarks.push(format!("more than {FILES_MAX} files: the rest was not read"));
+            if !self.add(name, Place::Part { tar: Arc::clone(&tar), offset, length }) {
                 break;
             }
         }
         if refused > 0 {
-            self.remarks
-                .push(format!("{refused} members of the tar have a path that leads outside: ignored"));
+            self.remarks.push(format!(
+                "{refused} members of the tar have a path that leads outside, is too deep or is no text: ignored"
+            ));
         }
     }
 }

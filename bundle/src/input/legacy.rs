@@ -13,6 +13,10 @@ use crate::{BundleError, Result, layout};
 
 /// Runs of netcap that are looked into: people record some times a day.
 const RUNS_MAX: usize = 1000;
+/// Bytes of what such a run says of itself: 4,096 points take a third of it.
+const RUN_BYTES_MAX: usize = 4 << 20;
+/// Bytes of a listing; a port takes a hundred.
+const LISTING_BYTES_MAX: usize = 2 << 20;
 
 /// Opens a directory (or its tar) that holds captures, but no netcap run.
 pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
@@ -21,9 +25,13 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
         Input { remarks, ..Input::empty(path.display().to_string(), Kind::Legacy, Files::default()) };
     // The script makes one listing a run; of several the last says what is true now.
     let listing = files.paths().filter(|name| name.ends_with("-ovs_dbg_listports")).last();
-    let listed =
-        listing.and_then(|name| files.text(name)).map(|text| listports::parse(&text)).unwrap_or_default();
-    let logs = files.paths().filter(|name| name.ends_with("-ping.log")).count().min(PINGS_MAX);
+    let listed = listing.and_then(|name| files.read_part(name, LISTING_BYTES_MAX)).unwrap_or_default().0;
+    let listed = listports::parse(&String::from_utf8_lossy(&listed));
+    let all_logs = files.paths().filter(|name| name.ends_with("-ping.log")).count();
+    let logs = all_logs.min(PINGS_MAX);
+    if all_logs > logs {
+        input.remarks.push(format!("more than {PINGS_MAX} pings: the rest was not read"));
+    }
     let described = described(&files);
     for (name, place) in files.places() {
         if name.ends_with("-ping.log") {
@@ -62,9 +70,10 @@ fn is_capture(place: &super::Place) -> bool {
 fn described(files: &Files) -> BTreeMap<String, Point> {
     let runs =
         files.paths().filter(|name| name.rsplit_once('/').is_some_and(|(_, file)| file == layout::RUN));
-    let infos = runs
-        .take(RUNS_MAX)
-        .filter_map(|name| serde_json::from_slice::<RunInfo>(&files.read_small(name)?).ok());
+    let infos = runs.take(RUNS_MAX).filter_map(|name| {
+        let (bytes, _) = files.read_part(name, RUN_BYTES_MAX)?;
+        serde_json::from_slice::<RunInfo>(&bytes).ok()
+    });
     infos.flat_map(|info| info.points).take(POINTS_MAX).map(|point| (point.id.clone(), point)).collect()
 }
 
@@ -80,6 +89,10 @@ fn point_index(
     }
     if input.points.len() >= POINTS_MAX {
         // The last one takes what is too much: no host has so many interfaces.
+        let remark = format!("more than {POINTS_MAX} points: what the rest saw is counted at the last one");
+        if !input.remarks.contains(&remark) {
+            input.remarks.push(remark);
+        }
         return POINTS_MAX - 1;
     }
     if let Some(point) = described.get(iface) {

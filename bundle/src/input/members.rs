@@ -66,7 +66,12 @@ impl<'a> Members<'a> {
                 None => header.entry_size()?,
             };
             if header.as_gnu().is_some_and(tar::GnuHeader::is_extended) && kind == EntryType::GNUSparse {
-                while self.block()?.is_some_and(|map| map.get(SPARSE_MORE_AT) == Some(&1)) {}
+                while self.block()?.is_some_and(|map| map.get(SPARSE_MORE_AT) == Some(&1)) {
+                    self.headers += 1;
+                    if self.headers > HEADERS_MAX {
+                        return Err(io::Error::other("a map without end"));
+                    }
+                }
             }
             let offset = self.at;
             self.at = length

@@ -30,6 +30,8 @@ const SEGMENTS_MAX: usize = 65_536;
 const POINTS_MAX: usize = 4_096;
 /// Addresses pinged in one run.
 const PINGS_MAX: usize = 256;
+/// Remarks of the recorder that are passed on.
+const REMARKS_MAX: usize = 1_000;
 /// Values in one JSON file: 60,000 segments with thirteen each.
 const JSON_VALUES_MAX: usize = 1_000_000;
 /// Bytes that each of very many packet files may unfold before it is judged by its ratio.
@@ -201,7 +203,7 @@ impl Input {
         let name = path.display().to_string();
         let mut input = Self::empty(name.clone(), Kind::Bundle, files);
         input.remarks.append(&mut input.files.remarks());
-        let manifest = input.json::<Manifest>(layout::MANIFEST);
+        let mut manifest = input.json::<Manifest>(layout::MANIFEST);
         let info = match &manifest {
             Some(m) => Some(m.info.clone()),
             None => input.json::<RunInfo>(layout::RUN),
@@ -221,7 +223,13 @@ impl Input {
                 .remarks
                 .push("the run was not sealed; `netcap seal DIR` closes what a crash left open".into());
         }
-        input.changes = manifest.as_ref().map_or_else(|| changes::of(&input.files), |m| m.changes.clone());
+        let told = manifest.as_mut().map(|m| std::mem::take(&mut m.changes));
+        input.changes = told.unwrap_or_else(|| changes::of(&input.files));
+        if input.changes.len() >= changes::CHANGES_MAX {
+            input.changes.truncate(changes::CHANGES_MAX);
+            let most = changes::CHANGES_MAX;
+            input.remarks.push(format!("more than {most} points joined or left: the rest was not read"));
+        }
         changes::apply(&mut info, &input.changes);
         for (list, max, what) in
             [(info.points.len(), POINTS_MAX, "points"), (info.pings.len(), PINGS_MAX, "pings")]
@@ -235,7 +243,12 @@ impl Input {
         input.points.clone_from(&info.points);
         input.info = Some(info);
         input.end = manifest.as_ref().map(|m| m.end.clone());
-        input.remarks.extend(manifest.iter().flat_map(|m| m.remarks.iter().take(1_000).cloned()));
+        input.remarks.extend(manifest.iter().flat_map(|m| m.remarks.iter().take(REMARKS_MAX).cloned()));
+        if manifest.as_ref().is_some_and(|m| m.remarks.len() > REMARKS_MAX) {
+            input
+                .remarks
+                .push(format!("more than {REMARKS_MAX} remarks of the recorder: the rest was left out"));
+        }
         input.add_segments(manifest.as_ref());
         input.state = StateReader::read(|line| input.files.lines(layout::STATE_INDEX, line));
         input.add_pings();
@@ -280,6 +293,10 @@ impl Input {
             return Some(*index);
         }
         if self.points.len() >= POINTS_MAX {
+            let remark = format!("more than {POINTS_MAX} points: packet files of the rest were not read");
+            if !self.remarks.contains(&remark) {
+                self.remarks.push(remark);
+            }
             return None;
         }
         // The folder's name is the id, safe or not: that is how its segments are found.

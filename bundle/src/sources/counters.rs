@@ -142,7 +142,7 @@ fn devices(text: &str, item: &RawItem<'_>, found: &mut Counters, parsed: &mut Pa
         }
         match device(line) {
             Some((name, _)) if found.devices.len() >= DEVICES_MAX && !found.devices.contains_key(&name) => {
-                parsed.defect(item, number, "too many interfaces; the rest is ignored");
+                parsed.give_up(item, "too many interfaces; the rest is ignored");
                 return;
             }
             Some((name, counters)) => {

@@ -1,6 +1,7 @@
 //! Reading samples back, round by round, parsed by their source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use super::IndexLine;
 use crate::Nanos;
@@ -19,8 +20,8 @@ const WORD_MAX: usize = 512;
 const ROUNDS_MIN: usize = 4;
 /// Lines of one round: a sample for every bridge, VM and filter of a host.
 const ROUND_LINES_MAX: usize = 4_096;
-/// Bytes of samples parsed together; what does not fit is as if it had not been recorded.
-const ROUND_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of samples parsed together. A table of rules takes ten times its text in memory.
+const ROUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The samples of one source that were taken together.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct StateReader {
     /// Rounds that were left out to save memory, though they differ from the one before them.
     pub thinned: usize,
     bytes: usize,
+    /// Sources of which a part was not looked at.
+    partial: Mutex<BTreeSet<&'static str>>,
 }
 
 impl StateReader {
@@ -145,7 +148,7 @@ impl StateReader {
             if shape == before && index + 1 != rounds.len() {
                 continue;
             }
-            if !visit(round::<T>(files, lines)) {
+            if !visit(self.round::<T>(files, lines)) {
                 return;
             }
             before = shape;
@@ -163,10 +166,54 @@ impl StateReader {
         found.filter(|r: &Round<T>| r.ok)
     }
 
+    /// Sources of which something that was recorded did not fit in memory, of all that were asked for so far.
+    pub fn partial(&self) -> Vec<&'static str> {
+        self.partial.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
+    fn round<T: Snapshot>(&self, files: &Files, lines: &[IndexLine]) -> Round<T> {
+        let mut left = ROUND_BYTES_MAX;
+        let mut cut = false;
+        let bodies: Vec<(Vec<u8>, bool)> = lines
+            .iter()
+            .map(|line| {
+                // No recorder keeps more than the recipe says.
+                let most = recipe_bytes::<T>(&line.item).min(left);
+                let (body, more) = files.read_part(&line.path, most).unwrap_or_default();
+                left -= body.len();
+                cut |= more;
+                (body, more)
+            })
+            .collect();
+        let items: Vec<RawItem<'_>> = lines
+            .iter()
+            .zip(&bodies)
+            .filter(|(line, (body, _))| line.outcome == Outcome::Ok || !body.is_empty())
+            .map(|(line, (body, more))| RawItem {
+                item: &line.item,
+                arg: &line.arg,
+                at: line.at,
+                outcome: &line.outcome,
+                bytes: body,
+                truncated: line.truncated || *more,
+            })
+            .collect();
+        let parsed = T::parse(&items);
+        if cut || parsed.partial {
+            self.partial.lock().unwrap_or_else(PoisonError::into_inner).insert(T::DEF.id);
+        }
+        Round {
+            at: lines.iter().map(|l| l.at).min().unwrap_or_default(),
+            files: lines.iter().map(|l| (l.item.clone(), l.arg.clone(), l.path.clone())).collect(),
+            ok: lines.iter().any(|l| l.outcome == Outcome::Ok),
+            parsed,
+        }
+    }
+
     /// The last round of a source that holds anything.
     pub fn last<T: Snapshot>(&self, files: &Files) -> Option<Round<T>> {
         let rounds = self.by_source.get(T::DEF.id)?;
-        rounds.values().rev().map(|lines| round::<T>(files, lines)).find(|r| r.ok)
+        rounds.values().rev().map(|lines| self.round::<T>(files, lines)).find(|r| r.ok)
     }
 }
 
@@ -181,31 +228,7 @@ fn cost(line: &IndexLine) -> usize {
     LINE_BYTES + words.iter().map(|word| word.capacity()).sum::<usize>()
 }
 
-fn round<T: Snapshot>(files: &Files, lines: &[IndexLine]) -> Round<T> {
-    let mut left = ROUND_BYTES_MAX;
-    let read = |line: &IndexLine| {
-        let body = files.read_small(&line.path).filter(|body| body.len() <= left).unwrap_or_default();
-        left -= body.len();
-        body
-    };
-    let bodies: Vec<Vec<u8>> = lines.iter().map(read).collect();
-    let items: Vec<RawItem<'_>> = lines
-        .iter()
-        .zip(&bodies)
-        .filter(|(line, body)| line.outcome == Outcome::Ok || !body.is_empty())
-        .map(|(line, body)| RawItem {
-            item: &line.item,
-            arg: &line.arg,
-            at: line.at,
-            outcome: &line.outcome,
-            bytes: body,
-            truncated: line.truncated,
-        })
-        .collect();
-    Round {
-        at: lines.iter().map(|l| l.at).min().unwrap_or_default(),
-        files: lines.iter().map(|l| (l.item.clone(), l.arg.clone(), l.path.clone())).collect(),
-        ok: lines.iter().any(|l| l.outcome == Outcome::Ok),
-        parsed: T::parse(&items),
-    }
+/// Bytes that the recorder keeps of an item; nothing of one that no recipe makes.
+fn recipe_bytes<T: Snapshot>(item: &str) -> usize {
+    T::DEF.recipes.iter().find(|recipe| recipe.item == item).map_or(0, |recipe| recipe.bytes_max)
 }

@@ -1,15 +1,26 @@
 use super::*;
 use crate::input::Files;
-use crate::source::{Cadence, Parsed, RawItem, Snapshot, SourceDef};
+use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
 
 #[derive(Debug, Default)]
 struct Words(Vec<String>);
 
 impl Snapshot for Words {
-    const DEF: SourceDef = SourceDef { id: "words", about: "", cadence: Cadence::Periodic, recipes: &[] };
+    const DEF: SourceDef = SourceDef {
+        id: "words",
+        about: "",
+        cadence: Cadence::Periodic,
+        recipes: &[Recipe {
+            item: "list",
+            each: Each::OvsBridge,
+            how: How::File("/x"),
+            bytes_max: 100_000,
+            timeout_ms: 1,
+        }],
+    };
 
     fn parse(items: &[RawItem<'_>]) -> Parsed<Self> {
-        Parsed { value: Self(items.iter().map(|i| i.text().into_owned()).collect()), defects: Vec::new() }
+        Parsed { value: Self(items.iter().map(|i| i.text().into_owned()).collect()), ..Parsed::default() }
     }
 }
 
@@ -64,6 +75,20 @@ fn large_samples_come_back_and_the_budget_holds() {
     let first = state.first::<Words>(&files).unwrap();
     assert_eq!(first.parsed.value.0, [large]);
     assert!(state.lines().any(|l| matches!(&l.outcome, Outcome::Failed { why } if why.contains("budget"))));
+}
+
+#[test]
+fn what_is_longer_than_its_recipe_keeps_is_cut_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = StateWriter::create(dir.path(), 1 << 20).unwrap();
+    for (length, at) in [(100_000, 1), (100_001, 2)] {
+        writer.round(vec![taken(&"x".repeat(length), at)]).unwrap();
+    }
+    let (state, files) = reader(dir.path());
+    assert_eq!(state.first::<Words>(&files).unwrap().parsed.value.0[0].len(), 100_000);
+    assert_eq!(state.partial(), Vec::<&str>::new());
+    assert_eq!(state.last::<Words>(&files).unwrap().parsed.value.0[0].len(), 100_000);
+    assert_eq!(state.partial(), ["words"]);
 }
 
 #[test]

@@ -71,6 +71,12 @@ impl Waiting {
     }
 }
 
+/// What a raw socket of either family gave, read: for the fuzz target.
+#[cfg(fuzzing)]
+pub fn read_any(bytes: &[u8], id: u16) {
+    let _ = (packet::read_v4(bytes, id), packet::read_v6(bytes, id), packet::sequence_of_sent(bytes, id));
+}
+
 /// Starts pinging an address; the sockets and files are opened before this returns.
 pub fn start(
     dir: &Path,

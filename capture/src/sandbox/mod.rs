@@ -47,6 +47,17 @@ pub fn state() -> Option<Sandbox> {
     SANDBOX.get().cloned()
 }
 
+/// Reads what comes until it ends or makes no sense, as the helper (or, with `answers`, its recording) does: for the fuzz
+/// target.
+#[cfg(fuzzing)]
+pub fn read_all(from: &std::os::unix::net::UnixStream, answers: bool) {
+    if answers {
+        while let Ok(Some(_)) = wire::receive::<wire::Answer>(from) {}
+    } else {
+        while let Ok(Some(_)) = wire::receive::<wire::Request>(from) {}
+    }
+}
+
 /// The user who started this process, whoever it is now.
 pub fn owner() -> u32 {
     *OWNER.get_or_init(|| nix::unistd::getuid().as_raw())

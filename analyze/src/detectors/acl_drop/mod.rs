@@ -41,6 +41,7 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "acl-drop",
     severity: Some((Severity::Warning, Severity::Error)),
+    most: Some(FINDINGS_MAX),
     needs: &[
         Need { key: "need.vm-port", met: |view| Some(absence::has_vm_port(view)) },
         Need { key: "need.vm-switch", met: absence::has_vm_switch },

@@ -39,6 +39,7 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "ip-conflict",
     severity: Some((Severity::Info, Severity::Error)),
+    most: Some(FINDINGS_MAX),
     needs: &[Need {
         key: "need.address-claims",
         met: |view| Some(view.tables.claims.addresses.values().any(claimants::is_told)),

@@ -34,6 +34,7 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "lldp-mac-flap",
     severity: Some((Severity::Warning, Severity::Error)),
+    most: None,
     needs: &[
         Need { key: "need.bond-state", met: |view| Some(view.bonds.any_active_backup()) },
         Need { key: "need.bond-members", met: suspicion::members_recorded },

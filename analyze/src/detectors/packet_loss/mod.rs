@@ -35,6 +35,7 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "packet-loss",
     severity: Some((Severity::Info, Severity::Warning)),
+    most: Some(FINDINGS_MAX),
     needs: &[Need { key: "need.two-points", met: |view| Some(has_two_points(view)) }],
     run,
     source: include_str!("mod.rs"),

@@ -38,6 +38,7 @@ use crate::view::View;
 pub const DETECTOR: Detector = Detector {
     id: "ping-loss",
     severity: Some((Severity::Info, Severity::Warning)),
+    most: Some(FINDINGS_MAX),
     needs: &[Need { key: "need.echo", met: |view| Some(view.has_echo()) }],
     run,
     source: include_str!("mod.rs"),

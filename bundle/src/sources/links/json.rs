@@ -18,7 +18,7 @@ pub(super) fn links(item: &RawItem<'_>, parsed: &mut Parsed<Links>) {
             continue;
         };
         let Some(link) = parsed.value.entry(ifindex, &name) else {
-            parsed.defect(item, 0, "too many interfaces; the rest is ignored");
+            parsed.give_up(item, "too many interfaces; the rest is ignored");
             return;
         };
         fill(link, &value);

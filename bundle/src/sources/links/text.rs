@@ -29,7 +29,7 @@ pub(super) fn links(item: &RawItem<'_>, parsed: &mut Parsed<Links>) {
     for (number, line) in lines(&text) {
         if !line.starts_with([' ', '\t']) {
             if parsed.value.links.len() >= super::LINKS_MAX {
-                parsed.defect(item, number, "too many interfaces; the rest is ignored");
+                parsed.give_up(item, "too many interfaces; the rest is ignored");
                 return;
             }
             current = headline(line, &mut parsed.value);

@@ -4,6 +4,9 @@ use super::{Datapath, DpPort, OvsDatapath, PortNumbers};
 use crate::source::{Parsed, RawItem};
 use crate::sources::shared::text::{lines, push_capped};
 
+/// Datapaths of one dump; a host has one of each type.
+const DATAPATHS_MAX: usize = 256;
+
 pub(super) fn dpctl_show(text: &str, item: &RawItem<'_>, parsed: &mut Parsed<OvsDatapath>) {
     let mut all: Vec<Datapath> = Vec::new();
     // Caps the ports over all datapaths.
@@ -11,7 +14,13 @@ pub(super) fn dpctl_show(text: &str, item: &RawItem<'_>, parsed: &mut Parsed<Ovs
     for (number, line) in lines(text) {
         if !line.starts_with([' ', '\t']) {
             match line.strip_suffix(':') {
-                Some(name) => all.push(Datapath { name: name.to_owned(), ..Datapath::default() }),
+                Some(name) if all.len() < DATAPATHS_MAX => {
+                    all.push(Datapath { name: name.to_owned(), ..Datapath::default() });
+                }
+                Some(_) => {
+                    parsed.give_up(item, "too many datapaths; the rest is ignored");
+                    break;
+                }
                 None => parsed.defect(item, number, format!("not a datapath: {line}")),
             }
             continue;

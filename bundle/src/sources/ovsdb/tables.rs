@@ -31,13 +31,37 @@ pub(super) struct Tables {
 /// Columns of a table; the widest of the schema, Interface, has some forty.
 const COLUMNS_MAX: usize = 256;
 
+/// Objects in a dump, one a table: a cell is never one.
+const OBJECTS_MAX: usize = 1_024;
+/// Lists and values in a dump: five thousand interfaces have 450,000 and 850,000. Each takes memory, however short.
+const LISTS_MAX: usize = 500_000;
+const VALUES_MAX: usize = 1_000_000;
+
+/// More than a database has; what stands inside strings is counted too.
+fn is_heavy(dump: &str) -> bool {
+    let mut counts = [0_usize; 3];
+    for byte in dump.bytes() {
+        match byte {
+            b'{' => counts[0] += 1,
+            b'[' => counts[1] += 1,
+            b',' => counts[2] += 1,
+            _ => {}
+        }
+    }
+    counts.iter().zip([OBJECTS_MAX, LISTS_MAX, VALUES_MAX]).any(|(count, max)| *count > max)
+}
+
 pub(super) fn read<T>(dump: &str, item: &RawItem<'_>, parsed: &mut Parsed<T>) -> Tables {
     let mut tables = Tables::default();
+    if is_heavy(dump) {
+        parsed.give_up(item, "more values than fit in memory; the database is ignored");
+        return tables;
+    }
     let mut rows_left = ENTRIES_MAX;
     for table in serde_json::Deserializer::from_str(dump).into_iter::<Table>() {
         match table {
             Ok(table) if table.headings.len() > COLUMNS_MAX => {
-                parsed.defect(item, 0, format!("a table of {} columns is ignored", table.headings.len()));
+                parsed.give_up(item, format!("a table of {} columns is ignored", table.headings.len()));
             }
             Ok(table) => tables.take(&table, &mut rows_left),
             Err(error) => {
@@ -47,7 +71,7 @@ pub(super) fn read<T>(dump: &str, item: &RawItem<'_>, parsed: &mut Parsed<T>) ->
         }
     }
     if rows_left == 0 {
-        parsed.defect(item, 0, format!("more than {ENTRIES_MAX} rows; the rest is ignored"));
+        parsed.give_up(item, format!("more than {ENTRIES_MAX} rows; the rest is ignored"));
     }
     tables
 }

@@ -47,7 +47,7 @@ pub(crate) fn push_capped<T, E>(
     parsed: &mut Parsed<T>,
 ) -> bool {
     if list.len() >= ENTRIES_MAX {
-        parsed.defect(item, 0, format!("more than {ENTRIES_MAX} entries; the rest is ignored"));
+        parsed.give_up(item, format!("more than {ENTRIES_MAX} entries; the rest is ignored"));
         return false;
     }
     list.push(entry);
