@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Component, Path};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Place;
 use super::members::Members;
@@ -41,6 +41,8 @@ pub struct Files {
     cut: bool,
     /// Uncompressed bytes read so far of files that are not packet files.
     read: AtomicU64,
+    /// Files of lines that were not read to their end.
+    unread: Mutex<BTreeSet<String>>,
 }
 
 impl Files {
@@ -90,6 +92,11 @@ impl Files {
     /// So much was read that the rest of the files is taken as missing.
     pub fn is_exhausted(&self) -> bool {
         self.read.load(Ordering::Relaxed) >= SMALL_ALL_MAX
+    }
+
+    /// Files with more lines than whoever read them wanted, in order of path.
+    pub fn unread(&self) -> Vec<String> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// A file that is not a packet file, uncompressed; `None` when it is missing or unreadable. What is larger than any
@@ -149,6 +156,9 @@ impl Files {
                 line.pop();
             }
             if !visit(&String::from_utf8_lossy(&line)) {
+                if stream.fill_buf().is_ok_and(|more| !more.is_empty()) {
+                    self.unread.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+                }
                 return true;
             }
         }

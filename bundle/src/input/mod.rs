@@ -340,6 +340,9 @@ impl Input {
                 layout::ledger(&ledger.point)
             ));
         }
+        for file in self.files.unread() {
+            self.remarks.push(format!("{file}: has more lines than are read; the rest was not looked at"));
+        }
         if self.state.thinned > 0 {
             self.remarks.push(format!(
                 "{}: {} rounds of host state did not fit in memory and were left out",

@@ -110,3 +110,34 @@ fn a_manifest_from_the_future_and_a_broken_one() {
     let err = Input::open(dir.path()).unwrap_err().to_string();
     assert!(err.contains("manifest"), "{err}");
 }
+
+#[test]
+fn lines_that_nobody_wanted_any_more_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a"), "1\n2\n3\n").unwrap();
+    let files = Files::directory(dir.path()).unwrap();
+    for (wanted, unread) in [(3, Vec::new()), (2, vec!["a".to_owned()])] {
+        let mut left = wanted;
+        files.lines("a", |_| {
+            left -= 1;
+            left > 0
+        });
+        assert_eq!(files.unread(), unread, "{wanted} of 3");
+    }
+}
+
+#[test]
+fn names_that_do_not_fit_in_memory_are_told() {
+    let names: Vec<String> = (0..9_000).map(|n| format!("top/{n}{}", "x".repeat(4_000))).collect();
+    let mut tar = tar::Builder::new(Vec::new());
+    for name in &names {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        tar.append_data(&mut header, name, std::io::empty()).unwrap();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(dir.path(), "names.tar", &tar.into_inner().unwrap());
+    let mut files = Files::tar(&path).unwrap().unwrap();
+    assert!(files.paths().count() < names.len());
+    assert!(files.remarks().iter().any(|remark| remark.contains("longer than fit")));
+}
