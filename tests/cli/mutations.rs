@@ -43,8 +43,8 @@ fn program() -> PathBuf {
 
 /// What is wrong with the answer to an input, if something is.
 ///
-/// Otherwise the seconds and the MiB it took, as GNU time measures them; without it they are 0.
-fn judge(input: &Path) -> Result<(f64, f64), String> {
+/// Otherwise its exit status, and the seconds and the MiB it took, as GNU time measures them; without it they are 0.
+fn judge(input: &Path) -> Result<(i32, f64, f64), String> {
     let memory = tempfile::NamedTempFile::new().unwrap();
     let measured = Path::new("/usr/bin/time").exists();
     let mut command = Command::new(if measured { "/usr/bin/time".into() } else { program() });
@@ -78,14 +78,14 @@ fn judge(input: &Path) -> Result<(f64, f64), String> {
     }
     let text = fs::read_to_string(memory.path()).unwrap_or_default();
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [user, system, kib] = numbers[..] else { return Ok((0.0, 0.0)) };
+    let [user, system, kib] = numbers[..] else { return Ok((code.unwrap_or(2), 0.0, 0.0)) };
     if kib >= KIB_MAX {
         return Err(format!("takes {kib} KiB of memory"));
     }
     if user + system > SECONDS_MAX {
         return Err(format!("takes {} s", user + system));
     }
-    Ok((user + system, kib / 1024.0))
+    Ok((code.unwrap_or(2), user + system, kib / 1024.0))
 }
 
 #[test]
@@ -94,6 +94,8 @@ fn changed_inputs_are_answered() {
     let sources = sources();
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let most = Mutex::new((0.0f64, 0.0f64));
+    // A program that refuses everything would answer everything.
+    let answers = [const { AtomicUsize::new(0) }; 3];
     let work = || {
         let dir = tempfile::tempdir().unwrap();
         let input = dir.path().join("input");
@@ -107,7 +109,8 @@ fn changed_inputs_are_answered() {
             let source = &sources[kind][numbers.below(sources[kind].len())];
             fs::write(&input, change(&mut numbers, fs::read(source).unwrap())).unwrap();
             match judge(&input) {
-                Ok((seconds, mib)) => {
+                Ok((code, seconds, mib)) => {
+                    answers[usize::try_from(code).unwrap()].fetch_add(1, Ordering::SeqCst);
                     let mut most = most.lock().unwrap();
                     *most = (most.0.max(seconds), most.1.max(mib));
                 }
@@ -129,10 +132,13 @@ fn changed_inputs_are_answered() {
         }
     });
     let (seconds, mib) = *most.lock().unwrap();
+    let files: usize = sources.iter().map(Vec::len).sum();
+    let [clean, found, refused] = answers.map(AtomicUsize::into_inner);
     println!(
-        "{count} changes of {} files, seed {seed}: at most {seconds} s and {mib:.0} MiB each",
-        sources.len()
+        "{count} changes of {files} files, seed {seed}: {clean} without a fault, {found} with one, {refused} refused in a \
+         sentence; at most {seconds} s and {mib:.0} MiB each"
     );
+    assert!(clean + found > refused, "most changes must get past the door");
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{} of {count} are not answered\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -143,7 +149,7 @@ fn made_up_inputs_are_answered() {
     let mut wrong = Vec::new();
     for (name, input) in specials::all(dir.path()) {
         match judge(&input) {
-            Ok((seconds, mib)) => println!("{name}: {seconds} s, {mib:.0} MiB"),
+            Ok((code, seconds, mib)) => println!("{name}: exit {code}, {seconds} s, {mib:.0} MiB"),
             Err(why) => wrong.push(format!("{name}: {why}")),
         }
     }
