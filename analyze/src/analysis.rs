@@ -66,7 +66,7 @@ pub(crate) fn view<R>(input: &Input, progress: &Progress, look: impl FnOnce(&Vie
         _ => None,
     }));
     let mut scene = Scene::new(&input.points, &bonded).of_files(input.segments.len());
-    scene.follow = Follow::read(input);
+    scene.follow = Follow::read(&[input]);
     let scene = Arc::new(scene);
     let outcome = engine::run::<Folds>(input, &scene, progress);
     let (points, files) = (outcome.points, outcome.files);

@@ -21,6 +21,7 @@ pub mod macs;
 pub mod report;
 pub mod tables;
 pub mod text;
+pub mod together;
 pub mod view;
 
 #[cfg(test)]

@@ -70,6 +70,12 @@ impl Scene {
         self.dir.path().join("host-20261121000000")
     }
 
+    /// The recorded host's name.
+    pub fn named(&mut self, host: &str) -> &mut Self {
+        self.info.host = host.into();
+        self
+    }
+
     /// Adds a point of vswitch0 and opens its segment.
     pub fn point(&mut self, iface: &str, role: Role, filter: &str) -> &mut Self {
         self.point_in(iface, role, filter, Some("vswitch0"), None)

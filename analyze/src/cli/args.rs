@@ -17,7 +17,7 @@ use clap::{Parser, ValueEnum};
   netcap-analyze /root/tcpdump/                       what check_network.sh left
   netcap-analyze --json all.jsonl /srv/bundles/       every bundle below a directory, and a summary
   netcap-analyze --json good.json a.tar; netcap-analyze --expect good.json a.tar
-  netcap-analyze --together a.tar b.tar               how far two hosts' clocks are apart
+  netcap-analyze --together a.tar b.tar               two hosts' clocks, and packets between them
   netcap-analyze --explain lldp-mac-flap              a detector's page
 
 Exit status: 0 nothing at or above --fail-on, 1 something (or a difference from --expect),
@@ -52,7 +52,8 @@ pub(super) struct Args {
     /// Threads to use; by default one for each processor. The report does not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
-    /// The inputs are recordings of several hosts at one time: say how far their clocks are apart, and nothing else
+    /// The inputs are recordings of several hosts at one time: say how far their clocks are apart, how long packets took
+    /// from one to the other, and which were lost between them
     #[arg(long, conflicts_with_all = ["expect", "hlog", "only"])]
     pub together: bool,
     /// Run only these detectors

@@ -45,15 +45,7 @@ impl Reports {
             anyhow::Ok(hlog)
         });
         let silent = is_stdout(args.json.as_deref()) || is_stdout(args.hlog.as_deref());
-        let look = text::Look {
-            lang: language(args),
-            color: match args.color {
-                Color::Always => true,
-                Color::Never => false,
-                Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-            },
-            verbose: args.verbose,
-        };
+        let look = appearance(args);
         Ok(Self {
             json,
             hlog: hlog.transpose()?,
@@ -132,6 +124,19 @@ fn create(path: &Path) -> Result<Box<dyn Write>> {
     }
     let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     Ok(Box::new(BufWriter::new(file)))
+}
+
+/// How a report looks on standard output.
+pub(super) fn appearance(args: &Args) -> text::Look {
+    text::Look {
+        lang: language(args),
+        color: match args.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        },
+        verbose: args.verbose,
+    }
 }
 
 /// The worst severity of all inputs decides.

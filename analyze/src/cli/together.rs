@@ -1,4 +1,4 @@
-//! `--together`: the clocks of several hosts.
+//! `--together`: the clocks of several hosts, and the packets between them.
 
 use std::io::{self, Write};
 
@@ -6,12 +6,14 @@ use anyhow::{Context, Result, bail};
 use netcap_bundle::input::Input;
 
 use super::args::Args;
-use super::{CLEAN, WRONG, complain, is_stdout, language};
-use crate::clocks::together::{pairs, read, render_json};
+use super::reports::appearance;
+use super::watch::Watch;
+use super::{CLEAN, FOUND, WRONG, complain, is_stdout};
 use crate::engine::Progress;
-use crate::report::wrap::wrap;
+use crate::report::together::{render, render_json};
+use crate::together::look;
 
-/// Hosts compared with one another: each keeps some 25 MiB, and every pair is compared.
+/// Hosts compared with one another: every pair is.
 const HOSTS_MAX: usize = 16;
 
 pub(super) fn run(args: &Args, pool: &rayon::ThreadPool) -> Result<u8> {
@@ -21,19 +23,26 @@ pub(super) fn run(args: &Args, pool: &rayon::ThreadPool) -> Result<u8> {
     if args.inputs.len() > HOSTS_MAX {
         bail!("--together compares up to {HOSTS_MAX} hosts at once; give fewer inputs");
     }
-    let (mut hosts, mut bad) = (Vec::new(), false);
+    let (mut inputs, mut bad) = (Vec::new(), false);
     for path in &args.inputs {
         match Input::open(path) {
-            Ok(input) => hosts.push(pool.install(|| read(&input, &Progress::default()))),
+            Ok(input) => inputs.push(input),
             Err(err) => {
                 complain(&err.to_string());
                 bad = true;
             }
         }
     }
-    let pairs = pairs(&hosts);
+    let (progress, watch) = (Progress::default(), Watch::new());
+    let together = std::thread::scope(|scope| {
+        let watcher = watch.spawn(scope, &progress);
+        let together = pool.install(|| look(&inputs, &progress));
+        watch.stop();
+        drop(watcher);
+        together
+    });
     if let Some(path) = &args.json {
-        let text = render_json(&pairs);
+        let text = render_json(&together);
         if is_stdout(Some(path)) {
             io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
         } else {
@@ -41,14 +50,14 @@ pub(super) fn run(args: &Args, pool: &rayon::ThreadPool) -> Result<u8> {
         }
     }
     if !is_stdout(args.json.as_deref()) {
-        let mut page = String::new();
-        for line in pairs.iter().flat_map(crate::clocks::together::Pair::lines) {
-            for line in wrap("", "  ", &line.render(language(args))) {
-                page.push_str(line.trim_end());
-                page.push('\n');
-            }
-        }
+        let page = render(&together, appearance(args));
         io::stdout().write_all(page.as_bytes()).context("cannot write to standard output")?;
     }
-    Ok(if bad { WRONG } else { CLEAN })
+    let least = args.fail_on.severity();
+    let found = least.is_some_and(|least| together.findings.iter().any(|f| f.severity >= least));
+    Ok(match (bad, found) {
+        (true, _) => WRONG,
+        (false, true) => FOUND,
+        (false, false) => CLEAN,
+    })
 }

@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
-use netcap_bundle::{Nanos, Role};
 
 use crate::engine::points::Scene;
-use crate::engine::{Fold, L4, Net, PacketView, PointId};
+use crate::engine::{Fold, L4, Net, PacketView};
+use crate::tables::hops::Stop;
 
 /// Packets kept of one host; 32 MiB.
-const MARKS_MAX: usize = 262_144;
+const MARKS_MAX: usize = 524_288;
 /// Bytes of the transport layer that make a packet itself: TCP's header without options and the beginning of its data,
 /// or a ping's numbers and stamp.
 const LAYER_BYTES: usize = 40;
@@ -50,7 +51,8 @@ impl Fold for MarksFold {
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
-        let Some(leaves) = leaves(&self.scene, packet.point, packet.direction) else { return };
+        let stop = Stop { point: packet.point, direction: packet.direction };
+        let Some(leaves) = stop.is_outward(&self.scene) else { return };
         let Some(key) = identity(packet) else { return };
         let at = Some(packet.at);
         let out = u32::from(packet.direction == Direction::Out);
@@ -79,7 +81,7 @@ impl MarksFold {
             return;
         }
         self.marks.insert(key, mark);
-        if self.marks.len() > MARKS_MAX {
+        if self.marks.len() > MARKS_MAX / self.scene.hosts().max(2) {
             self.narrow(self.zeros + 1);
         }
     }
@@ -116,16 +118,6 @@ fn joined(had: Mark, mark: Mark) -> Mark {
             || had.places & mark.places != 0
             || far(had.left, mark.left)
             || far(had.came, mark.came),
-    }
-}
-
-/// Whether it leaves the host (or its VM) there; nothing when the capture has no direction.
-fn leaves(scene: &Scene, point: PointId, direction: Direction) -> Option<bool> {
-    let vm = matches!(scene.role(point), Some(Role::Vnet { .. }));
-    match direction {
-        Direction::Out => Some(!vm),
-        Direction::In => Some(vm),
-        Direction::Unknown => None,
     }
 }
 
@@ -176,6 +168,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::net::Ipv4Addr;
 
+    use netcap_bundle::Role;
     use netcap_bundle::input::Input;
 
     use super::*;

@@ -12,7 +12,7 @@
 
 pub mod marks;
 mod polygon;
-pub mod together;
+pub mod timeline;
 
 use netcap_bundle::Nanos;
 use polygon::Polygon;

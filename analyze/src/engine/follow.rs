@@ -1,5 +1,7 @@
 //! Which packets are followed from point to point, decided before the first one is read.
 
+use std::sync::Arc;
+
 use netcap_bundle::input::Input;
 
 use super::ALIVE_MAX;
@@ -17,7 +19,7 @@ const OCTETS_A_PACKET: u64 = 100;
 const LINK_BYTES: u32 = 14 + 8;
 
 /// What is followed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Follow {
     /// There are two points at least.
     pub on: bool,
@@ -28,17 +30,19 @@ pub struct Follow {
     /// Octets of the network layer that every point captured at least.
     pub reach: usize,
     /// Translated addresses.
-    pub nat: Nat,
+    pub nat: Arc<Nat>,
 }
 
 impl Follow {
-    /// For that input.
-    pub fn read(input: &Input) -> Self {
-        let mut follow = Self { on: input.points.len() >= 2, ..Self::default() };
+    /// For one input, or for those of several hosts that are looked at together: all follow the same packets.
+    pub fn read(inputs: &[&Input]) -> Self {
+        let points = || inputs.iter().flat_map(|input| &input.points);
+        let segments = || inputs.iter().flat_map(|input| &input.segments);
+        let mut follow = Self { on: points().nth(1).is_some(), ..Self::default() };
         if !follow.on {
             return follow;
         }
-        let packets = input.segments.iter().map(|segment| match &segment.info {
+        let packets = segments().map(|segment| match &segment.info {
             Some(info) => info.packets,
             None => segment.file_bytes() / OCTETS_A_PACKET,
         });
@@ -46,10 +50,10 @@ impl Follow {
         while packets >> follow.shift > SIGHTINGS_MAX as u64 {
             follow.shift += 1;
         }
-        follow.segment_max = (SIGHTINGS_MAX / input.segments.len().clamp(1, ALIVE_MAX)).max(SEGMENT_MIN);
-        let shortest = input.points.iter().map(|p| p.snaplen).filter(|n| *n > 0).min();
+        follow.segment_max = (SIGHTINGS_MAX / segments().count().clamp(1, ALIVE_MAX)).max(SEGMENT_MIN);
+        let shortest = points().map(|p| p.snaplen).filter(|n| *n > 0).min();
         follow.reach = shortest.map_or(usize::MAX, |n| n.saturating_sub(LINK_BYTES) as usize);
-        follow.nat = Nat::read(input);
+        follow.nat = Arc::new(Nat::read(inputs));
         follow
     }
 }

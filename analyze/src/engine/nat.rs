@@ -21,26 +21,28 @@ pub struct Nat {
 }
 
 impl Nat {
-    /// Every translation that some dump of the recording shows.
-    pub fn read(input: &Input) -> Self {
+    /// Every translation that some dump of the recordings shows.
+    pub fn read(inputs: &[&Input]) -> Self {
         let mut found: BTreeMap<Tuple, Option<Tuple>> = BTreeMap::new();
         let mut overflow = 0;
-        input.state.visit::<OvsConntrack>(&input.files, |round| {
-            for entry in &round.parsed.value.entries {
-                for (after, before) in translations(entry).into_iter().flatten() {
-                    if found.len() >= ENTRIES_MAX && !found.contains_key(&after) {
-                        overflow += 1;
-                        continue;
+        for input in inputs {
+            input.state.visit::<OvsConntrack>(&input.files, |round| {
+                for entry in &round.parsed.value.entries {
+                    for (after, before) in translations(entry).into_iter().flatten() {
+                        if found.len() >= ENTRIES_MAX && !found.contains_key(&after) {
+                            overflow += 1;
+                            continue;
+                        }
+                        // Used for two flows in turn (or in two zones): it tells nothing of a packet.
+                        found
+                            .entry(after)
+                            .and_modify(|known| *known = known.filter(|k| *k == before))
+                            .or_insert(Some(before));
                     }
-                    // Used for two flows in turn (or in two zones): it tells nothing of a packet.
-                    found
-                        .entry(after)
-                        .and_modify(|known| *known = known.filter(|k| *k == before))
-                        .or_insert(Some(before));
                 }
-            }
-            true
-        });
+                true
+            });
+        }
         let before: Vec<_> = found.into_iter().filter_map(|(after, before)| Some((after, before?))).collect();
         let pairs = before.iter().map(|(_, before)| (before.src, before.dst)).collect();
         Self { before: before.into_iter().collect(), pairs, overflow }

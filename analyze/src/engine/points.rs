@@ -58,7 +58,11 @@ pub struct Scene {
     domains: Vec<DomainId>,
     vlans: Vec<u16>,
     bonded: BTreeSet<u32>,
+    /// Of each point, when there are several.
+    hosts: Vec<HostId>,
     files: usize,
+    /// Hosts that are looked at together.
+    beside: usize,
     /// Which packets are followed from point to point.
     pub follow: Follow,
 }
@@ -68,6 +72,40 @@ impl Scene {
     #[must_use]
     pub fn of_files(self, files: usize) -> Self {
         Self { files, ..self }
+    }
+
+    /// As it is for one of so many hosts that are looked at together.
+    #[must_use]
+    pub fn beside(self, hosts: usize) -> Self {
+        Self { beside: hosts, ..self }
+    }
+
+    /// How many hosts share the memory that there is for comparing them.
+    pub fn hosts(&self) -> usize {
+        self.beside.max(1)
+    }
+
+    /// The scenes of several hosts as one: the points of each follow those of the one before it, and no switch has ports
+    /// on two hosts. Returns the number of each one's first point, too.
+    pub fn joined(scenes: &[&Self]) -> (Self, Vec<u32>) {
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let mut all = Self { beside: scenes.len(), ..Self::default() };
+        let (mut bases, mut switches) = (Vec::new(), 0);
+        for (host, scene) in (0u32..).zip(scenes) {
+            let base = narrow(all.points.len());
+            bases.push(base);
+            let domain = |of: &DomainId| {
+                DomainId(if of.0 & LONELY == 0 { of.0 + switches } else { of.0.saturating_add(base) })
+            };
+            all.domains.extend(scene.domains.iter().map(domain));
+            let own = scene.domains.iter().filter(|of| of.0 & LONELY == 0);
+            switches += own.map(|of| of.0 + 1).max().unwrap_or(0);
+            all.hosts.extend(scene.points.iter().map(|_| HostId(host)));
+            all.vlans.extend(&scene.vlans);
+            all.bonded.extend(scene.bonded.iter().map(|index| index + base));
+            all.points.extend(scene.points.iter().cloned());
+        }
+        (all, bases)
     }
 
     /// How many states of folds are to share the memory that one may have: the one of a lonely file has all of it, those
@@ -131,8 +169,8 @@ impl Scene {
     }
 
     /// The host that a point belongs to; its points share one clock.
-    pub fn host(&self, _point: PointId) -> HostId {
-        HostId::default()
+    pub fn host(&self, point: PointId) -> HostId {
+        self.hosts.get(point.0 as usize).copied().unwrap_or_default()
     }
 
     /// The point belongs to a known switch.

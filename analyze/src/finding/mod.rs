@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::text::Text;
 
 pub use evidence::Evidence;
-pub use subject::{Claimant, Flow, Subject};
+pub use subject::{Claimant, Flow, Subject, protocol};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

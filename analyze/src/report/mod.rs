@@ -6,6 +6,7 @@ pub mod many;
 mod numbers;
 pub mod recording;
 pub mod text;
+pub mod together;
 pub(crate) mod words;
 pub(crate) mod wrap;
 

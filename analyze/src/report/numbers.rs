@@ -24,7 +24,7 @@ const SECONDS_COLUMNS: usize = 19;
 const MILLIS_COLUMNS: usize = 23;
 
 /// One unit for the whole table, so that numbers can be compared by eye.
-fn milliseconds(ns: u64) -> String {
+pub(super) fn milliseconds(ns: u64) -> String {
     let (whole, part) = (ns / 1_000_000, ns / 1_000 % 1_000);
     if whole < 10_000 { format!("{whole}.{part:03}") } else { whole.to_string() }
 }

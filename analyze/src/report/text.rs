@@ -86,7 +86,7 @@ fn nothing(verdict: &Verdict) -> Text {
 }
 
 pub(super) struct Page {
-    out: String,
+    pub(super) out: String,
     pub(super) look: Look,
     pub(super) offset: i32,
 }
@@ -166,7 +166,7 @@ impl Page {
         }
     }
 
-    fn finding(&mut self, finding: &Finding) {
+    pub(super) fn finding(&mut self, finding: &Finding) {
         let severity = self.phrase(severity_key(finding.severity));
         let confidence = self.phrase(confidence_key(finding.confidence));
         let bold = Style::new().bold().fg_color(Some(color(finding.severity).into()));

@@ -6,11 +6,10 @@ use netcap_bundle::Nanos;
 
 use super::judge::{Case, Group};
 use crate::engine::PointId;
-use crate::engine::identity::PROTOCOL_ARP;
 use crate::fidelity::Trust;
-use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject, Victim};
+use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject, Victim, protocol};
 use crate::tables::hops::{Lost, Side};
-use crate::tables::journeys::{ICMP, ICMPV6, TCP};
+use crate::tables::journeys::{ICMP, ICMPV6};
 use crate::tables::runs::Sight;
 use crate::text::Text;
 use crate::view::View;
@@ -19,8 +18,6 @@ use crate::view::View;
 const FRAMES_MAX: usize = 3;
 /// Lost packets that make an alarm; one may be a race with a table that was just written.
 const LOST_MIN: u64 = 2;
-const UDP: u8 = 17;
-const SCTP: u8 = 132;
 
 /// Sums over the cases of a group.
 struct Sums {
@@ -100,18 +97,6 @@ fn sums(group: &Group<'_>, sure: bool) -> Sums {
         }
     }
     sums
-}
-
-fn protocol(number: u8) -> String {
-    match number {
-        ICMP => "icmp".into(),
-        TCP => "tcp".into(),
-        UDP => "udp".into(),
-        ICMPV6 => "icmpv6".into(),
-        SCTP => "sctp".into(),
-        PROTOCOL_ARP => "arp".into(),
-        other => format!("ip/{other}"),
-    }
 }
 
 fn exits(view: &View<'_>, group: &Group<'_>) -> Vec<Text> {

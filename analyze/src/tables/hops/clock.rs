@@ -4,37 +4,34 @@ use std::collections::BTreeMap;
 
 use netcap_bundle::Nanos;
 
+use crate::clocks::timeline::Timeline;
 use crate::engine::HostId;
 
-/// How each host's clock differs from the first host's.
+/// How to bring each host's stamps to the first host's clock; a host that is not there has that clock itself.
 #[derive(Debug, Clone, Default)]
 pub struct Clocks {
-    hosts: BTreeMap<HostId, Offset>,
-}
-
-/// One host's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offset {
-    /// Nanoseconds that its clock is ahead of the first host's.
-    pub ahead_ns: i64,
-    /// How far the estimate may be off, in nanoseconds.
-    pub bound_ns: i64,
+    hosts: BTreeMap<HostId, Timeline>,
 }
 
 impl Clocks {
-    /// Sets what was estimated of a host's clock.
-    pub fn set(&mut self, host: HostId, offset: Offset) {
-        self.hosts.insert(host, offset);
+    /// Sets what is known of a host's clock.
+    pub fn set(&mut self, host: HostId, timeline: Timeline) {
+        self.hosts.insert(host, timeline);
     }
 
     /// A host's stamp on the first host's clock.
     pub fn common(&self, host: HostId, at: Nanos) -> Nanos {
-        self.hosts.get(&host).map_or(at, |offset| at.plus(-offset.ahead_ns))
+        self.hosts.get(&host).map_or(at, |timeline| timeline.common(at).0)
     }
 
-    /// How far a difference between stamps of two hosts may be off, in nanoseconds; 0 for one host.
-    pub fn bound_ns(&self, a: HostId, b: HostId) -> i64 {
-        let bound = |host| self.hosts.get(&host).map_or(0, |offset: &Offset| offset.bound_ns);
-        if a == b { 0 } else { bound(a).saturating_add(bound(b)) }
+    /// A stamp of the first host's clock on a host's own, and how far that may be off, in nanoseconds.
+    pub fn own(&self, host: HostId, at: Nanos) -> (Nanos, i64) {
+        self.hosts.get(&host).map_or((at, 0), |timeline| timeline.own(at))
+    }
+
+    /// How far a difference between stamps of two hosts may be off at that time of the first host's clock, in
+    /// nanoseconds; 0 for one host.
+    pub fn bound_ns(&self, a: HostId, b: HostId, at: Nanos) -> i64 {
+        if a == b { 0 } else { self.own(a, at).1.saturating_add(self.own(b, at).1) }
     }
 }

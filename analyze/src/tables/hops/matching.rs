@@ -116,7 +116,9 @@ pub(super) fn flow(flow: &mut [Sighting], protocol: u8, scene: &Scene, tally: &m
     tally.resent(super::ranges::again(ranges, &positions, |stop| edges.is_first(stop)));
     for hop in hops {
         let enters = matches!(hop.from.side(scene), Side::Enter(_));
-        if hop.to.is_empty() && !enters {
+        // With several hosts recorded, what leaves one may be meant for another.
+        let beyond = scene.hosts() > 1 && hop.from.leaves_host(scene);
+        if hop.to.is_empty() && !enters && !beyond {
             continue;
         }
         let mut crossing = Crossing::default();

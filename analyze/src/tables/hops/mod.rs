@@ -264,6 +264,28 @@ impl HopsFold {
         }
     }
 
+    /// What one of several hosts gave, for a scene in which its points and files are counted from these numbers on.
+    #[must_use]
+    pub fn moved(mut self, points: u32, files: u32) -> Self {
+        for sighting in &mut self.sightings {
+            sighting.point = sighting.point.saturating_add(points);
+            sighting.file = sighting.file.saturating_add(files);
+        }
+        let samples = std::mem::take(&mut self.samples).into_iter().map(|((flow, mut stop), sample)| {
+            stop.point.0 = stop.point.0.saturating_add(points);
+            ((flow, stop), sample)
+        });
+        self.samples = samples.collect();
+        self
+    }
+
+    /// Without what was seen at some stops.
+    #[must_use]
+    pub fn without(mut self, skip: impl Fn(Stop) -> bool) -> Self {
+        self.sightings.retain(|sighting| !skip(sighting.stop()));
+        self
+    }
+
     /// Follows the packets.
     pub fn finish(self, clocks: &Clocks) -> HopsTable {
         summary::finish(self, clocks)

@@ -40,11 +40,31 @@ impl Stop {
     /// A packet seen here can be seen next at `next`: what left a switch at one port did not come to another port of it
     /// from there (a flood leaves at many), nor did it enter it twice.
     pub(super) fn leads_to(self, next: Self, scene: &Scene) -> bool {
+        if scene.host(self.point) != scene.host(next.point) {
+            // What two hosts hear of a flood did not go from one to the other.
+            return self.is_outward(scene) == Some(true) && next.is_outward(scene) == Some(false);
+        }
         let same = match (self.side(scene), next.side(scene)) {
             (Side::Leave(a), Side::Leave(b)) | (Side::Enter(a), Side::Enter(b)) => a == b,
             _ => false,
         };
         self != next && !same && !self.reflects_at(next, scene)
+    }
+
+    /// It goes out of its host there, or out of a machine of it; nothing when the capture has no direction.
+    pub fn is_outward(self, scene: &Scene) -> Option<bool> {
+        let vm = matches!(scene.role(self.point), Some(Role::Vnet { .. }));
+        match self.direction {
+            Direction::Out => Some(!vm),
+            Direction::In => Some(vm),
+            Direction::Unknown => None,
+        }
+    }
+
+    /// It leaves its host for another one there, neither a machine nor the host itself for the host's switch.
+    pub fn leaves_host(self, scene: &Scene) -> bool {
+        let inside = matches!(scene.role(self.point), Some(Role::Vnet { .. } | Role::Internal));
+        self.direction == Direction::Out && !inside
     }
 
     /// A packet that left by an uplink and comes back by an uplink of the same switch: the network behind returned it.

@@ -78,6 +78,8 @@ pub struct HopStats {
     pub to: Stop,
     /// Packets seen at `to` after one that followed them at `from` (RFC 4737, 3.3).
     pub reordered: u64,
+    /// When the first and the last of them were at `from`.
+    pub span: (Nanos, Nanos),
     /// Nanoseconds.
     pub histogram: Histogram<u64>,
 }
@@ -118,6 +120,21 @@ pub struct HopsTable {
     pub translations: u64,
 }
 
+/// The times of an edge.
+#[derive(Debug)]
+struct Times {
+    /// Nanoseconds; a crossing is at most 2 s.
+    each: Vec<u32>,
+    reordered: u64,
+    span: (Nanos, Nanos),
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { each: Vec::new(), reordered: 0, span: (Nanos(i64::MAX), Nanos(i64::MIN)) }
+    }
+}
+
 /// What some flows gave.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -125,8 +142,7 @@ pub(super) struct Tally {
     resent: BTreeMap<(IpAddr, IpAddr), u64>,
     copies: BTreeMap<Stop, u64>,
     reflections: BTreeMap<Stop, u64>,
-    /// Times in nanoseconds (a crossing is at most 2 s), and reordered packets.
-    times: BTreeMap<(Stop, Stop), (Vec<u32>, u64)>,
+    times: BTreeMap<(Stop, Stop), Times>,
     pairs: BTreeMap<PairKey, PairHop>,
     /// The addresses and protocol of the flow that is being followed.
     who: Option<(IpAddr, IpAddr, u8)>,
@@ -166,9 +182,10 @@ impl Tally {
                 self.overflow += 1;
                 continue;
             }
-            let (times, reordered) = self.times.entry(edge).or_default();
-            times.push(u32::try_from(seen.since(*sent).max(1)).unwrap_or(u32::MAX));
-            *reordered += u64::from(*sent < latest);
+            let times = self.times.entry(edge).or_default();
+            times.each.push(u32::try_from(seen.since(*sent).max(1)).unwrap_or(u32::MAX));
+            times.reordered += u64::from(*sent < latest);
+            times.span = (times.span.0.min(*sent), times.span.1.max(*sent));
             latest = latest.max(*sent);
         }
         let Some((src, dst, protocol)) = self.who.filter(|_| judged) else { return };
@@ -210,14 +227,15 @@ impl Tally {
         for (stop, count) in later.reflections {
             *self.reflections.entry(stop).or_default() += count;
         }
-        for (edge, (times, reordered)) in later.times {
+        for (edge, times) in later.times {
             if self.times.len() >= HOPS_MAX && !self.times.contains_key(&edge) {
-                self.overflow += times.len() as u64;
+                self.overflow += times.each.len() as u64;
                 continue;
             }
             let mine = self.times.entry(edge).or_default();
-            mine.0.extend(times);
-            mine.1 += reordered;
+            mine.each.extend(times.each);
+            mine.reordered += times.reordered;
+            mine.span = (mine.span.0.min(times.span.0), mine.span.1.max(times.span.1));
         }
         for (key, pair) in later.pairs {
             self.pair(key, pair, PAIRS_MAX);
@@ -243,11 +261,7 @@ pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
         pair.lost.sort_unstable();
     }
     HopsTable {
-        hops: tally
-            .times
-            .into_iter()
-            .filter_map(|((from, to), (times, n))| stats(from, to, &times, n))
-            .collect(),
+        hops: tally.times.into_iter().filter_map(|((from, to), times)| stats(from, to, &times)).collect(),
         pairs: tally.pairs,
         samples,
         counts: Counts {
@@ -293,11 +307,11 @@ fn of_part(part: &mut [Sighting], samples: &BTreeMap<(u64, Stop), Sample>, scene
     tally
 }
 
-fn stats(from: Stop, to: Stop, times: &[u32], reordered: u64) -> Option<HopStats> {
-    let longest = times.iter().copied().max().unwrap_or(1).max(2);
+fn stats(from: Stop, to: Stop, times: &Times) -> Option<HopStats> {
+    let longest = times.each.iter().copied().max().unwrap_or(1).max(2);
     let mut histogram = Histogram::new_with_max(u64::from(longest), DIGITS).ok()?;
-    for time in times {
+    for time in &times.each {
         histogram.saturating_record(u64::from(*time));
     }
-    Some(HopStats { from, to, reordered, histogram })
+    Some(HopStats { from, to, reordered: times.reordered, span: times.span, histogram })
 }

@@ -1,34 +1,18 @@
-//! Several hosts' recordings of one time: each pair's clocks, and the slowest packet each way as far as it can be told.
-
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::sync::Arc;
+//! Each pair of hosts: their clocks, and the slowest packet each way as far as it can be told.
 
 use netcap_bundle::Nanos;
-use netcap_bundle::input::Input;
 use serde_json::{Value, json};
 
-use super::marks::{Mark, MarksFold};
-use super::{Clocks, Crossing, Piece, Way, compare};
-use crate::engine::points::Scene;
-use crate::engine::{self, Progress};
+use super::Host;
+use crate::clocks::{Clocks, Crossing, Piece, Way, compare};
 use crate::finding::utc_text;
-use crate::report::json::escaped;
 use crate::text::Text;
-
-/// One host's recording.
-#[derive(Debug)]
-pub struct Host {
-    /// Its name: the bundle's, or the input's where the bundle has none of its own.
-    pub name: String,
-    /// Seconds east of Greenwich there.
-    pub utc_offset_s: i32,
-    marks: BTreeMap<u64, Mark>,
-}
 
 /// Two hosts.
 #[derive(Debug)]
 pub struct Pair {
+    /// Which hosts, counted from 0 in the order of the inputs.
+    pub numbers: (usize, usize),
     /// A.
     pub a: String,
     /// B.
@@ -52,33 +36,18 @@ pub struct Slowest {
     pub delay_ns: (i64, i64),
 }
 
-/// Reads when packets left and reached a host, on the current rayon pool.
-pub fn read(input: &Input, progress: &Progress) -> Host {
-    let scene = Arc::new(Scene::new(&input.points, &BTreeSet::new()));
-    let outcome = engine::run::<MarksFold>(input, &scene, progress);
-    let info = input.info.as_ref();
-    Host {
-        name: info
-            .map(|info| info.host.clone())
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| input.name.clone()),
-        utc_offset_s: info.map_or(0, |info| info.utc_offset_s),
-        marks: outcome.fold.finish(),
-    }
-}
-
 /// Every pair, in the order of the inputs.
 pub fn pairs(hosts: &[Host]) -> Vec<Pair> {
     let mut out = Vec::new();
     for (number, a) in hosts.iter().enumerate() {
-        for b in hosts.iter().skip(number + 1) {
-            out.push(pair(a, b));
+        for (more, b) in hosts.iter().skip(number + 1).enumerate() {
+            out.push(pair((number, a), (number + 1 + more, b)));
         }
     }
     out
 }
 
-fn pair(a: &Host, b: &Host) -> Pair {
+fn pair((a_number, a): (usize, &Host), (b_number, b): (usize, &Host)) -> Pair {
     let crossings: Vec<Crossing> = a
         .marks
         .iter()
@@ -98,7 +67,14 @@ fn pair(a: &Host, b: &Host) -> Pair {
         }
         _ => Vec::new(),
     };
-    Pair { a: a.name.clone(), b: b.name.clone(), utc_offset_s: a.utc_offset_s, clocks, slowest }
+    Pair {
+        numbers: (a_number, b_number),
+        a: a.name.clone(),
+        b: b.name.clone(),
+        utc_offset_s: a.utc_offset_s,
+        clocks,
+        slowest,
+    }
 }
 
 /// The slowest packet, unless what it took is no longer than how far its delay is uncertain.
@@ -173,7 +149,7 @@ impl Pair {
         out
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let way = |way: Way| match way {
             Way::AtoB => "a-to-b",
             Way::BtoA => "b-to-a",
@@ -215,12 +191,6 @@ fn piece_json(piece: &Piece) -> Value {
         "packets_a_to_b": piece.packets.0,
         "packets_b_to_a": piece.packets.1,
     })
-}
-
-/// All pairs for machines.
-pub fn render_json(pairs: &[Pair]) -> String {
-    let value = json!({ "schema": crate::report::json::SCHEMA, "clocks": pairs.iter().map(Pair::json).collect::<Vec<_>>() });
-    escaped(&serde_json::to_string_pretty(&value).unwrap_or_default()) + "\n"
 }
 
 /// `+12.345 ms`.

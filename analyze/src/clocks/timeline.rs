@@ -1,0 +1,161 @@
+//! One clock for several hosts: every host's stamps brought to the first one's clock, over other hosts where need be.
+
+use std::collections::VecDeque;
+
+use netcap_bundle::Nanos;
+
+use super::{Clocks, Piece};
+
+/// The way from one host's clock to the first one's.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    /// From the host to the first one.
+    steps: Vec<Step>,
+}
+
+/// From the clock of one host of a pair to that of the other.
+#[derive(Debug, Clone)]
+struct Step {
+    pieces: Vec<Piece>,
+    /// The host that the step leads to is A of the pair.
+    to_a: bool,
+}
+
+impl Timeline {
+    /// A stamp of the host on the first host's clock, and how far that may be off, in nanoseconds.
+    pub fn common(&self, at: Nanos) -> (Nanos, i64) {
+        self.steps.iter().fold((at, 0), |(at, off), step| {
+            let (at, more) = if step.to_a { step.b_to_a(at) } else { step.a_to_b(at) };
+            (at, off.saturating_add(more))
+        })
+    }
+
+    /// A stamp of the first host's clock on the host's own, and how far that may be off, in nanoseconds.
+    pub fn own(&self, at: Nanos) -> (Nanos, i64) {
+        self.steps.iter().rev().fold((at, 0), |(at, off), step| {
+            let (at, more) = if step.to_a { step.a_to_b(at) } else { step.b_to_a(at) };
+            (at, off.saturating_add(more))
+        })
+    }
+}
+
+impl Step {
+    fn a_to_b(&self, at: Nanos) -> (Nanos, i64) {
+        let nearest = self.pieces.iter().min_by_key(|piece| distance(at, piece.from, piece.to));
+        let (ahead, bound) = nearest.map_or((0, i64::MAX), |piece| middle(piece.ahead_ns(at)));
+        (at.plus(ahead), bound)
+    }
+
+    fn b_to_a(&self, at: Nanos) -> (Nanos, i64) {
+        let ends = |piece: &Piece| {
+            let end = |a: Nanos| a.plus(middle(piece.ahead_ns(a)).0);
+            distance(at, end(piece.from), end(piece.to))
+        };
+        let Some(piece) = self.pieces.iter().min_by_key(|piece| ends(piece)) else { return (at, i64::MAX) };
+        // The offset is told by A's clock. Clocks differ in rate by far less than a thousandth, so the second guess is as
+        // good as any.
+        let mut guess = at.plus(-piece.offset_ns().0);
+        for _ in 0..2 {
+            guess = at.plus(-middle(piece.ahead_ns(guess)).0);
+        }
+        (guess, middle(piece.ahead_ns(guess)).1)
+    }
+}
+
+/// Middle and half width.
+fn middle((low, high): (i64, i64)) -> (i64, i64) {
+    let width = high.saturating_sub(low);
+    (low.saturating_add(width / 2), width / 2 + 1)
+}
+
+fn distance(at: Nanos, from: Nanos, to: Nanos) -> i64 {
+    from.since(at).max(at.since(to)).max(0)
+}
+
+/// The way of each of so many hosts to the first one: over as few hosts as can be, `None` for those whose clock cannot be
+/// compared with its.
+pub fn timelines(hosts: usize, compared: &[(usize, usize, &Clocks)]) -> Vec<Option<Timeline>> {
+    let mut out: Vec<Option<Timeline>> = vec![None; hosts];
+    if let Some(first) = out.first_mut() {
+        *first = Some(Timeline::default());
+    }
+    let mut next = VecDeque::from([0]);
+    while let Some(here) = next.pop_front() {
+        let way = out.get(here).cloned().flatten().unwrap_or_default();
+        for (a, b, clocks) in compared {
+            let Clocks::Known(pieces) = clocks else { continue };
+            let (there, to_a) = match (here == *a, here == *b) {
+                (true, _) => (*b, true),
+                (_, true) => (*a, false),
+                _ => continue,
+            };
+            if let Some(slot) = out.get_mut(there).filter(|slot| slot.is_none()) {
+                let mut steps = vec![Step { pieces: pieces.clone(), to_a }];
+                steps.extend(way.steps.iter().cloned());
+                *slot = Some(Timeline { steps });
+                next.push_back(there);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Crossing, Way, compare};
+    use super::*;
+
+    /// B is ahead of A by `ahead` and gains `ppm`; packets take 40 to 90 us.
+    fn pair(ahead: i64, ppm: i64) -> Clocks {
+        let crossings: Vec<Crossing> = (0..400i64)
+            .map(|n| {
+                let sent = n * 50_000_000;
+                let b_of = |at: i64| Nanos(at + ahead + at / 1_000_000 * ppm);
+                let delay = 40_000 + n % 6 * 10_000;
+                match n % 2 {
+                    0 => Crossing { a: Nanos(sent), b: b_of(sent + delay), way: Way::AtoB },
+                    _ => Crossing { a: Nanos(sent + delay), b: b_of(sent), way: Way::BtoA },
+                }
+            })
+            .collect();
+        compare(&crossings)
+    }
+
+    #[test]
+    fn stamps_come_to_the_first_clock_over_other_hosts_and_back() {
+        // Hosts 0 - 2 - 1: the first and the second were never compared.
+        let (to_2, of_1) = (pair(5_000_000_000, 30), pair(-700_000_000, -20));
+        let compared = [(0, 1, &Clocks::TooFew), (0, 2, &to_2), (1, 2, &of_1), (2, 3, &Clocks::Unsteady)];
+        let ways = timelines(4, &compared);
+        assert!(ways[3].is_none(), "nothing is known of its clock");
+        assert_eq!(ways[0].as_ref().unwrap().common(Nanos(7)), (Nanos(7), 0));
+        for at in [0, 3_000_000_000, 19_000_000_000i64] {
+            let on_2 = at + 5_000_000_000 + at / 1_000_000 * 30;
+            let way = ways[2].as_ref().unwrap();
+            let (common, bound) = way.common(Nanos(on_2));
+            assert!((common.0 - at).abs() <= bound && bound < 100_000, "{at}: {common:?} +- {bound}");
+            let (own, bound) = way.own(common);
+            assert!((own.0 - on_2).abs() <= 2 && bound < 100_000, "{at}: {own:?}, not {on_2}");
+            // Host 2 is host 1's B: it is 0.7 s behind it. What is compared reaches as far as host 1's clock then did.
+            let on_1 = on_2 + 700_000_000 + on_2 / 1_000_000 * 20;
+            let way = ways[1].as_ref().unwrap();
+            let (common, bound) = way.common(Nanos(on_1));
+            assert!((common.0 - at).abs() <= bound && bound < 300_000, "{at}: {common:?} +- {bound}");
+            assert!((way.own(common).0.0 - on_1).abs() <= 4);
+        }
+    }
+
+    #[test]
+    fn between_two_pieces_the_nearest_counts() {
+        let Clocks::Known(early) = pair(1_000_000, 0) else { panic!() };
+        let Clocks::Known(mut late) = pair(9_000_000_000, 0) else { panic!() };
+        for piece in &mut late {
+            (piece.from, piece.to) = (piece.from.plus(60_000_000_000), piece.to.plus(60_000_000_000));
+        }
+        let both = Clocks::Known([early, late].concat());
+        let ways = timelines(2, &[(0, 1, &both)]);
+        let way = ways[1].as_ref().unwrap();
+        assert!((way.common(Nanos(10_001_000_000)).0.0 - 10_000_000_000).abs() < 100_000);
+        assert!((way.common(Nanos(79_000_000_000)).0.0 - 70_000_000_000).abs() < 100_000);
+    }
+}

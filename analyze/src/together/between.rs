@@ -1,0 +1,275 @@
+//! What became of packets between hosts: how long they took, and which left one and never reached the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use hdrhistogram::Histogram;
+use netcap_bundle::{Nanos, Role};
+
+use super::owners::owners;
+use super::{Host, Joined};
+use crate::engine::{HostId, PointId};
+use crate::fidelity::Trust;
+use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject, protocol};
+use crate::tables::hops::{HopStats, Lost, PairHop, PairKey, Sample};
+use crate::text::Text;
+
+/// A packet that is not seen within this is lost; around it both captures must be sound.
+const CROSSING_NS: i64 = 2_000_000_000;
+/// Findings made of one comparison.
+const FINDINGS_MAX: usize = 50;
+/// Lost packets shown of one pair.
+const FRAMES_MAX: usize = 3;
+/// Lost packets that make an alarm.
+const LOST_MIN: u64 = 2;
+
+/// From a point of one host to a point of another.
+#[derive(Debug, Clone)]
+pub struct HostHop {
+    /// From: host and point.
+    pub from: (String, String),
+    /// To: host and point.
+    pub to: (String, String),
+    /// Nanoseconds, each as uncertain as `bound_ns`.
+    pub histogram: Histogram<u64>,
+    /// How far the two clocks' difference may be off, at most, in nanoseconds.
+    pub bound_ns: i64,
+    /// Packets seen there after one that followed them (RFC 4737, 3.3).
+    pub reordered: u64,
+}
+
+/// Every hop from one host to another.
+pub(super) fn hops(joined: &Joined<'_>) -> Vec<HostHop> {
+    let named = |point: PointId| {
+        let host = joined.host_of(point)?;
+        Some((host.name.clone(), host.points.name(joined.own(point)).to_owned()))
+    };
+    let apart = |a: PointId, b: PointId| joined.scene.host(a) != joined.scene.host(b);
+    let all = joined.table.hops.iter().filter(|hop| apart(hop.from.point, hop.to.point));
+    all.filter_map(|hop| {
+        let (from, to) = (hop.from.point, hop.to.point);
+        Some(HostHop {
+            from: named(from)?,
+            to: named(to)?,
+            histogram: hop.histogram.clone(),
+            bound_ns: bound(joined, hop),
+            reordered: hop.reordered,
+        })
+    })
+    .collect()
+}
+
+/// The bound is widest for the first or the last packet: it comes from straight lines.
+fn bound(joined: &Joined<'_>, hop: &HopStats) -> i64 {
+    let (a, b) = (joined.scene.host(hop.from.point), joined.scene.host(hop.to.point));
+    let at = |at: Nanos| joined.clocks.bound_ns(a, b, at);
+    at(hop.span.0).max(at(hop.span.1))
+}
+
+/// Packets of a pair of addresses that left one host for another and were not seen there.
+struct Case<'a> {
+    key: PairKey,
+    pair: &'a PairHop,
+    exits: Vec<PointId>,
+    /// The way was learned from packets that arrived.
+    learned: bool,
+    sure: Vec<Lost>,
+    doubtful: Vec<Lost>,
+    lossy: BTreeSet<PointId>,
+    unjudged: u64,
+}
+
+/// What was lost between hosts, the most first.
+pub(super) fn findings(joined: &Joined<'_>) -> Vec<Finding> {
+    let owners = owners(joined);
+    let leaves =
+        |(key, pair): &(&PairKey, &PairHop)| !pair.lost.is_empty() && key.from.leaves_host(joined.scene);
+    let mut cases: Vec<Case<'_>> = joined
+        .table
+        .pairs
+        .iter()
+        .filter(leaves)
+        .filter_map(|(key, pair)| case(joined, &owners, *key, pair))
+        .collect();
+    cases.sort_by_key(|case| (std::cmp::Reverse((packets(&case.sure), packets(&case.doubtful))), case.key));
+    cases.iter().filter_map(|case| finding(joined, case)).take(FINDINGS_MAX).collect()
+}
+
+fn case<'a>(
+    joined: &Joined<'a>,
+    owners: &BTreeMap<IpAddr, HostId>,
+    key: PairKey,
+    pair: &'a PairHop,
+) -> Option<Case<'a>> {
+    let scene = joined.scene;
+    let here = scene.host(key.from.point);
+    let mut exits: Vec<PointId> =
+        pair.to.iter().map(|stop| stop.point).filter(|point| scene.host(*point) != here).collect();
+    exits.dedup();
+    let learned = !exits.is_empty();
+    if !learned {
+        // Packets that went on at this host did not leave it here.
+        let owner = owners.get(&key.dst).filter(|owner| **owner != here && pair.to.is_empty())?;
+        exits = entrances(joined, *owner);
+    }
+    let samples = &joined.table.samples;
+    let flow = |flow: u64| samples.get(&(flow, key.from));
+    let sample = flow(pair.flow).or_else(|| flow(pair.lost.first()?.flow))?;
+    if exits.is_empty() {
+        return None;
+    }
+    let mut case = Case {
+        key,
+        pair,
+        exits,
+        learned,
+        sure: Vec::new(),
+        doubtful: Vec::new(),
+        lossy: BTreeSet::new(),
+        unjudged: 0,
+    };
+    case.judge(joined, sample);
+    (!case.sure.is_empty() || !case.doubtful.is_empty()).then_some(case)
+}
+
+/// Where packets from outside come to a host.
+fn entrances(joined: &Joined<'_>, host: HostId) -> Vec<PointId> {
+    let Some(of) = joined.host(host) else { return Vec::new() };
+    let outside =
+        of.points.iter().filter(|(_, info)| !matches!(info.role, Role::Vnet { .. } | Role::Internal));
+    outside.map(|(id, _)| PointId(id.0.saturating_add(of.base.0))).collect()
+}
+
+impl Case<'_> {
+    fn judge(&mut self, joined: &Joined<'_>, sample: &Sample) {
+        let shows = |point: &PointId| {
+            let host: Option<&Host> = joined.host_of(*point);
+            host.is_some_and(|h| h.fidelity.shows(joined.own(*point), &sample.bytes, sample.wire_len))
+        };
+        let nat = &joined.scene.follow.nat;
+        let shown = self.exits.iter().all(shows) && !nat.touches(self.key.src, self.key.dst);
+        for lost in &self.pair.lost {
+            let trust = |point: PointId| trust(joined, point, lost.at);
+            let lossy = |point: &PointId| trust(*point) == Trust::Lossy;
+            let mut least = self.exits.iter().map(|point| trust(*point)).min().unwrap_or(Trust::Blind);
+            if lossy(&self.key.from.point) {
+                least = least.min(Trust::Lossy);
+            }
+            match least {
+                Trust::Sound | Trust::Unknown if shown => self.sure.push(*lost),
+                Trust::Lossy if shown => {
+                    let both = self.exits.iter().chain([&self.key.from.point]).copied();
+                    self.lossy.extend(both.filter(lossy));
+                    self.doubtful.push(*lost);
+                }
+                _ => self.unjudged = self.unjudged.saturating_add(lost.packets),
+            }
+        }
+    }
+}
+
+/// What an absence is worth at a point of any host from that time of the first host's clock on.
+fn trust(joined: &Joined<'_>, point: PointId, at: Nanos) -> Trust {
+    let id = joined.scene.host(point);
+    let Some(host) = joined.host(id) else { return Trust::Blind };
+    let (own, bound) = joined.clocks.own(id, at);
+    let (from, to) = (own.plus(bound.saturating_neg()), own.plus(CROSSING_NS.saturating_add(bound)));
+    host.fidelity.trust(joined.own(point), from, to)
+}
+
+fn packets(lost: &[Lost]) -> u64 {
+    lost.iter().map(|l| l.packets).fold(0, u64::saturating_add)
+}
+
+fn finding(joined: &Joined<'_>, case: &Case<'_>) -> Option<Finding> {
+    let sure = !case.sure.is_empty();
+    let lost = if sure { &case.sure } else { &case.doubtful };
+    let count = packets(lost);
+    if !sure && count < LOST_MIN {
+        return None;
+    }
+    let key = case.key;
+    let from = joined.name(key.from.point);
+    let to: Vec<Text> = case.exits.iter().map(|point| Text::verbatim(joined.name(*point))).collect();
+    let flow = Flow { src: key.src, dst: key.dst, protocol: protocol(key.protocol), number: key.protocol };
+    let claim = if sure { "packet-loss.claim" } else { "packet-loss.claim.doubtful" };
+    Some(Finding {
+        detector: crate::detectors::packet_loss::DETECTOR.id,
+        severity: if sure && count >= LOST_MIN { Severity::Warning } else { Severity::Info },
+        // What lies between two hosts was not recorded, nor was every way into the other one.
+        confidence: if sure { Confidence::Likely } else { Confidence::CannotTell },
+        subject: Subject::Hop {
+            from: from.clone(),
+            to: case.exits.iter().map(|point| joined.name(*point)).collect(),
+            flow: Some(flow),
+        },
+        from: lost.iter().map(|l| l.at).min(),
+        to: lost.iter().map(|l| l.at).max(),
+        claim: Text::new(claim)
+            .with("lost", count)
+            .with("all", count + case.pair.passed)
+            .with("protocol", protocol(key.protocol))
+            .with("src", key.src)
+            .with("dst", key.dst)
+            .with("from", &from)
+            .with_list("to", to.clone()),
+        evidence: evidence(joined, case, lost, sure),
+        exonerations: exonerations(joined, case, sure),
+        remedy: if sure {
+            Text::new("packet-loss.remedy.hosts").with("from", &from).with_list("to", to)
+        } else {
+            Text::new("packet-loss.remedy.again").with_list("at", lossy(joined, case))
+        },
+        victims: Vec::new(),
+        explained_by: None,
+    })
+}
+
+fn lossy(joined: &Joined<'_>, case: &Case<'_>) -> Vec<Text> {
+    case.lossy.iter().map(|point| Text::verbatim(joined.name(*point))).collect()
+}
+
+fn evidence(joined: &Joined<'_>, case: &Case<'_>, lost: &[Lost], sure: bool) -> Vec<Evidence> {
+    let point = joined.name(case.key.from.point);
+    let key = if sure { "packet-loss.evidence.frame" } else { "packet-loss.evidence.frame-doubtful" };
+    let frames = lost.iter().take(FRAMES_MAX).map(|lost| Evidence::Frame {
+        file: joined.file(lost.frame),
+        number: lost.frame.number,
+        at: lost.at,
+        point: point.clone(),
+        what: Text::new(key).with("point", &point),
+    });
+    let mut out: Vec<Evidence> = frames.collect();
+    if let (true, Some(first), Some(last)) = (sure, lost.first(), lost.last()) {
+        out.extend(case.exits.iter().map(|exit| {
+            let name = joined.name(*exit);
+            let what =
+                Text::new("packet-loss.evidence.absence").with("count", packets(lost)).with("point", &name);
+            Evidence::Absence { point: name, from: first.at, to: last.at, what }
+        }));
+    }
+    out
+}
+
+fn exonerations(joined: &Joined<'_>, case: &Case<'_>, sure: bool) -> Vec<Text> {
+    let capture = if sure {
+        Text::new("packet-loss.not.capture")
+    } else {
+        Text::new("packet-loss.not.capture-lossy").with_list("at", lossy(joined, case))
+    };
+    let mut out = vec![capture];
+    out.push(Text::new("packet-loss.not.filter"));
+    out.push(Text::new("packet-loss.not.again"));
+    if !case.learned {
+        out.push(Text::new("packet-loss.not.elsewhere").with("dst", case.key.dst));
+    }
+    out.push(Text::new("packet-loss.not.other-way"));
+    let more = case.unjudged + if sure { packets(&case.doubtful) } else { 0 };
+    if more > 0 {
+        out.push(Text::new("packet-loss.not.doubtful").with("count", more));
+    }
+    if joined.table.one_in > 1 {
+        out.push(Text::new("packet-loss.not.thinned").with("count", joined.table.one_in));
+    }
+    out
+}

@@ -1,0 +1,196 @@
+//! Several hosts' recordings of one time, looked at together: how far their clocks are apart, and what became of the
+//! packets between them.
+//!
+//! Every host is read apart, and follows the same packets (the choice is made by what they carry). What was seen is then
+//! put together on the first host's clock, so that a packet from a machine here to a machine there is one journey.
+
+mod between;
+mod owners;
+pub mod pairs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use netcap_bundle::input::Input;
+
+use crate::clocks::marks::{Mark, MarksFold};
+use crate::clocks::timeline::timelines;
+use crate::engine::follow::Follow;
+use crate::engine::points::Scene;
+use crate::engine::{self, FileStats, Fold, FrameRef, HostId, PacketView, PointId, Points, Progress};
+use crate::fidelity::Fidelity;
+use crate::finding::Finding;
+use crate::tables::hops::{Clocks, HopsFold, HopsTable, Stop};
+use crate::tables::losses::LossesFold;
+
+pub use between::HostHop;
+pub use pairs::Pair;
+
+/// One host's recording.
+#[derive(Debug)]
+pub struct Host {
+    /// Its name: the bundle's, or the input's where the bundle has none of its own.
+    pub name: String,
+    /// Seconds east of Greenwich there.
+    pub utc_offset_s: i32,
+    marks: BTreeMap<u64, Mark>,
+    points: Points,
+    files: Vec<FileStats>,
+    fidelity: Fidelity,
+    /// The numbers of its first point and its first file among those of all hosts.
+    base: (u32, u32),
+}
+
+/// What they say together.
+#[derive(Debug)]
+pub struct Together {
+    /// Every pair of hosts, in the order of the inputs.
+    pub pairs: Vec<Pair>,
+    /// From host to host.
+    pub hops: Vec<HostHop>,
+    /// Packets lost between hosts.
+    pub findings: Vec<Finding>,
+    /// Sightings of followed packets.
+    pub followed: u64,
+    /// One packet in so many was followed.
+    pub one_in: u64,
+    /// TCP segments sent again, counted where they were first seen.
+    pub retransmissions: u64,
+    /// The zone of the first host.
+    pub utc_offset_s: i32,
+}
+
+/// What one pass over a host's packets leaves.
+#[derive(Debug)]
+struct Folds {
+    marks: MarksFold,
+    hops: HopsFold,
+    losses: LossesFold,
+}
+
+impl Fold for Folds {
+    fn start(scene: &Arc<Scene>) -> Self {
+        Self { marks: Fold::start(scene), hops: Fold::start(scene), losses: Fold::start(scene) }
+    }
+
+    fn packet(&mut self, packet: &PacketView<'_>) {
+        self.marks.packet(packet);
+        self.hops.packet(packet);
+        self.losses.packet(packet);
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.marks.merge(later.marks);
+        self.hops.merge(later.hops);
+        self.losses.merge(later.losses);
+    }
+}
+
+/// All hosts after they were read and put together.
+struct Joined<'a> {
+    hosts: &'a [Host],
+    scene: &'a Scene,
+    table: &'a HopsTable,
+    clocks: &'a Clocks,
+}
+
+impl Joined<'_> {
+    fn host(&self, id: HostId) -> Option<&Host> {
+        self.hosts.get(id.0 as usize)
+    }
+
+    fn host_of(&self, point: PointId) -> Option<&Host> {
+        self.host(self.scene.host(point))
+    }
+
+    /// The point as its own host counts it.
+    fn own(&self, point: PointId) -> PointId {
+        PointId(self.host_of(point).map_or(point.0, |host| point.0.saturating_sub(host.base.0)))
+    }
+
+    /// `host1 eth1`.
+    fn name(&self, point: PointId) -> String {
+        let Some(host) = self.host_of(point) else { return "?".to_owned() };
+        format!("{} {}", host.name, host.points.name(self.own(point)))
+    }
+
+    /// `host1: packets/eth1/000001.pcapng.zst`.
+    fn file(&self, frame: FrameRef) -> String {
+        let host = self.hosts.iter().rev().find(|host| host.base.1 <= frame.file);
+        let named = host.and_then(|host| Some((host, host.files.get((frame.file - host.base.1) as usize)?)));
+        named.map_or_else(|| "?".to_owned(), |(host, file)| format!("{}: {}", host.name, file.name))
+    }
+}
+
+/// Reads all inputs one after the other on the current rayon pool, and puts them together.
+pub fn look(inputs: &[Input], progress: &Progress) -> Together {
+    let all: Vec<&Input> = inputs.iter().collect();
+    let follow = Follow::read(&all);
+    let scenes: Vec<Arc<Scene>> = inputs
+        .iter()
+        .map(|input| {
+            let scene = Scene::new(&input.points, &BTreeSet::new());
+            let mut scene = scene.of_files(input.segments.len()).beside(inputs.len());
+            scene.follow = follow.clone();
+            Arc::new(scene)
+        })
+        .collect();
+    let (mut scene, bases) = Scene::joined(&scenes.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    scene.follow = follow;
+    let scene = Arc::new(scene);
+    let (mut hosts, mut hops, mut files) = (Vec::new(), HopsFold::start(&scene), 0);
+    for ((input, own), base) in inputs.iter().zip(&scenes).zip(bases) {
+        let (host, seen) = read(input, own, (base, files), progress);
+        files = files.saturating_add(u32::try_from(host.files.len()).unwrap_or(u32::MAX));
+        hops.merge(seen);
+        hosts.push(host);
+    }
+    join(&hosts, hops, &scene)
+}
+
+fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress) -> (Host, HopsFold) {
+    let outcome = engine::run::<Folds>(input, scene, progress);
+    let Folds { marks, hops, losses } = outcome.fold;
+    let info = input.info.as_ref();
+    let name = info.map(|info| info.host.clone()).filter(|name| !name.is_empty());
+    let host = Host {
+        name: name.unwrap_or_else(|| input.name.clone()),
+        utc_offset_s: info.map_or(0, |info| info.utc_offset_s),
+        marks: marks.finish(),
+        fidelity: Fidelity::new(input, &outcome.points, &outcome.files, &losses.finish()),
+        points: outcome.points,
+        files: outcome.files,
+        base,
+    };
+    (host, hops.moved(base.0, base.1))
+}
+
+fn join(hosts: &[Host], hops: HopsFold, scene: &Scene) -> Together {
+    let pairs = pairs::pairs(hosts);
+    let compared: Vec<_> = pairs.iter().map(|pair| (pair.numbers.0, pair.numbers.1, &pair.clocks)).collect();
+    let mut clocks = Clocks::default();
+    let mut timed: BTreeSet<HostId> = BTreeSet::new();
+    for (host, timeline) in (0u32..).zip(timelines(hosts.len(), &compared)) {
+        if let Some(timeline) = timeline {
+            clocks.set(HostId(host), timeline);
+            timed.insert(HostId(host));
+        }
+    }
+    // A host whose clock is not known has no place in the order of events.
+    let hops = hops.without(|stop: Stop| !timed.contains(&scene.host(stop.point)));
+    let table = hops.finish(&clocks);
+    let joined = Joined { hosts, scene, table: &table, clocks: &clocks };
+    let (hops, findings) = (between::hops(&joined), between::findings(&joined));
+    Together {
+        hops,
+        findings,
+        followed: table.followed,
+        one_in: table.one_in,
+        retransmissions: table.counts.retransmissions,
+        utc_offset_s: hosts.first().map_or(0, |host| host.utc_offset_s),
+        pairs,
+    }
+}
+
+#[cfg(test)]
+mod tests;

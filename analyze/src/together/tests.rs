@@ -1,0 +1,170 @@
+use std::net::{IpAddr, Ipv4Addr};
+
+use netcap_bundle::Role;
+use netcap_bundle::input::Input;
+use netcap_bundle::packets::Direction::{In, Out};
+
+use super::*;
+use crate::finding::{Confidence, Severity, Subject};
+use crate::scene::{Scene as Recording, echo, mac};
+use crate::text::Text;
+
+const VM1: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const VM2: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+const VM3: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+const FAR: Ipv4Addr = Ipv4Addr::new(10, 0, 9, 9);
+/// The second host's clock is ahead of the first's by this.
+const AHEAD_US: i64 = 3_000_123;
+const PINGS: u16 = 200;
+
+/// Two hosts with an uplink each and machines behind them.
+struct Two {
+    one: Recording,
+    two: Recording,
+}
+
+impl Two {
+    fn new(filter: &str) -> Self {
+        let machine = || Role::Vnet { vm: None, guest_mac: None };
+        let (mut one, mut two) = (Recording::new(60_000), Recording::new(60_000));
+        one.named("host1").point("eth1", Role::Uplink { bond: None }, "").point("vnet1", machine(), "");
+        two.named("host2").point("eth2", Role::Uplink { bond: None }, filter).point("vnet2", machine(), "");
+        two.point("vnet3", machine(), "");
+        Self { one, two }
+    }
+
+    /// One packet from the first host's machine, over the wire unless it is lost there, and on to the second's.
+    fn there(&mut self, us: i64, frame: &[u8], port: &str, lost: bool) {
+        self.one.frame_us("vnet1", us, In, frame).frame_us("eth1", us + 20, Out, frame);
+        if !lost {
+            let came = us + 120 + us / 1_000 % 7 * 10 + AHEAD_US;
+            self.two.frame_us("eth2", came, In, frame).frame_us(port, came + 30, Out, frame);
+        }
+    }
+
+    fn back(&mut self, us: i64, frame: &[u8], port: &str) {
+        self.two.frame_us(port, us + AHEAD_US, In, frame).frame_us("eth2", us + AHEAD_US + 20, Out, frame);
+        let came = us + 120 + us / 1_000 % 5 * 10;
+        self.one.frame_us("eth1", came, In, frame).frame_us("vnet1", came + 30, Out, frame);
+    }
+
+    /// Pings from the first host's machine to one of the second's; those of which `lost` says so die on the wire.
+    fn pings(&mut self, dst: Ipv4Addr, port: &str, lost: impl Fn(u16) -> bool) -> &mut Self {
+        let (a, b) = (mac("02:00:00:00:00:01"), mac("02:00:00:00:00:02"));
+        for n in 0..PINGS {
+            let us = 5_000_000 + i64::from(n) * 200_000 + i64::from(dst.octets()[3]) * 1_000;
+            self.there(us, &echo(false, a, b, VM1, dst, n), port, lost(n));
+            if !lost(n) {
+                self.back(us + 1_000, &echo(true, b, a, dst, VM1, n), port);
+            }
+        }
+        self
+    }
+
+    fn together(self) -> Together {
+        let (one, two) = (self.one.seal(), self.two.seal());
+        look(&[Input::open(&one.path).unwrap(), Input::open(&two.path).unwrap()], &Progress::default())
+    }
+}
+
+fn names(together: &Together) -> Vec<String> {
+    let all = together.hops.iter();
+    all.map(|hop| format!("{} {} to {} {}", hop.from.0, hop.from.1, hop.to.0, hop.to.1)).collect()
+}
+
+fn hop<'a>(together: &'a Together, from: &str, to: &str) -> &'a HostHop {
+    let named = |(host, point): &(String, String)| format!("{host} {point}");
+    let found = together.hops.iter().find(|hop| named(&hop.from) == from && named(&hop.to) == to);
+    found.unwrap_or_else(|| panic!("{from} to {to} in {:?}", names(together)))
+}
+
+#[test]
+fn a_packet_from_host_to_host_is_one_journey() {
+    let mut two = Two::new("");
+    two.pings(VM2, "vnet2", |_| false);
+    let together = two.together();
+    assert_eq!(together.findings, Vec::new());
+    let (there, back) =
+        (hop(&together, "host1 eth1", "host2 eth2"), hop(&together, "host2 eth2", "host1 eth1"));
+    assert_eq!(together.hops.len(), 2, "only the wire lies between the hosts: {:?}", names(&together));
+    for hop in [there, back] {
+        assert_eq!((hop.histogram.len(), hop.reordered), (u64::from(PINGS), 0));
+        assert!(hop.bound_ns > 0 && hop.bound_ns < 150_000, "{}", hop.bound_ns);
+        // The wire takes 100 to 160 us; how it is shared between the two ways is what the bound says.
+        let p50 = i64::try_from(hop.histogram.value_at_percentile(50.0)).unwrap();
+        assert!((p50 - 125_000).abs() <= hop.bound_ns + 5_000, "{p50} +- {}", hop.bound_ns);
+    }
+    assert_eq!((together.followed, together.one_in), (u64::from(PINGS) * 8, 1));
+}
+
+#[test]
+fn what_is_lost_on_the_wire_is_told_with_both_ends() {
+    let mut two = Two::new("");
+    two.pings(VM2, "vnet2", |n| n % 10 == 3);
+    let together = two.together();
+    let [finding] = together.findings.as_slice() else { panic!("{:#?}", together.findings) };
+    assert_eq!((finding.confidence, finding.severity), (Confidence::Likely, Severity::Warning));
+    let Subject::Hop { from, to, flow: Some(flow) } = &finding.subject else { panic!("{finding:?}") };
+    assert_eq!((from.as_str(), to.as_slice()), ("host1 eth1", ["host2 eth2".to_owned()].as_slice()));
+    assert_eq!((flow.src, flow.dst), (IpAddr::from(VM1), IpAddr::from(VM2)));
+    let claim = finding.claim.english();
+    assert!(claim.starts_with("20 of 200 icmp packets"), "{claim}");
+    let evidence = format!("{:?}", finding.evidence);
+    assert!(evidence.contains("host1: ") && evidence.contains("eth1"), "{evidence}");
+}
+
+#[test]
+fn beside_a_loss_of_the_capture_nobody_can_tell() {
+    let mut two = Two::new("");
+    two.pings(VM2, "vnet2", |n| n % 10 == 3);
+    // The capture of the second host lost packets from its beginning to its end.
+    let odd = echo(false, mac("02:00:00:00:00:08"), mac("02:00:00:00:00:09"), FAR, FAR, 1);
+    two.two.frame_after_loss("eth2", 59_000, In, &odd, 50);
+    for second in 6..57 {
+        two.two.frame_after_loss("eth2", second * 1_000, In, &odd, 1);
+    }
+    let together = two.together();
+    let [finding] = together.findings.as_slice() else { panic!("{:#?}", together.findings) };
+    assert_eq!(finding.confidence, Confidence::CannotTell, "{finding:#?}");
+    assert!(finding.remedy.english().contains("host2 eth2"), "{finding:#?}");
+}
+
+#[test]
+fn packets_of_which_none_arrives_are_missed_where_their_address_lives() {
+    let mut two = Two::new("");
+    two.pings(VM2, "vnet2", |_| false).pings(VM3, "vnet3", |_| true).pings(FAR, "vnet2", |_| true);
+    // The third machine is there: it pings its neighbour on its own host.
+    let (b, c) = (mac("02:00:00:00:00:02"), mac("02:00:00:00:00:03"));
+    let own = echo(false, c, b, VM3, VM2, 77);
+    two.two.frame_us("vnet3", 20_000_000, In, &own).frame_us("vnet2", 20_000_030, Out, &own);
+    let together = two.together();
+    let [finding] = together.findings.as_slice() else { panic!("{:#?}", together.findings) };
+    let Subject::Hop { flow: Some(flow), .. } = &finding.subject else { panic!("{finding:?}") };
+    assert_eq!(flow.dst, IpAddr::from(VM3), "what went to a far address may be anywhere");
+    let open: Vec<String> = finding.exonerations.iter().map(Text::english).collect();
+    assert!(open.iter().any(|text| text.contains("meant for another place")), "{open:?}");
+}
+
+#[test]
+fn a_filter_that_hides_them_is_no_loss() {
+    let mut two = Two::new("not host 10.0.0.3");
+    two.pings(VM2, "vnet2", |_| false).pings(VM3, "vnet3", |_| true);
+    let own = echo(false, mac("02:00:00:00:00:03"), mac("02:00:00:00:00:02"), VM3, VM2, 77);
+    two.two.frame_us("vnet3", 20_000_000, In, &own);
+    assert_eq!(two.together().findings, Vec::new());
+}
+
+#[test]
+fn what_both_hosts_hear_of_a_flood_went_from_neither_to_the_other() {
+    let mut two = Two::new("");
+    two.pings(VM2, "vnet2", |_| false);
+    for n in 0..50 {
+        let frame = echo(false, mac("02:00:00:00:00:0a"), mac("02:00:00:00:00:0b"), FAR, VM3, n);
+        let us = 6_000_000 + i64::from(n) * 300_000;
+        two.one.frame_us("eth1", us, In, &frame);
+        two.two.frame_us("eth2", us + 200 + AHEAD_US, In, &frame);
+    }
+    let together = two.together();
+    assert_eq!((together.hops.len(), together.findings.len()), (2, 0), "{:?}", names(&together));
+    assert_eq!(hop(&together, "host1 eth1", "host2 eth2").histogram.len(), u64::from(PINGS));
+}
