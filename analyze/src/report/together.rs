@@ -28,6 +28,7 @@ pub fn render(together: &Together, look: Look) -> String {
         page.finding(finding);
     }
     page.between(together);
+    page.given_up(together);
     page.out
 }
 
@@ -58,9 +59,16 @@ impl Page {
             .with("retransmissions", together.retransmissions);
         let text = self.text(&text);
         self.wrapped("  ", "    ", &text);
-        if together.one_in > 1 {
-            let text = self.text(&Text::new("given-up.thinned").with("count", together.one_in));
-            self.wrapped("  ", "    ", &text);
+    }
+
+    fn given_up(&mut self, together: &Together) {
+        if together.remarks.is_empty() {
+            return;
+        }
+        self.heading("report.remarks");
+        for remark in &together.remarks {
+            let text = self.text(remark);
+            self.wrapped("  - ", "    ", &text);
         }
     }
 
@@ -102,6 +110,7 @@ pub fn render_json(together: &Together) -> String {
             "one_in": together.one_in,
             "retransmissions": together.retransmissions,
         },
+        "remarks": together.remarks.iter().map(Text::english).collect::<Vec<_>>(),
     });
     escaped(&serde_json::to_string_pretty(&value).unwrap_or_default()) + "\n"
 }

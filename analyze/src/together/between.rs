@@ -17,7 +17,7 @@ use crate::text::Text;
 /// A packet that is not seen within this is lost; around it both captures must be sound.
 const CROSSING_NS: i64 = 2_000_000_000;
 /// Findings made of one comparison.
-const FINDINGS_MAX: usize = 50;
+pub(super) const FINDINGS_MAX: usize = 50;
 /// Lost packets shown of one pair.
 const FRAMES_MAX: usize = 3;
 /// Lost packets that make an alarm.

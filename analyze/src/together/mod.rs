@@ -22,6 +22,7 @@ use crate::fidelity::Fidelity;
 use crate::finding::Finding;
 use crate::tables::hops::{Clocks, HopsFold, HopsTable, Stop};
 use crate::tables::losses::LossesFold;
+use crate::text::Text;
 
 pub use between::HostHop;
 pub use pairs::Pair;
@@ -39,6 +40,8 @@ pub struct Host {
     fidelity: Fidelity,
     /// The numbers of its first point and its first file among those of all hosts.
     base: (u32, u32),
+    /// What was given up of it: phrase and count.
+    given_up: [(&'static str, u64); 3],
 }
 
 /// What they say together.
@@ -56,6 +59,8 @@ pub struct Together {
     pub one_in: u64,
     /// TCP segments sent again, counted where they were first seen.
     pub retransmissions: u64,
+    /// What was given up to keep to the memory there is.
+    pub remarks: Vec<Text>,
     /// The zone of the first host.
     pub utc_offset_s: i32,
 }
@@ -151,13 +156,20 @@ pub fn look(inputs: &[Input], progress: &Progress) -> Together {
 fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress) -> (Host, HopsFold) {
     let outcome = engine::run::<Folds>(input, scene, progress);
     let Folds { marks, hops, losses } = outcome.fold;
+    let (seen, joined) = losses.finish();
+    let fidelity = Fidelity::new(input, &outcome.points, &outcome.files, &seen);
     let info = input.info.as_ref();
     let name = info.map(|info| info.host.clone()).filter(|name| !name.is_empty());
     let host = Host {
         name: name.unwrap_or_else(|| input.name.clone()),
         utc_offset_s: info.map_or(0, |info| info.utc_offset_s),
         marks: marks.finish(),
-        fidelity: Fidelity::new(input, &outcome.points, &outcome.files, &losses.finish()),
+        given_up: [
+            ("given-up.losses", joined),
+            ("given-up.crowd", outcome.points.crowd),
+            ("given-up.filters", fidelity.unfiltered),
+        ],
+        fidelity,
         points: outcome.points,
         files: outcome.files,
         base,
@@ -181,7 +193,9 @@ fn join(hosts: &[Host], hops: HopsFold, scene: &Scene) -> Together {
     let table = hops.finish(&clocks);
     let joined = Joined { hosts, scene, table: &table, clocks: &clocks };
     let (hops, findings) = (between::hops(&joined), between::findings(&joined));
+    let remarks = remarks(&joined, findings.len());
     Together {
+        remarks,
         hops,
         findings,
         followed: table.followed,
@@ -190,6 +204,28 @@ fn join(hosts: &[Host], hops: HopsFold, scene: &Scene) -> Together {
         utc_offset_s: hosts.first().map_or(0, |host| host.utc_offset_s),
         pairs,
     }
+}
+
+fn remarks(joined: &Joined<'_>, findings: usize) -> Vec<Text> {
+    let table = joined.table;
+    let of_all = [
+        ("given-up.hops", table.overflow),
+        ("given-up.thinned", if table.one_in > 1 { table.one_in } else { 0 }),
+        ("given-up.translations", table.translations),
+    ];
+    let of_hosts = joined.hosts.iter().flat_map(|host| host.given_up);
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for (key, count) in of_all.into_iter().chain(of_hosts).filter(|(_, count)| *count > 0) {
+        *sums.entry(key).or_default() += count;
+    }
+    let given_up =
+        |(key, count)| Text::new("remark.given-up").with_text("what", Text::new(key).with("count", count));
+    let mut out: Vec<Text> = sums.into_iter().map(given_up).collect();
+    if findings >= between::FINDINGS_MAX {
+        let id = crate::detectors::packet_loss::DETECTOR.id;
+        out.push(Text::new("remark.findings").with("detector", id).with("count", findings));
+    }
+    out
 }
 
 #[cfg(test)]
