@@ -16,7 +16,7 @@ use crate::engine::{Fold, L4, Net, PacketView};
 use crate::tables::hops::Stop;
 
 /// Packets kept of one host; 32 MiB.
-const MARKS_MAX: usize = 524_288;
+const MARKS_MAX: usize = 262_144;
 /// Bytes of the transport layer that make a packet itself: TCP's header without options and the beginning of its data,
 /// or a ping's numbers and stamp.
 const LAYER_BYTES: usize = 40;

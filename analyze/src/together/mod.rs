@@ -150,7 +150,12 @@ pub fn look(inputs: &[Input], progress: &Progress) -> Together {
         hops.merge(seen);
         hosts.push(host);
     }
-    join(&hosts, hops, &scene)
+    let pairs = pairs::pairs(&hosts);
+    // What the clocks were compared by is not needed for the packets.
+    for host in &mut hosts {
+        host.marks.clear();
+    }
+    join(&hosts, pairs, hops, &scene)
 }
 
 fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress) -> (Host, HopsFold) {
@@ -177,8 +182,7 @@ fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress
     (host, hops.moved(base.0, base.1))
 }
 
-fn join(hosts: &[Host], hops: HopsFold, scene: &Scene) -> Together {
-    let pairs = pairs::pairs(hosts);
+fn join(hosts: &[Host], pairs: Vec<Pair>, hops: HopsFold, scene: &Scene) -> Together {
     let compared: Vec<_> = pairs.iter().map(|pair| (pair.numbers.0, pair.numbers.1, &pair.clocks)).collect();
     let mut clocks = Clocks::default();
     let mut timed: BTreeSet<HostId> = BTreeSet::new();
