@@ -38,6 +38,7 @@ pub(crate) const CATALOGUE: &[&str] = &[
     include_str!("../locales/acl-drop.yml"),
     include_str!("../locales/clocks.yml"),
     include_str!("../locales/common.yml"),
+    include_str!("../locales/help.yml"),
     include_str!("../locales/ip-conflict.yml"),
     include_str!("../locales/lldp-mac-flap.yml"),
     include_str!("../locales/packet-loss.yml"),

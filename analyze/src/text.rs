@@ -18,7 +18,8 @@ impl Lang {
         if name.starts_with("zh") { Self::Zh } else { Self::En }
     }
 
-    fn code(self) -> &'static str {
+    /// Its name in the catalogue.
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::En => "en",
             Self::Zh => "zh-CN",

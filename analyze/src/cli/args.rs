@@ -6,23 +6,7 @@ use clap::{Parser, ValueEnum};
 
 /// Says what is wrong in a recording, where, how sure it is, and what to do about it.
 #[derive(Debug, Parser)]
-#[command(
-    name = "netcap-analyze",
-    version,
-    max_term_width = 100,
-    after_help = "Examples:
-  netcap-analyze cvknode11-20261121081504.tar         the verdict, with its evidence
-  netcap-analyze -v --only acl-drop,ping-loss RUN/    two detectors, with all their reasons
-  netcap-analyze --json - a.tar eth2.pcap.zst | jq .  several inputs, for machines
-  netcap-analyze /root/tcpdump/                       what check_network.sh left
-  netcap-analyze --json all.jsonl /srv/bundles/       every bundle below a directory, and a summary
-  netcap-analyze --json good.json a.tar; netcap-analyze --expect good.json a.tar
-  netcap-analyze --together a.tar b.tar               two hosts' clocks, and packets between them
-  netcap-analyze --explain lldp-mac-flap              a detector's page
-
-Exit status: 0 nothing at or above --fail-on, 1 something (or a difference from --expect),
-2 an input or the command line is wrong. A bad input does not stop the others."
-)]
+#[command(name = "netcap-analyze", version, max_term_width = 100)]
 pub(super) struct Args {
     /// Bundles (.tar or directory), pcap and pcapng files (also .zst, .gz), directories of check_network.sh
     #[arg(value_name = "INPUT")]

@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. Nothing else in this crate prints.
 
 mod args;
+mod help;
 mod inputs;
 mod reports;
 mod together;
@@ -13,7 +14,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
 use netcap_bundle::input::Input;
 
 use crate::analysis::{self, Verdict};
@@ -37,7 +37,12 @@ const WRONG: u8 = 2;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let words: Vec<_> = std::env::args_os().collect();
+    let args = match help::parse(&words) {
+        Ok(args) => args,
+        // Help and version are answers, everything else is a mistake; clap knows which.
+        Err(err) => err.exit(),
+    };
     match run(&args) {
         Ok(code) => ExitCode::from(code),
         Err(err) if is_broken_pipe(&err) => ExitCode::from(CLEAN),
@@ -238,7 +243,12 @@ fn unknown(id: &str) -> String {
 }
 
 fn language(args: &Args) -> Lang {
-    match args.lang {
+    spoken(args.lang)
+}
+
+/// The language that is asked for, else that of the environment.
+fn spoken(asked: Option<args::Language>) -> Lang {
+    match asked {
         Some(args::Language::En) => Lang::En,
         Some(args::Language::Zh) => Lang::Zh,
         None => {
