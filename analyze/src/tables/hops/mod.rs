@@ -6,12 +6,15 @@
 //! which segments are read, and absence of a followed packet is an absence.
 
 pub mod clock;
+mod hop;
 mod intervals;
 mod matching;
 mod ranges;
 mod singles;
 pub mod stop;
 mod summary;
+pub mod table;
+mod tally;
 mod translated;
 
 use std::collections::{BTreeMap, HashMap};
@@ -27,7 +30,7 @@ use crate::engine::{Eth, Fold, FrameRef, Net, PacketView, PointId};
 
 pub use clock::Clocks;
 pub use stop::{Side, Stop};
-pub use summary::{Counts, HopStats, HopsTable, Lost, PairHop, PairKey};
+pub use table::{Counts, HopStats, HopsTable, Lost, PairHop, PairKey};
 
 /// Sequence numbers of a flow are chosen by blocks of this many (a power of two), so that a super-segment and the
 /// segments made of it are chosen alike.
@@ -92,6 +95,12 @@ impl Sighting {
 
     pub(crate) fn is_range(&self) -> bool {
         self.len > 0
+    }
+
+    /// What tells a packet whatever its addresses are: its content, or the first of its sequence numbers, which a
+    /// super-segment and the first segment made of it share.
+    fn mark(&self) -> u64 {
+        if self.is_range() { mix(u64::from(self.seq), 11) } else { self.content }
     }
 
     /// In order of time; of one stamp in the order of the way.

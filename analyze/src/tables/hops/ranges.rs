@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::hop::{CROSSING_NS, Crossing, Hop};
 use super::intervals::{Cover, Pending};
-use super::matching::{CROSSING_NS, Crossing, Hop};
-use super::summary::Lost;
+use super::table::Lost;
 use super::{COPY, OPENS, PROBE, REFLECTED, REST, Sighting, Stop};
 
 /// Further than any window: sequence numbers of another connection of the same ports begin there.
@@ -70,7 +70,7 @@ pub(super) fn again(ranges: &[Sighting], positions: &[i64], first: impl Fn(Stop)
 
 /// Two sightings of the same numbers are so close that they are of one packet.
 fn is_near(before: &Sighting, range: &Sighting) -> bool {
-    before.ident == range.ident && range.at.since(before.at) <= super::matching::copy_ns(range.ident)
+    before.ident == range.ident && range.at.since(before.at) <= super::hop::copy_ns(range.ident)
 }
 
 fn pairs<'a>(ranges: &'a [Sighting], positions: &'a [i64]) -> impl Iterator<Item = (&'a Sighting, i64)> {
@@ -130,7 +130,7 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
             bytes.div_ceil(u64::from(segment))
         };
         before = Some(range.frame());
-        let content = super::translated::content(range);
+        let content = range.mark();
         let (at, frame, flow) = (range.at, range.frame(), range.flow);
         crossing.lost.push(Lost { at, frame, packets, bytes, flow, content });
     }

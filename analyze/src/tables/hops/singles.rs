@@ -1,7 +1,7 @@
 //! Packets that are one everywhere: matched one by one.
 
-use super::matching::{CROSSING_NS, Crossing, Hop};
-use super::summary::Lost;
+use super::hop::{CROSSING_NS, Crossing, Hop};
+use super::table::Lost;
 use super::{COPY, REFLECTED, Sighting};
 
 /// Matches the packets of a flow over one hop; `singles` is sorted by content and time.

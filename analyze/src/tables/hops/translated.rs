@@ -8,11 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use netcap_bundle::Nanos;
 
 use super::Sighting;
-use super::matching::CROSSING_NS;
+use super::hop::CROSSING_NS;
 use super::stop::{Side, Stop};
-use super::summary::{PairHop, PairKey};
+use super::table::{PairHop, PairKey};
 use crate::engine::DomainId;
-use crate::engine::identity::mix;
 use crate::engine::points::Scene;
 use crate::tables::journeys::TCP;
 
@@ -24,12 +23,6 @@ fn gate(stop: Stop, scene: &Scene) -> Gate {
         Side::Enter(domain) => (Some(domain), None),
         _ => (None, Some(stop)),
     }
-}
-
-/// What tells a packet whatever its addresses are: its content, or the first of its sequence numbers, which a
-/// super-segment and the first segment made of it share.
-pub(super) fn content(sighting: &Sighting) -> u64 {
-    if sighting.is_range() { mix(u64::from(sighting.seq), 11) } else { sighting.content }
 }
 
 /// Takes back the losses of packets that are seen further on in another flow.
@@ -68,7 +61,7 @@ fn elsewhere(
     let contents: BTreeSet<u64> = lost.iter().map(|(content, _)| *content).collect();
     let mut seen: Vec<(u64, u64, Stop, Nanos)> = sightings
         .iter()
-        .map(|s| (content(s), s.flow, s.stop(), s.at))
+        .map(|s| (s.mark(), s.flow, s.stop(), s.at))
         .filter(|(content, ..)| contents.contains(content))
         .collect();
     seen.sort_unstable();

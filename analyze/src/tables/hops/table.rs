@@ -1,0 +1,107 @@
+//! What is known of hops when all packets were followed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use hdrhistogram::Histogram;
+use netcap_bundle::Nanos;
+
+use super::Sample;
+use super::stop::Stop;
+use crate::engine::FrameRef;
+
+/// A packet that was seen before a hop and not behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lost {
+    /// When it was last seen.
+    pub at: Nanos,
+    /// In which frame.
+    pub frame: FrameRef,
+    /// Packets lost of it: more than one of a super-segment, none of the second part of one that is counted.
+    pub packets: u64,
+    /// Octets of TCP lost.
+    pub bytes: u64,
+    /// Its flow.
+    pub flow: u64,
+    /// What it carried, whatever its addresses are.
+    pub content: u64,
+}
+
+/// Who to whom, from which stop on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PairKey {
+    /// Where they were seen.
+    pub from: Stop,
+    /// Source.
+    pub src: IpAddr,
+    /// Destination.
+    pub dst: IpAddr,
+    /// IP protocol.
+    pub protocol: u8,
+}
+
+/// What a hop did to the packets of a pair of addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PairHop {
+    /// Where they were seen next; empty when nowhere.
+    pub to: BTreeSet<Stop>,
+    /// Packets seen further on.
+    pub passed: u64,
+    /// Packets that were not, in order of time.
+    pub lost: Vec<Lost>,
+    /// Packets seen further on with other addresses: translated, by what is not known.
+    pub translated: u64,
+    /// A flow with losses, or any: its example is at `from`.
+    pub flow: u64,
+}
+
+/// The times of one hop.
+#[derive(Debug, Clone)]
+pub struct HopStats {
+    /// From.
+    pub from: Stop,
+    /// To.
+    pub to: Stop,
+    /// Packets seen at `to` after one that followed them at `from` (RFC 4737, 3.3).
+    pub reordered: u64,
+    /// When the first and the last of them were at `from`.
+    pub span: (Nanos, Nanos),
+    /// Nanoseconds.
+    pub histogram: Histogram<u64>,
+}
+
+/// Sums.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// TCP segments sent again, where their flow was first seen.
+    pub retransmissions: u64,
+    /// The same by source and destination.
+    pub resent: BTreeMap<(IpAddr, IpAddr), u64>,
+    /// The same packet twice at one stop, by stop.
+    pub copies: BTreeMap<Stop, u64>,
+    /// Packets that the network returned, by stop.
+    pub reflections: BTreeMap<Stop, u64>,
+}
+
+/// The finished table.
+#[derive(Debug, Default)]
+pub struct HopsTable {
+    /// In order of stops.
+    pub hops: Vec<HopStats>,
+    /// By pair.
+    pub pairs: BTreeMap<PairKey, PairHop>,
+    /// Examples.
+    pub samples: BTreeMap<(u64, Stop), Sample>,
+    /// Sums.
+    pub counts: Counts,
+    /// Sightings that were followed.
+    pub followed: u64,
+    /// One packet in so many was followed.
+    pub one_in: u64,
+    /// Packets without a direction, which cannot be followed.
+    pub undirected: u64,
+    /// Packets of pairs and hops beyond the table's size.
+    pub overflow: u64,
+    /// Translated flows beyond the table's size.
+    pub translations: u64,
+}
