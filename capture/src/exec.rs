@@ -140,35 +140,47 @@ pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duratio
         Err(e) => return Got::failed(format!("{program}: {e}")),
     };
     let group = Group::of(&child);
-    let got = tokio::time::timeout(limit, collect(&mut child, &group, bytes_max)).await;
+    // What is in here survives the time-out: a table that a hanging daemon gave half of is evidence too.
+    let (mut bytes, mut stderr) = (Vec::new(), Vec::new());
+    let collected = collect(&mut child, &group, bytes_max, (&mut bytes, &mut stderr));
+    let outcome = tokio::time::timeout(limit, collected).await.unwrap_or(Outcome::TimedOut);
     group.kill();
     // The runtime reaps it when it dies after all.
     let _ = tokio::time::timeout(DYING, child.wait()).await;
-    got.unwrap_or_else(|_| Got { outcome: Outcome::TimedOut, ..Got::failed("") })
+    let unfinished = outcome == Outcome::TimedOut && !bytes.is_empty();
+    let truncated = bytes.len() > bytes_max || unfinished;
+    bytes.truncate(bytes_max);
+    stderr.truncate(STDERR_MAX);
+    Got { outcome, bytes, truncated, stderr }
 }
 
-/// Reads both outputs to their end or cap, then the exit status.
-async fn collect(child: &mut Child, group: &Group, bytes_max: usize) -> Got {
+/// Reads both outputs to their end or one byte beyond their cap, then the exit status.
+async fn collect(
+    child: &mut Child,
+    group: &Group,
+    bytes_max: usize,
+    (bytes, errors): (&mut Vec<u8>, &mut Vec<u8>),
+) -> Outcome {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let out = async {
-        let got = capped(stdout, bytes_max).await;
-        if got.1 {
+        capped(stdout, bytes_max, bytes).await;
+        let more = bytes.len() > bytes_max;
+        if more {
             // Enough: what it would still say is not wanted, and it must not wait for a reader.
             group.kill();
         }
-        got
+        more
     };
     let err = async {
         let mut pipe = stderr;
-        let got = capped(pipe.as_mut(), STDERR_MAX).await;
+        capped(pipe.as_mut(), STDERR_MAX, errors).await;
         if let Some(mut rest) = pipe {
             // Read on, so that a chatty command is not stopped by a full or closed pipe.
             let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
         }
-        got
     };
-    let ((bytes, truncated), (stderr, _)) = tokio::join!(out, err);
-    let outcome = match child.wait().await {
+    let (truncated, ()) = tokio::join!(out, err);
+    match child.wait().await {
         Err(e) => Outcome::Failed { why: e.to_string() },
         Ok(_) if truncated => Outcome::Ok,
         Ok(status) if status.success() => Outcome::Ok,
@@ -177,19 +189,15 @@ async fn collect(child: &mut Child, group: &Group, bytes_max: usize) -> Got {
                 || std::os::unix::process::ExitStatusExt::signal(&status).map_or(255, |s| 128 + s);
             Outcome::Exit { code: status.code().unwrap_or_else(by_signal) }
         }
-    };
-    Got { outcome, bytes, truncated, stderr }
+    }
 }
 
-/// Up to `max` bytes, and whether there was more.
-async fn capped(pipe: Option<impl AsyncRead + Unpin>, max: usize) -> (Vec<u8>, bool) {
-    let mut bytes = Vec::new();
-    let Some(pipe) = pipe else { return (bytes, false) };
-    // What was read before an error is kept.
-    let _ = pipe.take(max as u64 + 1).read_to_end(&mut bytes).await;
-    let more = bytes.len() > max;
-    bytes.truncate(max);
-    (bytes, more)
+/// Up to one byte more than `max`. What was read before an error, or before nobody waits any more, is in `bytes`.
+async fn capped(pipe: Option<impl AsyncRead + Unpin>, max: usize, bytes: &mut Vec<u8>) {
+    let Some(pipe) = pipe else { return };
+    let mut pipe = pipe.take(max as u64 + 1);
+    // `read_to_end` promises nothing when it is given up half-way; this does.
+    while pipe.read_buf(bytes).await.is_ok_and(|read| read > 0) {}
 }
 
 /// The process group of a child.

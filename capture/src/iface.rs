@@ -28,7 +28,7 @@ impl Iface {
             let Some(link) = entry.address.as_ref().and_then(|a| a.as_link_addr()) else { continue };
             let index = u32::try_from(link.ifindex()).unwrap_or(0);
             let mac = link.addr().map(Mac).filter(|mac| !mac.is_zero());
-            let ethernet = matches!(link.hatype(), libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK);
+            let ethernet = is_ethernet(link.hatype());
             let up = entry.flags.contains(InterfaceFlags::IFF_UP);
             out.insert(entry.interface_name, Self { index, up, mac, ethernet });
         }
@@ -39,4 +39,9 @@ impl Iface {
     pub fn find(name: &str) -> Option<Self> {
         Self::all().remove(name)
     }
+}
+
+/// Whether frames of this hardware type begin with an Ethernet header (`ARPHRD_*`, include/uapi/linux/if_arp.h).
+pub fn is_ethernet(hardware: u16) -> bool {
+    matches!(hardware, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK)
 }

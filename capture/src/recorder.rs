@@ -13,6 +13,7 @@ use netcap_bundle::Nanos;
 use netcap_bundle::ledger::{Step, Why};
 use netcap_filters::Instruction;
 use nix::net::if_::if_indextoname;
+use rust_i18n::t;
 use tokio::sync::mpsc::Sender;
 
 use crate::clock;
@@ -20,7 +21,7 @@ use crate::counters::Counters;
 use crate::disk;
 use crate::event::Event;
 use crate::iface::Iface;
-use crate::listener::Listener;
+use crate::listener::{self, Listener};
 use crate::segments::Segments;
 use crate::shed::{self, Pressure};
 use crate::sys::{RETIRE_MS, Ring};
@@ -135,7 +136,7 @@ impl Worker {
         let mut ring = Some(opened);
         self.segments.begin()?;
         if Iface::find(&self.listener.iface).is_some_and(|iface| !iface.up) {
-            self.begin_gap("the interface is down".into());
+            self.begin_gap(t!("gap.down").into_owned());
         }
         while !self.stop.load(Relaxed) {
             ring = match ring {
@@ -270,7 +271,15 @@ impl Worker {
         while Instant::now() < until && !self.stop.load(Relaxed) {
             thread::sleep(WAIT);
         }
-        let Ok(opened) = self.listener.open() else { return Ok(None) };
+        let opened = match self.listener.open() {
+            Ok(opened) => opened,
+            Err(e) => {
+                if listener::is_foreign(&e) {
+                    self.wait_on(t!("gap.foreign").into_owned());
+                }
+                return Ok(None);
+            }
+        };
         if self.step.snaplen().is_some() {
             let _ = opened.0.refilter(&self.program(self.step));
         }
@@ -287,6 +296,14 @@ impl Worker {
         self.counters.away.store(true, Relaxed);
         self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until: None, why: why.clone() });
         self.gap = Some((from, why));
+    }
+
+    /// The gap goes on for another reason, which is told once.
+    fn wait_on(&mut self, why: String) {
+        let Some((from, reason)) = self.gap.as_mut().filter(|(_, reason)| *reason != why) else { return };
+        reason.clone_from(&why);
+        let from = *from;
+        self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until: None, why });
     }
 
     fn heard_again(&mut self) {

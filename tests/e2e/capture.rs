@@ -197,6 +197,41 @@ fn an_interface_that_goes_and_comes_back() {
 }
 
 #[test]
+fn what_comes_back_under_the_name_and_is_no_ethernet_is_waited_out() {
+    if !privileged("what_comes_back_under_the_name_and_is_no_ethernet_is_waited_out") {
+        return;
+    }
+    for options in [&[][..], &["--no-sandbox"]] {
+        let net = Net::new();
+        let mut run = Run::start(&net, options);
+        net.send_in(&arp(&[], 100), 3);
+        thread::sleep(Duration::from_millis(500));
+        net.unplug();
+        crate::net::ip(&format!("-n {} tuntap add cap0 mode tun", net.near));
+        crate::net::ip(&format!("-n {} link set cap0 up", net.near));
+        thread::sleep(Duration::from_millis(2500));
+        assert!(run.runs());
+        let packets = run.dir().unwrap().join("packets/cap0");
+        assert!(!packets.join("000002.pcapng.zst").exists(), "a tunnel was recorded");
+        net.unplug();
+        net.plug();
+        wait_for("the second segment", || packets.join("000002.pcapng.zst").exists());
+        net.send_in(&arp(&[], 200), 4);
+        let (output, bundle) = run.end(Signal::SIGINT);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!((bundle.count(In, &arp(&[], 100)), bundle.count(In, &arp(&[], 200))), (3, 4));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            said.matches("no Ethernet frames now").count(),
+            2,
+            "when it is seen, when it is over: {said}"
+        );
+        let remarks = &bundle.manifest.remarks;
+        assert!(remarks.iter().any(|r| r.contains("no Ethernet frames now")), "{remarks:?}");
+    }
+}
+
+#[test]
 fn a_duration_ends_it_and_pings_are_logged() {
     if !privileged("a_duration_ends_it_and_pings_are_logged") {
         return;

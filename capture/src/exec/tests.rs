@@ -36,6 +36,17 @@ async fn a_command_that_hangs_is_ended_with_its_children() {
 }
 
 #[tokio::test]
+async fn what_a_command_said_before_its_time_was_over_is_kept() {
+    let got = shell("echo one; echo why >&2; echo two; printf thr; sleep 60", 100, 500).await;
+    assert_eq!((got.bytes.as_slice(), got.stderr.as_slice()), (&b"one\ntwo\nthr"[..], &b"why\n"[..]));
+    assert_eq!((got.outcome, got.truncated), (Outcome::TimedOut, true));
+    let silent = shell("sleep 60", 100, 200).await;
+    assert_eq!((silent.outcome, silent.truncated, silent.bytes), (Outcome::TimedOut, false, Vec::new()));
+    let full = shell("printf 0123456789; sleep 60", 10, 300).await;
+    assert_eq!((full.outcome, full.truncated, full.bytes.len()), (Outcome::TimedOut, true, 10));
+}
+
+#[tokio::test]
 async fn a_flood_is_cut_at_the_cap() {
     let got = shell("yes", 1000, 5000).await;
     assert_eq!((got.bytes.len(), got.truncated, got.outcome), (1000, true, Outcome::Ok));
