@@ -3,6 +3,7 @@
 use netcap_bundle::Nanos;
 use netcap_bundle::manifest::Clock;
 use nix::time::{ClockId, clock_gettime};
+use rust_i18n::t;
 
 /// `CLOCK_REALTIME`: the clock of packet stamps, samples and pings.
 pub fn now() -> Nanos {
@@ -54,7 +55,7 @@ pub fn until(text: &str) -> Result<Nanos, String> {
 }
 
 fn next(text: &str, now: &jiff::Zoned) -> Result<Nanos, String> {
-    let bad = |_| format!("'{text}' is not a time; write it like 06:00 or '2026-11-22 06:00'");
+    let bad = |_| t!("units.until", text = text).into_owned();
     let text = text.trim();
     // A civil time would also be read out of a date and a time, and the date be dropped.
     let at = if text.contains('-') {
@@ -71,9 +72,11 @@ fn next(text: &str, now: &jiff::Zoned) -> Result<Nanos, String> {
         }
     };
     if at <= *now {
-        return Err(format!("'{text}' is over already"));
+        return Err(t!("units.over", text = text).into_owned());
     }
-    i64::try_from(at.timestamp().as_nanosecond()).map(Nanos).map_err(|_| format!("'{text}' is too far away"))
+    i64::try_from(at.timestamp().as_nanosecond())
+        .map(Nanos)
+        .map_err(|_| t!("units.far", text = text).into_owned())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::inventory::Inventory;
 use crate::plan::{self, Here, Wanted};
 use crate::segments::Rotation;
 use crate::session::{self, Known, Plan, Space};
-use crate::{cost, finish, help, sandbox, sys, ui};
+use crate::{cost, finish, help, sandbox, sys, ui, wording};
 
 /// Nice value of everything but the recording threads.
 const NICE: i32 = 5;
@@ -68,7 +68,7 @@ fn other(command: Command) -> Result<u8> {
         Command::Sources { lang } => {
             ui::set_language(lang.as_deref());
             for def in sources::ALL {
-                ui::answer(&format!("{:<16} {}", def.id, def.about));
+                ui::answer(&format!("{:<16} {}", def.id, wording::about(def)));
             }
             Ok(0)
         }
@@ -103,7 +103,13 @@ fn other(command: Command) -> Result<u8> {
 
 fn presets() {
     for preset in netcap_filters::list() {
-        ui::answer(&format!("{:<20} {}\n{:20}   {}", preset.usage(), preset.matches, "", preset.expression));
+        ui::answer(&format!(
+            "{:<20} {}\n{:20}   {}",
+            preset.usage(),
+            wording::matches(preset),
+            "",
+            preset.expression
+        ));
     }
 }
 

@@ -7,6 +7,7 @@ use netcap_filters::{FilterError, PresetError};
 use rust_i18n::t;
 
 use crate::plan::PlanError;
+use crate::wording;
 
 /// What went wrong; the exit status tells the user's mistakes from the run's.
 #[derive(Debug, thiserror::Error)]
@@ -15,10 +16,10 @@ pub enum Error {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The filter.
-    #[error(transparent)]
+    #[error("{}", wording::filter(.0))]
     Filter(#[from] FilterError),
     /// The preset.
-    #[error(transparent)]
+    #[error("{}", wording::preset(.0))]
     Preset(#[from] PresetError),
     /// Something else on the command line.
     #[error("{0}")]

@@ -47,6 +47,7 @@ pub mod ui;
 pub mod units;
 pub mod unixctl;
 pub mod watchdog;
+pub mod wording;
 
 pub use error::{Error, Result};
 

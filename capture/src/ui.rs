@@ -38,7 +38,7 @@ pub fn language(text: &str) -> Result<String, String> {
     let found = LANGUAGES.iter().find(|(name, _)| *name == plain);
     found
         .map(|(_, locale)| (*locale).to_owned())
-        .ok_or_else(|| format!("there is no language '{text}' here; there are: en, zh-CN"))
+        .ok_or_else(|| t!("units.language", text = text).into_owned())
 }
 
 /// Chooses the language: the one asked for, else that of the environment (`zh_CN.UTF-8`); English otherwise.

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use rust_i18n::t;
+
 /// `30`, `30s`, `5m`, `2h`, `1d`, `1h30m`: a duration; a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let bad = || format!("'{text}' is not a duration; write it like 30s, 5m, 2h or 1h30m");
+    let bad = || t!("units.duration", text = text).into_owned();
     let mut left = text.trim();
     let mut total: u64 = 0;
     if left.is_empty() {
@@ -27,14 +29,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         left = rest;
     }
     match total {
-        0 => Err(format!("'{text}' is no time at all; give at least 1s")),
+        0 => Err(t!("units.no_time", text = text).into_owned()),
         _ => Ok(Duration::from_secs(total)),
     }
 }
 
 /// `64MiB`, `64M`, `1G`, `512k`, `1000000`: bytes; K, M and G are powers of 1024.
 pub fn size(text: &str) -> Result<u64, String> {
-    let bad = || format!("'{text}' is not a size; write it like 64MiB, 512K or 1G");
+    let bad = || t!("units.size", text = text).into_owned();
     let (number, unit) = leading_number(text.trim()).ok_or_else(bad)?;
     let shift = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 0,
@@ -71,7 +73,7 @@ pub fn floor(text: &str) -> Result<Floor, String> {
     match text.trim().strip_suffix('%') {
         Some(number) => match number.trim().parse() {
             Ok(percent) if percent < 100 => Ok(Floor::Percent(percent)),
-            _ => Err(format!("'{text}' is not a share of the disk; write it like 10%")),
+            _ => Err(t!("units.floor", text = text).into_owned()),
         },
         None => size(text).map(Floor::Bytes),
     }
@@ -82,26 +84,20 @@ pub fn percent(text: &str) -> Result<u64, String> {
     let number = text.trim();
     match number.strip_suffix('%').unwrap_or(number).trim().parse() {
         Ok(percent) if percent > 0 => Ok(percent),
-        _ => Err(format!("'{text}' is not a share of a core; write it like 50%")),
+        _ => Err(t!("units.percent", text = text).into_owned()),
     }
 }
 
 /// An address to ping. Names are not looked up: what they stand for can change during a run, and asking would add traffic.
 pub fn address(text: &str) -> Result<IpAddr, String> {
-    let link_local = || {
-        format!(
-            "'{text}' is valid on one link only and cannot be pinged from here; give a global or unique local address of that host"
-        )
-    };
+    let link_local = || t!("units.link_local", text = text).into_owned();
     if text.contains('%') {
         return Err(link_local());
     }
     match text.trim().parse() {
         Ok(IpAddr::V6(v6)) if v6.is_unicast_link_local() => Err(link_local()),
         Ok(address) => Ok(address),
-        Err(_) => {
-            Err(format!("'{text}' is not an address; names are not looked up, give one like 172.23.51.112"))
-        }
+        Err(_) => Err(t!("units.address", text = text).into_owned()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use crate::instruction::INSTRUCTIONS_MAX;
+use crate::reason::Reason;
 
 /// Why an expression gives no filter.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -91,7 +92,7 @@ pub struct Diagnosis {
     /// The bytes of it that are wrong; empty at the end when something is missing.
     pub span: Range<usize>,
     /// What is wrong.
-    pub message: String,
+    pub message: Reason,
     /// What to write instead.
     pub suggestion: Option<String>,
 }
@@ -101,11 +102,7 @@ const COLUMNS_MAX: usize = 100;
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (before, wrong, after) = self.shown();
-        writeln!(f, "{}", self.message)?;
-        writeln!(f, "  {before}{wrong}{after}")?;
-        let carets = columns(&wrong).max(1);
-        write!(f, "  {:indent$}{:^<carets$}", "", "", indent = columns(&before))?;
+        write!(f, "{}\n{}", self.message, self.pointed())?;
         match &self.suggestion {
             Some(suggestion) => write!(f, "\n  did you mean {suggestion}?"),
             None => Ok(()),
@@ -114,6 +111,14 @@ impl fmt::Display for Diagnosis {
 }
 
 impl Diagnosis {
+    /// Two lines: the expression, and marks under the place.
+    pub fn pointed(&self) -> String {
+        let (before, wrong, after) = self.shown();
+        let carets = columns(&wrong).max(1);
+        let indent = columns(&before);
+        format!("  {before}{wrong}{after}\n  {:indent$}{:^<carets$}", "", "")
+    }
+
     /// The expression before, at and after the place, on one line and cut to a screen's width.
     fn shown(&self) -> (String, String, String) {
         let end = self.span.end.min(self.expression.len());
@@ -152,8 +157,13 @@ mod tests {
 
     fn at(expression: &str, span: Range<usize>) -> String {
         let suggestion = Some("`icmp`".to_owned());
-        Diagnosis { expression: expression.to_owned(), span, message: "wrong".to_owned(), suggestion }
-            .to_string()
+        Diagnosis {
+            expression: expression.to_owned(),
+            span,
+            message: Reason::of("libpcap", "wrong"),
+            suggestion,
+        }
+        .to_string()
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::libpcap::{self, Compiler};
 use crate::locate;
 use crate::names;
 use crate::program::{Program, Unsound};
+use crate::reason::Reason;
 use crate::rewrite::{Reach, Unfit, rewrite};
 use crate::vm::{self, Packet, VlanTag};
 
@@ -189,7 +190,7 @@ fn read(expression: &str, as_meant: bool) -> Result<Vec<Token>, FilterError> {
 fn at(
     expression: &str,
     span: std::ops::Range<usize>,
-    message: String,
+    message: Reason,
     suggestion: Option<String>,
 ) -> FilterError {
     FilterError::At(Box::new(Diagnosis { expression: expression.to_owned(), span, message, suggestion }))

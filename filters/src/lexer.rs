@@ -6,6 +6,7 @@
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
+use crate::reason::Reason;
 use crate::tables;
 
 /// What a token is.
@@ -49,7 +50,7 @@ impl Token {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stray {
     pub(crate) span: Range<usize>,
-    pub(crate) why: String,
+    pub(crate) why: Reason,
     pub(crate) suggestion: Option<String>,
 }
 
@@ -99,16 +100,8 @@ fn scan(rest: &str, at: usize) -> Result<(Kind, usize), Stray> {
         return Ok((Kind::Operator, 1));
     }
     let span = at..at + first.len_utf8();
-    let why = format!("the character `{}` has no meaning in a filter", first.escape_default());
-    Err(Stray {
-        span,
-        why: if first.is_control() { why } else { plain(first) },
-        suggestion: ascii_for(first),
-    })
-}
-
-fn plain(character: char) -> String {
-    format!("the character `{character}` has no meaning in a filter")
+    let shown = if first.is_control() { first.escape_default().to_string() } else { first.to_string() };
+    Err(Stray { span, why: Reason::of("character", shown), suggestion: ascii_for(first) })
 }
 
 /// What was probably meant by a character that an input method or a word processor made.
@@ -161,16 +154,13 @@ fn classify(text: &str, at: usize) -> Result<Kind, Stray> {
         _ if text.len() > 1 && text.starts_with('0') => (text, 8),
         _ => (text, 10),
     };
-    let stray = |why: &str, suggestion: Option<String>| Stray {
-        span: at..at + text.len(),
-        why: format!("the number `{text}` {why}"),
-        suggestion,
-    };
+    let stray =
+        |why: Reason, suggestion: Option<String>| Stray { span: at..at + text.len(), why, suggestion };
     if radix == 8 && digits.contains(['8', '9']) {
         let decimal = format!("`{}`", digits.trim_start_matches('0'));
-        return Err(stray("begins with 0, so it is octal, and octal has no 8 and 9", Some(decimal)));
+        return Err(stray(Reason::of("octal", text), Some(decimal)));
     }
-    u32::from_str_radix(digits, radix).map(Kind::Number).map_err(|_| stray("does not fit into 32 bits", None))
+    u32::from_str_radix(digits, radix).map(Kind::Number).map_err(|_| stray(Reason::of("large", text), None))
 }
 
 /// MAC addresses without colons: `aa-bb-cc-dd-ee-ff`, `aa.bb.cc.dd.ee.ff`, `aabb.ccdd.eeff`, `aabbccddeeff`.
@@ -193,16 +183,14 @@ fn is_dotted(text: &str) -> bool {
 }
 
 /// What is wrong with an address token, if anything.
-pub(crate) fn address_defect(text: &str) -> Option<&'static str> {
+pub(crate) fn address_defect(text: &str) -> Option<Reason> {
     if text.contains(':') {
         let mac = text.split(':').all(|group| (1..=2).contains(&group.len()) && is_hex(group));
         let mac = mac && text.split(':').count() == 6;
-        return (!mac && text.parse::<Ipv6Addr>().is_err())
-            .then_some("is neither an IPv6 address nor a MAC address (six pairs of digits)");
+        return (!mac && text.parse::<Ipv6Addr>().is_err()).then(|| Reason::of("ipv6", text));
     }
     let out_of_range = |part: &str| part.parse::<u32>().is_ok_and(|n| n > 255) || part.len() > 3;
-    (is_dotted(text) && text.split('.').any(out_of_range))
-        .then_some("is not an IPv4 address: each number goes up to 255")
+    (is_dotted(text) && text.split('.').any(out_of_range)).then(|| Reason::of("ipv4", text))
 }
 
 #[cfg(test)]

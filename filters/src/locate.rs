@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::lexer::{Kind, Token};
 use crate::libpcap::Compiler;
+use crate::reason::Reason;
 
 /// What can follow a prefix, from nothing to the rest of a comparison of bytes.
 const CONTINUATIONS: [&str; 14] = [
@@ -29,7 +30,7 @@ const CONTINUATIONS: [&str; 14] = [
 /// A place and perhaps what to write there.
 pub(crate) struct Found {
     pub(crate) span: Range<usize>,
-    pub(crate) message: String,
+    pub(crate) message: Reason,
     pub(crate) suggestion: Option<String>,
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn locate(compiler: &Compiler, tokens: &[Token], message: &str, expre
     let count = count.unwrap_or(tokens.len());
     let span =
         count.checked_sub(1).and_then(|last| tokens.get(last)).map_or(0..0, |token| token.span.clone());
-    Found { span, message: message.to_owned(), suggestion: rewording(tokens, count, message) }
+    Found { span, message: Reason::of("libpcap", message), suggestion: rewording(tokens, count, message) }
 }
 
 fn syntax(compiler: &Compiler, tokens: &[Token], expression: &str) -> Found {
@@ -67,15 +68,15 @@ fn syntax(compiler: &Compiler, tokens: &[Token], expression: &str) -> Found {
     match bad.and_then(|at| tokens.get(at).map(|token| (at, token))) {
         Some((at, token)) => {
             let word = expression.get(token.span.clone()).unwrap_or_default();
-            let message = format!("`{word}` cannot stand here");
+            let message = Reason::of("here", word);
             Found { span: token.span.clone(), message, suggestion: instead(tokens, at) }
         }
         None if open(tokens) > 0 => {
-            let message = "a closing parenthesis is missing".to_owned();
+            let message = Reason::of("parenthesis", "");
             let suggestion = Some(format!("`{}` at the end", ")".repeat(open(tokens))));
             Found { span: end..end, message, suggestion }
         }
-        None => Found { span: end..end, message: "the filter ends too early".to_owned(), suggestion: None },
+        None => Found { span: end..end, message: Reason::of("early", ""), suggestion: None },
     }
 }
 

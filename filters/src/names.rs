@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::lexer::{self, Kind, Token};
 use crate::questions;
+use crate::reason::Reason;
 use crate::suggest;
 use crate::tables;
 
@@ -14,7 +15,7 @@ use crate::tables;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) span: Range<usize>,
-    pub(crate) message: String,
+    pub(crate) message: Reason,
     pub(crate) suggestion: Option<String>,
 }
 
@@ -43,7 +44,7 @@ pub(crate) fn translate(tokens: &mut [Token], as_meant: bool) -> Result<(), Refu
             Kind::Name | Kind::Escaped => name(token, expect)?,
             Kind::Address => {
                 if let Some(defect) = lexer::address_defect(&word) {
-                    return refuse(token, format!("`{word}` {defect}"), None);
+                    return refuse(token, defect, None);
                 }
             }
             Kind::Number(_) | Kind::Operator => {}
@@ -56,7 +57,7 @@ pub(crate) fn translate(tokens: &mut [Token], as_meant: bool) -> Result<(), Refu
     Ok(())
 }
 
-pub(crate) fn refuse<T>(token: &Token, message: String, suggestion: Option<String>) -> Result<T, Refusal> {
+pub(crate) fn refuse<T>(token: &Token, message: Reason, suggestion: Option<String>) -> Result<T, Refusal> {
     Err(Refusal { span: token.span.clone(), message, suggestion })
 }
 
@@ -72,23 +73,17 @@ fn after_keyword(token: &Token, before: &str, expect: Expect) -> Result<Expect, 
         "proto" if matches!(before, "iso" | "isis" | "clnp") => Expect::Own,
         "proto" => Expect::Protocol,
         "protochain" => {
-            let message = "`protochain` needs a loop, and filters in the kernel cannot loop".to_owned();
-            return refuse(token, message, Some("`proto`".to_owned()));
+            return refuse(token, Reason::of("protochain", ""), Some("`proto`".to_owned()));
         }
         "broadcast" if before == "ip" => {
             // libpcap would need the interface's netmask, and takes 0.0.0.0 when it has none.
-            let message = "`ip broadcast` needs a netmask, and a filter has none".to_owned();
-            return refuse(token, message, Some("`ether broadcast`".to_owned()));
+            return refuse(token, Reason::of("broadcast", ""), Some("`ether broadcast`".to_owned()));
         }
         "inbound" | "outbound" => {
-            let message =
-                format!("`{}` is not a property of the frame; the direction is recorded with it", token.text);
-            return refuse(token, message, None);
+            return refuse(token, Reason::of("direction", token.text.as_str()), None);
         }
         "ifindex" | "on" | "ifname" => {
-            let message =
-                format!("`{}` is not a property of the frame; choose the interfaces instead", token.text);
-            return refuse(token, message, None);
+            return refuse(token, Reason::of("interface", token.text.as_str()), None);
         }
         "llc" | "type" | "subtype" | "dir" | "direction" | "reason" | "action" | "rset" | "ruleset" => {
             Expect::Own
@@ -107,28 +102,24 @@ fn name(token: &mut Token, expect: Expect) -> Result<(), Refusal> {
                 Ok(())
             }
             None if expect == Expect::Port && ports(&word, true).is_some() => {
-                let message = format!("`{word}` is a range of ports");
-                refuse(token, message, Some(format!("`portrange {word}`")))
+                let suggestion = format!("`portrange {word}`");
+                refuse(token, Reason::of("range", word), Some(suggestion))
             }
             None => {
-                let message = format!("`{word}` is not a known port name; write the number");
-                refuse(token, message, suggest::for_service(&word))
+                let suggestion = suggest::for_service(&word);
+                refuse(token, Reason::of("port", word), suggestion)
             }
         },
         Expect::Protocol => {
             let Some(number) = tables::protocol(&word) else {
-                let message = format!("`{word}` is not a known IP protocol; write the number");
-                return refuse(token, message, suggest::for_protocol(&word));
+                let suggestion = suggest::for_protocol(&word);
+                return refuse(token, Reason::of("protocol", word), suggestion);
             };
             token.text = number.to_string();
             Ok(())
         }
         Expect::EtherProtocol if tables::ETHER_PROTOCOLS.binary_search(&word.as_str()).is_ok() => Ok(()),
-        Expect::EtherProtocol => refuse(
-            token,
-            format!("`{word}` is not a known ethertype; write the number, as in `0x88cc`"),
-            None,
-        ),
+        Expect::EtherProtocol => refuse(token, Reason::of("ethertype", word), None),
         Expect::Address | Expect::Nothing => unknown(token, &word, expect),
     }
 }
@@ -139,10 +130,9 @@ fn unknown(token: &Token, word: &str, expect: Expect) -> Result<(), Refusal> {
     let keyword = tables::is_keyword(&word.to_ascii_lowercase());
     let looks_like_host = !keyword && (word.contains('.') || (expect == Expect::Address && no_typo));
     if looks_like_host {
-        let message = format!("`{word}` is a name, and names are not looked up: write the address");
-        return refuse(token, message, None);
+        return refuse(token, Reason::of("name", word), None);
     }
-    refuse(token, format!("`{word}` is not a word of the filter language"), suggestion)
+    refuse(token, Reason::of("word", word), suggestion)
 }
 
 /// The number for a port name, or both ends of a range of names and numbers.

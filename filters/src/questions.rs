@@ -2,6 +2,7 @@
 
 use crate::lexer::{Kind, Token};
 use crate::names::{Refusal, refuse};
+use crate::reason::Reason;
 use crate::rewrite::TPIDS;
 use crate::tags;
 
@@ -16,8 +17,7 @@ pub(crate) fn ask_for_tags(tokens: &mut [Token]) -> Result<(), Refusal> {
             let question = if negated { format!("(not {question})") } else { question };
             replace(&mut tokens[at..at + len], question);
         } else if let Some(token) = bare_tag_ethertype(tokens, at) {
-            let message = "a VLAN tag's ethertype cannot stand in a list of others".to_owned();
-            return refuse(token, message, Some(format!("`ether proto {}`", token.text)));
+            return refuse(token, Reason::of("taglist", ""), Some(format!("`ether proto {}`", token.text)));
         }
     }
     Ok(())
@@ -42,8 +42,7 @@ fn vlan(tokens: &mut [Token], at: usize, chain: &mut Chain) -> Result<(), Refusa
         _ => (None, 1),
     };
     if id.is_some_and(|id| id > tags::VID_MAX) {
-        let message = format!("a VLAN id goes up to {}", tags::VID_MAX);
-        return refuse(&tokens[at + len / 2], message, None);
+        return refuse(&tokens[at + len / 2], Reason::of("vid", ""), None);
     }
     let after = at + len;
     let joined = |at: usize| tokens.get(at).is_some_and(|token| token.is_one_of(&["and", "&&"]));
@@ -55,8 +54,7 @@ fn vlan(tokens: &mut [Token], at: usize, chain: &mut Chain) -> Result<(), Refusa
     };
     chain.next = (goes_on && !negated).then_some(after + 1);
     if !tags::chain_fits(chain.position) {
-        let message = "a frame can be asked for at most three VLAN tags".to_owned();
-        return refuse(&tokens[at], message, None);
+        return refuse(&tokens[at], Reason::of("tags", ""), None);
     }
     replace(&mut tokens[at..after], tags::vlan_text(id, chain.position));
     Ok(())
