@@ -28,7 +28,7 @@ pub enum Error {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// A file operation of the recorder itself.
-    #[error("{}", t!("error.file", op = op, path = path.display(), why = source))]
+    #[error("{}", t!("error.file", op = verb(op), path = path.display(), why = source))]
     File {
         /// What was attempted, as a verb.
         op: &'static str,
@@ -67,6 +67,22 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+/// What was attempted, in the user's language.
+fn verb(op: &str) -> String {
+    match op {
+        "create" => t!("op.create"),
+        "find" => t!("op.find"),
+        "lock" => t!("op.lock"),
+        "open" => t!("op.open"),
+        "ping" => t!("op.ping"),
+        "start" => t!("op.start"),
+        "start a thread for" => t!("op.thread"),
+        "write" => t!("op.write"),
+        other => other.into(),
+    }
+    .into_owned()
 }
 
 /// The result of a command.

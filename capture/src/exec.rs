@@ -25,6 +25,10 @@ const DYING: Duration = Duration::from_millis(500);
 const STDERR_MAX: usize = 4096;
 /// Where libvirt's sockets lie: the old daemon and the one of its modular successor that knows domains.
 const LIBVIRT_SOCKETS: [&str; 4] = ["libvirt-sock", "libvirt-sock-ro", "virtqemud-sock", "virtqemud-sock-ro"];
+/// What a recording says of a socket that is not there. The bundle has it in English, the terminal in its language.
+pub(crate) const MISSING: &str = " does not exist";
+/// The same of libvirt's.
+pub(crate) const NO_SOCKET: &str = "there is no socket in /run/libvirt";
 /// Where Open vSwitch keeps its sockets, by packager.
 const OVS_RUNDIRS: [&str; 3] = ["/var/run/openvswitch", "/run/openvswitch", "/usr/local/var/run/openvswitch"];
 
@@ -62,11 +66,11 @@ impl Host {
             let socket = self.ovs_rundir.join("db.sock");
             return Some(match socket.try_exists() {
                 Err(e) => format!("{}: {e}", socket.display()),
-                Ok(_) => format!("no Open vSwitch here: {} does not exist", socket.display()),
+                Ok(_) => format!("no Open vSwitch here: {}{MISSING}", socket.display()),
             });
         }
         if program == "virsh" && !self.has_libvirt() {
-            return Some("no libvirt here: there is no socket in /run/libvirt".into());
+            return Some(format!("no libvirt here: {NO_SOCKET}"));
         }
         None
     }

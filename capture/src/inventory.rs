@@ -16,7 +16,7 @@ use netcap_bundle::state::Taken;
 use netcap_bundle::topology::{self, Inputs, Port, Topology};
 use rust_i18n::t;
 
-use crate::exec::Host;
+use crate::exec::{Host, MISSING, NO_SOCKET};
 use crate::iface::Iface;
 use crate::plan::{Here, SwitchKind};
 use crate::sample::{self, Elements, snapshot};
@@ -85,11 +85,9 @@ fn unasked(taken: &[Taken], id: &str, name: &str, root: bool) -> Option<String> 
     let said = String::from_utf8_lossy(&sample.stderr);
     let said = said.lines().map(str::trim).find(|line| !line.is_empty());
     let why = match (&sample.outcome, said) {
-        (Outcome::Failed { why }, _) => {
-            why.strip_prefix(&format!("no {name} here: ")).unwrap_or(why).to_owned()
-        }
+        (Outcome::Failed { why }, _) => absent(why.strip_prefix(&format!("no {name} here: ")).unwrap_or(why)),
         (_, Some(said)) => said.to_owned(),
-        (Outcome::Exit { code }, None) => format!("exit status {code}"),
+        (Outcome::Exit { code }, None) => t!("points.status", code = code).into_owned(),
         _ => t!("points.silent").into_owned(),
     };
     let mut text = t!("points.unasked", name = name, why = why).into_owned();
@@ -97,6 +95,15 @@ fn unasked(taken: &[Taken], id: &str, name: &str, root: bool) -> Option<String> 
         text.push_str(&t!("points.not_root"));
     }
     Some(text)
+}
+
+/// Why there is nobody to ask, in the user's language as far as it is our sentence.
+fn absent(why: &str) -> String {
+    match why.strip_suffix(MISSING) {
+        Some(path) => t!("points.missing", path = path).into_owned(),
+        None if why == NO_SOCKET => t!("points.no_socket").into_owned(),
+        None => why.to_owned(),
+    }
 }
 
 /// Joins the samples; a source that gave nothing is not asked.
@@ -206,6 +213,10 @@ mod tests {
         assert!(text.contains("Permission denied") && text.contains("root"), "{text}");
         let taken = [sample("ovsdb", failed(), ""), sample("ovsdb", Outcome::Ok, "")];
         assert_eq!(unasked(&taken, "ovsdb", "Open vSwitch", true), None);
+        assert_eq!(
+            (absent(&format!("/x{MISSING}")), absent(NO_SOCKET)),
+            ("/x does not exist".into(), NO_SOCKET.into())
+        );
         assert_eq!(unasked(&[], "ovsdb", "Open vSwitch", true), None);
     }
 }

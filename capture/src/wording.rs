@@ -3,6 +3,7 @@
 //! The libraries know no languages. Their sentences have keys, and the catalogue (`locales/registries.yml` and
 //! `locales/netcap.yml`) has them in each language; a test holds its English to theirs.
 
+use netcap_bundle::Role;
 use netcap_bundle::source::SourceDef;
 use netcap_filters::{Argument, Diagnosis, FilterError, INSTRUCTIONS_MAX, Preset, PresetError, list};
 use rust_i18n::t;
@@ -93,6 +94,20 @@ fn preset_in(error: &PresetError, locale: &str) -> String {
     }
 }
 
+/// What a point is to its switch.
+pub fn role(role: &Role) -> String {
+    match role {
+        Role::Internal => t!("role.int"),
+        Role::Uplink { bond: Some(_) } => t!("role.bond"),
+        Role::Uplink { bond: None } => t!("role.uplink"),
+        Role::Vnet { .. } => t!("role.vnet"),
+        Role::Patch { .. } => t!("role.patch"),
+        Role::Tunnel { .. } => t!("role.tunnel"),
+        Role::Other => t!("role.iface"),
+    }
+    .into_owned()
+}
+
 /// What a preset matches.
 pub fn matches(preset: &Preset) -> String {
     let key = format!("preset.{}", preset.name);
@@ -127,6 +142,15 @@ mod tests {
         for line in catalogue.lines().filter(|line| !line.starts_with([' ', '_']) && !line.is_empty()) {
             let key = line.trim_end_matches(':');
             assert!(defined.iter().any(|(have, _)| have == key), "{key}");
+        }
+    }
+
+    #[test]
+    fn roles_are_called_as_in_the_tables() {
+        rust_i18n::set_locale("en");
+        let uplink = |bond: Option<&str>| Role::Uplink { bond: bond.map(str::to_owned) };
+        for each in [Role::Internal, uplink(None), uplink(Some("bond0")), Role::Other] {
+            assert_eq!(role(&each), each.word());
         }
     }
 

@@ -23,6 +23,7 @@ use crate::recorder;
 use crate::rundir::{RunDir, tool};
 use crate::segments::Segments;
 use crate::units::human_bytes;
+use crate::wording;
 
 /// Points that join one run at most, those that left again counted: each has a folder, a ledger and a place in memory.
 const JOINED_MAX: usize = 256;
@@ -185,14 +186,20 @@ impl Session {
     }
 }
 
-/// `vnet of vswitch0, VM E0530`.
+/// For people, in their language: `vnet of vswitch0, VM E0530`.
 fn describe(point: &Point) -> String {
+    let role = wording::role(&point.role);
+    let place = match point.vswitch.as_deref() {
+        Some(switch) => t!("point.of", role = role, switch = switch).into_owned(),
+        None => role,
+    };
     match &point.role {
-        Role::Vnet { vm: Some(vm), .. } => format!("{}, VM {vm}", place(point)),
-        _ => place(point),
+        Role::Vnet { vm: Some(vm), .. } => t!("point.vm", place = place, vm = vm).into_owned(),
+        _ => place,
     }
 }
 
+/// For the file: `vnet of vswitch0`.
 fn place(point: &Point) -> String {
     let switch = point.vswitch.as_deref().map_or_else(String::new, |switch| format!(" of {switch}"));
     format!("{}{switch}", point.role.word())
