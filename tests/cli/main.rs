@@ -205,7 +205,7 @@ fn silence_is_explained_and_lines_fit() {
     let mut scene = Scene::new(60_000);
     scene.point("vswitch0", Role::Internal, "arp").point("eth3", Role::Uplink { bond: None }, "arp");
     let empty = text(&analyze(&[name(&scene.seal().path)]).stdout);
-    assert!(empty.contains("no packet matched the filter at vswitch0, eth3"), "{empty}");
+    assert!(empty.contains("no packet is in the capture of vswitch0, eth3"), "{empty}");
     let found = text(&analyze(&[name(&bad)]).stdout);
     assert!(found.contains("Found: 1 error.") && found.contains("ruled out: "), "{found}");
     let mut pages = vec![healthy, empty, found, text(&analyze(&["--list", "-v"]).stdout)];

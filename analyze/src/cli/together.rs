@@ -33,6 +33,9 @@ pub(super) fn run(args: &Args, pool: &rayon::ThreadPool) -> Result<u8> {
             }
         }
     }
+    if let Some((one, other)) = twice(&inputs) {
+        bail!("{one} and {other} are the same recording; give one recording of each host");
+    }
     let (progress, watch) = (Progress::default(), Watch::new());
     let together = std::thread::scope(|scope| {
         let watcher = watch.spawn(scope, &progress);
@@ -55,9 +58,22 @@ pub(super) fn run(args: &Args, pool: &rayon::ThreadPool) -> Result<u8> {
     }
     let least = args.fail_on.severity();
     let found = least.is_some_and(|least| together.findings.iter().any(|f| f.severity >= least));
+    // Nothing was compared: an answer that must not be taken for a good one.
+    let bad = bad || together.joined < 2;
     Ok(match (bad, found) {
         (true, _) => WRONG,
         (false, true) => FOUND,
         (false, false) => CLEAN,
+    })
+}
+
+/// Two inputs that are one run.
+fn twice(inputs: &[Input]) -> Option<(&str, &str)> {
+    let run =
+        |input: &Input| input.info.as_ref().map(|info| (info.host.clone(), info.run.clone(), info.started));
+    inputs.iter().enumerate().find_map(|(number, input)| {
+        let same = |other: &&Input| run(input).is_some() && run(other) == run(input);
+        let other = inputs.iter().skip(number + 1).find(same)?;
+        Some((input.name.as_str(), other.name.as_str()))
     })
 }

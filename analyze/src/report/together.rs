@@ -27,6 +27,11 @@ pub fn render(together: &Together, look: Look) -> String {
     for finding in &together.findings {
         page.finding(finding);
     }
+    if together.findings.is_empty() && together.joined > 1 {
+        page.heading("together.verdict");
+        let clean = page.phrase("together.clean");
+        page.wrapped("  ", "  ", &clean);
+    }
     page.between(together);
     page.given_up(together);
     page.out

@@ -59,7 +59,9 @@ pub struct Together {
     pub one_in: u64,
     /// TCP segments sent again, counted where they were first seen.
     pub retransmissions: u64,
-    /// What was given up to keep to the memory there is.
+    /// Hosts whose packets could be put together: the first one and those whose clock could be compared with its.
+    pub joined: usize,
+    /// What could not be looked for, and what was given up to keep to the memory there is.
     pub remarks: Vec<Text>,
     /// The zone of the first host.
     pub utc_offset_s: i32,
@@ -197,8 +199,15 @@ fn join(hosts: &[Host], pairs: Vec<Pair>, hops: HopsFold, scene: &Scene) -> Toge
     let table = hops.finish(&clocks);
     let joined = Joined { hosts, scene, table: &table, clocks: &clocks };
     let (hops, findings) = (between::hops(&joined), between::findings(&joined));
-    let remarks = remarks(&joined, findings.len());
+    let mut remarks = remarks(&joined, findings.len());
+    let apart = (0u32..).zip(hosts).filter(|(id, _)| !timed.contains(&HostId(*id)));
+    let apart: Vec<Text> = apart.map(|(_, host)| Text::verbatim(&host.name)).collect();
+    if let Some(first) = hosts.first().filter(|_| !apart.is_empty()) {
+        let text = Text::new("together.apart").with("first", &first.name).with_list("hosts", apart);
+        remarks.insert(0, text);
+    }
     Together {
+        joined: timed.len(),
         remarks,
         hops,
         findings,

@@ -21,6 +21,8 @@ pub struct Pair {
     pub utc_offset_s: i32,
     /// What can be said of their clocks.
     pub clocks: Clocks,
+    /// When one was over before the other began, by their own clocks: the end and the beginning.
+    pub gap: Option<(Nanos, Nanos)>,
     /// The slowest packet from A to B and from B to A, where a delay can be told.
     pub slowest: Vec<Slowest>,
 }
@@ -68,6 +70,7 @@ fn pair((a_number, a): (usize, &Host), (b_number, b): (usize, &Host)) -> Pair {
         _ => Vec::new(),
     };
     Pair {
+        gap: gap(a, b),
         numbers: (a_number, b_number),
         a: a.name.clone(),
         b: b.name.clone(),
@@ -75,6 +78,15 @@ fn pair((a_number, a): (usize, &Host), (b_number, b): (usize, &Host)) -> Pair {
         clocks,
         slowest,
     }
+}
+
+/// The end of the one and the beginning of the other, when nothing of both was recorded at one time.
+fn gap(a: &Host, b: &Host) -> Option<(Nanos, Nanos)> {
+    let span = |host: &Host| Some((host.fidelity.start()?, host.fidelity.end()?));
+    let (a, b) = (span(a)?, span(b)?);
+    let between =
+        |first: (Nanos, Nanos), second: (Nanos, Nanos)| (first.1 < second.0).then_some((first.1, second.0));
+    between(a, b).or_else(|| between(b, a))
 }
 
 /// The slowest packet, unless what it took is no longer than how far its delay is uncertain.
@@ -101,7 +113,12 @@ impl Pair {
                 };
                 vec![named(Text::new(key)).with("ahead", signed(*ahead_ns)).with("count", packets)]
             }
-            Clocks::TooFew => vec![named(Text::new("clocks.too-few"))],
+            Clocks::TooFew => vec![match self.gap {
+                Some((ended, began)) => named(Text::new("clocks.no-common-time"))
+                    .with("ended", ended.display(self.utc_offset_s))
+                    .with("began", began.display(self.utc_offset_s)),
+                None => named(Text::new("clocks.too-few")),
+            }],
             Clocks::Unsteady => vec![named(Text::new("clocks.unsteady"))],
         };
         for slow in &self.slowest {
@@ -162,6 +179,7 @@ impl Pair {
             Clocks::OneSided { way: Way::BtoA, ahead_ns, packets } => {
                 json!({ "ahead_at_least_ns": ahead_ns, "packets": packets })
             }
+            Clocks::TooFew if self.gap.is_some() => json!({ "cannot_tell": "no time in common" }),
             Clocks::TooFew => json!({ "cannot_tell": "too few packets were seen at both" }),
             Clocks::Unsteady => json!({ "cannot_tell": "the clocks do not keep a rate" }),
         };

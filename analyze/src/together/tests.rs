@@ -168,3 +168,38 @@ fn what_both_hosts_hear_of_a_flood_went_from_neither_to_the_other() {
     assert_eq!((together.hops.len(), together.findings.len()), (2, 0), "{:?}", names(&together));
     assert_eq!(hop(&together, "host1 eth1", "host2 eth2").histogram.len(), u64::from(PINGS));
 }
+
+#[test]
+fn without_compared_clocks_nothing_is_missed() {
+    let (a, b) = (mac("02:00:00:00:00:01"), mac("02:00:00:00:00:02"));
+    let mut two = Two::new("");
+    for n in 0..2 {
+        let us = 5_000_000 + i64::from(n) * 1_000_000;
+        two.there(us, &echo(false, a, b, VM1, VM2, n), "vnet2", false);
+        two.back(us + 1_000, &echo(true, b, a, VM2, VM1, n), "vnet2");
+    }
+    let together = two.together();
+    assert_eq!((together.findings.len(), together.hops.len(), together.joined), (0, 0, 1));
+    let remarks: Vec<String> = together.remarks.iter().map(Text::english).collect();
+    assert!(remarks.iter().any(|text| text.contains("host1 and host2 were not looked for")), "{remarks:?}");
+    let lines: Vec<String> = together.pairs[0].lines().iter().map(Text::english).collect();
+    assert!(lines[0].contains("too few packets"), "{lines:?}");
+}
+
+#[test]
+fn recordings_of_different_times_are_told() {
+    let mut two = Two::new("");
+    two.pings(VM2, "vnet2", |_| true);
+    let (one, mut late) = (two.one.seal(), Recording::new(200_000));
+    late.named("host2").point("eth2", Role::Uplink { bond: None }, "");
+    let sealed = late.seal();
+    // The one that has no packets was recorded from its start on: shifted by hand, it begins after the other's end.
+    let (one, mut two) = (Input::open(&one.path).unwrap(), Input::open(&sealed.path).unwrap());
+    for segment in &mut two.segments {
+        let info = segment.info.as_mut().unwrap();
+        (info.opened, info.closed) = (info.opened.plus(100_000_000_000), info.closed.plus(100_000_000_000));
+    }
+    let together = look(&[one, two], &Progress::default());
+    let lines: Vec<String> = together.pairs[0].lines().iter().map(Text::english).collect();
+    assert!(lines[0].contains("before the other began"), "{lines:?}");
+}

@@ -292,6 +292,7 @@ impl HopsFold {
     #[must_use]
     pub fn without(mut self, skip: impl Fn(Stop) -> bool) -> Self {
         self.sightings.retain(|sighting| !skip(sighting.stop()));
+        self.samples.retain(|(_, stop), _| !skip(*stop));
         self
     }
 
