@@ -153,6 +153,8 @@ pub struct Ledger {
     pub points: Vec<PointLedger>,
     /// Host-wide losses before any point; only spans with a loss or at a heartbeat.
     pub host: Vec<HostSpan>,
+    /// Ledgers that were not read: more than points may be.
+    pub unread: u64,
 }
 
 /// Sums over spans.
@@ -262,14 +264,16 @@ impl PointLedger {
 impl Ledger {
     /// The ledgers among the files of a bundle; empty for bundles that have none.
     pub fn read(files: &Files) -> Self {
-        let points: Vec<&str> = files.paths().filter_map(layout::parse_ledger).take(LEDGERS_MAX).collect();
+        let mut points: Vec<&str> = files.paths().filter_map(layout::parse_ledger).collect();
+        let unread = points.len().saturating_sub(LEDGERS_MAX) as u64;
+        points.truncate(LEDGERS_MAX);
         let ledgers = points.len() + 1;
         let read = |point: &&str| {
             PointLedger::read(point, ledgers, |line| files.lines(&layout::ledger(point), line))
         };
         let host = lines(ledgers, |line| files.lines(layout::SOFTNET, line), |_| false).0.lines;
         let points = points.iter().map(read).collect();
-        Self { points, host }
+        Self { points, host, unread }
     }
 
     /// The ledger of a point.

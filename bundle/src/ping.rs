@@ -54,6 +54,8 @@ pub struct PingLog {
     pub defects: usize,
     /// Records in the log before answered ones were left out to save memory; 0 when all are there.
     pub thinned: usize,
+    /// Requests between two answers that are too far apart to count each of them as lost.
+    pub skipped: u64,
 }
 
 /// Lines read of one log: a month of pings at one a second.
@@ -114,6 +116,7 @@ impl PingLog {
                 let expected = next.unwrap_or(seq);
                 let full = unwrap_seq(seq, expected);
                 if full >= expected {
+                    log.skipped = log.skipped.saturating_add((full - expected).saturating_sub(GAP_MAX));
                     for lost in expected..full.min(expected.saturating_add(GAP_MAX)) {
                         log.push(PingRecord { seq: lost, sent: None, answer: Answer::Lost }, max);
                     }

@@ -17,11 +17,18 @@ pub(super) struct Inputs {
     todo: Vec<(PathBuf, usize)>,
     /// Every capture is an input of its own, and every folder is looked into.
     each: bool,
+    /// Folders with more names than are kept.
+    full: Vec<PathBuf>,
 }
 
 impl Inputs {
     pub(super) fn new(arguments: &[PathBuf], each: bool) -> Self {
-        Self { todo: arguments.iter().rev().map(|path| (path.clone(), 0)).collect(), each }
+        Self { todo: arguments.iter().rev().map(|path| (path.clone(), 0)).collect(), each, full: Vec::new() }
+    }
+
+    /// Folders with more names than are kept: some inputs of theirs did not come.
+    pub(super) fn full(&self) -> &[PathBuf] {
+        &self.full
     }
 
     /// Whether more inputs than arguments may come.
@@ -39,7 +46,11 @@ impl Iterator for Inputs {
             if !path.is_dir() || !is_collection(&path, self.each, depth) {
                 return Some(path);
             }
-            let inside = names(&path).into_iter().rev();
+            let (inside, whole) = names(&path, NAMES_MAX);
+            if !whole {
+                self.full.push(path);
+            }
+            let inside = inside.into_iter().rev();
             self.todo.extend(inside.filter(|path| is_wanted(path, depth)).map(|path| (path, depth + 1)));
         }
     }
@@ -51,7 +62,7 @@ fn is_collection(path: &Path, each: bool, depth: usize) -> bool {
     if depth > DEPTH_MAX || is_run(path) {
         return false;
     }
-    each || names(path).iter().any(|inside| {
+    each || names(path, NAMES_MAX).0.iter().any(|inside| {
         if inside.is_dir() {
             is_run(inside) || is_collection(inside, each, depth + 1)
         } else {
@@ -73,7 +84,9 @@ fn is_tar(path: &Path) -> bool {
 fn is_wanted(path: &Path, depth: usize) -> bool {
     if path.is_dir() {
         let deep = depth > DEPTH_MAX;
-        return is_run(path) || deep || names(path).iter().any(|inside| is_wanted(inside, depth + 1));
+        return is_run(path)
+            || deep
+            || names(path, NAMES_MAX).0.iter().any(|inside| is_wanted(inside, depth + 1));
     }
     let packed = [".zst", ".gz"];
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -85,13 +98,15 @@ fn has_end(path: &Path, end: &str) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(end))
 }
 
-/// What is in a folder, in order; links are not followed, so that the walk ends.
-fn names(path: &Path) -> Vec<PathBuf> {
+/// What is in a folder, in order, up to so many names, and whether that is all; links are not followed, so that the walk
+/// ends.
+fn names(path: &Path, most: usize) -> (Vec<PathBuf>, bool) {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     let real = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
-    let mut names: Vec<PathBuf> = real.take(NAMES_MAX).map(|entry| entry.path()).collect();
+    let mut real = real.map(|entry| entry.path());
+    let mut names: Vec<PathBuf> = real.by_ref().take(most).collect();
     names.sort_unstable();
-    names
+    (names, real.next().is_none())
 }
 
 #[cfg(test)]
@@ -101,6 +116,17 @@ mod tests {
     fn below(top: &Path, each: bool) -> Vec<String> {
         let inputs = Inputs::new(&[top.to_owned()], each);
         inputs.map(|p| p.strip_prefix(top).unwrap().display().to_string()).collect()
+    }
+
+    #[test]
+    fn names_beyond_those_that_are_kept_are_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let names = |most| names(dir.path(), most);
+        assert_eq!((names(3).0.len(), names(3).1), (3, true));
+        assert_eq!((names(2).0.len(), names(2).1), (2, false));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::finding::Severity;
 use crate::report::expect;
 use crate::report::words::severity_key;
 use crate::report::wrap::{fill, left, wrap};
-use crate::text::{Lang, clean, phrase};
+use crate::text::{Lang, Text, clean, phrase};
 use args::{Args, FailOn};
 use inputs::Inputs;
 use reports::Reports;
@@ -124,6 +124,10 @@ fn explain(
         });
         watch.stop();
         drop(watcher);
+        for folder in inputs.full() {
+            let said = Text::new("inputs.full").with("folder", folder.display());
+            complain(&said.render(language(args)));
+        }
         done
     })
 }

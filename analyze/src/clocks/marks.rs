@@ -93,6 +93,11 @@ impl MarksFold {
         }
     }
 
+    /// One packet in so many was kept.
+    pub fn one_in(&self) -> u64 {
+        1u64.checked_shl(self.zeros).unwrap_or(u64::MAX)
+    }
+
     /// Packets by identity; those seen twice, or both leaving and arriving (a reflection, a host that routes), are left
     /// out.
     pub fn finish(self) -> BTreeMap<u64, Mark> {
@@ -188,6 +193,18 @@ mod tests {
         let scene = Arc::new(Scene::new(&input.points, &BTreeSet::new()));
         let outcome = engine::run::<MarksFold>(&input, &scene, &Progress::default());
         outcome.fold.finish().into_values().collect()
+    }
+
+    #[test]
+    fn of_too_many_packets_one_in_so_many_is_kept_and_that_is_said() {
+        let at = Some(Nanos(0));
+        let mark = Mark { left: at, came: None, again: false, places: 1 };
+        let mut fold = MarksFold::start(&Arc::new(Scene::new(&[], &BTreeSet::new())));
+        let room = (MARKS_MAX / 2) as u64;
+        (1..=room).for_each(|key| fold.add(key, mark));
+        assert_eq!((fold.one_in(), fold.marks.len() as u64), (1, room));
+        fold.add(room + 1, mark);
+        assert_eq!((fold.one_in(), fold.marks.len() as u64), (2, room / 2));
     }
 
     /// The first of two that look the same may be matched with the second one at the other host, and then a delay would be

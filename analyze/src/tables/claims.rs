@@ -73,6 +73,8 @@ pub struct Claim {
     pub runs: ClaimRuns,
     /// Where and in which direction, in order of appearance.
     pub seen: Vec<(PointId, Direction)>,
+    /// Sightings at further places.
+    pub elsewhere: u64,
 }
 
 /// All claims of one address.
@@ -218,7 +220,8 @@ impl ClaimsFold {
         } else {
             let mut runs = Runs::default();
             runs.add_within(sight, &mut usize::MAX.clone());
-            let claim = Claim { mac: heard.mac, sender, kind: heard.kind, runs, seen: vec![place] };
+            let claim =
+                Claim { mac: heard.mac, sender, kind: heard.kind, runs, seen: vec![place], elsewhere: 0 };
             address.push(claim, &mut room);
         }
         self.room = room;
@@ -227,8 +230,13 @@ impl ClaimsFold {
 
 impl Claim {
     fn seen_at(&mut self, place: (PointId, Direction)) {
-        if self.seen.len() < POINTS_MAX && !self.seen.contains(&place) {
+        if self.seen.contains(&place) {
+            return;
+        }
+        if self.seen.len() < POINTS_MAX {
             self.seen.push(place);
+        } else {
+            self.elsewhere += 1;
         }
     }
 }
@@ -251,6 +259,7 @@ impl Address {
     fn join(&mut self, claim: Claim, room: &mut Room) {
         let same = |c: &&mut Claim| c.mac == claim.mac && c.kind == claim.kind && c.sender == claim.sender;
         if let Some(mine) = self.claims.iter_mut().find(same) {
+            mine.elsewhere += claim.elsewhere;
             for place in claim.seen {
                 mine.seen_at(place);
             }

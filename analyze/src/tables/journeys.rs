@@ -147,6 +147,8 @@ pub struct JourneysTable {
     pub tellers: BTreeMap<(IpAddr, IpAddr), IpAddr>,
     /// Events not kept.
     pub overflow: u64,
+    /// Requests from VMs that nobody answered and of which no example is kept, because there are too many pairs.
+    pub unsampled: u64,
 }
 
 /// The fold.
@@ -157,6 +159,8 @@ pub struct JourneysFold {
     samples: HashMap<PairAtPoint, Sample>,
     tellers: BTreeMap<(IpAddr, IpAddr), IpAddr>,
     overflow: u64,
+    /// An example was not kept.
+    full: bool,
 }
 
 impl Fold for JourneysFold {
@@ -167,6 +171,7 @@ impl Fold for JourneysFold {
             samples: HashMap::new(),
             tellers: BTreeMap::new(),
             overflow: 0,
+            full: false,
         }
     }
 
@@ -209,6 +214,7 @@ impl Fold for JourneysFold {
 
     fn merge(&mut self, later: Self) {
         self.overflow += later.overflow;
+        self.full |= later.full;
         let room = EVENTS_MAX.saturating_sub(self.events.len());
         self.overflow += later.events.len().saturating_sub(room) as u64;
         self.events.extend(later.events.into_iter().take(room));
@@ -221,6 +227,8 @@ impl Fold for JourneysFold {
         for (key, sample) in samples {
             if self.samples.len() < SAMPLES_MAX || self.samples.contains_key(&key) {
                 self.samples.entry(key).or_insert(sample);
+            } else {
+                self.full = true;
             }
         }
     }
@@ -229,7 +237,11 @@ impl Fold for JourneysFold {
 impl JourneysFold {
     fn sample(&mut self, packet: &PacketView<'_>, key: PairAtPoint) {
         let Some(eth) = packet.eth else { return };
-        if self.samples.len() >= SAMPLES_MAX || self.samples.contains_key(&key) {
+        if self.samples.contains_key(&key) {
+            return;
+        }
+        if self.samples.len() >= SAMPLES_MAX {
+            self.full = true;
             return;
         }
         let bytes = packet.bytes.get(..SAMPLE_BYTES.min(packet.bytes.len())).unwrap_or_default().to_vec();
@@ -260,6 +272,9 @@ impl JourneysFold {
             start = end;
         }
         table.events = self.events;
+        if self.full {
+            table.unsampled = table.unsampled(&self.scene);
+        }
         table
     }
 }
@@ -291,6 +306,16 @@ impl JourneysTable {
                 replies: offset + requests..offset + group.len(),
             });
         }
+    }
+
+    fn unsampled(&self, scene: &Scene) -> u64 {
+        let entered = |e: &&Event| {
+            e.direction != Direction::Out && matches!(scene.role(e.point), Some(Role::Vnet { .. }))
+        };
+        let known = |e: &Event| self.samples.contains_key(&(e.point, e.key.src, e.key.dst, e.key.protocol));
+        let unanswered = self.journeys.iter().filter(|journey| self.replies(journey).is_empty());
+        let entries = unanswered.filter_map(|journey| self.requests(journey).iter().find(entered));
+        entries.filter(|entry| !known(entry)).count() as u64
     }
 
     /// Where the request was seen, in order of time.

@@ -41,7 +41,7 @@ pub struct Host {
     /// The numbers of its first point and its first file among those of all hosts.
     base: (u32, u32),
     /// What was given up of it: phrase and count.
-    given_up: [(&'static str, u64); 3],
+    given_up: Vec<(&'static str, u64)>,
 }
 
 /// What they say together.
@@ -167,15 +167,19 @@ fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress
     let fidelity = Fidelity::new(input, &outcome.points, &outcome.files, &seen);
     let info = input.info.as_ref();
     let name = info.map(|info| info.host.clone()).filter(|name| !name.is_empty());
+    let kept = marks.one_in();
+    let mut given_up: Vec<_> = crate::caps::of_input(input).collect();
+    given_up.extend([
+        ("given-up.losses", joined),
+        ("given-up.crowd", outcome.points.crowd),
+        ("given-up.filters", fidelity.unfiltered),
+        ("given-up.marks", if kept > 1 { kept } else { 0 }),
+    ]);
     let host = Host {
         name: name.unwrap_or_else(|| input.name.clone()),
         utc_offset_s: info.map_or(0, |info| info.utc_offset_s),
         marks: marks.finish(),
-        given_up: [
-            ("given-up.losses", joined),
-            ("given-up.crowd", outcome.points.crowd),
-            ("given-up.filters", fidelity.unfiltered),
-        ],
+        given_up,
         fidelity,
         points: outcome.points,
         files: outcome.files,
@@ -225,11 +229,13 @@ fn remarks(joined: &Joined<'_>, findings: usize) -> Vec<Text> {
         ("given-up.hops", table.overflow),
         ("given-up.thinned", if table.one_in > 1 { table.one_in } else { 0 }),
         ("given-up.translations", table.translations),
+        ("given-up.owners", table.unsampled),
     ];
-    let of_hosts = joined.hosts.iter().flat_map(|host| host.given_up);
+    let of_hosts = joined.hosts.iter().flat_map(|host| host.given_up.iter().copied());
     let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
     for (key, count) in of_all.into_iter().chain(of_hosts).filter(|(_, count)| *count > 0) {
-        *sums.entry(key).or_default() += count;
+        let sum = sums.entry(key).or_default();
+        *sum = if key == "given-up.marks" { count.max(*sum) } else { sum.saturating_add(count) };
     }
     let given_up =
         |(key, count)| Text::new("remark.given-up").with_text("what", Text::new(key).with("count", count));

@@ -39,6 +39,8 @@ pub struct Files {
     /// Files of which the end of the tar took a part.
     torn: BTreeSet<String>,
     cut: bool,
+    /// Folders too deep to be looked into.
+    deep: u64,
     /// Uncompressed bytes read so far of files that are not packet files.
     read: AtomicU64,
     /// Files of lines that were not read to their end.
@@ -82,6 +84,11 @@ impl Files {
     /// The tar ends, or cannot be read on, before all its members were there.
     pub fn is_cut(&self) -> bool {
         self.cut
+    }
+
+    /// Folders that are too deep to be looked into; of a tar such members are told one by one.
+    pub(crate) fn deep(&self) -> u64 {
+        self.deep
     }
 
     /// Every path, in order.
@@ -186,6 +193,8 @@ impl Files {
             let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
             if kind.is_dir() && depth < DEPTH_MAX {
                 self.walk(&entry.path(), &path, depth + 1)?;
+            } else if kind.is_dir() {
+                self.deep += 1;
             } else if kind.is_file() {
                 self.add(path, Place::File(entry.path()));
             }

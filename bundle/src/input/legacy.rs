@@ -25,14 +25,17 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
         Input { remarks, ..Input::empty(path.display().to_string(), Kind::Legacy, Files::default()) };
     // The script makes one listing a run; of several the last says what is true now.
     let listing = files.paths().filter(|name| name.ends_with("-ovs_dbg_listports")).last();
-    let listed = listing.and_then(|name| files.read_part(name, LISTING_BYTES_MAX)).unwrap_or_default().0;
-    let listed = listports::parse(&String::from_utf8_lossy(&listed));
+    let (listed, more) =
+        listing.and_then(|name| files.read_part(name, LISTING_BYTES_MAX)).unwrap_or_default();
+    let (listed, whole) = listports::parse(&String::from_utf8_lossy(&listed));
+    input.give_up("listing", u64::from(more || !whole));
     let all_logs = files.paths().filter(|name| name.ends_with("-ping.log")).count();
     let logs = all_logs.min(PINGS_MAX);
     if all_logs > logs {
         input.remarks.push(format!("more than {PINGS_MAX} pings: the rest was not read"));
     }
-    let described = described(&files);
+    let (described, runs) = described(&files);
+    input.give_up("runs", runs);
     for (name, place) in files.places() {
         if name.ends_with("-ping.log") {
             if input.pings.len() < PINGS_MAX {
@@ -67,14 +70,29 @@ fn is_capture(place: &super::Place) -> bool {
 }
 
 /// What the runs of netcap in it say of their points: today's check_network.sh records with netcap. The last is true now.
-fn described(files: &Files) -> BTreeMap<String, Point> {
+/// And how many were not read, or only in part.
+fn described(files: &Files) -> (BTreeMap<String, Point>, u64) {
     let runs =
         files.paths().filter(|name| name.rsplit_once('/').is_some_and(|(_, file)| file == layout::RUN));
-    let infos = runs.take(RUNS_MAX).filter_map(|name| {
-        let (bytes, _) = files.read_part(name, RUN_BYTES_MAX)?;
-        serde_json::from_slice::<RunInfo>(&bytes).ok()
-    });
-    infos.flat_map(|info| info.points).take(POINTS_MAX).map(|point| (point.id.clone(), point)).collect()
+    let (mut points, mut unread) = (BTreeMap::new(), 0);
+    for (at, name) in runs.enumerate() {
+        if at >= RUNS_MAX {
+            unread += 1;
+            continue;
+        }
+        let Some((bytes, more)) = files.read_part(name, RUN_BYTES_MAX) else { continue };
+        let said = serde_json::from_slice::<RunInfo>(&bytes).map(|info| info.points).unwrap_or_default();
+        let mut room = true;
+        for point in said {
+            if points.len() < POINTS_MAX || points.contains_key(&point.id) {
+                points.insert(point.id.clone(), point);
+            } else {
+                room = false;
+            }
+        }
+        unread += u64::from(more || !room);
+    }
+    (points, unread)
 }
 
 /// The folder is the interface; what it is to the host says the run, the listing, or else its name.

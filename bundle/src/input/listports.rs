@@ -30,8 +30,9 @@ pub(super) struct ListedPort {
     pub vlan: Option<u16>,
 }
 
-/// Reads a listing. Lines that are no port, such as the table of network cards above it, are passed over.
-pub(super) fn parse(text: &str) -> Vec<ListedPort> {
+/// Reads a listing, and whether all of it was read. Lines that are no port, such as the table of network cards above it,
+/// are passed over.
+pub(super) fn parse(text: &str) -> (Vec<ListedPort>, bool) {
     let mut ports = Vec::new();
     let mut vswitch = None;
     let mut bond: Option<String> = None;
@@ -63,13 +64,13 @@ pub(super) fn parse(text: &str) -> Vec<ListedPort> {
             None => words,
         };
         if let Some(port) = port(vswitch, kind, words, bond.as_deref()) {
+            if ports.len() >= PORTS_MAX {
+                return (ports, false);
+            }
             ports.push(port);
         }
-        if ports.len() >= PORTS_MAX {
-            break;
-        }
     }
-    ports
+    (ports, true)
 }
 
 fn port(vswitch: &str, kind: Option<&str>, words: &[&str], bond: Option<&str>) -> Option<ListedPort> {
@@ -135,7 +136,7 @@ bond vswitch1_bond eth1 40a8f02814d9                   31/3    uxe  1500 03:00.1
 ";
 
     fn listed(iface: &str) -> ListedPort {
-        parse(LISTING).into_iter().find(|p| p.iface == iface).unwrap_or_else(|| panic!("no {iface}"))
+        parse(LISTING).0.into_iter().find(|p| p.iface == iface).unwrap_or_else(|| panic!("no {iface}"))
     }
 
     fn mac(text: &str) -> Option<Mac> {
@@ -144,7 +145,7 @@ bond vswitch1_bond eth1 40a8f02814d9                   31/3    uxe  1500 03:00.1
 
     #[test]
     fn switches_vnets_and_uplinks_are_told_apart() {
-        assert_eq!(parse(LISTING).len(), 9);
+        assert_eq!(parse(LISTING).0.len(), 9);
         let own = listed("vswitch0");
         assert_eq!((own.role, own.mac, own.mtu), (Role::Internal, mac("346b5b298863"), Some(1500)));
         let vnet = listed("vnet11");
@@ -165,10 +166,22 @@ bond vswitch1_bond eth1 40a8f02814d9                   31/3    uxe  1500 03:00.1
         }
     }
 
+    #[test]
+    fn a_listing_that_is_too_long_says_so() {
+        let ports = |count: usize| {
+            let line = |n| format!("     eth{n} 346b5b298863 7/1\n");
+            let (ports, whole) =
+                parse(&format!("vswitch0 (vsw)\n{}", (0..count).map(line).collect::<String>()));
+            (ports.len(), whole)
+        };
+        assert_eq!(ports(PORTS_MAX), (PORTS_MAX, true));
+        assert_eq!(ports(PORTS_MAX + 1), (PORTS_MAX, false));
+    }
+
     proptest! {
         #[test]
         fn any_listing_is_answered(text in "((int|bond|vnet0|eth1|v \\(vsw\\)|[0-9a-f]{12}|[0-9]{1,7}/[0-9]{0,3}|[0-9]{1,6}x?|\\PC{0,6})[ \n]){0,60}") {
-            prop_assert!(parse(&text).len() <= PORTS_MAX);
+            prop_assert!(parse(&text).0.len() <= PORTS_MAX);
         }
     }
 }

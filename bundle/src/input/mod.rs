@@ -81,6 +81,8 @@ pub struct Input {
     pub missing: Missing,
     /// What a reader must know before trusting silence.
     pub remarks: Vec<String>,
+    /// What was not read because there was too much of it: what and how many. Told in the reader's language.
+    pub given_up: BTreeMap<&'static str, u64>,
 }
 
 /// What the manifest promises and the input does not hold.
@@ -327,6 +329,9 @@ impl Input {
 
     /// What was left out of the records of a run to keep to the memory there is.
     fn remark_thinned(&mut self) {
+        self.give_up("folders", self.files.deep());
+        self.give_up("ledgers", self.ledger.unread);
+        self.give_up("ping-gaps", self.pings.iter().fold(0, |sum, log| sum.saturating_add(log.skipped)));
         for (log, file) in self.pings.iter().zip(&self.ping_files).filter(|(log, _)| log.thinned > 0) {
             let (all, kept) = (log.thinned, log.records.len());
             self.remarks.push(format!(
@@ -385,6 +390,13 @@ impl Input {
             pruned: Vec::new(),
             missing: Missing::default(),
             remarks: Vec::new(),
+            given_up: BTreeMap::new(),
+        }
+    }
+
+    fn give_up(&mut self, what: &'static str, count: u64) {
+        if count > 0 {
+            self.given_up.insert(what, count);
         }
     }
 }

@@ -112,6 +112,41 @@ fn a_manifest_from_the_future_and_a_broken_one() {
 }
 
 #[test]
+fn what_an_old_folder_has_too_much_of_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "eth2/eth2.pcap", &pcap(1));
+    let bytes = |seq: u32| format!("64 bytes from 1.2.3.4: icmp_seq={seq} ttl=64 time=0.1 ms\n");
+    write(dir.path(), "20230607103752-ping.log", (bytes(1) + &bytes(100_000)).as_bytes());
+    let port = "   vnet0 feda411d8513 0cda411d8513 3/25 188x 1500 kylin10_219 5908\n";
+    let listing = format!("vs-app (vsw)\n{}", port.repeat(10_001));
+    write(dir.path(), "20230607103752-ovs_dbg_listports", listing.as_bytes());
+    write(dir.path(), "1/2/3/4/5/6/7/8/9/eth3/a.pcap", &pcap(1));
+    for run in 0..1_002 {
+        write(dir.path(), &format!("eth2/run{run}/run.json"), b"{}");
+    }
+    let input = Input::open(dir.path()).unwrap();
+    let told: Vec<_> = input.given_up.into_iter().collect();
+    assert_eq!(told, [("folders", 1), ("listing", 1), ("ping-gaps", 34_462), ("runs", 2)]);
+}
+
+#[test]
+fn ledgers_beyond_those_that_are_read_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = r#"{"realtime":1,"monotonic_ns":1}"#;
+    let run = format!(
+        r#"{{"schema":{SCHEMA},"tool":"","run":"r","host":"h","kernel":"","boot_id":"","options":[],"utc_offset_s":0,
+            "started":{clock},"points":[],"pings":[],"ovs_rundir":null,"sandbox":null}}"#
+    );
+    write(dir.path(), "run.json", run.as_bytes());
+    for point in 0..4_098 {
+        write(dir.path(), &layout::ledger(&format!("p{point}")), b"");
+    }
+    let input = Input::open(dir.path()).unwrap();
+    assert_eq!(input.ledger.points.len(), 4_096);
+    assert_eq!(input.given_up.into_iter().collect::<Vec<_>>(), [("ledgers", 2)]);
+}
+
+#[test]
 fn lines_that_nobody_wanted_any_more_are_told() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a"), "1\n2\n3\n").unwrap();

@@ -152,6 +152,8 @@ pub struct HopsFold {
     recent: Box<[u64; RECENT]>,
     /// Packets without a direction, which cannot be followed.
     undirected: u64,
+    /// Frames that were not kept as examples.
+    unsampled: u64,
 }
 
 impl Fold for HopsFold {
@@ -163,6 +165,7 @@ impl Fold for HopsFold {
             samples: HashMap::new(),
             recent: Box::new([0; RECENT]),
             undirected: 0,
+            unsampled: 0,
         }
     }
 
@@ -200,6 +203,7 @@ impl Fold for HopsFold {
 
     fn merge(&mut self, later: Self) {
         self.undirected += later.undirected;
+        self.unsampled += later.unsampled;
         if later.shift > self.shift {
             self.shift = later.shift;
             let shift = self.shift;
@@ -212,6 +216,8 @@ impl Fold for HopsFold {
         for (key, sample) in samples {
             if self.samples.len() < SAMPLES_MAX || self.samples.contains_key(&key) {
                 self.samples.entry(key).or_insert(sample);
+            } else {
+                self.unsampled += 1;
             }
         }
     }
@@ -267,9 +273,14 @@ impl HopsFold {
             return;
         }
         *slot = mark;
-        if self.samples.len() < SAMPLES_SEGMENT_MAX && !self.samples.contains_key(&(flow, stop)) {
+        if self.samples.contains_key(&(flow, stop)) {
+            return;
+        }
+        if self.samples.len() < SAMPLES_SEGMENT_MAX {
             let bytes = packet.bytes.get(..SAMPLE_BYTES.min(packet.bytes.len())).unwrap_or_default().into();
             self.samples.insert((flow, stop), Sample { tuple, bytes, wire_len: packet.wire_len, eth });
+        } else {
+            self.unsampled += 1;
         }
     }
 

@@ -17,7 +17,7 @@ const PARTS: usize = 32;
 const DIGITS: u8 = 3;
 
 pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
-    let HopsFold { scene, shift, mut sightings, samples, undirected, .. } = fold;
+    let HopsFold { scene, shift, mut sightings, samples, undirected, unsampled, .. } = fold;
     for sighting in &mut sightings {
         sighting.at = clocks.common(scene.host(sighting.stop().point), sighting.at);
     }
@@ -48,6 +48,7 @@ pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
         undirected,
         overflow: tally.overflow,
         translations: scene.follow.nat.overflow,
+        unsampled,
     }
 }
 

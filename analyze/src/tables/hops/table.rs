@@ -104,4 +104,21 @@ pub struct HopsTable {
     pub overflow: u64,
     /// Translated flows beyond the table's size.
     pub translations: u64,
+    /// Frames of further flows that were not kept as examples.
+    pub unsampled: u64,
+}
+
+impl HopsTable {
+    /// Packets that were not seen further on and of which nobody can say whether a filter hides them: no example of
+    /// their flow is kept.
+    pub fn unnamed(&self) -> u64 {
+        if self.unsampled == 0 {
+            return 0;
+        }
+        let is_known = |flow: u64, key: &PairKey| self.samples.contains_key(&(flow, key.from));
+        let unnamed = self.pairs.iter().filter(|(key, pair)| {
+            !is_known(pair.flow, key) && !pair.lost.first().is_some_and(|lost| is_known(lost.flow, key))
+        });
+        unnamed.map(|(_, pair)| pair.lost.len() as u64).sum()
+    }
 }
