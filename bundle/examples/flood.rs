@@ -1,4 +1,5 @@
-//! Traffic made to fill every table of the explainer: `flood pcap OUT BYTES` or `flood run DIR BYTES`.
+//! Traffic made to fill every table of the explainer: `flood pcap OUT BYTES`, `flood run DIR BYTES` or `flood mirror DIR BYTES`,
+//! what the host at the other end of the wires of that run recorded.
 //!
 //! Addresses, MACs, VLANs, echo identifiers, ports, times and losses that hardly ever repeat, at points of every role. The
 //! same arguments give the same bytes. For `scripts/prove-memory`.
@@ -152,14 +153,15 @@ fn pcap(path: &Path, bytes: u64) -> io::Result<()> {
     out.flush()
 }
 
-fn run(dir: &Path, bytes: u64) -> io::Result<()> {
+fn run(dir: &Path, bytes: u64, mirror: bool) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let points: Vec<String> = POINTS
         .iter()
         .map(|(id, role)| format!(r#"{{"id":"{id}","iface":"{id}","vswitch":"vswitch0","role":{role}}}"#))
         .collect();
+    let host = if mirror { "mirror" } else { "flood" };
     let info = format!(
-        r#"{{"schema":1,"tool":"flood","run":"flood","host":"flood","started":{{"realtime":0,"monotonic_ns":0}},"points":[{}]}}"#,
+        r#"{{"schema":1,"tool":"flood","run":"{host}","host":"{host}","started":{{"realtime":0,"monotonic_ns":0}},"points":[{}]}}"#,
         points.join(",")
     );
     fs::write(dir.join(layout::RUN), info)?;
@@ -175,10 +177,15 @@ fn run(dir: &Path, bytes: u64) -> io::Result<()> {
             let mut size = 0;
             while size < SEGMENT_BYTES {
                 frame(&mut n, &mut data);
-                let direction = if n.below(2) == 0 { Direction::In } else { Direction::Out };
+                let comes = n.below(2) == 0;
                 let wire_len = u32::try_from(data.len()).unwrap_or(0);
                 let stamp = tick(&mut n, &mut at);
                 let lost = u64::from(n.below(16) == 0);
+                // The other clock is 100 us ahead, and the wire takes 50.
+                let leaves = comes == id.starts_with("vnet");
+                let later = if leaves { 150_000 } else { 50_000 };
+                let (comes, stamp) = if mirror { (!comes, stamp.plus(later)) } else { (comes, stamp) };
+                let direction = if comes { Direction::In } else { Direction::Out };
                 segment.packet(&Frame { at: stamp, direction, wire_len, vlan: None, data: &data }, lost)?;
                 segment.count(1 + lost, lost);
                 size += u64::from(wire_len);
@@ -195,9 +202,10 @@ fn main() -> io::Result<()> {
     let bytes = args.get(2).and_then(|text| text.parse().ok());
     match (args.first().map(String::as_str), args.get(1), bytes) {
         (Some("pcap"), Some(out), Some(bytes)) => pcap(Path::new(out), bytes),
-        (Some("run"), Some(dir), Some(bytes)) => run(Path::new(dir), bytes),
+        (Some("run"), Some(dir), Some(bytes)) => run(Path::new(dir), bytes, false),
+        (Some("mirror"), Some(dir), Some(bytes)) => run(Path::new(dir), bytes, true),
         _ => {
-            eprintln!("flood pcap OUT BYTES | flood run DIR BYTES");
+            eprintln!("flood pcap OUT BYTES | flood run DIR BYTES | flood mirror DIR BYTES");
             std::process::exit(2);
         }
     }
