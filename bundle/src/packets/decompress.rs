@@ -26,20 +26,23 @@ pub const FREE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Decompresses zstd and gzip by their magic; everything else passes as it is.
 pub fn open(raw: Stream) -> io::Result<Stream> {
-    unfold(raw, FREE_BYTES)
+    open_within(raw, FREE_BYTES)
 }
 
 /// As [`open`] for one of many files, of which each may unfold only so many bytes before it is judged by its ratio.
 pub fn open_within(raw: Stream, free: u64) -> io::Result<Stream> {
-    unfold(raw, free)
+    unfold(raw, free).map(|(stream, _)| stream)
 }
 
-/// As [`open_within`], but the stream is read and unfolded in a thread of its own: for a file that has cores to spare.
+/// As [`open_within`], but what has to be unfolded is so in a thread of its own: for a file that has cores to spare. Bytes
+/// that only have to be read are not worth a copy more: the kernel reads them ahead by itself.
 pub fn open_ahead(raw: Stream, free: u64) -> io::Result<Stream> {
-    Ok(read_ahead(unfold(raw, free)?))
+    let (stream, folded) = unfold(raw, free)?;
+    Ok(if folded { read_ahead(stream) } else { stream })
 }
 
-fn unfold(mut raw: Stream, free: u64) -> io::Result<Stream> {
+/// The stream, and whether it is compressed.
+fn unfold(mut raw: Stream, free: u64) -> io::Result<(Stream, bool)> {
     let mut head = Vec::with_capacity(4);
     raw.by_ref().take(HEAD_MAX).read_to_end(&mut head)?;
     let counter = Counted { inner: io::Cursor::new(head.clone()).chain(raw), bytes: 0 };
@@ -49,12 +52,12 @@ fn unfold(mut raw: Stream, free: u64) -> io::Result<Stream> {
         let mut decoder =
             zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, counter))?;
         decoder.window_log_max(if wide { WINDOW_LOG_MAX } else { WINDOW_LOG_SHARED })?;
-        Ok(Box::new(Bounded { inner: Zstd(decoder), out: 0, free, _permit: permit }))
+        Ok((Box::new(Bounded { inner: Zstd(decoder), out: 0, free, _permit: permit }), true))
     } else if head.starts_with(&GZIP_MAGIC) {
         let decoder = flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, counter));
-        Ok(Box::new(Bounded { inner: Gzip(decoder), out: 0, free, _permit: None }))
+        Ok((Box::new(Bounded { inner: Gzip(decoder), out: 0, free, _permit: None }), true))
     } else {
-        Ok(Box::new(counter))
+        Ok((Box::new(counter), false))
     }
 }
 
