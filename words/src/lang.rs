@@ -1,0 +1,97 @@
+//! The languages that people are spoken to in. What machines read is always English.
+
+use std::ffi::OsString;
+
+/// A language of help, errors and reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Chinese, as written in mainland China.
+    Zh,
+}
+
+/// Languages by the names they may be asked for; compared without case, `_` being `-`.
+const NAMES: [(&str, Lang); 4] =
+    [("en", Lang::En), ("en-us", Lang::En), ("zh", Lang::Zh), ("zh-cn", Lang::Zh)];
+
+impl Lang {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::En, Self::Zh];
+
+    /// A language as people type it: `en`, `zh`, `zh-CN` or `zh_CN`.
+    pub fn named(text: &str) -> Option<Self> {
+        let plain = text.trim().to_ascii_lowercase().replace('_', "-");
+        NAMES.iter().find(|(name, _)| *name == plain).map(|(_, lang)| *lang)
+    }
+
+    /// The language of a POSIX locale name (`zh_CN.UTF-8`); English when it is another one.
+    pub fn of_locale(name: &str) -> Self {
+        if name.to_ascii_lowercase().starts_with("zh") { Self::Zh } else { Self::En }
+    }
+
+    /// The language of the environment: `LC_ALL`, `LC_MESSAGES` and `LANG`, the first that is set (locale(7)).
+    pub fn of_environment() -> Self {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .find_map(set)
+            .map_or(Self::En, |name| Self::of_locale(&name))
+    }
+
+    /// Its name in the catalogues.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh-CN",
+        }
+    }
+}
+
+/// What `--lang` says in the words of a command line that is not parsed yet: what is wrong with them should be said in
+/// that language.
+pub fn asked(words: &[OsString]) -> Option<&str> {
+    let mut words = words.iter().filter_map(|word| word.to_str());
+    let mut asked = None;
+    while let Some(word) = words.next() {
+        asked = match word.strip_prefix("--lang") {
+            Some("") => words.next().or(asked),
+            Some(rest) => rest.strip_prefix('=').or(asked),
+            None => asked,
+        };
+    }
+    asked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_in_every_spelling_and_no_others() {
+        for text in ["zh", "zh-CN", "zh_CN", "ZH_cn", " zh "] {
+            assert_eq!(Lang::named(text), Some(Lang::Zh), "{text}");
+        }
+        assert_eq!(Lang::named("en"), Some(Lang::En));
+        for text in ["fr", "", "zhx", "english"] {
+            assert_eq!(Lang::named(text), None, "{text}");
+        }
+        assert_eq!(Lang::of_locale("zh_CN.UTF-8"), Lang::Zh);
+        assert_eq!(Lang::of_locale("C"), Lang::En);
+    }
+
+    #[test]
+    fn the_language_is_known_before_the_words_are_read() {
+        let asked_in = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            asked(&words).and_then(Lang::named)
+        };
+        for line in ["x --lang zh --nonsense", "x status --lang=zh-CN", "x --lang en --lang zh_CN"] {
+            assert_eq!(asked_in(line), Some(Lang::Zh), "{line}");
+        }
+        for line in ["x", "x --lang", "x --lang fr", "x --language=zh"] {
+            assert_eq!(asked_in(line), None, "{line}");
+        }
+    }
+}
