@@ -6,18 +6,14 @@
 //! report is the same for any number of threads.
 
 pub mod analysis;
-pub mod bonds;
-mod caps;
 pub mod cli;
 pub mod clocks;
 pub mod detectors;
 pub mod engine;
-pub mod exits;
 pub mod fidelity;
 pub mod finding;
 pub mod host;
-pub mod latency;
-pub mod macs;
+pub mod measure;
 pub mod report;
 pub mod tables;
 pub mod text;
@@ -25,10 +21,7 @@ pub mod together;
 pub mod view;
 
 #[cfg(test)]
-#[path = "../../tests/cli/scene.rs"]
-pub(crate) mod scene;
-#[cfg(test)]
-pub(crate) mod testing;
+mod testing;
 
 rust_i18n::i18n!("locales", fallback = "en");
 

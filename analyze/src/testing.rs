@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use netcap_bundle::input::Input;
+use netcap_tests::scene::Sealed;
 
 use crate::analysis::{Verdict, explain};
 use crate::engine::Progress;
 use crate::finding::{Confidence, Finding, Severity};
-use crate::scene::Sealed;
 use crate::view::View;
 
 /// Explains a file with that many threads.
@@ -19,7 +19,7 @@ pub(crate) fn explain_path(path: &Path, threads: usize) -> Verdict {
 
 /// Looks at an input as detectors do.
 pub(crate) fn with_view(input: &Input, look: impl FnOnce(&View<'_>)) {
-    crate::analysis::view(input, &Progress::default(), look);
+    crate::view::read(input, &Progress::default(), look);
 }
 
 /// Findings of one detector.

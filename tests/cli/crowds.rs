@@ -7,9 +7,9 @@ use std::path::Path;
 use netcap_bundle::Role;
 
 use crate::change::tar_of;
-use crate::scene::{Scene, arp_announce, mac, pcap};
 use crate::specials::{block, section, with};
 use crate::{analyze, text};
+use netcap_tests::scene::{Scene, arp_announce, mac, pcap};
 
 /// Bytes of a dump: what the longest recipe keeps.
 const DUMP_BYTES: usize = 8 << 20;

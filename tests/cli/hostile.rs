@@ -9,7 +9,7 @@ use netcap_bundle::packets::Direction::{In, Out};
 use proptest::prelude::*;
 
 use crate::analyze;
-use crate::scene::{Scene, Sealed, arp_announce, bond_show, echo, lldp, mac};
+use netcap_tests::scene::{Scene, Sealed, arp_announce, bond_show, echo, lldp, mac};
 
 fn bundle() -> Sealed {
     let mut scene = Scene::new(60_000);

@@ -10,7 +10,7 @@ use netcap_bundle::packets::Direction::{In, Out};
 use serde_json::Value;
 
 use crate::analyze;
-use crate::scene::{Scene, arp_announce, echo, mac, pcap};
+use netcap_tests::scene::{Scene, arp_announce, echo, mac, pcap};
 
 fn verdict(path: &Path) -> Value {
     let out = analyze(&["--json", "-", path.to_str().unwrap()]);

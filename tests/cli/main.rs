@@ -9,7 +9,6 @@ mod hostile;
 mod inputs;
 mod many;
 mod mutations;
-mod scene;
 mod specials;
 mod threads;
 
@@ -22,7 +21,7 @@ use netcap_bundle::Role;
 use netcap_bundle::packets::Direction::{In, Out};
 use serde_json::Value;
 
-use scene::{Scene, arp_announce, arp_request, echo, mac, pcap};
+use netcap_tests::scene::{Scene, arp_announce, arp_request, echo, mac, pcap};
 
 const IP: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 23);
 const OTHER: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 1);

@@ -7,7 +7,7 @@ use netcap_bundle::Role;
 use netcap_bundle::packets::Direction::{In, Out};
 
 use crate::analyze;
-use crate::scene::{Scene, arp_reply, bond_show, echo, lldp, mac, pcap};
+use netcap_tests::scene::{Scene, arp_reply, bond_show, echo, lldp, mac, pcap};
 
 #[test]
 fn one_two_and_eight_threads_say_the_same_to_the_byte() {

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)] // a skipped test says so on stderr
 
 pub mod lab;
+pub mod scene;
 pub mod shift;
 
 pub use lab::said;

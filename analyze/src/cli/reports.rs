@@ -10,7 +10,7 @@ use super::args::{Args, Color};
 use super::{is_stdout, language};
 use crate::analysis::Verdict;
 use crate::finding::Severity;
-use crate::latency;
+use crate::measure::latency;
 use crate::report::{json, many, text};
 
 /// Where reports go.

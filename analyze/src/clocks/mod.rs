@@ -10,7 +10,6 @@
 //!
 //! When no line fits any more, a clock was stepped or slewed: the time before and after are estimated apart.
 
-pub mod marks;
 mod polygon;
 pub mod timeline;
 

@@ -17,11 +17,11 @@ use super::{Detector, Need};
 
 /// The registry's line.
 pub const DETECTOR: Detector = Detector {
-    id: crate::latency::ID,
+    id: crate::measure::latency::ID,
     severity: None,
     most: None,
     needs: &[Need { key: "need.echo", met: |view| Some(view.has_echo()) }],
-    // Histograms are not findings; they are measured beside the detectors (`crate::latency`).
+    // Histograms are not findings; they are measured beside the detectors (`crate::measure::latency`).
     run: |_, _| {},
     source: include_str!("latency.rs"),
 };

@@ -1,11 +1,10 @@
 //! The registry: one line per detector, alphabetical. Command line, help and tests derive from it.
 
-pub mod acl_drop;
-pub mod ip_conflict;
+pub mod addresses;
 pub mod latency;
-pub mod lldp_mac_flap;
-pub mod packet_loss;
-pub mod ping_loss;
+pub mod links;
+pub mod loss;
+pub mod switch;
 
 use crate::finding::{Finding, Severity};
 use crate::text::Lang;
@@ -39,12 +38,12 @@ pub struct Detector {
 
 /// All detectors.
 pub const ALL: &[Detector] = &[
-    acl_drop::DETECTOR,
-    ip_conflict::DETECTOR,
+    switch::acl_drop::DETECTOR,
+    addresses::ip_conflict::DETECTOR,
     latency::DETECTOR,
-    lldp_mac_flap::DETECTOR,
-    packet_loss::DETECTOR,
-    ping_loss::DETECTOR,
+    links::lldp_mac_flap::DETECTOR,
+    loss::packet_loss::DETECTOR,
+    loss::ping_loss::DETECTOR,
 ];
 
 /// A detector that could not look.
@@ -114,26 +113,4 @@ fn missing(detector: &Detector, view: &View<'_>) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_registry_is_sorted_unique_and_documented() {
-        let ids: Vec<_> = ALL.iter().map(|d| d.id).collect();
-        let mut sorted = ids.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        assert_eq!(ids, sorted);
-        for detector in ALL {
-            let page = detector.page();
-            assert!(page.starts_with(&format!("`{}`: ", detector.id)), "{page}");
-            for part in ["Exonerated", "Remedy", "Sources", "中文"] {
-                assert!(page.contains(part), "{} has no part '{part}'", detector.id);
-            }
-            for need in detector.needs {
-                let key = need.key;
-                assert_ne!(crate::text::phrase(key, crate::text::Lang::En), format!("en.{key}"));
-            }
-        }
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::analysis::Verdict;
 use crate::finding::{Finding, utc_text};
-use crate::latency::{HopTimes, JourneyCounts, Latency, PERCENTILES};
+use crate::measure::latency::{HopTimes, JourneyCounts, Latency, PERCENTILES};
 
 use super::many::Total;
 use super::recording;

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::text::Page;
 use super::wrap::{left, right};
 use crate::analysis::Verdict;
-use crate::latency::{JourneyCounts, PERCENTILES};
+use crate::measure::latency::{JourneyCounts, PERCENTILES};
 use crate::text::Text;
 
 /// Pairs shown; the rest is in the JSON and in the histogram log.

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod hops;
 pub mod journeys;
 pub mod losses;
+pub mod marks;
 pub mod runs;
 
 use std::collections::BTreeMap;

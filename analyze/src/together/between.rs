@@ -194,7 +194,7 @@ fn finding(joined: &Joined<'_>, case: &Case<'_>) -> Option<Finding> {
     let flow = Flow { src: key.src, dst: key.dst, protocol: protocol(key.protocol), number: key.protocol };
     let claim = if sure { "packet-loss.claim" } else { "packet-loss.claim.doubtful" };
     Some(Finding {
-        detector: crate::detectors::packet_loss::DETECTOR.id,
+        detector: crate::detectors::loss::packet_loss::DETECTOR.id,
         severity: if sure && count >= LOST_MIN { Severity::Warning } else { Severity::Info },
         // What lies between two hosts was not recorded, nor was every way into the other one.
         confidence: if sure { Confidence::Likely } else { Confidence::CannotTell },

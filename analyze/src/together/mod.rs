@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use netcap_bundle::input::Input;
 
-use crate::clocks::marks::{Mark, MarksFold};
 use crate::clocks::timeline::timelines;
 use crate::engine::follow::Follow;
 use crate::engine::points::Scene;
@@ -22,6 +21,7 @@ use crate::fidelity::Fidelity;
 use crate::finding::Finding;
 use crate::tables::hops::{Clocks, HopsFold, HopsTable, Stop};
 use crate::tables::losses::LossesFold;
+use crate::tables::marks::{Mark, MarksFold};
 use crate::text::Text;
 
 pub use between::HostHop;
@@ -168,7 +168,7 @@ fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress
     let info = input.info.as_ref();
     let name = info.map(|info| info.host.clone()).filter(|name| !name.is_empty());
     let kept = marks.one_in();
-    let mut given_up: Vec<_> = crate::caps::of_input(input).collect();
+    let mut given_up: Vec<_> = crate::analysis::caps::of_input(input).collect();
     given_up.extend([
         ("given-up.losses", joined),
         ("given-up.crowd", outcome.points.crowd),
@@ -241,7 +241,7 @@ fn remarks(joined: &Joined<'_>, findings: usize) -> Vec<Text> {
         |(key, count)| Text::new("remark.given-up").with_text("what", Text::new(key).with("count", count));
     let mut out: Vec<Text> = sums.into_iter().map(given_up).collect();
     if findings >= between::FINDINGS_MAX {
-        let id = crate::detectors::packet_loss::DETECTOR.id;
+        let id = crate::detectors::loss::packet_loss::DETECTOR.id;
         out.push(Text::new("remark.findings").with("detector", id).with("count", findings));
     }
     out

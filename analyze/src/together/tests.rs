@@ -3,10 +3,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use netcap_bundle::Role;
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::{In, Out};
+use netcap_tests::scene::{Scene as Recording, echo, mac};
 
 use super::*;
 use crate::finding::{Confidence, Severity, Subject};
-use crate::scene::{Scene as Recording, echo, mac};
 use crate::text::Text;
 
 const VM1: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);

@@ -3,7 +3,7 @@
 use netcap_bundle::changes::{Change, What};
 use netcap_bundle::ledger::{Step, Why};
 
-use super::{PointLoss, Recording, Spell, Steps};
+use crate::measure::recording::{PointLoss, Recording, Spell, Steps};
 use crate::report::text::Page;
 use crate::report::wrap::{left, right};
 use crate::text::Text;

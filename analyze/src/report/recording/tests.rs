@@ -3,18 +3,20 @@
 use std::fmt::Write as _;
 
 use netcap_bundle::changes::{self, Change, What};
-use netcap_bundle::ledger::{Step, StepLine, line};
+use netcap_bundle::input::Input;
+use netcap_bundle::ledger::{HostSpan, PointSpan, Step, StepLine, Why, line};
+use netcap_bundle::manifest::{End, Pruned};
 use netcap_bundle::packets::Direction;
-use netcap_bundle::{Mac, Point, Role, layout};
+use netcap_bundle::{Mac, Nanos, Point, Role, layout};
+use netcap_tests::scene::{self, Scene, Sealed, at, mac};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
-use super::*;
 use crate::analysis::{Verdict, explain};
 use crate::engine::Progress;
+use crate::measure::recording::{Recording, Spell};
 use crate::report::json::Shape;
 use crate::report::text::{Look, render};
-use crate::scene::{self, Scene, Sealed, at, mac};
 use crate::text::Lang;
 
 fn text<T: serde::Serialize>(lines: &[T]) -> String {

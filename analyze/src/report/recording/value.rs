@@ -4,8 +4,8 @@ use netcap_bundle::Nanos;
 use netcap_bundle::manifest::Pruned;
 use serde_json::{Map, Value, json};
 
-use super::{HostLoss, PointLoss, Recording, Spell, Steps};
 use crate::finding::utc_text;
+use crate::measure::recording::{HostLoss, PointLoss, Recording, Spell, Steps};
 
 /// The object `recording`; parts that have nothing to tell are left out.
 pub(in crate::report) fn value(recording: &Recording) -> Value {

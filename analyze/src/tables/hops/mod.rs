@@ -314,6 +314,4 @@ impl HopsFold {
 }
 
 #[cfg(test)]
-mod lookalike_tests;
-#[cfg(test)]
 mod tests;

@@ -1,0 +1,168 @@
+//! What was given up to keep to the memory and the time there is: one remark for each cap that was reached.
+//!
+//! A cap that only shortens what is printed says so where it is printed; those here may change what a reader concludes.
+
+use netcap_bundle::input::Input;
+
+use crate::detectors;
+use crate::finding::Finding;
+use crate::text::Text;
+use crate::view::View;
+
+/// Remarks on every cap that was reached; `unmeasured` pairs have no histogram.
+pub(crate) fn remarks(view: &View<'_>, findings: &[Finding], unmeasured: usize) -> Vec<Text> {
+    let mut out = Vec::new();
+    if view.input.files.is_exhausted() {
+        out.push(Text::new("remark.exhausted"));
+    }
+    let partial = view.input.state.partial();
+    if !partial.is_empty() {
+        let sources = partial.into_iter().map(Text::verbatim).collect();
+        out.push(Text::new("remark.partial-state").with_list("sources", sources));
+    }
+    let of_tables = view.tables.given_up().into_iter().map(|(table, count)| (key(table), count));
+    let of_tables = of_input(view.input).chain(of_tables);
+    let others = [
+        ("given-up.crowd", view.points.crowd),
+        ("given-up.filters", view.fidelity.unfiltered),
+        ("given-up.bond-states", view.bonds.overflow),
+        ("given-up.times", unmeasured as u64),
+    ];
+    for (key, count) in of_tables.chain(others).filter(|(_, count)| *count > 0) {
+        out.push(Text::new("remark.given-up").with_text("what", Text::new(key).with("count", count)));
+    }
+    out.extend(stopped(findings));
+    out
+}
+
+/// Phrase and count of what of an input was not read.
+pub(crate) fn of_input(input: &Input) -> impl Iterator<Item = (&'static str, u64)> {
+    input.given_up.iter().map(|(what, count)| (key(what), *count))
+}
+
+/// Detectors that made as many findings as they may.
+fn stopped(findings: &[Finding]) -> impl Iterator<Item = Text> {
+    detectors::ALL.iter().filter_map(|detector| {
+        let most = detector.most?;
+        let made = findings.iter().filter(|finding| finding.detector == detector.id).count();
+        (made >= most).then(|| Text::new("remark.findings").with("detector", detector.id).with("count", most))
+    })
+}
+
+fn key(table: &str) -> &'static str {
+    match table {
+        "addresses" => "given-up.addresses",
+        "claims" => "given-up.claims",
+        "coarse-claims" | "coarse-macs" => "given-up.coarse",
+        "bond-macs" => "given-up.bond-macs",
+        "questions" => "given-up.questions",
+        "hops" => "given-up.hops",
+        "thinned" => "given-up.thinned",
+        "translations" => "given-up.translations",
+        "losses" => "given-up.losses",
+        "points" => "given-up.points",
+        "lldp" => "given-up.lldp",
+        "places" => "given-up.places",
+        "examples" => "given-up.examples",
+        "unnamed" => "given-up.unnamed",
+        "folders" => "given-up.folders",
+        "ledgers" => "given-up.ledgers",
+        "ping-gaps" => "given-up.ping-gaps",
+        "listing" => "given-up.listing",
+        "runs" => "given-up.runs",
+        _ => "given-up.journeys",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use netcap_bundle::Role;
+    use netcap_bundle::packets::Direction;
+    use netcap_tests::scene::{Scene, arp_announce, echo, mac};
+
+    use super::*;
+    use crate::testing::explain_path;
+
+    const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
+
+    fn vm() -> Role {
+        Role::Vnet { vm: None, guest_mac: None }
+    }
+
+    fn given_up(scene: Scene) -> Vec<String> {
+        let verdict = explain_path(&scene.seal().path, 2);
+        let remarks = verdict.remarks.iter().map(Text::english);
+        remarks
+            .filter_map(|r| r.strip_prefix("precision given up to stay within memory: ").map(Into::into))
+            .collect()
+    }
+
+    /// A VM pings so many addresses twice; the first ping of the last ten leaves by the uplink.
+    fn pings(addresses: u16) -> Scene {
+        let mut scene = Scene::new(30_000);
+        scene.point("vnet0", vm(), "").point("eth3", Role::Uplink { bond: None }, "");
+        let (a, b) = (mac("0c:da:41:1d:56:a7"), mac("a0:36:9f:97:76:b8"));
+        for seq in [1, 2] {
+            for n in 0..addresses {
+                let [high, low] = n.to_be_bytes();
+                let frame = echo(false, a, b, VM, Ipv4Addr::new(10, 1, high, low), seq);
+                let us = i64::from(seq) * 8_000_000 + i64::from(n) * 1_000;
+                scene.frame_us("vnet0", us, Direction::In, &frame);
+                if seq == 1 && n + 10 >= addresses {
+                    scene.frame_us("eth3", us + 30, Direction::Out, &frame);
+                }
+            }
+        }
+        scene
+    }
+
+    #[test]
+    fn packets_of_more_pairs_than_examples_are_told() {
+        assert_eq!(given_up(pings(4_096)), Vec::<String>::new());
+        assert_eq!(
+            given_up(pings(4_100)),
+            [
+                "8 unanswered requests of VMs are of further pairs of addresses; whether they left was not judged",
+                "4 packets of further flows were not seen at the next point; whether they were lost was not judged",
+            ]
+        );
+    }
+
+    #[test]
+    fn further_places_of_a_claim_are_told() {
+        let claims = |places: usize| {
+            let mut scene = Scene::new(30_000);
+            for place in 0..places {
+                let point = format!("vnet{place}");
+                let ms = 5_000 + i64::try_from(place).unwrap();
+                let frame = arp_announce(mac("0c:da:41:1d:56:a7"), VM);
+                scene.point(&point, vm(), "").frame(&point, ms, Direction::Out, &frame);
+            }
+            given_up(scene)
+        };
+        assert_eq!(claims(8), Vec::<String>::new());
+        let told = claims(10);
+        assert_eq!(
+            told,
+            ["2 claims of addresses were seen at further places, which are not named with them"]
+        );
+    }
+
+    #[test]
+    fn what_was_not_read_of_an_input_is_told_in_both_languages() {
+        let sealed = pings(2).seal();
+        let mut input = Input::open(&sealed.path).unwrap();
+        for what in ["folders", "ledgers", "ping-gaps", "listing", "runs"] {
+            input.given_up.insert(what, 3);
+        }
+        for (phrase, _) in of_input(&input) {
+            let text = Text::new(phrase).with("count", 3);
+            let both = [crate::text::Lang::En, crate::text::Lang::Zh].map(|lang| text.render(lang));
+            assert!(phrase.starts_with("given-up.") && phrase != "given-up.journeys", "{phrase}");
+            assert!(both.iter().all(|said| !said.contains("given-up") && !said.contains("%{")), "{both:?}");
+            assert_ne!(both[0], both[1]);
+        }
+    }
+}

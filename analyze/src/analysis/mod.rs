@@ -1,0 +1,79 @@
+//! One input from packets to verdict.
+
+pub(crate) mod caps;
+mod remarks;
+
+use netcap_bundle::input::Input;
+
+use crate::detectors::{self, NotEvaluated};
+use crate::engine::Progress;
+use crate::finding::Finding;
+use crate::measure::latency::{self, HopTimes, JourneyCounts, Latency};
+use crate::measure::recording::Recording;
+use crate::measure::stats::Stats;
+use crate::text::Text;
+use crate::view::{self, View};
+
+/// What is said about one input.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The input as the user named it.
+    pub name: String,
+    /// Host and tool, when it is a bundle.
+    pub run: Option<String>,
+    /// Seconds east of Greenwich on the recording host: the zone of the report.
+    pub utc_offset_s: i32,
+    /// Worst and surest first.
+    pub findings: Vec<Finding>,
+    /// Detectors that looked for faults.
+    pub looked: Vec<&'static str>,
+    /// Detectors that could not look.
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Round-trip times.
+    pub latency: Vec<Latency>,
+    /// What of the input is gone, to be said before anything else.
+    pub incomplete: Option<Text>,
+    /// Times from point to point.
+    pub hops: Vec<HopTimes>,
+    /// How the followed packets fared.
+    pub journeys: JourneyCounts,
+    /// Counts.
+    pub stats: Stats,
+    /// What the recording lost, gave up and removed.
+    pub recording: Recording,
+    /// What a reader must know before trusting silence.
+    pub remarks: Vec<Text>,
+}
+
+/// Explains an input, on the current rayon pool.
+pub fn explain(input: &Input, only: Option<&[String]>, progress: &Progress) -> Verdict {
+    view::read(input, progress, |view| verdict(view, only))
+}
+
+fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
+    let input = view.input;
+    let (findings, not_evaluated) = detectors::run(view, only);
+    let wanted = |id: &str| only.is_none_or(|ids| ids.iter().any(|i| i == id));
+    let could = |id: &str| !not_evaluated.iter().any(|not| not.detector == id);
+    let faults = detectors::ALL.iter().filter(|d| d.severity.is_some()).map(|d| d.id);
+    let looked = faults.filter(|id| wanted(id) && could(id)).collect();
+    let (latency, unmeasured) = if wanted(latency::ID) { latency::measure(view) } else { (Vec::new(), 0) };
+    let recording = Recording::of(input);
+    let mut remarks = remarks::of(view, &recording);
+    remarks.append(&mut caps::remarks(view, &findings, unmeasured));
+    Verdict {
+        name: input.name.clone(),
+        run: input.info.as_ref().map(|i| format!("{} ({})", i.run, i.tool)),
+        utc_offset_s: input.info.as_ref().map_or(0, |i| i.utc_offset_s),
+        findings,
+        looked,
+        not_evaluated,
+        latency,
+        hops: latency::hops(view),
+        journeys: latency::journeys(view),
+        incomplete: remarks::incomplete(input),
+        stats: Stats::of(view),
+        remarks,
+        recording,
+    }
+}

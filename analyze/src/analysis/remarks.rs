@@ -1,0 +1,84 @@
+//! What a reader must know before trusting silence.
+
+use netcap_bundle::input::{Input, Kind};
+use netcap_bundle::packets::Tail;
+
+use crate::measure::recording::Recording;
+use crate::text::Text;
+use crate::view::View;
+
+/// Gaps of one point named one by one.
+const GAPS_TOLD_MAX: usize = 8;
+/// Damaged files named one by one.
+const FILES_TOLD_MAX: usize = 1_000;
+/// Kinds of missing files named in the headline.
+const MISSING_SHOWN: usize = 6;
+
+/// What of the input is gone, in one sentence.
+pub(super) fn incomplete(input: &Input) -> Option<Text> {
+    let missing = &input.missing;
+    if missing.paths.is_empty() {
+        return input.files.is_cut().then(|| Text::new("remark.cut-tar"));
+    }
+    let kinds = missing.kinds();
+    let mut shown: Vec<Text> = kinds.iter().take(MISSING_SHOWN).map(Text::verbatim).collect();
+    if kinds.len() > MISSING_SHOWN {
+        shown.push(Text::verbatim("…"));
+    }
+    let key = if input.files.is_cut() { "remark.missing-cut" } else { "remark.missing" };
+    Some(
+        Text::new(key)
+            .with("count", missing.paths.len())
+            .with("all", missing.listed)
+            .with_list("kinds", shown),
+    )
+}
+
+/// What the input itself says, damaged files, and what was lost at each point.
+pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
+    let mut out: Vec<Text> = incomplete(view.input).into_iter().collect();
+    out.extend(view.input.remarks.iter().map(Text::verbatim));
+    let mut told = 0;
+    for file in view.files {
+        let tail = match (&file.error, &file.tail) {
+            (Some(why), _) => Text::new("remark.unreadable").with("why", why),
+            (None, Some(Tail::Cut { at })) => Text::new("remark.cut").with("at", at),
+            (None, Some(Tail::Damaged { at, why })) => {
+                Text::new("remark.damaged").with("at", at).with("why", why)
+            }
+            _ => continue,
+        };
+        told += 1;
+        if told <= FILES_TOLD_MAX {
+            out.push(Text::new("remark.file").with("file", &file.name).with_text("what", tail));
+        }
+    }
+    if let Some(more) = told.checked_sub(FILES_TOLD_MAX).filter(|more| *more > 0) {
+        out.push(Text::new("remark.more-files").with("count", more));
+    }
+    for (id, info) in view.points.iter() {
+        let Some(fidelity) = view.fidelity.point(id) else { continue };
+        // What the recording says of its losses, with their times, is not said again.
+        let told = recording.points.iter().any(|p| p.name == info.name && p.sums.dropped > 0);
+        if let Some(dropped) = fidelity.dropped.filter(|d| *d > 0 && !told) {
+            out.push(Text::new("remark.dropped").with("point", &info.name).with("count", dropped));
+        }
+        let gaps: &[_] = if view.input.kind == Kind::Bundle { &fidelity.gaps } else { &[] };
+        for (from, to) in gaps.iter().take(GAPS_TOLD_MAX) {
+            let offset = view.input.info.as_ref().map_or(0, |i| i.utc_offset_s);
+            out.push(
+                Text::new("remark.gap")
+                    .with("point", &info.name)
+                    .with("from", from.clock(offset))
+                    .with("to", to.clock(offset)),
+            );
+        }
+        if let Some(more) = gaps.len().checked_sub(GAPS_TOLD_MAX).filter(|more| *more > 0) {
+            out.push(Text::new("remark.more-gaps").with("point", &info.name).with("count", more));
+        }
+    }
+    if view.input.state.defects > 0 {
+        out.push(Text::new("remark.state-lines").with("count", view.input.state.defects));
+    }
+    out
+}

@@ -1,0 +1,251 @@
+//! From raw claims to suspects: who is left after everybody with an excuse has gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use netcap_bundle::packets::Direction;
+use netcap_bundle::{Mac, Role};
+
+use crate::engine::{DomainId, PointId, Tags};
+use crate::host::OwnAddress;
+use crate::host::macs::{is_virtual_router, number};
+use crate::tables::claims::{Address, AddressKey, Claim, ClaimKind, ClaimRuns};
+use crate::view::View;
+
+/// A MAC that answers for at least this many addresses, and uses none of them itself, answers for others (RFC 1027).
+const PROXY_ADDRESSES_MIN: usize = 8;
+/// A MAC that probes at least this many addresses and claims none of them checks for others: a DHCP server before it
+/// offers one, a switch that tracks its devices.
+const CHECKED_ADDRESSES_MIN: usize = 3;
+/// Ports of one card have MACs this close together.
+const ADJACENT_MAX: u64 = 16;
+/// Addresses that two neighbouring MACs must share to be taken for one multihomed host.
+const SHARED_MIN: usize = 2;
+
+/// What must be known of all addresses before one is judged.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    proxies: BTreeSet<(DomainId, Tags, Mac)>,
+    checkers: BTreeSet<(DomainId, Tags, Mac)>,
+    shared: BTreeMap<(DomainId, Tags, Mac, Mac), usize>,
+}
+
+/// One suspect: a MAC with its claims by kind.
+#[derive(Debug, Clone)]
+pub(super) struct Suspect {
+    pub mac: Mac,
+    pub probe: ClaimRuns,
+    pub announce: ClaimRuns,
+    /// Answers and use as a sender.
+    pub using: ClaimRuns,
+    /// The part of `using` that is no claim of the address protocol: conversations opened with it.
+    pub opens: ClaimRuns,
+    /// Everything but probes.
+    pub all: ClaimRuns,
+    pub seen: Vec<(PointId, Direction)>,
+}
+
+/// One address with its suspects.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub key: AddressKey,
+    pub suspects: Vec<Suspect>,
+    /// The recorded host has this address itself.
+    pub own: Option<OwnAddress>,
+    /// MACs of the host that claim it, and are one claimant.
+    pub host_macs: BTreeSet<Mac>,
+}
+
+/// Somebody said something of the address in its own protocol: without any such packet in the capture silence means
+/// nothing.
+pub(super) fn is_told(address: &Address) -> bool {
+    address.claims.iter().any(|c| c.kind != ClaimKind::Opens)
+}
+
+impl Context {
+    pub(super) fn new(view: &View<'_>) -> Self {
+        let mut context = Self::default();
+        let mut answers: BTreeMap<(DomainId, Tags, Mac), usize> = BTreeMap::new();
+        let mut checked: BTreeMap<(DomainId, Tags, Mac), usize> = BTreeMap::new();
+        for (key, address) in &view.tables.claims.addresses {
+            let macs: BTreeSet<Mac> = address.claims.iter().map(|c| c.mac).collect();
+            for mac in &macs {
+                let only = |kinds: &[ClaimKind]| {
+                    address.claims.iter().filter(|c| c.mac == *mac).all(|c| kinds.contains(&c.kind))
+                };
+                let who = (key.domain, key.vlan, *mac);
+                *answers.entry(who).or_default() += usize::from(only(&[ClaimKind::Reply, ClaimKind::Soft]));
+                *checked.entry(who).or_default() += usize::from(only(&[ClaimKind::Probe]));
+            }
+            // Pairs of a handful; a fuzzed address has no pairs worth counting.
+            if (2..=8).contains(&macs.len()) {
+                for (a, b) in pairs(&macs) {
+                    *context.shared.entry((key.domain, key.vlan, a, b)).or_default() += 1;
+                }
+            }
+        }
+        let at_least = |counts: BTreeMap<_, usize>, min| {
+            counts.into_iter().filter(|(_, n)| *n >= min).map(|(who, _)| who).collect()
+        };
+        context.proxies = at_least(answers, PROXY_ADDRESSES_MIN);
+        context.checkers = at_least(checked, CHECKED_ADDRESSES_MIN);
+        context
+    }
+
+    /// Two neighbouring MACs of one card that claim several addresses together: one host, ARP flux.
+    fn one_host(&self, key: AddressKey, a: Mac, b: Mac) -> bool {
+        let shared = self.shared.get(&(key.domain, key.vlan, a.min(b), a.max(b))).copied().unwrap_or(0);
+        let near = number(a).abs_diff(number(b)) <= ADJACENT_MAX;
+        shared >= SHARED_MIN && near && !a.is_local() && !b.is_local()
+    }
+}
+
+impl Case {
+    /// `None` when fewer than two sides are left.
+    pub(super) fn new(
+        view: &View<'_>,
+        context: &Context,
+        key: AddressKey,
+        address: &Address,
+    ) -> Option<Self> {
+        if is_link_local(key.ip) {
+            return None;
+        }
+        let claims: Vec<&Claim> =
+            address.claims.iter().filter(|c| counts(view, context, key, c, &address.claims)).collect();
+        let mut suspects: BTreeMap<Mac, Suspect> = BTreeMap::new();
+        for claim in claims {
+            suspects.entry(claim.mac).or_insert_with(|| Suspect::new(claim.mac)).take(claim);
+        }
+        for suspect in suspects.values_mut() {
+            suspect.settle();
+        }
+        let own = own_address(view, key);
+        let host_macs: BTreeSet<Mac> = suspects.keys().copied().filter(|m| view.host.owns_mac(*m)).collect();
+        let mut suspects: Vec<Suspect> = suspects.into_values().collect();
+        merge_same(&mut suspects, |a, b| same_side(view, context, key, a, b));
+        let foreign = suspects.iter().filter(|s| !host_macs.contains(&s.mac)).count();
+        let sides = suspects.len().max(usize::from(own.is_some()) + foreign);
+        (sides >= 2).then_some(Self { key, suspects, own, host_macs })
+    }
+}
+
+/// Two MACs that are one device: both the host's, both one VM's, or neighbouring ports of a multihomed host.
+fn same_side(view: &View<'_>, context: &Context, key: AddressKey, a: Mac, b: Mac) -> bool {
+    (view.host.owns_mac(a) && view.host.owns_mac(b))
+        || vm_of(view, a).is_some_and(|vm| Some(vm) == vm_of(view, b))
+        || context.one_host(key, a, b)
+}
+
+fn vm_of<'a>(view: &'a View<'_>, mac: Mac) -> Option<&'a str> {
+    view.points.iter().find_map(|(_, info)| match &info.role {
+        Role::Vnet { vm: Some(vm), guest_mac: Some(m) } if *m == mac => Some(vm.as_str()),
+        _ => None,
+    })
+}
+
+/// Joins suspects that are the same into the first of them.
+fn merge_same(suspects: &mut Vec<Suspect>, same: impl Fn(Mac, Mac) -> bool) {
+    let mut at = 0;
+    while at < suspects.len() {
+        let (head, tail) = suspects.split_at_mut(at + 1);
+        let Some(first) = head.last_mut() else { break };
+        let mut joined = Vec::new();
+        for (offset, other) in tail.iter().enumerate() {
+            if same(first.mac, other.mac) {
+                first.join(other);
+                joined.push(at + 1 + offset);
+            }
+        }
+        for index in joined.into_iter().rev() {
+            suspects.remove(index);
+        }
+        at += 1;
+    }
+}
+
+/// Whether a claim counts against its MAC.
+fn counts(view: &View<'_>, context: &Context, key: AddressKey, claim: &Claim, all: &[Claim]) -> bool {
+    if claim.kind == ClaimKind::Soft || is_virtual_router(claim.mac) {
+        return false;
+    }
+    if context.proxies.contains(&(key.domain, key.vlan, claim.mac)) && claim.kind == ClaimKind::Reply {
+        return false;
+    }
+    if context.checkers.contains(&(key.domain, key.vlan, claim.mac)) && claim.kind == ClaimKind::Probe {
+        return false;
+    }
+    let Some(sender) = claim.sender else { return true };
+    // NLB masks its Ethernet source; balance-alb says another port's MAC; both are one device by design.
+    let nlb = sender.is_local() || claim.mac.is_local();
+    let one_device = all.iter().any(|c| c.mac == sender && c.sender.is_none());
+    let host = view.host.owns_mac(sender) && view.host.owns_mac(claim.mac);
+    !(nlb || one_device || host || is_virtual_router(sender))
+}
+
+fn own_address(view: &View<'_>, key: AddressKey) -> Option<OwnAddress> {
+    let vswitch = view.points.domain_name(key.domain);
+    let internal = view
+        .points
+        .iter()
+        .find(|(id, info)| view.points.domain(*id) == Some(key.domain) && info.role == Role::Internal);
+    let access = internal.map_or(0, |(id, _)| view.access_vlan(id));
+    let own = view.host.owner(key.ip, vswitch, key.vlan.outer, access)?;
+    (key.vlan.inner == 0).then_some(own)
+}
+
+impl Suspect {
+    fn new(mac: Mac) -> Self {
+        let none = ClaimRuns::default;
+        Self {
+            mac,
+            probe: none(),
+            announce: none(),
+            using: none(),
+            opens: none(),
+            all: none(),
+            seen: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, claim: &Claim) {
+        let into = match claim.kind {
+            ClaimKind::Probe => &mut self.probe,
+            ClaimKind::Announce => &mut self.announce,
+            _ => &mut self.using,
+        };
+        into.merge(claim.runs.clone());
+        if claim.kind != ClaimKind::Probe {
+            self.all.merge(claim.runs.clone());
+        }
+        if claim.kind == ClaimKind::Opens {
+            self.opens.merge(claim.runs.clone());
+        }
+        self.seen.extend(&claim.seen);
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.probe.merge(other.probe.clone());
+        self.announce.merge(other.announce.clone());
+        self.using.merge(other.using.clone());
+        self.opens.merge(other.opens.clone());
+        self.all.merge(other.all.clone());
+        self.seen.extend(&other.seen);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        for runs in [&mut self.probe, &mut self.announce, &mut self.using, &mut self.opens, &mut self.all] {
+            runs.settle();
+        }
+    }
+}
+
+/// Hosts choose 169.254/16 addresses by themselves and settle it by themselves (RFC 3927).
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(v4) if v4.is_link_local())
+}
+
+fn pairs(macs: &BTreeSet<Mac>) -> impl Iterator<Item = (Mac, Mac)> + '_ {
+    macs.iter().flat_map(move |a| macs.range(..).filter(move |b| *b > a).map(move |b| (*a, *b)))
+}

@@ -1,0 +1,110 @@
+//! From verdict to finding.
+
+use netcap_bundle::{Mac, Nanos};
+
+use super::claimants::Case;
+use super::evidence::{evidence, suspect};
+use super::judge::{Rule, Verdict};
+use crate::finding::{Claimant, Finding, Severity, Subject, Victim};
+use crate::text::Text;
+use crate::view::View;
+
+pub(super) fn finding(view: &View<'_>, case: &Case, verdict: &Verdict) -> Finding {
+    let rule = verdict.best.rule;
+    let claimants: Vec<Claimant> =
+        verdict.macs.iter().map(|mac| Claimant { mac: *mac, place: place_of(view, case, *mac) }).collect();
+    let domain = view.points.domain_name(case.key.domain).to_owned();
+    let (from, to) = span(case, verdict);
+    let claim = claim(case, verdict, &claimants);
+    Finding {
+        detector: super::DETECTOR.id,
+        severity: if rule.is_conflict() { Severity::Error } else { Severity::Info },
+        confidence: rule.confidence(),
+        subject: Subject::Address {
+            ip: case.key.ip,
+            domain,
+            vlan: case.key.vlan.to_string(),
+            claimants,
+            named: view.points.is_domain_named(case.key.domain),
+        },
+        from,
+        to,
+        claim,
+        evidence: evidence(view, case, verdict),
+        exonerations: exonerations(rule),
+        remedy: remedy(case, rule),
+        victims: if rule.is_conflict() { vec![Victim::Address(case.key.ip)] } else { Vec::new() },
+        explained_by: None,
+    }
+}
+
+fn place_of(view: &View<'_>, case: &Case, mac: Mac) -> Text {
+    if let Some(own) = case.own.as_ref().filter(|own| own.mac == mac) {
+        return Text::new("place.host").with("port", &own.iface);
+    }
+    let seen = suspect(case, mac).map(|s| s.seen.as_slice()).unwrap_or_default();
+    view.place(mac, seen)
+}
+
+fn claim(case: &Case, verdict: &Verdict, claimants: &[Claimant]) -> Text {
+    let key = match verdict.best.rule {
+        Rule::HandOver => "ip-conflict.claim.hand-over",
+        Rule::Returned => "ip-conflict.claim.returned",
+        Rule::AnnouncedTogether => "ip-conflict.claim.announced-together",
+        Rule::TakingTurns => "ip-conflict.claim.taking-turns",
+        Rule::OwnAddress | Rule::OwnAddressAgain => "ip-conflict.claim.own-address",
+        Rule::Announcers => "ip-conflict.claim.announcers",
+        Rule::Alternation => "ip-conflict.claim.alternation",
+        Rule::Probers => "ip-conflict.claim.probers",
+        Rule::ProbeAnswered => "ip-conflict.claim.probe-answered",
+    };
+    // The order of the proof tells the story; the host's own side comes first.
+    let mut order: Vec<Mac> = Vec::new();
+    if let Some(own) = case.own.as_ref().filter(|own| verdict.macs.contains(&own.mac)) {
+        order.push(own.mac);
+    }
+    order.extend(verdict.best.sights.iter().map(|(mac, _)| *mac));
+    order.extend(&verdict.macs);
+    let mut seen = std::collections::BTreeSet::new();
+    order.retain(|mac| seen.insert(*mac));
+    let who = |index: usize| {
+        let mac = order.get(index).copied().unwrap_or_default();
+        claimants.iter().find(|c| c.mac == mac).map_or_else(|| Text::verbatim(mac), Claimant::words)
+    };
+    Text::new(key)
+        .with("ip", case.key.ip)
+        .with("count", verdict.macs.len())
+        .with_text("a", who(0))
+        .with_text("b", who(1))
+}
+
+fn span(case: &Case, verdict: &Verdict) -> (Option<Nanos>, Option<Nanos>) {
+    let involved = case.suspects.iter().filter(|s| verdict.macs.contains(&s.mac));
+    let sights: Vec<Nanos> = involved
+        .flat_map(|s| [s.all.first(), s.all.last(), s.probe.first(), s.probe.last()])
+        .flatten()
+        .map(|s| s.at)
+        .collect();
+    (sights.iter().min().copied(), sights.iter().max().copied())
+}
+
+/// What was looked for, and why it is not that.
+fn exonerations(rule: Rule) -> Vec<Text> {
+    let takeover = match rule {
+        Rule::HandOver => "ip-conflict.not.hand-over-it-is",
+        Rule::Returned => "ip-conflict.not.returned-it-is",
+        Rule::AnnouncedTogether => "ip-conflict.not.takeover-maybe",
+        Rule::OwnAddress | Rule::OwnAddressAgain => "ip-conflict.not.takeover-own",
+        Rule::Probers | Rule::ProbeAnswered => "ip-conflict.not.takeover-probe",
+        Rule::Announcers | Rule::Alternation | Rule::TakingTurns => "ip-conflict.not.takeover",
+    };
+    [takeover, "ip-conflict.not.router", "ip-conflict.not.one-device", "ip-conflict.not.proxy"]
+        .into_iter()
+        .map(Text::new)
+        .collect()
+}
+
+fn remedy(case: &Case, rule: Rule) -> Text {
+    let key = if rule.is_conflict() { "ip-conflict.remedy" } else { "ip-conflict.remedy.info" };
+    Text::new(key).with("ip", case.key.ip)
+}

@@ -1,0 +1,3 @@
+//! Addresses: who has them, and who else claims them.
+
+pub mod ip_conflict;

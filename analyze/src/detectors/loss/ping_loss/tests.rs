@@ -1,0 +1,210 @@
+use std::net::Ipv4Addr;
+
+use netcap_bundle::packets::Direction::{In, Out};
+use netcap_bundle::ping::{Answer, PingRecord};
+use netcap_bundle::{Mac, Role};
+use netcap_tests::scene::{Scene, at, echo, mac, pcap};
+
+use crate::finding::{Confidence, Finding, Severity};
+use crate::testing::{explain_path, found, only};
+
+const HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 12, 19);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 12, 254);
+
+fn host() -> Mac {
+    mac("fc:15:b4:1c:ad:79")
+}
+
+fn gateway() -> Mac {
+    mac("00:00:0c:00:00:01")
+}
+
+fn request(seq: u16) -> Vec<u8> {
+    echo(false, host(), gateway(), HOST, GATEWAY, seq)
+}
+
+fn reply(seq: u16) -> Vec<u8> {
+    echo(true, gateway(), host(), GATEWAY, HOST, seq)
+}
+
+/// Ten pings of the host through an uplink, those in `lost` unanswered.
+fn scene(lost: &[u16]) -> Scene {
+    let mut scene = Scene::new(60_000);
+    scene.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
+    for seq in 1..=10 {
+        let ms = i64::from(seq) * 1_000;
+        scene.frame("vswitch0", ms, Out, &request(seq)).frame("eth3", ms, Out, &request(seq));
+        if !lost.contains(&seq) {
+            scene.frame("eth3", ms + 1, In, &reply(seq)).frame("vswitch0", ms + 1, In, &reply(seq));
+        }
+    }
+    scene
+}
+
+fn findings(scene: Scene) -> Vec<Finding> {
+    found(&scene.seal(), "ping-loss")
+}
+
+#[test]
+fn two_lost_pings_are_a_warning_with_the_last_place() {
+    let findings = findings(scene(&[4, 5, 9]));
+    assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
+    let claim = findings[0].claim.english();
+    assert!(claim.starts_with("3 of 10 pings") && claim.contains("last seen at eth3"), "{claim}");
+}
+
+#[test]
+fn one_lost_ping_is_worth_knowing_and_none_is_nothing() {
+    assert_eq!(only(&findings(scene(&[4]))).0, Severity::Info);
+    assert!(findings(scene(&[])).is_empty());
+}
+
+#[test]
+fn the_end_of_the_capture_is_no_loss() {
+    let mut scene = scene(&[]);
+    for seq in 20..25 {
+        scene.frame("vswitch0", 58_500, Out, &request(seq));
+    }
+    assert!(findings(scene).is_empty());
+}
+
+#[test]
+fn what_the_capture_lost_is_not_counted() {
+    let mut scene = scene(&[]);
+    scene.frame("eth3", 20_000, Out, &request(30)).frame("eth3", 20_500, Out, &request(31));
+    scene.frame_after_loss("eth3", 21_000, Out, &request(32), 7);
+    scene.frame("eth3", 21_001, In, &reply(32));
+    assert!(findings(scene).is_empty());
+}
+
+#[test]
+fn multicast_needs_no_answer() {
+    let mut scene = scene(&[]);
+    for seq in 40..45 {
+        let group = Ipv4Addr::new(224, 0, 0, 1);
+        let frame = echo(false, host(), mac("01:00:5e:00:00:01"), HOST, group, seq);
+        scene.frame("vswitch0", 20_000 + i64::from(seq), Out, &frame);
+    }
+    assert!(findings(scene).is_empty());
+}
+
+#[test]
+fn a_bare_file_without_any_answer_cannot_tell() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("one.pcap");
+    let mut frames: Vec<(i64, Vec<u8>)> = (1..5).map(|seq| (i64::from(seq) * 1_000, request(seq))).collect();
+    frames.push((20_000, netcap_tests::scene::arp_request(host(), HOST, GATEWAY)));
+    pcap(&path, &frames);
+    let verdict = explain_path(&path, 1);
+    assert_eq!(only(&verdict.findings), (Severity::Info, Confidence::CannotTell));
+}
+
+#[test]
+fn the_log_speaks_where_packets_are_silent() {
+    let record =
+        |seq: i64, answer| PingRecord { seq: seq.unsigned_abs(), sent: Some(at(seq * 1_000)), answer };
+    let reply = || Answer::Reply { rtt_ns: 300_000, ttl: None, kernel: true };
+    let mut records: Vec<_> = (1..8).map(|n| record(n, reply())).collect();
+    records.extend([record(8, Answer::Lost), record(9, Answer::Lost), record(10, Answer::Open)]);
+    let mut scene = Scene::new(60_000);
+    scene.point("vswitch0", Role::Internal, "arp").pings("10.0.0.9", &records);
+    let findings = findings(scene);
+    assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
+    assert!(findings[0].claim.english().starts_with("2 of 9 pings to 10.0.0.9"));
+}
+
+/// Pings to an address that nobody has, as a bundle's log and its unanswered ARP requests show them.
+fn nobody(answered: bool) -> Finding {
+    let lost = |seq: i64| PingRecord {
+        seq: seq.unsigned_abs(),
+        sent: Some(at(seq * 1_000)),
+        answer: Answer::Error { why: "Destination Host Unreachable".into() },
+    };
+    let mut scene = Scene::new(60_000);
+    scene.point("vswitch0", Role::Internal, "").pings(&GATEWAY.to_string(), &[lost(1), lost(2), lost(3)]);
+    for ms in [1_000, 2_000, 3_000] {
+        scene.frame("vswitch0", ms, Out, &netcap_tests::scene::arp_request(host(), HOST, GATEWAY));
+    }
+    if answered {
+        scene.frame("vswitch0", 3_001, In, &netcap_tests::scene::arp_reply(gateway(), GATEWAY, host(), HOST));
+    }
+    let mut findings = findings(scene);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    findings.remove(0)
+}
+
+#[test]
+fn nobody_answers_arp_for_the_target() {
+    let told = |finding: &Finding| {
+        let evidence = finding.evidence.iter().any(|e| e.what().english().starts_with("nobody answers ARP"));
+        (evidence, finding.remedy.english().starts_with("Nobody in this network has"))
+    };
+    assert_eq!(told(&nobody(false)), (true, true));
+    assert_eq!(told(&nobody(true)), (false, false));
+}
+
+/// What a router says of a request: ICMP type and code, and the request's headers behind four octets of its own.
+fn unreachable(kind: u8, code: u8, request: &[u8]) -> Vec<u8> {
+    let quoted = &request[14..14 + 28];
+    let mut icmp = vec![kind, code, 0, 0, 0, 0, 0, 0];
+    icmp.extend(quoted);
+    let mut ip = vec![0x45, 0, 0, u8::try_from(20 + icmp.len()).unwrap(), 0, 9, 0, 0, 64, 1, 0, 0];
+    ip.extend([10, 40, 1, 1]);
+    ip.extend(HOST.octets());
+    ip.extend(icmp);
+    netcap_tests::scene::ethernet(host(), gateway(), 0x0800, &ip)
+}
+
+/// In a bare file, three pings of which each one is refused three seconds later.
+fn refused(kind: u8, code: u8) -> Vec<Finding> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("one.pcap");
+    let mut frames = Vec::new();
+    for seq in 1..4u16 {
+        let at = i64::from(seq) * 1_000;
+        frames.extend([(at, request(seq)), (at + 3_000, unreachable(kind, code, &request(seq)))]);
+    }
+    frames.push((60_000, netcap_tests::scene::arp_request(host(), HOST, GATEWAY)));
+    frames.sort_by_key(|(at, _)| *at);
+    pcap(&path, &frames);
+    explain_path(&path, 1).findings
+}
+
+#[test]
+fn a_router_that_says_why_is_believed_and_named() {
+    let findings = refused(3, 1);
+    assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
+    assert_eq!(
+        findings[0].claim.english(),
+        "None of 3 pings from 192.168.12.19 to 192.168.12.254 was answered; 10.40.1.1 says that it cannot reach the host."
+    );
+    assert!(findings[0].evidence.iter().any(|e| e.what().english().starts_with("10.40.1.1 says")));
+    assert!(findings[0].remedy.english().starts_with("Nobody answers 10.40.1.1"));
+    for (code, words) in [(0, "no route"), (13, "a filter forbids"), (4, "too big"), (2, "cannot be reached")]
+    {
+        let claim = refused(3, code)[0].claim.english();
+        assert!(claim.contains(words), "{claim}");
+    }
+    assert!(refused(11, 0).is_empty(), "a traceroute");
+}
+
+/// The only point of a file without names is no place.
+#[test]
+fn a_bare_file_is_not_called_a_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("one.pcap");
+    let mut frames: Vec<(i64, Vec<u8>)> = (1..5).map(|seq| (i64::from(seq) * 1_000, request(seq))).collect();
+    frames.extend([(1_001, reply(1)), (20_000, netcap_tests::scene::arp_request(host(), HOST, GATEWAY))]);
+    frames.sort_by_key(|(at, _)| *at);
+    pcap(&path, &frames);
+    let findings = explain_path(&path, 1).findings;
+    let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
+    assert_eq!(
+        finding.claim.english(),
+        "3 of 4 pings from 192.168.12.19 to 192.168.12.254 were never answered."
+    );
+    let words = finding.evidence.iter().map(|e| e.what().english()).chain([finding.remedy.english()]);
+    for text in words {
+        assert!(!text.contains('#'), "{text}");
+    }
+}

@@ -1,0 +1,3 @@
+//! The switch: what its rules do to packets.
+
+pub mod acl_drop;

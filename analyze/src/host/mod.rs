@@ -1,0 +1,165 @@
+//! The recorded host as detectors ask about it: its own addresses, and where a MAC sits.
+
+pub mod bonds;
+pub mod exits;
+pub mod macs;
+mod place;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use netcap_bundle::input::Input;
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::libvirt::Libvirt;
+use netcap_bundle::sources::links::{Link, Links};
+use netcap_bundle::sources::linux_bridge::LinuxBridge;
+use netcap_bundle::sources::neighbours::Neighbours;
+use netcap_bundle::sources::ovs_bond::OvsBond;
+use netcap_bundle::sources::ovs_datapath::OvsDatapath;
+use netcap_bundle::sources::ovs_fdb::OvsFdb;
+use netcap_bundle::sources::ovsdb::Ovsdb;
+use netcap_bundle::state::Round;
+
+use netcap_bundle::Mac;
+use netcap_bundle::topology::{Inputs, Topology};
+
+use crate::finding::Evidence;
+use crate::text::Text;
+
+pub use place::place;
+
+/// An address that the host itself has.
+#[derive(Debug, Clone)]
+pub struct OwnAddress {
+    /// MAC of the interface that has it.
+    pub mac: Mac,
+    /// The interface.
+    pub iface: String,
+    /// The line of the snapshot that says so.
+    pub evidence: Evidence,
+}
+
+/// State of the host, read once.
+#[derive(Debug, Default)]
+pub struct Host {
+    first: Option<Round<Links>>,
+    last: Option<Round<Links>>,
+    libvirt: Option<Round<Libvirt>>,
+    topology: Topology,
+    macs: BTreeSet<Mac>,
+}
+
+impl Host {
+    /// Reads what the input recorded.
+    pub fn read(input: &Input) -> Self {
+        let first = input.state.first::<Links>(&input.files);
+        let last = input.state.last::<Links>(&input.files);
+        let links = [&first, &last].into_iter().flatten().flat_map(|r| &r.parsed.value.links);
+        // A tap's MAC is the host's, the guest's MAC is not.
+        let macs = links.flat_map(|l| [l.mac, l.permanent_mac]).flatten().filter(|m| !m.is_zero()).collect();
+        let libvirt = input.state.last::<Libvirt>(&input.files);
+        let topology = Topology::build(&Inputs {
+            ovsdb: latest::<Ovsdb>(input).as_ref(),
+            bond: latest::<OvsBond>(input).as_ref(),
+            datapath: latest::<OvsDatapath>(input).as_ref(),
+            fdb: latest::<OvsFdb>(input).as_ref(),
+            links: last.as_ref().map(|r| &r.parsed.value),
+            linux_bridge: latest::<LinuxBridge>(input).as_ref(),
+            libvirt: libvirt.as_ref().map(|r| &r.parsed.value),
+            neighbours: latest::<Neighbours>(input).as_ref(),
+        });
+        Self { first, last, libvirt, topology, macs }
+    }
+
+    /// Switches, ports and who sits where, as at the end of the recording.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Interfaces are known.
+    pub fn has_links(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// Virtual machines, if libvirt answered.
+    pub fn libvirt(&self) -> Option<&Round<Libvirt>> {
+        self.libvirt.as_ref()
+    }
+
+    /// One of the host's own interfaces has that MAC.
+    pub fn owns_mac(&self, mac: Mac) -> bool {
+        self.macs.contains(&mac)
+    }
+
+    /// One of the host's own interfaces has that address; `None` when the interfaces are not known.
+    pub fn owns_ip(&self, ip: IpAddr) -> Option<bool> {
+        self.last.as_ref()?;
+        let links = [&self.first, &self.last].into_iter().flatten().flat_map(|r| &r.parsed.value.links);
+        Some(links.flat_map(|l| &l.addresses).any(|address| address.ip == ip))
+    }
+
+    /// The broadcast address of one of the host's networks.
+    pub fn is_broadcast(&self, ip: Ipv4Addr) -> bool {
+        let links = self.last.iter().flat_map(|r| &r.parsed.value.links);
+        links.flat_map(|l| &l.addresses).any(|address| match address.ip {
+            IpAddr::V4(own) if address.prefix < 31 => {
+                let host_bits = u32::MAX.checked_shr(u32::from(address.prefix)).unwrap_or(0);
+                ip.to_bits() == own.to_bits() | host_bits
+            }
+            _ => false,
+        })
+    }
+
+    /// The host's interface with that MAC; a switch's own port before its uplinks, which share its MAC.
+    pub fn iface_of(&self, mac: Mac) -> Option<&str> {
+        let links = &self.last.as_ref()?.parsed.value.links;
+        let mut named: Vec<&Link> = links.iter().filter(|l| l.mac == Some(mac)).collect();
+        named.sort_by_key(|l| (l.addresses.is_empty(), l.ifindex));
+        named.first().map(|l| l.name.as_str())
+    }
+
+    /// The host's own interface for that address in a switch and VLAN: the switch's port, or a VLAN interface on it.
+    /// Only an address that is there at the start and at the end counts: one that moved away was handed over.
+    pub fn owner(&self, ip: IpAddr, vswitch: &str, vlan: u16, access_vlan: u16) -> Option<OwnAddress> {
+        let (first, last) = (self.first.as_ref()?, self.last.as_ref()?);
+        let fits = |link: &&Link| {
+            let has = link.addresses.iter().any(|a| a.ip == ip);
+            let here = link.name == vswitch && vlan == access_vlan;
+            let tagged = link.lower.as_deref() == Some(vswitch) && link.vlan_id == Some(vlan);
+            has && (here || tagged)
+        };
+        let link = last.parsed.value.links.iter().find(fits)?;
+        first.parsed.value.links.iter().find(fits)?;
+        let file = file_of(last, "addr").or_else(|| file_of(last, "text")).unwrap_or_default();
+        let mac = link.mac?;
+        Some(OwnAddress {
+            mac,
+            iface: link.name.clone(),
+            evidence: Evidence::Snapshot {
+                file,
+                at: Some(last.at),
+                line: format!("{}: link/ether {mac} inet {ip}", link.name),
+                what: Text::new("evidence.own-address"),
+            },
+        })
+    }
+}
+
+fn latest<T: Snapshot>(input: &Input) -> Option<T> {
+    input.state.last::<T>(&input.files).map(|round| round.parsed.value)
+}
+
+/// The file of an item of a round.
+pub fn file_of<T>(round: &Round<T>, item: &str) -> Option<String> {
+    round
+        .files
+        .iter()
+        .find(|(name, _, path)| name == item && !path.is_empty())
+        .map(|(_, _, path)| path.clone())
+}
+
+/// The file of an item that is repeated over something.
+pub fn file_of_arg<T>(round: &Round<T>, item: &str, arg: &str) -> Option<String> {
+    let found = round.files.iter().find(|(name, a, path)| name == item && a == arg && !path.is_empty());
+    found.map(|(_, _, path)| path.clone())
+}

@@ -1,0 +1,86 @@
+//! What a detector may look at.
+
+mod read;
+
+use netcap_bundle::input::Input;
+use netcap_bundle::packets::Direction;
+use netcap_bundle::{Mac, Nanos};
+
+use crate::engine::points::Scene;
+use crate::engine::{FileStats, FrameRef, PointId, Points};
+use crate::fidelity::Fidelity;
+use crate::finding::Evidence;
+use crate::host::bonds::Bonds;
+use crate::host::exits::SwitchPoints;
+use crate::host::{self, Host};
+use crate::tables::Tables;
+use crate::tables::journeys::TCP;
+use crate::tables::runs::Sight;
+use crate::text::Text;
+
+pub(crate) use read::read;
+
+/// One input after the pass: tables, points, how far they can be trusted, and the recorded host.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// The input: state and pings.
+    pub input: &'a Input,
+    /// Tables of the pass.
+    pub tables: &'a Tables,
+    /// Capture points.
+    pub points: &'a Points,
+    /// Packet files.
+    pub files: &'a [FileStats],
+    /// Trust.
+    pub fidelity: Fidelity,
+    /// The host.
+    pub host: Host,
+    /// Bonds over time.
+    pub bonds: Bonds,
+    /// Access VLANs and domains as the folds saw them.
+    pub scene: std::sync::Arc<Scene>,
+}
+
+impl View<'_> {
+    /// The access VLAN of a point, 0 when it has none.
+    pub fn access_vlan(&self, point: PointId) -> u16 {
+        self.scene.access_vlan(point)
+    }
+
+    /// Pings are in the packets or in a log.
+    pub fn has_echo(&self) -> bool {
+        self.tables.journeys.journeys.iter().any(|j| j.key.protocol != TCP)
+            || self.input.pings.iter().any(|log| !log.records.is_empty())
+    }
+
+    /// The switches with the points that are recorded at them.
+    pub fn switch_points(&self) -> SwitchPoints<'_> {
+        SwitchPoints { points: self.points, topology: self.host.topology() }
+    }
+
+    /// Where a MAC sits that was seen at these points.
+    pub fn place(&self, mac: Mac, seen: &[(PointId, Direction)]) -> Text {
+        host::place(&self.host, &self.bonds, self.points, mac, seen)
+    }
+
+    /// The name of a frame's file.
+    pub fn file(&self, frame: FrameRef) -> &str {
+        self.files.get(frame.file as usize).map_or("?", |f| f.name.as_str())
+    }
+
+    /// A frame as evidence.
+    pub fn frame(&self, sight: Sight, point: PointId, what: Text) -> Evidence {
+        Evidence::Frame {
+            file: self.file(sight.frame).to_owned(),
+            number: sight.frame.number,
+            at: sight.at,
+            point: self.points.name(point).to_owned(),
+            what,
+        }
+    }
+
+    /// An absence as evidence.
+    pub fn absence(&self, point: PointId, from: Nanos, to: Nanos, what: Text) -> Evidence {
+        Evidence::Absence { point: self.points.name(point).to_owned(), from, to, what }
+    }
+}

@@ -1,0 +1,35 @@
+//! From an input to its view.
+
+use std::sync::Arc;
+
+use netcap_bundle::Role;
+use netcap_bundle::input::Input;
+
+use super::View;
+use crate::engine::follow::Follow;
+use crate::engine::points::Scene;
+use crate::engine::{self, Progress};
+use crate::fidelity::Fidelity;
+use crate::host::Host;
+use crate::host::bonds::Bonds;
+use crate::tables::Folds;
+
+/// Reads the input and shows what is known of it.
+pub(crate) fn read<R>(input: &Input, progress: &Progress, look: impl FnOnce(&View<'_>) -> R) -> R {
+    let bonds = Bonds::read(input);
+    let mut bonded = bonds.member_names();
+    bonded.extend(input.points.iter().filter_map(|p| match &p.role {
+        Role::Uplink { bond: Some(_) } => Some(p.iface.clone()),
+        _ => None,
+    }));
+    let mut scene = Scene::new(&input.points, &bonded).of_files(input.segments.len());
+    scene.follow = Follow::read(&[input]);
+    let scene = Arc::new(scene);
+    let outcome = engine::run::<Folds>(input, &scene, progress);
+    let (points, files) = (outcome.points, outcome.files);
+    let tables = outcome.fold.finish();
+    let fidelity = Fidelity::new(input, &points, &files, &tables.seen);
+    let host = Host::read(input);
+    let view = View { input, tables: &tables, points: &points, files: &files, fidelity, host, bonds, scene };
+    look(&view)
+}
