@@ -6,8 +6,12 @@ use netcap_bundle::BundleError;
 use netcap_filters::{FilterError, PresetError};
 use rust_i18n::t;
 
-use crate::plan::PlanError;
-use crate::wording;
+use crate::ui::wording;
+
+/// A name that does not lead to a point; the message lists what does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PlanError(pub String);
 
 /// What went wrong; the exit status tells the user's mistakes from the run's.
 #[derive(Debug, thiserror::Error)]

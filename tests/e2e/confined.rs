@@ -50,7 +50,10 @@ fn attempts() {
     let mut report = Report(String::new());
     report.allowed("a file of its own", inside(&place));
     report.allowed("counters", fs::read_to_string("/proc/net/dev"));
-    report.allowed("its own memory", netcap::cost::resident().ok_or_else(|| io::Error::other("not told")));
+    report.allowed(
+        "its own memory",
+        netcap::session::cost::resident().ok_or_else(|| io::Error::other("not told")),
+    );
     report.allowed("the list of interfaces", nix::ifaddrs::getifaddrs());
     report.allowed("a thread", std::thread::Builder::new().spawn(|| ()).map(|t| t.join().is_ok()));
     report.allowed("a listener", std::os::unix::net::UnixListener::bind(place.join("sock")));

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use netcap::ring::frames::Frames;
 use netcap::sys::{Ring, RingSize};
 use netcap_bundle::packets::Direction;
 use netcap_filters::{Filter, Instruction, Options, VlanMode};
@@ -63,7 +64,7 @@ fn drain(ring: &mut Ring) -> Vec<Came> {
     let (mut out, mut due, until) = (Vec::new(), 0, Instant::now() + LATEST);
     loop {
         while let Some(block) = ring.take() {
-            out.extend(block.frames().map(|frame| {
+            out.extend(Frames::new(block.bytes()).map(|frame| {
                 (frame.direction == Direction::In, frame.vlan.is_some(), whole(frame.data, frame.vlan))
             }));
         }

@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory, FromArgMatches, ValueEnum};
 use super::args::{Args, Language};
 use crate::text::Lang;
 
-#[path = "../../../capture/src/help/translated.rs"]
+#[path = "../../../capture/src/cli/help/translated.rs"]
 mod translated;
 
 /// The part of the catalogue about the options.

@@ -13,11 +13,11 @@ use netcap_bundle::manifest::RunInfo;
 use tokio::sync::mpsc;
 
 use super::protocol::{Phase, PingStatus, PointStatus, Status};
-use crate::budget::Budget;
-use crate::clock;
-use crate::counters::{Counters, Numbers};
+use super::signals::Asked;
+use crate::disk::budget::Budget;
+use crate::host::clock;
 use crate::ping::Tally;
-use crate::signals::Asked;
+use crate::point::counters::{Counters, Numbers};
 
 /// What is known of a run when it starts.
 #[derive(Debug, Clone)]
@@ -275,7 +275,7 @@ fn ping_status((address, tally): &(IpAddr, Arc<Tally>)) -> PingStatus {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::budget::Bounds;
+    use crate::disk::budget::Bounds;
     use netcap_bundle::ledger::Why;
 
     /// A board of a run that is not there.

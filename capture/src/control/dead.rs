@@ -9,7 +9,7 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 
 use super::pick::same;
-use crate::budget::directory_bytes;
+use crate::disk::budget::directory_bytes;
 
 /// Entries of a directory of runs that are looked at.
 const ENTRIES_MAX: usize = 100_000;
@@ -76,7 +76,7 @@ fn held(dir: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rundir::RunDir;
+    use crate::disk::rundir::RunDir;
 
     #[test]
     fn live_dead_sealed_and_interrupted_runs() {

@@ -19,6 +19,7 @@ pub mod pick;
 pub mod protocol;
 pub mod server;
 pub mod show;
+pub mod signals;
 pub mod stop;
 
 use std::net::IpAddr;
@@ -28,12 +29,21 @@ use board::{About, Board};
 use protocol::{Ended, Phase};
 use server::Control;
 
-use crate::budget::Budget;
-use crate::counters::Counters;
+use crate::disk::budget::Budget;
+use crate::disk::rundir::RunDir;
+use crate::finish::Outcome;
 use crate::ping::Tally;
-use crate::rundir::RunDir;
-use crate::session::Plan;
-use crate::signals::Signals;
+use crate::plan::Plan;
+use crate::point::counters::Counters;
+use signals::Signals;
+
+impl Ended {
+    /// Of a run that is sealed; who asked for its end may be in another directory.
+    pub fn sealed(outcome: &Outcome, status: u8) -> Self {
+        let path = std::path::absolute(&outcome.path).unwrap_or_else(|_| outcome.path.clone());
+        Self { path, bytes: outcome.bytes, no_tar: outcome.no_tar.clone(), unsealed: None, status }
+    }
+}
 
 /// How the names of control sockets begin; the run's follows.
 pub const NAME: &str = "netcap/";

@@ -15,7 +15,7 @@ use super::protocol::{Phase, PointStatus, Status};
 use crate::error::{Error, Result};
 use crate::shed;
 use crate::ui;
-use crate::units::human_bytes;
+use crate::ui::units::human_bytes;
 
 /// Columns of a run's name that leave room for its numbers; a longer one has a line of its own.
 const NAME_MAX: usize = 30;

@@ -7,7 +7,7 @@ use rust_i18n::t;
 
 use super::Outcome;
 use crate::ui;
-use crate::units::human_bytes;
+use crate::ui::units::human_bytes;
 
 /// The last lines: what was recorded, what was lost, where it is, and what to do with it.
 pub fn summary(manifest: &Manifest, result: &Outcome) {

@@ -8,11 +8,11 @@ use netcap_bundle::{BundleError, layout, move_tar, seal};
 use rust_i18n::t;
 
 use super::Outcome;
-use crate::budget::{Bounds, directory_bytes};
+use crate::disk::budget::{Bounds, directory_bytes};
+use crate::disk::free::disk_left;
+use crate::disk::rundir::RunDir;
 use crate::error::{Error, Result};
-use crate::live::disk_left;
-use crate::rundir::RunDir;
-use crate::units::human_bytes;
+use crate::ui::units::human_bytes;
 
 /// What earlier attempts at a tar left, once there is a complete one.
 pub(super) fn remove_attempts(done: &Path) {

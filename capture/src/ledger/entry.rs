@@ -10,9 +10,9 @@ use netcap_bundle::Point;
 use netcap_bundle::ledger::{Datapaths, IfaceCounts, OvsDrops, PointSpan, Sums, line};
 
 use super::{HEARTBEAT_MS, add, millis};
-use crate::clock;
-use crate::counters::Counters;
-use crate::watchdog::{Bark, Watchdog};
+use crate::host::clock;
+use crate::point::counters::Counters;
+use crate::point::watchdog::{Bark, Watchdog};
 
 /// A line is written at least this often when only the interface has something to tell.
 const CROSSED_MS: u64 = 10_000;

@@ -12,8 +12,8 @@ use netcap_bundle::ping::{Answer, PingRecord};
 use netcap_bundle::{Nanos, layout};
 
 use super::{TIMEOUT_NS, Tally, packet};
-use crate::budget::{Budget, Metered};
-use crate::clock;
+use crate::disk::budget::{Budget, Metered};
+use crate::host::clock;
 
 /// The two files of one address.
 pub(super) struct Log {

@@ -18,7 +18,8 @@ use nix::sys::socket::{
 };
 
 use super::packet::{self, Said};
-use crate::{clock, sys};
+use crate::host::clock;
+use crate::sys;
 
 /// Packets read in one turn; more are read in the next.
 const TURN: usize = 64;

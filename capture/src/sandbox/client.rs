@@ -21,8 +21,9 @@ use netcap_filters::Instruction;
 use super::HELPER;
 use super::usage::{Memory, Times, Usage};
 use super::wire::{self, Answer, Request};
+use crate::host::{clock, exec};
+use crate::sys;
 use crate::sys::RingSize;
-use crate::{clock, exec, sys};
 
 /// How much longer than its recipe's time-out the helper may take for a sample.
 const SLACK: Duration = Duration::from_secs(5);

@@ -19,12 +19,12 @@ use netcap_bundle::sources;
 
 use super::wire::{self, Answer, Request, Step};
 use super::{files, names};
-use crate::exec::{self, Host};
-use crate::listener::Listener;
-use crate::plan::BLOCKS;
-use crate::signals::Signals;
+use crate::control::signals::Signals;
+use crate::host::exec::{self, Host};
+use crate::host::unixctl::Link;
+use crate::ring::listener::Listener;
+use crate::ring::memory::BLOCKS;
 use crate::sys::RingSize;
-use crate::unixctl::Link;
 use crate::{ping, sys};
 
 /// Instructions of a filter at most (`BPF_MAXINSNS`, include/uapi/linux/bpf_common.h).

@@ -4,7 +4,7 @@ use netcap_bundle::manifest::Sandbox;
 use rust_i18n::t;
 
 use super::running::Session;
-use crate::rundir::RunDir;
+use crate::disk::rundir::RunDir;
 use crate::sandbox;
 
 impl Session {

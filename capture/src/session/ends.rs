@@ -11,13 +11,14 @@ use tokio::time::timeout;
 
 use super::following::Following;
 use super::running::Session;
-use super::{Plan, Stage, Threads};
-use crate::clock;
-use crate::event::Event;
-use crate::live::disk_left;
-use crate::signals::{Asked, Signals};
-use crate::state::Ending;
-use crate::units::human_bytes;
+use super::state::Ending;
+use super::{Stage, Threads};
+use crate::control::signals::{Asked, Signals};
+use crate::disk::free::disk_left;
+use crate::host::clock;
+use crate::plan::Plan;
+use crate::point::event::Event;
+use crate::ui::units::human_bytes;
 
 /// Longest time for the last look at the host.
 const LAST_ROUND_MAX: Duration = Duration::from_mins(1);

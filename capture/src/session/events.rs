@@ -4,9 +4,9 @@ use rust_i18n::t;
 use tokio::sync::mpsc;
 
 use super::running::Session;
-use crate::event::Event;
+use crate::point::event::Event;
+use crate::point::watchdog::Bark;
 use crate::shed;
-use crate::watchdog::Bark;
 
 impl Session {
     /// Takes in what a point has to say; a reason when the run cannot go on.

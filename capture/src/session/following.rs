@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinHandle;
 
-use crate::exec::Host;
-use crate::follow::{Follow, Found, Looked};
-use crate::linkwatch::LinkWatch;
+use super::follow::{Follow, Found, Looked};
+use crate::host::exec::Host;
+use crate::host::linkwatch::LinkWatch;
 use crate::plan::Wanted;
 
 /// The session's end of it; without anything to follow it never says a word.

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::Plan;
+use super::cost;
 use super::running::Session;
-use crate::cost;
-use crate::counters::Counters;
+use crate::plan::Plan;
+use crate::point::counters::Counters;
 use crate::shed::{Governor, Load, Seen, rank};
 
 /// What the governor needs to know from one second to the next.

@@ -3,109 +3,54 @@
 //! Order matters: rings are open before the first look at the host's state, and they stay open during the last one, so
 //! that every sample lies inside the recording. Then the rings are drained, the segments closed, the run sealed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
+use netcap_bundle::Point;
 use netcap_bundle::manifest::{Clock, Cost, End};
 use netcap_bundle::state::Taken;
-use netcap_bundle::{Nanos, Point};
-use netcap_filters::Filter;
 use rust_i18n::t;
 use tokio::sync::{mpsc, watch};
 
-use crate::budget::{Bounds, Budget, directory_bytes};
 use crate::control::Desk;
 use crate::control::protocol::Phase;
-use crate::detach::Rope;
-use crate::disk::{Disk, Writing};
+use crate::control::signals::Signals;
+use crate::disk::budget::{Bounds, Budget, directory_bytes};
+use crate::disk::rundir::RunDir;
+use crate::disk::syncer::Syncing;
+use crate::disk::writer::{Disk, Writing};
 use crate::error::{Error, Result};
-use crate::event::Event;
-use crate::exec::Host;
+use crate::host::clock;
+use crate::host::exec::Host;
+use crate::host::sample::Elements;
 use crate::ledger::Joined;
-use crate::listener::Listener;
-use crate::live::{disk_left, disk_size};
-use crate::memory;
-use crate::plan::{Wanted, ring_size, starters_memory};
-use crate::rundir::RunDir;
-use crate::sample::Elements;
-use crate::segments::Rotation;
-use crate::signals::Signals;
-use crate::state::{self, Ending, State};
-use crate::syncer::Syncing;
+use crate::plan::Plan;
+use crate::point::event::Event;
+use crate::ring::listener::Listener;
+use crate::ring::memory;
+use crate::ring::memory::{ring_size, starters_memory};
 use crate::sys::{Ring, RingSize};
-use crate::units::{Floor, human_bytes};
-use crate::{clock, cost};
+use bounds::bounds;
 use following::Following;
 use running::Session;
+use state::{Ending, State};
 
+mod bounds;
 mod confined;
+pub mod cost;
 mod ends;
 mod events;
+mod follow;
 mod following;
 mod govern;
+mod live;
 mod points;
 mod running;
+mod state;
 mod threads;
-
-/// Everything a run needs to know.
-pub struct Plan {
-    /// What is recorded.
-    pub points: Vec<Point>,
-    /// Addresses to ping.
-    pub pings: Vec<IpAddr>,
-    /// The compiled filter.
-    pub filter: Filter,
-    /// Filters of single interfaces, which replace the common one there.
-    pub own: BTreeMap<String, Filter>,
-    /// Bytes kept of each frame.
-    pub snaplen: u32,
-    /// Ring memory of all points.
-    pub buffer: u64,
-    /// Percent of one core it may take.
-    pub cpu_limit: Option<u64>,
-    /// Bytes of memory it may take.
-    pub max_memory: Option<u64>,
-    /// What the user named, when points may join.
-    pub follow: Option<Wanted>,
-    /// When segments end.
-    pub rotation: Rotation,
-    /// How long.
-    pub duration: Option<Duration>,
-    /// At what time of the wall clock it ends.
-    pub until: Option<Nanos>,
-    /// After how many packets at all points together.
-    pub max_packets: Option<u64>,
-    /// Time between two rounds of host state.
-    pub state_interval: Duration,
-    /// How much of the disk may be used.
-    pub space: Space,
-    /// Directory for runs and bundles.
-    pub out: PathBuf,
-    /// Say nothing.
-    pub quiet: bool,
-    /// The terminal is let go of as soon as packets are taken in.
-    pub detach: Option<Rope>,
-    /// A tar is made in the end.
-    pub bundle: bool,
-    /// Names of the runs that are there already.
-    pub taken: Vec<String>,
-}
-
-/// How much of the disk may be used, as the user said it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
-    /// Bytes of the run.
-    pub max: u64,
-    /// Bytes of everything in the output directory.
-    pub total: Option<u64>,
-    /// What stays free on the disk.
-    pub floor: Floor,
-}
 
 /// What the inventory hands over.
 pub struct Known {
@@ -163,8 +108,11 @@ struct Threads {
     ledger: Option<(std::sync::mpsc::Sender<Joined>, JoinHandle<()>)>,
 }
 
-/// Records until something ends it.
-pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
+/// Lets go of the terminal; called as soon as packets are taken in.
+pub type Leave = Box<dyn FnOnce(&RunDir) -> Result<()>>;
+
+/// Records until something ends it. `leave` is there for a run in the background.
+pub async fn record(mut plan: Plan, known: Known, leave: Option<Leave>) -> Result<Ended> {
     let mut signals = Signals::take().map_err(|e| Error::Other(e.to_string()))?;
     // Everything that can be refused is refused before there is a directory.
     let fitted =
@@ -184,7 +132,8 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
     let started = State::create(&run.path, known.host, known.elements, budget.clone())
         .map_err(Error::from)
         .and_then(|state| {
-            let mut session = Session::begin(&plan, &run, &known.topology, budget.clone(), &control)?;
+            let mut session =
+                Session::begin(&plan, &run, &known.topology, budget.clone(), &control, leave.is_some())?;
             fitted.remarks.iter().for_each(|text| session.remark(text));
             session.rings(&listeners);
             let (disk, ends) = open_disk(&run, &budget, plan.points.len(), fitted.queue)?;
@@ -192,7 +141,7 @@ pub async fn record(mut plan: Plan, known: Known) -> Result<Ended> {
             let threads = session.start(&stage, listeners)?;
             Ok((state, session, threads, (disk, ends)))
         })
-        .and_then(|started| plan.detach.take().map_or(Ok(()), |rope| rope.let_go(&run)).map(|()| started));
+        .and_then(|started| leave.map_or(Ok(()), |leave| leave(&run)).map(|()| started));
     let (writer, mut session, mut threads, (disk, (writing, syncing))) = match started {
         Ok(started) => started,
         Err(e) => {
@@ -274,53 +223,3 @@ fn open_rings(plan: &Plan) -> Result<Vec<Listening>> {
 const RESERVE: u64 = 128 << 10;
 /// And for each point: the end of its segment.
 const POINT_RESERVE: u64 = 32 << 10;
-/// Least bytes of a run: a little for each point, and something for the host's state.
-const RUN_MIN: u64 = 1 << 20;
-/// See [`RUN_MIN`].
-const POINT_MIN: u64 = 512 << 10;
-/// Segments that fit into each point's share of the budget at least, so that what goes is a small part.
-const SEGMENTS_MIN: u64 = 8;
-/// A segment is not made smaller than this to fit into a budget.
-const SEGMENT_MIN: u64 = 64 << 10;
-
-/// Bytes that a run of so many points needs at least.
-fn needed(points: usize) -> u64 {
-    RUN_MIN.saturating_add(POINT_MIN.saturating_mul(points.max(1) as u64))
-}
-
-/// Whether a run of that budget can have so many points.
-fn has_room_for(max: u64, points: usize) -> bool {
-    max >= needed(points)
-}
-
-/// What the disk allows this run. A disk that is full already is not filled further.
-fn bounds(plan: &Plan) -> Result<Bounds> {
-    std::fs::create_dir_all(&plan.out).map_err(Error::file("create", &plan.out))?;
-    let left = disk_left(&plan.out).unwrap_or(u64::MAX);
-    let floor = plan.space.floor.bytes(disk_size(&plan.out).unwrap_or(0));
-    if left < floor {
-        let reserve = human_bytes(floor);
-        return Err(Error::Other(t!("run.disk", left = human_bytes(left), reserve = reserve).into_owned()));
-    }
-    let points = plan.points.len().max(1) as u64;
-    let need = needed(plan.points.len());
-    let refuse = |key: &str, has: u64| {
-        Err(Error::Other(t!(key, has = human_bytes(has), need = human_bytes(need)).into_owned()))
-    };
-    if plan.space.max < need {
-        return refuse("budget.small", plan.space.max);
-    }
-    let mut max = plan.space.max.min(left - floor);
-    if max < need {
-        return refuse("budget.no_room", max);
-    }
-    if let Some(total) = plan.space.total {
-        max = max.min(total.saturating_sub(directory_bytes(&plan.out)));
-        if max < need {
-            return refuse("budget.total", max);
-        }
-    }
-    let share = max / (SEGMENTS_MIN * points);
-    let segment = plan.rotation.bytes.min(share).max(SEGMENT_MIN);
-    Ok(Bounds { max, floor, segment })
-}

@@ -10,20 +10,22 @@ use netcap_bundle::{Nanos, Point, Role, layout};
 use nix::net::if_::if_nametoindex;
 use rust_i18n::t;
 
+use super::bounds::has_room_for;
+use super::follow::Found;
 use super::running::Session;
-use super::{Listening, POINT_RESERVE, Plan, Stage, Threads, has_room_for, listener};
-use crate::budget::Metered;
-use crate::clock;
-use crate::counters::Counters;
+use super::{Listening, POINT_RESERVE, Stage, Threads, listener};
+use crate::disk::budget::Metered;
+use crate::disk::rundir::{RunDir, tool};
 use crate::error::{Error, Result};
-use crate::follow::Found;
+use crate::host::clock;
 use crate::ledger::{self, Joined};
-use crate::plan::{fresh_id, newcomers_ring};
-use crate::recorder;
-use crate::rundir::{RunDir, tool};
-use crate::segments::Segments;
-use crate::units::human_bytes;
-use crate::wording;
+use crate::plan::fresh_id;
+use crate::point::counters::Counters;
+use crate::point::recorder;
+use crate::point::segments::Segments;
+use crate::ring::memory::newcomers_ring;
+use crate::ui::units::human_bytes;
+use crate::ui::wording;
 
 /// Points that join one run at most, those that left again counted: each has a folder, a ledger and a place in memory.
 const JOINED_MAX: usize = 256;
@@ -215,18 +217,6 @@ fn meta(point: &Point, run: &RunDir) -> SegmentMeta {
         snaplen: point.snaplen,
         os: format!("Linux {} ({})", run.info.kernel, run.info.host),
         tool: tool(),
-    }
-}
-
-impl Plan {
-    /// Gives a point what the user wants of it: filter and length.
-    pub fn dress(&self, point: &mut Point) {
-        let filter = self.own.get(&point.iface).unwrap_or(&self.filter);
-        filter.expression().trim().clone_into(&mut point.filter);
-        let options = filter.options();
-        point.no_vlan = options.vlan == netcap_filters::VlanMode::Literal;
-        point.inner = options.inner;
-        point.snaplen = self.snaplen;
     }
 }
 

@@ -9,20 +9,22 @@ use std::sync::atomic::Ordering::Relaxed;
 use netcap_bundle::{Nanos, layout};
 use rust_i18n::t;
 
+use super::Listening;
 use super::govern::Governing;
+use super::live::Live;
 use super::points::Recorded;
-use super::{Listening, Plan};
-use crate::budget::Budget;
 use crate::control::Desk;
 use crate::control::board::Board;
-use crate::counters::HostCounters;
+use crate::disk::budget::Budget;
+use crate::disk::free::disk_left;
+use crate::disk::journal::Journal;
+use crate::disk::rundir::RunDir;
 use crate::error::{Error, Result};
-use crate::journal::Journal;
-use crate::live::{Live, disk_left};
 use crate::ping::Tally;
-use crate::rundir::RunDir;
+use crate::plan::Plan;
+use crate::point::counters::HostCounters;
 use crate::ui;
-use crate::units::human_bytes;
+use crate::ui::units::human_bytes;
 
 /// Remarks kept of a run.
 const REMARKS_MAX: usize = 200;
@@ -57,6 +59,7 @@ impl Session {
         topology: &str,
         budget: Arc<Budget>,
         control: &Desk,
+        background: bool,
     ) -> Result<Self> {
         let path = run.path.join(layout::TOPOLOGY);
         std::fs::write(&path, topology).map_err(Error::file("write", path))?;
@@ -84,7 +87,7 @@ impl Session {
             governing: Governing::new(plan),
             helper_lost: false,
         };
-        session.introduce(plan, run);
+        session.introduce(plan, run, background);
         session.sandbox(run);
         if let Some(why) = &control.closed {
             session.remark(&t!("control.closed", why = why));
@@ -97,7 +100,7 @@ impl Session {
     }
 
     /// The first lines: what is recorded, of it what, and where to.
-    fn introduce(&mut self, plan: &Plan, run: &RunDir) {
+    fn introduce(&mut self, plan: &Plan, run: &RunDir, background: bool) {
         let mut lines = Vec::new();
         if plan.points.is_empty() {
             lines.push(t!("run.no_points").into_owned());
@@ -109,9 +112,10 @@ impl Session {
         if !pings.is_empty() {
             lines.extend(ui::wrap(&t!("run.pings"), pings.iter().map(String::as_str)));
         }
-        lines.push(match plan.detach {
-            None => t!("run.into", dir = run.path.display()).into_owned(),
-            Some(_) => t!("run.into_detached", dir = run.path.display()).into_owned(),
+        lines.push(if background {
+            t!("run.into_detached", dir = run.path.display()).into_owned()
+        } else {
+            t!("run.into", dir = run.path.display()).into_owned()
         });
         for line in lines {
             self.say(&line);

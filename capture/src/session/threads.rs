@@ -12,11 +12,11 @@ use tokio::sync::mpsc;
 
 use super::running::Session;
 use super::{Listening, Stage, Threads};
-use crate::budget::Metered;
+use crate::disk::budget::Metered;
 use crate::error::{Error, Result};
-use crate::event::Event;
 use crate::ledger::{self, Ledger};
 use crate::ping;
+use crate::point::event::Event;
 
 impl Session {
     pub(super) fn start(&mut self, stage: &Stage<'_>, listeners: Vec<Listening>) -> Result<Threads> {

@@ -1,0 +1,85 @@
+//! What there is to choose from: `netcap points`, `netcap sources`, `netcap presets`.
+
+use netcap_bundle::{Role, sources};
+use rust_i18n::t;
+use unicode_width::UnicodeWidthStr;
+
+use super::runtime::block_on;
+use crate::error::Result;
+use crate::host::exec::Host;
+use crate::host::here::Here;
+use crate::host::inventory::Inventory;
+use crate::ui::{self, wording};
+
+/// What is recorded of the host's state.
+pub(super) fn sources() {
+    for def in sources::ALL {
+        ui::answer(&format!("{:<16} {}", def.id, wording::about(def)));
+    }
+}
+
+/// The ready-made filters.
+pub(super) fn presets() {
+    for preset in netcap_filters::list() {
+        ui::answer(&format!(
+            "{:<20} {}\n{:20}   {}",
+            preset.usage(),
+            wording::matches(preset),
+            "",
+            preset.expression
+        ));
+    }
+}
+
+/// What could be recorded here, and how.
+pub(super) fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
+    let host = Host::this(ovs_rundir);
+    let inventory = block_on(Inventory::take(&host))?;
+    let here = &inventory.here;
+    ui::answer(inventory.table().trim_end());
+    for text in &here.unasked {
+        ui::answer(text);
+    }
+    ui::answer("");
+    ui::answer(&t!("points.how"));
+    let examples = examples(here);
+    let width = examples.iter().map(|(command, _)| command.width()).max().unwrap_or(0);
+    for (command, about) in examples {
+        let pad = " ".repeat(width.saturating_sub(command.width()));
+        ui::answer(&format!("  {command}{pad}  # {about}"));
+    }
+    ui::answer(&t!("points.more"));
+    Ok(0)
+}
+
+/// Commands that would record here, each with what it means.
+fn examples(here: &Here) -> Vec<(String, String)> {
+    let mut out: Vec<(String, String)> = Vec::new();
+    for name in here.switches.keys() {
+        out.push((format!("netcap --vswitch {name}"), here.describe(name)));
+    }
+    let vms: std::collections::BTreeSet<&str> = here.points.iter().filter_map(|p| vm_of(&p.role)).collect();
+    if let Some(vm) = vms.first() {
+        out.push((format!("netcap --vm {vm}"), t!("points.vm", count = vms.len()).into_owned()));
+    }
+    let mac = here.points.iter().find_map(|p| match &p.role {
+        Role::Vnet { guest_mac, .. } => *guest_mac,
+        _ => None,
+    });
+    if let Some(mac) = mac {
+        out.push((format!("netcap --iface_mac {mac}"), t!("points.mac").into_owned()));
+    }
+    let others: Vec<&str> =
+        here.points.iter().filter(|p| p.vswitch.is_none()).map(|p| p.iface.as_str()).collect();
+    if let Some(first) = others.first() {
+        out.push((format!("netcap --iface {first}"), others.join(" ")));
+    }
+    out
+}
+
+fn vm_of(role: &Role) -> Option<&str> {
+    match role {
+        Role::Vnet { vm, .. } => vm.as_deref(),
+        _ => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! The command without a name: recording.
+
+use std::path::Path;
+
+use netcap_filters::Filter;
+use rust_i18n::t;
+
+use super::detach::{self, Rope};
+use super::filters::{Own, filter, own_filters};
+use super::lists::{points, presets};
+use super::options::{Manner, Record};
+use super::plan::plan;
+use super::runtime::{block_on, raise_file_limit};
+use crate::control::protocol::{Ended, Phase};
+use crate::error::{Error, Result};
+use crate::host::exec::Host;
+use crate::host::inventory::Inventory;
+use crate::session::{self, Known, Leave};
+use crate::{finish, sandbox, sys, ui};
+
+/// Nice value of everything but the recording threads.
+const NICE: i32 = 5;
+
+pub(super) fn record(mut options: Record) -> Result<u8> {
+    ui::set_language(options.manner.lang.as_deref());
+    // Others are told where a run is, and a detached one leaves the directory it was started in.
+    for path in [Some(&mut options.limits.out), options.manner.ovs_rundir.as_mut()].into_iter().flatten() {
+        *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+    }
+    if options.manner.list_presets {
+        presets();
+        return Ok(0);
+    }
+    let filter = filter(&options)?;
+    let own = own_filters(&mut options)?;
+    if options.manner.show_filter {
+        ui::answer(filter.describe().trim_end());
+        for (iface, filter) in &own {
+            ui::answer(&format!("\n{iface}:\n{}", filter.describe().trim_end()));
+        }
+        return Ok(0);
+    }
+    if options.is_empty() {
+        return points(options.manner.ovs_rundir);
+    }
+    if options.points_empty() && options.ping.is_empty() {
+        return Err(Error::Usage(t!("usage.no_points").into_owned()));
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Error::Usage(t!("usage.root").into_owned()));
+    }
+    if options.manner.detach && options.manner.analyze {
+        return Err(Error::Usage(t!("usage.detach_analyze").into_owned()));
+    }
+    if options.manner.detach && !detach::is_recorder() {
+        return detach::launch(options.manner.quiet);
+    }
+    let _ = sys::nice_this_thread(NICE);
+    raise_file_limit();
+    block_on(run(options, filter, own))?
+}
+
+async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
+    let analyzer = options.manner.analyze.then(finish::analyzer).transpose()?;
+    let rope = options.manner.detach.then(Rope::take).transpose()?;
+    let leave = rope.map(|rope| Box::new(|run: &_| rope.let_go(run)) as Leave);
+    let host = Host::this(options.manner.ovs_rundir.clone());
+    let prepared = prepare(&options, &host, analyzer.as_deref())?;
+    let inventory = Inventory::take(&host).await;
+    let (bundle, out) = (!options.manner.no_bundle, options.limits.out.clone());
+    let plan = plan(options, filter, own, &inventory)?;
+    // From here on there is nothing left to lose but the recording itself: packets come next, and threads.
+    match prepared {
+        Some(prepared) => prepared.enter()?,
+        None => sandbox::off(),
+    }
+    let topology = inventory.table();
+    let old = inventory.indexes.into_values().collect();
+    let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology, old };
+    let ended = session::record(plan, known, leave).await?;
+    let failed = matches!(ended.end, netcap_bundle::manifest::End::Failed { .. });
+    let (mut signals, control, dir) = (ended.signals, ended.control, ended.run.path.clone());
+    control.board.phase(Phase::Sealing);
+    let mut sealing = tokio::task::spawn_blocking(move || {
+        let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks, ended.cost)?;
+        let result = finish::wrap_up(&ended.run, &out, bundle, Some(ended.bounds))?;
+        Ok::<_, Error>((manifest, result))
+    });
+    let sealed = loop {
+        tokio::select! {
+            sealed = &mut sealing => break sealed,
+            () = signals.end() => ui::tell(&t!("end.sealing")),
+        }
+    };
+    let sealed = sealed.map_err(|e| Error::Other(e.to_string())).and_then(|sealed| sealed);
+    control.finish(sealed.as_ref().map_or_else(
+        |e| Ended { path: dir.clone(), unsealed: Some(e.to_string()), status: 1, ..Ended::default() },
+        |(_, result)| Ended::sealed(result, u8::from(failed)),
+    ));
+    let (manifest, result) = sealed.inspect_err(|_| ui::tell(&t!("end.unsealed", dir = dir.display())))?;
+    finish::summary(&manifest, &result);
+    if let Some(program) = analyzer {
+        finish::analyze_run(&program, &result.path).await;
+    }
+    Ok(u8::from(failed))
+}
+
+/// Starts the helper of the sandbox, unless none is wanted.
+fn prepare(options: &Record, host: &Host, analyzer: Option<&Path>) -> Result<Option<sandbox::Prepared>> {
+    let Manner { no_sandbox, user, .. } = &options.manner;
+    if *no_sandbox {
+        return Ok(None);
+    }
+    sandbox::prepare(sandbox::Wish {
+        user: sandbox::User::find(user.as_deref())?,
+        ovs_rundir: host.ovs_rundir.clone(),
+        out: options.limits.out.clone(),
+        analyzer: analyzer.map(Path::to_owned),
+    })
+    .map(Some)
+}

@@ -1,0 +1,429 @@
+//! The bytes a run may have on the disk, and the room the disk must keep for others.
+//!
+//! Everything that is written to a run asks here first, so both hold at every moment: the budget counts what was
+//! promised, not what was found afterwards. When it is spent, the oldest closed segment of the point that holds the most
+//! goes: a busy point does not push out what a quiet one has. Other people's need of the disk is no reason to throw
+//! evidence away: when the free space falls to the floor, the run ends orderly with what it has. A small reserve is
+//! allocated from the start and freed for that end, so that it finds room on a disk that others have filled.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use netcap_bundle::layout;
+use nix::fcntl::{FallocateFlags, fallocate};
+use rust_i18n::t;
+
+use super::free::disk_left;
+use super::syncer::{Dirty, Syncer, trouble};
+use crate::ui::units::human_bytes;
+
+/// Bytes each segment costs besides its own: manifest entry (twice: its file may grow beside it), tar header and padding.
+const SEGMENT_PRICE: u64 = 3 * 1024;
+/// Most bytes that are asked for ahead, so that not every write has to ask.
+const LEASE_MAX: u64 = 256 * 1024;
+
+/// Bytes written between two looks at the free space: by so much others can find less than they were left, when they
+/// take theirs in the same moment.
+const SLICE: usize = 64 * 1024;
+
+/// What may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of the run's files, and of its tar while both exist.
+    pub max: u64,
+    /// Bytes that stay free on the disk.
+    pub floor: u64,
+    /// Bytes of the largest segment: bundling needs that much for a moment.
+    pub segment: u64,
+}
+
+/// A run's account of the disk.
+#[derive(Debug)]
+pub struct Budget {
+    bounds: Bounds,
+    dir: PathBuf,
+    store: Mutex<Store>,
+    low: AtomicBool,
+    /// Bytes written so far, those of removed segments included.
+    written: AtomicU64,
+    syncer: Arc<Syncer>,
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    used: u64,
+    /// Files that hold room back, with their bytes.
+    reserves: Vec<(PathBuf, u64)>,
+    /// Bytes of freed reserves that may still be written, whatever the disk has left.
+    credit: u64,
+    /// Closed segments by point, oldest first: path and bytes.
+    closed: BTreeMap<String, VecDeque<(PathBuf, u64)>>,
+    removed: u64,
+}
+
+impl Budget {
+    /// For a run in `dir` that has `used` bytes already.
+    pub fn new(dir: &Path, bounds: Bounds, used: u64) -> Arc<Self> {
+        let store = Mutex::new(Store { used, ..Store::default() });
+        let syncer = Arc::new(Syncer::new(dir));
+        Arc::new(Self {
+            bounds,
+            dir: dir.to_owned(),
+            store,
+            low: AtomicBool::new(false),
+            written: AtomicU64::new(0),
+            syncer,
+        })
+    }
+
+    /// Who makes sure that the run's files reach the disk.
+    pub fn syncer(&self) -> &Arc<Syncer> {
+        &self.syncer
+    }
+
+    /// Allocates the reserves: `bytes` for the ends of the files, and as much for sealing. A file system that cannot has
+    /// to do without.
+    pub fn reserve(&self, bytes: u64) -> io::Result<()> {
+        for path in layout::RESERVES {
+            self.take(bytes)?;
+            let path = self.dir.join(path);
+            let length = i64::try_from(bytes).unwrap_or(i64::MAX);
+            let file = File::create(&path)?;
+            if fallocate(file, FallocateFlags::empty(), 0, length).is_err() {
+                self.give_back(bytes);
+                return fs::remove_file(path);
+            }
+            self.store().reserves.push((path, bytes));
+        }
+        Ok(())
+    }
+
+    /// Makes each of the reserves larger by so much, for a point that joins. Where there are none, because the file system
+    /// cannot or the run ends, nothing is done.
+    pub fn reserve_more(&self, bytes: u64) -> io::Result<()> {
+        for place in 0..layout::RESERVES.len() {
+            let Some((path, had)) = self.store().reserves.get(place).cloned() else { return Ok(()) };
+            self.take(bytes)?;
+            let numbers = i64::try_from(had).and_then(|had| Ok((had, i64::try_from(bytes)?)));
+            let (from, length) = numbers.map_err(io::Error::other)?;
+            // The end of a run may come meanwhile and take the file away: then the file is not made anew.
+            let grown = OpenOptions::new()
+                .write(true)
+                .open(&path)
+                .and_then(|file| Ok(fallocate(file, FallocateFlags::empty(), from, length)?));
+            let mut store = self.store();
+            match store.reserves.get_mut(place).filter(|reserve| reserve.0 == path) {
+                Some(reserve) if grown.is_ok() => reserve.1 = had.saturating_add(bytes),
+                _ => {
+                    drop(store);
+                    self.give_back(bytes);
+                    return grown;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees one of the reserves for what the end of the run still has to write.
+    fn release(&self, least: usize) {
+        let mut store = self.store();
+        if store.reserves.len() > least
+            && let Some((path, bytes)) = store.reserves.pop()
+        {
+            let _ = fs::remove_file(path);
+            store.used = store.used.saturating_sub(bytes);
+            store.credit = store.credit.saturating_add(bytes);
+        }
+    }
+
+    /// Frees what is held back for the files' ends: the run ends.
+    pub fn ending(&self) {
+        self.release(1);
+    }
+
+    /// Frees all that is held back: the run is sealed next.
+    pub fn sealing(&self) {
+        self.release(1);
+        self.release(0);
+    }
+
+    /// Bytes asked for ahead by one file.
+    fn lease(&self) -> u64 {
+        (self.bounds.segment / 4).clamp(4096, LEASE_MAX)
+    }
+
+    /// What the files of the run may have, while room is kept for bundling the largest.
+    fn limit(&self) -> u64 {
+        self.bounds.max.saturating_sub(self.bounds.segment + LEASE_MAX)
+    }
+
+    /// Asks for bytes before they are written; removes what is oldest when there is no room.
+    pub fn take(&self, bytes: u64) -> io::Result<()> {
+        self.spare(bytes)?;
+        let mut store = self.store();
+        while store.used.saturating_add(bytes) > self.limit() {
+            if !store.remove_oldest()? {
+                let why = t!("budget.spent", max = human_bytes(self.bounds.max)).into_owned();
+                return Err(io::Error::new(io::ErrorKind::StorageFull, why));
+            }
+        }
+        store.used += bytes;
+        Ok(())
+    }
+
+    /// Whether others keep their room when so many bytes are written now.
+    fn spare(&self, bytes: u64) -> io::Result<()> {
+        let left = disk_left(&self.dir).map_or(u64::MAX, |left| left.saturating_sub(bytes));
+        if left < self.bounds.floor && !self.spend(bytes) {
+            let why = t!("budget.floor", floor = human_bytes(self.bounds.floor)).into_owned();
+            return Err(io::Error::new(io::ErrorKind::StorageFull, why));
+        }
+        // Ending needs a little room too: the session sees this and ends the run before the floor is reached.
+        let margin = self.bounds.segment.saturating_mul(2);
+        if self.bounds.floor > 0 && left < self.bounds.floor.saturating_add(margin) {
+            self.low.store(true, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Below the floor: the run ends, and what its end takes comes out of the reserve.
+    fn spend(&self, bytes: u64) -> bool {
+        self.low.store(true, Relaxed);
+        self.ending();
+        let mut store = self.store();
+        let rest = store.credit.checked_sub(bytes);
+        store.credit = rest.unwrap_or(store.credit);
+        rest.is_some()
+    }
+
+    /// Bytes written so far, those of removed segments included.
+    pub fn written(&self) -> u64 {
+        self.written.load(Relaxed)
+    }
+
+    /// So many bytes were written.
+    pub fn wrote(&self, bytes: u64) {
+        self.written.fetch_add(bytes, Relaxed);
+    }
+
+    /// Gives back what was asked for and not written.
+    pub fn give_back(&self, bytes: u64) {
+        let mut store = self.store();
+        store.used = store.used.saturating_sub(bytes);
+    }
+
+    /// A segment is about to be opened: what it costs besides its bytes.
+    pub fn open_segment(&self) -> io::Result<()> {
+        self.take(SEGMENT_PRICE)
+    }
+
+    /// A segment is closed and in the index: from now on it may go.
+    pub fn closed(&self, point: &str, path: PathBuf, bytes: u64) {
+        self.store().closed.entry(point.to_owned()).or_default().push_back((path, bytes));
+    }
+
+    /// The free space is about to reach the floor.
+    pub fn low(&self) -> bool {
+        self.low.load(Relaxed)
+    }
+
+    /// The bounds.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Bytes promised so far.
+    pub fn used(&self) -> u64 {
+        self.store().used
+    }
+
+    /// Segments removed so far.
+    pub fn removed(&self) -> u64 {
+        self.store().removed
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// Removes the oldest segment of the point that holds the most; false when there is none.
+    fn remove_oldest(&mut self) -> io::Result<bool> {
+        let held = |list: &VecDeque<(PathBuf, u64)>| {
+            list.iter().map(|(_, bytes)| bytes + SEGMENT_PRICE).sum::<u64>()
+        };
+        let Some(list) = self.closed.values_mut().max_by_key(|list| held(list)) else { return Ok(false) };
+        let Some((path, bytes)) = list.pop_front() else { return Ok(false) };
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        self.used = self.used.saturating_sub(bytes + SEGMENT_PRICE);
+        self.removed += 1;
+        Ok(true)
+    }
+}
+
+/// A file whose bytes are asked for before they are written, and that reaches the disk soon after.
+#[derive(Debug)]
+pub struct Metered {
+    file: Arc<File>,
+    dirty: Dirty,
+    budget: Arc<Budget>,
+    /// Asked for and not written yet.
+    ahead: u64,
+    lease: u64,
+}
+
+impl Metered {
+    /// For a file that is written in large pieces: asks ahead.
+    pub fn new(file: File, budget: &Arc<Budget>) -> Self {
+        Self::with_lease(file, budget, budget.lease())
+    }
+
+    /// For a file that gets a line now and then.
+    pub fn lines(file: File, budget: &Arc<Budget>) -> Self {
+        Self::with_lease(file, budget, 0)
+    }
+
+    fn with_lease(file: File, budget: &Arc<Budget>, lease: u64) -> Self {
+        let file = Arc::new(file);
+        let dirty = budget.syncer.watch(&file);
+        Self { file, dirty, budget: budget.clone(), ahead: 0, lease }
+    }
+
+    /// Closes the file, which has this name.
+    pub fn close(self, path: &Path) {
+        self.budget.syncer.closed(&self.file, path);
+    }
+
+    /// Asks for what is missing for `bytes`; when there is no room for a lease there may still be room for the bytes.
+    fn ask(&mut self, bytes: u64) -> io::Result<()> {
+        let Some(missing) = bytes.checked_sub(self.ahead).filter(|missing| *missing > 0) else {
+            // The budget was asked ahead; the disk may have been filled by others since.
+            return self.budget.spare(bytes);
+        };
+        let lease = missing.max(self.lease);
+        self.ahead += match self.budget.take(lease).map(|()| lease) {
+            Err(_) if missing < lease => self.budget.take(missing).map(|()| missing)?,
+            took => took?,
+        };
+        Ok(())
+    }
+}
+
+impl Write for Metered {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let data = data.get(..SLICE).unwrap_or(data);
+        self.ask(data.len() as u64)?;
+        let written = match (&*self.file).write(data) {
+            // Others have filled the disk: the reserve is for this.
+            Err(e) if e.kind() == io::ErrorKind::StorageFull => {
+                self.budget.syncer.fail(trouble(&e));
+                self.budget.ending();
+                (&*self.file).write(data)?
+            }
+            done => done?,
+        };
+        self.dirty.mark();
+        self.budget.wrote(written as u64);
+        self.ahead = self.ahead.saturating_sub(written as u64);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        self.budget.give_back(self.ahead);
+    }
+}
+
+/// Bytes of all files below a directory; what cannot be read counts nothing.
+pub fn directory_bytes(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => directory_bytes(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    entries.filter_map(Result::ok).map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(dir: &Path, max: u64) -> Arc<Budget> {
+        Budget::new(dir, Bounds { max, floor: 0, segment: 64 << 10 }, 1000)
+    }
+
+    #[test]
+    fn the_oldest_of_the_greatest_goes_and_the_sum_never_exceeds_the_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let budget = budget(dir.path(), 1 << 20);
+        for n in 0..100 {
+            let point = if n % 10 == 0 { "quiet" } else { "busy" };
+            budget.open_segment().unwrap();
+            let path = dir.path().join(format!("{point}{n}"));
+            let mut file = Metered::new(fs::File::create(&path).unwrap(), &budget);
+            file.write_all(&vec![7; 40_000]).unwrap();
+            drop(file);
+            budget.closed(point, path, 40_000);
+            assert!(directory_bytes(dir.path()) <= budget.limit());
+        }
+        assert!(budget.removed() > 80);
+        assert!(dir.path().join("quiet90").exists() && dir.path().join("quiet50").exists(), "a fair share");
+        assert!(!dir.path().join("busy1").exists() && dir.path().join("busy99").exists());
+        let kept = directory_bytes(dir.path());
+        assert!(kept > budget.limit() / 2, "{kept}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_a_lease_is_given_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let budget = budget(dir.path(), 400 << 10);
+        let create = |name| fs::File::create(dir.path().join(name)).unwrap();
+        drop(Metered::new(create("a"), &budget));
+        let mut file = Metered::new(create("b"), &budget);
+        file.write_all(&[1; 10_000]).unwrap();
+        drop(file);
+        assert_eq!(budget.store().used, 11_000);
+        assert_eq!(budget.take(1 << 20).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let floor = Budget::new(dir.path(), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
+        assert!(floor.take(1).is_err() && floor.low());
+    }
+
+    #[test]
+    fn the_reserve_is_for_the_end_of_the_run_and_for_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let reserved = budget(dir.path(), 1 << 20);
+        reserved.reserve(50_000).unwrap();
+        let [first, last] = layout::RESERVES.map(|path| dir.path().join(path));
+        assert_eq!((first.metadata().unwrap().len(), reserved.store().used), (50_000, 101_000));
+        reserved.reserve_more(10_000).unwrap();
+        for path in [&first, &last] {
+            assert_eq!(path.metadata().unwrap().len(), 60_000);
+        }
+        assert_eq!(reserved.store().used, 121_000);
+        reserved.ending();
+        reserved.ending();
+        assert!(first.exists() != last.exists());
+        assert_eq!(reserved.store().used, 61_000);
+        assert_eq!(reserved.store().credit, 60_000);
+        reserved.sealing();
+        assert!(!first.exists() && !last.exists() && reserved.store().used == 1000);
+        assert!(reserved.reserve_more(1000).is_ok() && reserved.store().used == 1000, "none is left");
+        let low = Budget::new(dir.path(), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
+        low.store().credit = 1000;
+        assert!(low.take(600).is_ok() && low.take(600).is_err() && low.take(400).is_ok() && low.low());
+    }
+}

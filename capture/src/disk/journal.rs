@@ -1,0 +1,40 @@
+//! The recorder's own log in the bundle: what it said, with the time.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use netcap_bundle::layout;
+
+use super::budget::{Budget, Metered};
+use crate::error::{Error, Result};
+use crate::host::clock;
+
+/// `netcap.log` of a run.
+pub struct Journal {
+    file: Option<Metered>,
+    utc_offset_s: i32,
+}
+
+impl Journal {
+    /// Begins the log.
+    pub fn create(dir: &Path, utc_offset_s: i32, budget: &Arc<Budget>) -> Result<Self> {
+        let path = dir.join(layout::LOG);
+        let file = File::create(&path).map_err(Error::file("create", path))?;
+        let file = Metered::lines(file, budget);
+        Ok(Self { file: Some(file), utc_offset_s })
+    }
+
+    /// Adds a line. A full disk is told by the packets, not by the log about them.
+    pub fn line(&mut self, text: &str) {
+        if let Some(file) = &mut self.file {
+            let _ = writeln!(file, "{} {text}", clock::now().display(self.utc_offset_s));
+        }
+    }
+
+    /// Ends the log: from here on the run is sealed and must not change.
+    pub fn close(&mut self) {
+        self.file = None;
+    }
+}

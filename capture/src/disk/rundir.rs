@@ -1,0 +1,167 @@
+//! The directory of a run: made, named, described at the start, and locked while it is recorded.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use netcap_bundle::manifest::{RunInfo, SCHEMA};
+use netcap_bundle::{Point, layout, seal};
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::utsname::{UtsName, uname};
+use rust_i18n::t;
+
+use crate::error::{Error, Result};
+use crate::host::clock;
+
+/// A run's directory, held by this process.
+pub struct RunDir {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the run says about itself.
+    pub info: RunInfo,
+    /// Held until the run is sealed: `netcap seal` keeps off.
+    _lock: Flock<File>,
+}
+
+/// Runs of one second on one host: more are not started by people.
+const SAME_SECOND_MAX: u32 = 100;
+
+/// Of them those that may be put off because another run seems to have the name.
+const TAKEN_MAX: u32 = 10;
+/// How often a new run tries to get its lock, and the time between.
+const LOCK_TRIES: u32 = 50;
+/// See [`LOCK_TRIES`].
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// `netcap 0.1.0`.
+pub fn tool() -> String {
+    format!("netcap {}", env!("CARGO_PKG_VERSION"))
+}
+
+impl RunDir {
+    /// Makes `OUT/HOST-STAMP` and writes what is known at the start.
+    pub fn create(
+        out: &Path,
+        points: Vec<Point>,
+        pings: Vec<String>,
+        ovs_rundir: Option<String>,
+    ) -> Result<Self> {
+        Self::create_beside(&[], out, points, pings, ovs_rundir)
+    }
+
+    /// The same beside runs of these names, in whatever directory they are.
+    pub fn create_beside(
+        taken: &[String],
+        out: &Path,
+        points: Vec<Point>,
+        pings: Vec<String>,
+        ovs_rundir: Option<String>,
+    ) -> Result<Self> {
+        fs::create_dir_all(out).map_err(Error::file("create", out))?;
+        let started = clock::both();
+        let utc_offset_s = clock::utc_offset_s();
+        let name = uname().ok();
+        let text = |value: Option<&std::ffi::OsStr>| value.map(|v| v.to_string_lossy().into_owned());
+        let host = text(name.as_ref().map(UtsName::nodename)).unwrap_or_else(|| "host".into());
+        let kernel = text(name.as_ref().map(UtsName::release)).unwrap_or_default();
+        let (run, path) = fresh(taken, out, &host, &started.realtime.stamp(utc_offset_s))?;
+        let boot_id =
+            fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        let options = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        let info = RunInfo {
+            schema: SCHEMA,
+            tool: tool(),
+            run,
+            host,
+            kernel,
+            boot_id,
+            options,
+            utc_offset_s,
+            started,
+            points,
+            pings,
+            ovs_rundir,
+            sandbox: crate::sandbox::state(),
+        };
+        let described = seal::write_json(&path.join(layout::RUN), &info).map_err(Error::from);
+        let described = described.and_then(|()| seal::sync_parent(&path).map_err(Error::file("write", out)));
+        if let Err(e) = described {
+            // A directory that does not say what it is would be in everybody's way.
+            let _ = fs::remove_dir_all(&path);
+            return Err(e);
+        }
+        let lock = first_lock(&path)?;
+        Ok(Self { path, info, _lock: lock })
+    }
+
+    /// Takes over the directory of a run whose recorder is gone.
+    pub fn adopt(path: &Path) -> Result<Self> {
+        let info = seal::read_run(path)?;
+        Ok(Self { path: path.to_owned(), info, _lock: lock(path)? })
+    }
+}
+
+/// A new directory; two runs that start in the same second get different ones, and so do those in other directories as
+/// far as they are seen. Anybody may take a socket's name, so that a name looks taken is no reason not to record.
+fn fresh(taken: &[String], out: &Path, host: &str, stamp: &str) -> Result<(String, PathBuf)> {
+    for n in 1..=SAME_SECOND_MAX {
+        let stamp = if n == 1 { stamp.to_owned() } else { format!("{stamp}-{n}") };
+        let run = layout::run_name(host, &stamp);
+        let path = out.join(&run);
+        if (n <= TAKEN_MAX && taken.contains(&run))
+            || out.join(format!("{run}{}", layout::BUNDLE_END)).exists()
+        {
+            continue;
+        }
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok((run, path)),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::file("create", path)(e)),
+        }
+    }
+    Err(Error::Other(t!("run.crowd", dir = out.display()).into_owned()))
+}
+
+/// The lock of a new run. Somebody who looks which runs are dead may hold it for a moment.
+fn first_lock(dir: &Path) -> Result<Flock<File>> {
+    for _ in 0..LOCK_TRIES {
+        match lock(dir) {
+            Err(Error::Active(_)) => std::thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+    lock(dir)
+}
+
+/// The kernel drops the lock when the process dies, however it dies.
+fn lock(dir: &Path) -> Result<Flock<File>> {
+    let path = dir.join(layout::RUN);
+    let file = File::open(&path).map_err(Error::file("open", &path))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(lock),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::Active(dir.to_owned())),
+        Err((_, e)) => Err(Error::file("lock", path)(e.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_of_one_second_and_the_lock() {
+        let out = tempfile::tempdir().unwrap();
+        let one = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+        let two = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let (host, taken) = ("h", ["h-1".to_owned(), "h-1-2".to_owned()]);
+        assert_eq!(fresh(&taken, other.path(), host, "1").unwrap().0, "h-1-3");
+        let squatted: Vec<String> = (0..200).map(|n| format!("h-2-{n}")).chain(["h-2".to_owned()]).collect();
+        assert_eq!(fresh(&squatted, other.path(), host, "2").unwrap().0, "h-2-11", "a name is not a lock");
+        assert_ne!(one.path, two.path);
+        assert!(matches!(RunDir::adopt(&one.path), Err(Error::Active(_))));
+        let (path, run) = (one.path.clone(), one.info.run.clone());
+        drop(one);
+        assert_eq!(RunDir::adopt(&path).unwrap().info.run, run);
+    }
+}

@@ -1,0 +1,46 @@
+//! Everything that could be recorded on this host.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netcap_bundle::{Point, Role};
+use rust_i18n::t;
+
+/// A virtual switch of this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwitchKind {
+    /// An Open vSwitch bridge.
+    Ovs,
+    /// A kernel bridge.
+    Linux,
+}
+
+/// Everything that could be recorded here.
+#[derive(Debug, Clone, Default)]
+pub struct Here {
+    /// Every interface that exists, with its place; filter and snaplen are empty.
+    pub points: Vec<Point>,
+    /// The switches.
+    pub switches: BTreeMap<String, SwitchKind>,
+    /// Ports that a switch has and the kernel does not (DPDK, tunnels): interface and switch.
+    pub unheard: Vec<(String, String)>,
+    /// Interfaces whose frames do not begin with an Ethernet header.
+    pub foreign: BTreeSet<String>,
+    /// Sentences about who could not be asked, so that "there is none" is not taken for certain.
+    pub unasked: Vec<String>,
+}
+
+impl Here {
+    /// `vswitch0 (OVS, 2 uplinks, 3 vnets)`.
+    pub fn describe(&self, switch: &str) -> String {
+        let of = |wanted: fn(&Role) -> bool| {
+            self.points.iter().filter(|p| p.vswitch.as_deref() == Some(switch) && wanted(&p.role)).count()
+        };
+        let kind = match self.switches.get(switch) {
+            Some(SwitchKind::Linux) => "Linux",
+            _ => "OVS",
+        };
+        let uplinks = of(|role| matches!(role, Role::Uplink { .. }));
+        let vnets = of(|role| matches!(role, Role::Vnet { .. }));
+        t!("plan.switch", name = switch, kind = kind, uplinks = uplinks, vnets = vnets).into_owned()
+    }
+}

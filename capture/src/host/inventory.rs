@@ -1,0 +1,222 @@
+//! What is on this host: the sources that the topology is made of, taken once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netcap_bundle::Point;
+use netcap_bundle::source::{Outcome, Snapshot, SourceDef};
+use netcap_bundle::sources::libvirt::Libvirt;
+use netcap_bundle::sources::links::Links;
+use netcap_bundle::sources::linux_bridge::LinuxBridge;
+use netcap_bundle::sources::neighbours::Neighbours;
+use netcap_bundle::sources::ovs_bond::OvsBond;
+use netcap_bundle::sources::ovs_datapath::OvsDatapath;
+use netcap_bundle::sources::ovs_fdb::OvsFdb;
+use netcap_bundle::sources::ovsdb::Ovsdb;
+use netcap_bundle::state::Taken;
+use netcap_bundle::topology::{self, Inputs, Port, Topology};
+use rust_i18n::t;
+
+use super::exec::{Host, MISSING, NO_SOCKET};
+use super::here::{Here, SwitchKind};
+use super::iface::Iface;
+use super::sample::{self, Elements, snapshot};
+
+/// What was found.
+pub struct Inventory {
+    /// The samples as they came: part of the run's first round.
+    pub taken: Vec<Taken>,
+    /// Names that recipes are repeated over.
+    pub elements: Elements,
+    /// Switches, ports, bonds, machines.
+    pub topology: Topology,
+    /// Every point there could be.
+    pub here: Here,
+    /// Indexes of the interfaces: one that comes back is another one.
+    pub indexes: BTreeMap<String, u32>,
+}
+
+/// The sources of the topology; the database first, for it names the bridges.
+const SOURCES: [SourceDef; 8] = [
+    Ovsdb::DEF,
+    Links::DEF,
+    LinuxBridge::DEF,
+    OvsBond::DEF,
+    OvsDatapath::DEF,
+    OvsFdb::DEF,
+    Neighbours::DEF,
+    Libvirt::DEF,
+];
+
+impl Inventory {
+    /// Looks at the host.
+    pub async fn take(host: &Host) -> Self {
+        let mut taken = Vec::new();
+        let mut elements = Elements::default();
+        for wanted in &SOURCES {
+            if let Some(def) = netcap_bundle::sources::by_id(wanted.id) {
+                taken.extend(sample::source(host, def, &mut elements).await);
+            }
+        }
+        let topology = join(&taken);
+        let ifaces = Iface::all();
+        let mut here = here(&topology, &ifaces);
+        let indexes = ifaces.into_iter().map(|(name, iface)| (name, iface.index)).collect();
+        let root = nix::unistd::geteuid().is_root();
+        here.unasked = ASKED.iter().filter_map(|(id, name)| unasked(&taken, id, name, root)).collect();
+        Self { taken, elements, topology, here, indexes }
+    }
+
+    /// The topology as a table.
+    pub fn table(&self) -> String {
+        topology::render_listports(&self.topology)
+    }
+}
+
+/// Who knows of switches and machines, by source.
+const ASKED: [(&str, &str); 2] = [(Ovsdb::DEF.id, "Open vSwitch"), (Libvirt::DEF.id, "libvirt")];
+
+/// Why a source gave nothing, if so: its switches and machines may exist all the same.
+fn unasked(taken: &[Taken], id: &str, name: &str, root: bool) -> Option<String> {
+    let mine: Vec<&Taken> = taken.iter().filter(|sample| sample.source == id).collect();
+    if mine.iter().any(|sample| sample.outcome == Outcome::Ok) {
+        return None;
+    }
+    let sample = mine.first()?;
+    let said = String::from_utf8_lossy(&sample.stderr);
+    let said = said.lines().map(str::trim).find(|line| !line.is_empty());
+    let why = match (&sample.outcome, said) {
+        (Outcome::Failed { why }, _) => absent(why.strip_prefix(&format!("no {name} here: ")).unwrap_or(why)),
+        (_, Some(said)) => said.to_owned(),
+        (Outcome::Exit { code }, None) => t!("points.status", code = code).into_owned(),
+        _ => t!("points.silent").into_owned(),
+    };
+    let mut text = t!("points.unasked", name = name, why = why).into_owned();
+    if !root {
+        text.push_str(&t!("points.not_root"));
+    }
+    Some(text)
+}
+
+/// Why there is nobody to ask, in the user's language as far as it is our sentence.
+fn absent(why: &str) -> String {
+    match why.strip_suffix(MISSING) {
+        Some(path) => t!("points.missing", path = path).into_owned(),
+        None if why == NO_SOCKET => t!("points.no_socket").into_owned(),
+        None => why.to_owned(),
+    }
+}
+
+/// Joins the samples; a source that gave nothing is not asked.
+fn join(taken: &[Taken]) -> Topology {
+    let ovsdb = snapshot::<Ovsdb>(taken).value;
+    let bond = snapshot::<OvsBond>(taken).value;
+    let datapath = snapshot::<OvsDatapath>(taken).value;
+    let fdb = snapshot::<OvsFdb>(taken).value;
+    let links = snapshot::<Links>(taken).value;
+    let linux_bridge = snapshot::<LinuxBridge>(taken).value;
+    let libvirt = snapshot::<Libvirt>(taken).value;
+    let neighbours = snapshot::<Neighbours>(taken).value;
+    Topology::build(&Inputs {
+        ovsdb: Some(&ovsdb),
+        bond: Some(&bond),
+        datapath: Some(&datapath),
+        fdb: Some(&fdb),
+        links: Some(&links),
+        linux_bridge: Some(&linux_bridge),
+        libvirt: Some(&libvirt),
+        neighbours: Some(&neighbours),
+    })
+}
+
+/// Every point: the ports of the topology that the kernel knows, then interfaces that no source named.
+fn here(topology: &Topology, ifaces: &BTreeMap<String, Iface>) -> Here {
+    let mut here = Here::default();
+    for switch in &topology.switches {
+        let kind = match switch.kind {
+            topology::SwitchKind::Ovs => SwitchKind::Ovs,
+            topology::SwitchKind::LinuxBridge => SwitchKind::Linux,
+        };
+        here.switches.insert(switch.name.clone(), kind);
+    }
+    let mut seen = BTreeSet::new();
+    for (switch, port) in topology.all() {
+        let switch = switch.map(|switch| switch.name.clone());
+        match ifaces.get(&port.iface) {
+            Some(iface) if port.capturable => {
+                if seen.insert(port.iface.as_str()) {
+                    here.points.push(point(port, switch, iface));
+                }
+            }
+            _ => here.unheard.extend(switch.map(|switch| (port.iface.clone(), switch))),
+        }
+    }
+    for (name, iface) in ifaces {
+        if !seen.contains(name.as_str()) {
+            here.points.push(bare(name, iface));
+        }
+        if !iface.ethernet {
+            here.foreign.insert(name.clone());
+        }
+    }
+    here
+}
+
+fn point(port: &Port, vswitch: Option<String>, iface: &Iface) -> Point {
+    Point {
+        role: port.role.clone(),
+        vswitch,
+        mac: port.mac.or(iface.mac),
+        mtu: port.mtu,
+        vlan: port.vlan,
+        ..bare(&port.iface, iface)
+    }
+}
+
+fn bare(name: &str, iface: &Iface) -> Point {
+    Point { mac: iface.mac, ..Point::bare(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netcap_bundle::Nanos;
+
+    fn sample(source: &'static str, outcome: Outcome, stderr: &str) -> Taken {
+        let (arg, bytes, stderr) = (String::new(), Vec::new(), stderr.as_bytes().to_vec());
+        Taken {
+            source,
+            item: "x",
+            arg,
+            at: Nanos::default(),
+            took_ns: 0,
+            outcome,
+            bytes,
+            truncated: false,
+            stderr,
+        }
+    }
+
+    #[test]
+    fn who_could_not_be_asked_is_said_with_the_reason() {
+        rust_i18n::set_locale("en");
+        let failed = || Outcome::Failed { why: "no socket".into() };
+        let taken = [
+            sample("ovsdb", failed(), ""),
+            sample("libvirt", Outcome::Exit { code: 1 }, "\nerror: Permission denied\n"),
+        ];
+        let text = unasked(&taken, "ovsdb", "Open vSwitch", true).unwrap();
+        assert!(
+            text.contains("Open vSwitch") && text.contains("no socket") && !text.contains("root"),
+            "{text}"
+        );
+        let text = unasked(&taken, "libvirt", "libvirt", false).unwrap();
+        assert!(text.contains("Permission denied") && text.contains("root"), "{text}");
+        let taken = [sample("ovsdb", failed(), ""), sample("ovsdb", Outcome::Ok, "")];
+        assert_eq!(unasked(&taken, "ovsdb", "Open vSwitch", true), None);
+        assert_eq!(
+            (absent(&format!("/x{MISSING}")), absent(NO_SOCKET)),
+            ("/x does not exist".into(), NO_SOCKET.into())
+        );
+        assert_eq!(unasked(&[], "ovsdb", "Open vSwitch", true), None);
+    }
+}

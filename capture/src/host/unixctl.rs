@@ -1,0 +1,64 @@
+//! A connection to ovs-vswitchd that stays open: over it the ledger asks `dpctl/show -s` each second.
+//!
+//! Measured with six ports: a forked `ovs-appctl` costs 4.4 ms of CPU a call, 0.4 % of a core each second for this
+//! column alone; asking over a kept connection costs the daemon 0.2 ms and us less. The protocol is the one ovs-appctl
+//! speaks (JSON-RPC 1.0 without separators, ovs-vswitchd(8), RFC 7047 section 4), the command only reads.
+
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Longest wait for an answer: the ledger's second waits with it.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_millis(200);
+/// Bytes of an answer: a port takes 250.
+const ANSWER_BYTES_MAX: u64 = 768 << 10;
+/// The question.
+pub(crate) const QUESTION: &[u8] = br#"{"id":0,"method":"dpctl/show","params":["-s"]}"#;
+
+/// A connection to ovs-vswitchd that stays open.
+#[derive(Debug)]
+pub struct Link {
+    rundir: PathBuf,
+    stream: Option<BufReader<UnixStream>>,
+}
+
+impl Link {
+    /// To the daemon of that directory; it is looked for when something is asked.
+    pub fn new(rundir: &Path) -> Self {
+        Self { rundir: rundir.to_owned(), stream: None }
+    }
+
+    /// What `dpctl/show -s` says now.
+    pub fn ask(&mut self) -> io::Result<String> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => connect(&self.rundir)?,
+        };
+        let text = ask(&mut stream)?;
+        // Only now: after an answer that did not come, the next would be taken for it.
+        self.stream = Some(stream);
+        Ok(text)
+    }
+}
+
+/// The daemon's control socket carries its process id.
+fn connect(rundir: &Path) -> io::Result<BufReader<UnixStream>> {
+    let pid = std::fs::read_to_string(rundir.join("ovs-vswitchd.pid"))?;
+    let pid: u32 = pid.trim().parse().map_err(io::Error::other)?;
+    let stream = UnixStream::connect(rundir.join(format!("ovs-vswitchd.{pid}.ctl")))?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.set_write_timeout(Some(ANSWER_MAX))?;
+    Ok(BufReader::new(stream))
+}
+
+fn ask(link: &mut BufReader<UnixStream>) -> io::Result<String> {
+    link.get_mut().write_all(QUESTION)?;
+    let read = serde_json::Deserializer::from_reader(link.by_ref().take(ANSWER_BYTES_MAX));
+    let answer: Value =
+        read.into_iter().next().ok_or(io::ErrorKind::UnexpectedEof)?.map_err(io::Error::other)?;
+    let text = answer.get("result").and_then(Value::as_str);
+    text.map(str::to_owned).ok_or_else(|| io::Error::other("refused"))
+}

@@ -1,0 +1,168 @@
+//! The loss ledger: each second, what the points took in, lost and wrote, and what their interfaces counted meanwhile.
+//!
+//! A thread of its own, because the second has to come also while the last look at the host takes its time. It reads
+//! what the points' threads have settled ([`Counters::settled`]), so a line never tears a count apart. It ends after
+//! them, so that its last line closes the sums.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use netcap_bundle::ledger::{HostSpan, line};
+use netcap_bundle::{Point, layout};
+use tokio::sync::mpsc::Sender;
+
+use crate::host::clock;
+use crate::host::netdev::{self, Softnet};
+use crate::point::counters::{Counters, HostCounters};
+use crate::point::event::Event;
+use datapaths::Drops;
+use entry::Entry;
+
+mod datapaths;
+mod entry;
+
+/// Time between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// A line is written at least this often: the heartbeat.
+const HEARTBEAT_MS: u64 = 60_000;
+
+/// Gives the file of a path, so that the disk budget can look on.
+pub type Open = Box<dyn Fn(&Path) -> io::Result<Box<dyn Write + Send>> + Send>;
+
+/// A point that comes while the run lasts.
+pub struct Joined {
+    /// What is recorded.
+    pub point: Point,
+    /// Its numbers.
+    pub counters: Arc<Counters>,
+}
+
+/// The ledgers of a run.
+pub struct Ledger {
+    dir: PathBuf,
+    open: Open,
+    points: Vec<Entry>,
+    softnet: Softnet,
+    ovs: Option<Drops>,
+    /// What is in no line yet.
+    host: HostSpan,
+    host_file: Box<dyn Write + Send>,
+    host_line: Instant,
+    /// Sums for who looks on.
+    sums: Arc<HostCounters>,
+    events: Sender<Event>,
+}
+
+impl Ledger {
+    /// Makes the files. `ovs_rundir` is where Open vSwitch's sockets lie, if there are any.
+    pub fn create(
+        dir: &Path,
+        points: &[(&Point, Arc<Counters>)],
+        ovs_rundir: Option<&Path>,
+        sums: Arc<HostCounters>,
+        events: Sender<Event>,
+        open: Open,
+    ) -> io::Result<Self> {
+        fs::create_dir_all(dir.join(layout::LEDGERS))?;
+        let interfaces = netdev::interfaces();
+        let entry = |(point, counters): &(&Point, Arc<Counters>)| {
+            let file = open(&dir.join(layout::ledger(&point.id)))?;
+            Ok(Entry::new(point, counters.clone(), file, &interfaces))
+        };
+        let points = points.iter().map(entry).collect::<io::Result<Vec<_>>>()?;
+        let mut softnet = Softnet::default();
+        let _ = softnet.since_last();
+        let mut ovs = ovs_rundir.map(Drops::new);
+        let _ = ovs.as_mut().and_then(Drops::since_last);
+        let host_file = open(&dir.join(layout::SOFTNET))?;
+        let (dir, host, host_line) = (dir.to_owned(), HostSpan::default(), Instant::now());
+        Ok(Self { dir, open, points, softnet, ovs, host, host_file, host_line, sums, events })
+    }
+
+    /// Starts the thread; it ends with a last line when the other side of `joining` is dropped.
+    pub fn start(mut self, joining: Receiver<Joined>) -> io::Result<JoinHandle<()>> {
+        thread::Builder::new().name("ledger".into()).spawn(move || {
+            if let Err(e) = self.keep(&joining) {
+                // The recording goes on: it does not depend on the ledger, and the remark says where it ends.
+                let _ = self.events.blocking_send(Event::LedgerEnded { why: e.to_string() });
+            }
+        })
+    }
+
+    fn keep(&mut self, joining: &Receiver<Joined>) -> io::Result<()> {
+        let mut next = Instant::now() + EVERY;
+        loop {
+            let over = match joining.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => true,
+                Ok(joined) => {
+                    self.join(&joined)?;
+                    continue;
+                }
+            };
+            next = Instant::now() + EVERY;
+            self.look(over)?;
+            if over {
+                return Ok(());
+            }
+        }
+    }
+
+    fn join(&mut self, joined: &Joined) -> io::Result<()> {
+        let file = (self.open)(&self.dir.join(layout::ledger(&joined.point.id)))?;
+        let entry = Entry::new(&joined.point, joined.counters.clone(), file, &netdev::interfaces());
+        self.points.push(entry);
+        Ok(())
+    }
+
+    fn look(&mut self, over: bool) -> io::Result<()> {
+        let interfaces = netdev::interfaces();
+        let ovs = self.ovs.as_mut().and_then(Drops::since_last);
+        for entry in &mut self.points {
+            if let Some(bark) = entry.look(&interfaces, ovs.as_ref(), over) {
+                let _ = self.events.try_send(Event::Watchdog { iface: entry.iface.clone(), bark });
+            }
+            entry.write_steps()?;
+            if over || entry.due() {
+                entry.write()?;
+            }
+        }
+        let [processed, dropped, squeezed] = self.softnet.since_last();
+        add(&mut self.host.processed, processed);
+        add(&mut self.host.dropped, dropped);
+        add(&mut self.host.squeezed, squeezed);
+        self.sums.softnet_dropped.fetch_add(dropped, Relaxed);
+        if let Some(ovs) = ovs {
+            add(self.host.upcalls.get_or_insert(0), ovs.missed);
+            add(&mut self.host.upcalls_lost, ovs.lost);
+            self.sums.upcalls_lost.fetch_add(ovs.lost, Relaxed);
+        }
+        let ms = millis(self.host_line);
+        if over || self.host.dropped | self.host.squeezed | self.host.upcalls_lost != 0 || ms >= HEARTBEAT_MS
+        {
+            let span = HostSpan { at: clock::now(), ms, ..self.host };
+            self.host_file.write_all(&line(&span)?)?;
+            (self.host, self.host_line) = (HostSpan::default(), Instant::now());
+        }
+        Ok(())
+    }
+}
+
+/// A file that lines are appended to, each with one write.
+pub fn append(path: &Path) -> io::Result<fs::File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn add(sum: &mut u64, new: u64) {
+    *sum = sum.saturating_add(new);
+}

@@ -1,0 +1,62 @@
+//! What the threads of a run tell its session: points, ledger and watchdog speak, the session says and remembers it.
+
+use netcap_bundle::Nanos;
+use netcap_bundle::ledger::{Step, Why};
+
+use super::watchdog::Bark;
+
+/// Something the session must know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The interface could not be heard for a while.
+    Gap {
+        /// Interface.
+        iface: String,
+        /// From when.
+        from: Nanos,
+        /// Until when; `None`: it has just begun.
+        until: Option<Nanos>,
+        /// What the system said.
+        why: String,
+    },
+    /// The interface has another name; the point goes on.
+    Renamed {
+        /// Its name before.
+        from: String,
+        /// Its name now.
+        to: String,
+    },
+    /// The interface is gone and the point is closed.
+    Left {
+        /// Interface.
+        iface: String,
+    },
+    /// The point cannot go on; what it had is kept.
+    Failed {
+        /// Interface.
+        iface: String,
+        /// Why.
+        why: String,
+    },
+    /// The interface counts packets and nothing arrives, or that is over.
+    Watchdog {
+        /// Interface.
+        iface: String,
+        /// What is worth telling.
+        bark: Bark,
+    },
+    /// The point gives up something to spare the host, or takes it back.
+    Shed {
+        /// Interface.
+        iface: String,
+        /// What it gives up from now on.
+        step: Step,
+        /// Why.
+        why: Why,
+    },
+    /// The loss ledger cannot be written further.
+    LedgerEnded {
+        /// Why.
+        why: String,
+    },
+}

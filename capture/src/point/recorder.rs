@@ -1,0 +1,368 @@
+//! One thread for one point: from the kernel's ring into segments, until it is told to stop.
+//!
+//! The thread waits at most a fifth of a second, so that flushing, rotation and stopping need no packets. An interface
+//! that goes away ends the segment (silence means nothing without an interface), and it is tried again each second.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use netcap_bundle::Nanos;
+use netcap_bundle::ledger::{Step, Why};
+use netcap_filters::Instruction;
+use nix::net::if_::if_indextoname;
+use rust_i18n::t;
+use tokio::sync::mpsc::Sender;
+
+use super::counters::Counters;
+use super::event::Event;
+use super::segments::Segments;
+use crate::disk::writer;
+use crate::host::clock;
+use crate::host::iface::Iface;
+use crate::ring::frames::Frames;
+use crate::ring::listener::{self, Listener};
+use crate::shed::{self, Pressure};
+use crate::sys::{RETIRE_MS, Ring};
+
+/// Longest wait for packets: the time it takes to notice the stop flag.
+const WAIT: Duration = Duration::from_millis(200);
+/// How often the kernel's counters are read while no loss shows.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How often they are read at least, even while the ring never drains.
+const COUNT_AT_LEAST: Duration = Duration::from_secs(5);
+/// How often a missing interface is looked for.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long the last block may take to be handed over after the ring was shut.
+const DRAIN: Duration = Duration::from_millis(4 * RETIRE_MS as u64);
+
+/// Starts the thread of a point whose ring is already open, so that a start that fails fails before anything is recorded.
+pub fn start(
+    listener: Listener,
+    opened: (Ring, u32),
+    segments: Segments,
+    counters: Arc<Counters>,
+    stop: Arc<AtomicBool>,
+    events: Sender<Event>,
+) -> io::Result<JoinHandle<()>> {
+    let name: String = format!("cap-{}", listener.iface).chars().take(15).collect();
+    thread::Builder::new().name(name).spawn(move || {
+        // Losing packets to save cycles would miss the point of a recorder; only the rest of the program is niced.
+        let _ = crate::sys::nice_this_thread(0);
+        let iface = listener.iface.clone();
+        let mut worker = Worker::new(listener, segments, stop, events, counters);
+        if let Err(e) = worker.run(opened) {
+            worker.counters.ended.store(true, Relaxed);
+            if writer::told(&e) {
+                return;
+            }
+            let _ = worker.events.blocking_send(Event::Failed { iface, why: e.to_string() });
+        }
+    })
+}
+
+struct Worker {
+    listener: Listener,
+    segments: Segments,
+    counters: Arc<Counters>,
+    stop: Arc<AtomicBool>,
+    events: Sender<Event>,
+    /// The interface cannot be heard since then.
+    gap: Option<(Nanos, String)>,
+    counted: Instant,
+    /// How it was asked to compress.
+    level: i32,
+    pressure: Pressure,
+    step: Step,
+    /// Drops that were counted and not yet told, and the blocks to be taken before: those were filled earlier.
+    late: (u32, u64),
+}
+
+impl Worker {
+    fn new(
+        listener: Listener,
+        segments: Segments,
+        stop: Arc<AtomicBool>,
+        events: Sender<Event>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let (now, level) = (Instant::now(), segments.asked_level());
+        let (pressure, step) = (Pressure::new(now), Step::Whole);
+        Self {
+            listener,
+            segments,
+            counters,
+            stop,
+            events,
+            gap: None,
+            counted: now,
+            level,
+            pressure,
+            step,
+            late: (0, 0),
+        }
+    }
+
+    /// Takes the step that the ring or the governor asks for, whichever gives up more.
+    fn shed(&mut self, ring: &Ring) -> io::Result<()> {
+        let own = self.pressure.look(ring.filled(), Instant::now());
+        let (ordered, why) = self.counters.shedding.order();
+        let (mut step, why) = if own > ordered { (own, Why::Ring) } else { (ordered, why) };
+        if step == Step::Level1 && self.level <= 1 {
+            step = Step::Whole;
+        }
+        if step == self.step {
+            return Ok(());
+        }
+        let why = if step < self.step { Why::Calm } else { why };
+        if step.snaplen() != self.step.snaplen() {
+            // A filter that cannot be replaced leaves the frames as long as they are.
+            let _ = ring.refilter(&self.program(step));
+        }
+        self.step = step;
+        self.counters.shedding.took(clock::now(), step, why);
+        self.tell(Event::Shed { iface: self.listener.iface.clone(), step, why });
+        self.segments.level(step.level(self.level))
+    }
+
+    fn program(&self, step: Step) -> Vec<Instruction> {
+        shed::cut(&self.listener.program, step.snaplen().unwrap_or(u32::MAX))
+    }
+
+    /// Records until stopped. An error is one of writing: reading errors are gaps.
+    fn run(&mut self, opened: (Ring, u32)) -> io::Result<()> {
+        self.counters.index.store(opened.1, Relaxed);
+        let mut ring = Some(opened);
+        self.segments.begin()?;
+        if Iface::find(&self.listener.iface).is_some_and(|iface| !iface.up) {
+            self.begin_gap(t!("gap.down").into_owned());
+        }
+        while !self.stop.load(Relaxed) {
+            ring = match ring {
+                Some((ring, index)) => self.listen(ring, index)?,
+                None if !self.listener.waits => {
+                    self.leave();
+                    return Ok(());
+                }
+                None => self.look_again()?,
+            };
+            self.segments.tick()?;
+        }
+        if let Some((mut ring, _)) = ring {
+            self.drain(&mut ring)?;
+        }
+        self.segments.end()
+    }
+
+    /// One round: everything that is ready, then a wait. Gives the ring back unless the interface is gone.
+    fn listen(&mut self, mut ring: Ring, index: u32) -> io::Result<Option<(Ring, u32)>> {
+        self.consume(&mut ring)?;
+        self.shed(&ring)?;
+        if self.count_when_due(&ring, COUNT_EVERY) {
+            self.still_there(index)?;
+        }
+        match ring.wait(WAIT) {
+            Ok(ready) => {
+                if ready && ring.peek_losing().is_none() {
+                    // The kernel speaks of a block that is not ours yet; do not spin until it is.
+                    thread::sleep(Duration::from_millis(2));
+                }
+                self.after_gap(ring, index)
+            }
+            Err(why) => self.interrupted(ring, index, &why),
+        }
+    }
+
+    /// During a gap: is the interface up again, or has it become another one?
+    fn after_gap(&mut self, ring: Ring, index: u32) -> io::Result<Option<(Ring, u32)>> {
+        if self.gap.is_none() {
+            return Ok(Some((ring, index)));
+        }
+        if !self.still_there(index)? {
+            return self.give_up(ring);
+        }
+        if Iface::find(&self.listener.iface).is_some_and(|iface| iface.index == index && iface.up) {
+            self.heard_again();
+        }
+        Ok(Some((ring, index)))
+    }
+
+    /// Whether the interface is still there. Its index is what makes it the same one: with another name it goes on in a
+    /// new segment, for a segment carries the name.
+    fn still_there(&mut self, index: u32) -> io::Result<bool> {
+        let name = if_indextoname(index).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.is_empty() {
+            return Ok(false);
+        }
+        if name != self.listener.iface {
+            self.segments.rename(&name)?;
+            self.counters.rename(&name);
+            let from = std::mem::replace(&mut self.listener.iface, name.clone());
+            self.tell(Event::Renamed { from, to: name });
+        }
+        Ok(true)
+    }
+
+    /// The interface is gone for good as far as this point is concerned.
+    fn leave(&mut self) {
+        self.counters.left.store(true, Relaxed);
+        self.tell(Event::Left { iface: self.listener.iface.clone() });
+    }
+
+    /// Writes all blocks that are ready.
+    fn consume(&mut self, ring: &mut Ring) -> io::Result<()> {
+        loop {
+            self.count_when_due(ring, COUNT_AT_LEAST);
+            let Some(losing) = ring.peek_losing() else { return Ok(()) };
+            if losing {
+                // The drops happened before this block was filled, so its first packet tells of them.
+                self.count(ring);
+            }
+            self.tell_lost();
+            let Some(block) = ring.take() else { return Ok(()) };
+            let mut shed = 0;
+            for frame in Frames::new(block.bytes()) {
+                // Nothing but the step Off cuts that short, and its frames may come some time after it.
+                if frame.data.len() <= 1 {
+                    shed += 1;
+                } else {
+                    self.segments.packet(&frame)?;
+                }
+            }
+            drop(block);
+            if shed > 0 {
+                self.segments.shed(shed);
+            }
+            self.shed(ring)?;
+            self.segments.rotate_by_size()?;
+            self.segments.tick()?;
+        }
+    }
+
+    /// The interface went down or away. Down: the kernel resumes by itself on this socket. Away: the ring is given up.
+    fn interrupted(
+        &mut self,
+        mut ring: Ring,
+        index: u32,
+        why: &io::Error,
+    ) -> io::Result<Option<(Ring, u32)>> {
+        self.consume(&mut ring)?;
+        self.count(&ring);
+        self.begin_gap(why.to_string());
+        if self.still_there(index)? {
+            return Ok(Some((ring, index)));
+        }
+        self.give_up(ring)
+    }
+
+    /// The interface is gone: what the ring still holds is written, then the ring goes too.
+    fn give_up(&mut self, mut ring: Ring) -> io::Result<Option<(Ring, u32)>> {
+        self.counters.index.store(0, Relaxed);
+        self.drain(&mut ring)?;
+        self.late.0 = 0;
+        self.segments.end()?;
+        Ok(None)
+    }
+
+    /// Looks for the interface once, after a pause.
+    fn look_again(&mut self) -> io::Result<Option<(Ring, u32)>> {
+        let until = Instant::now() + RETRY;
+        while Instant::now() < until && !self.stop.load(Relaxed) {
+            thread::sleep(WAIT);
+        }
+        let opened = match self.listener.open() {
+            Ok(opened) => opened,
+            Err(e) => {
+                if listener::is_foreign(&e) {
+                    self.wait_on(t!("gap.foreign").into_owned());
+                }
+                return Ok(None);
+            }
+        };
+        if self.step.snaplen().is_some() {
+            let _ = opened.0.refilter(&self.program(self.step));
+        }
+        self.counters.index.store(opened.1, Relaxed);
+        self.segments.begin()?;
+        Ok(Some(opened))
+    }
+
+    fn begin_gap(&mut self, why: String) {
+        if self.gap.is_some() {
+            return;
+        }
+        let from = clock::now();
+        self.counters.away.store(true, Relaxed);
+        self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until: None, why: why.clone() });
+        self.gap = Some((from, why));
+    }
+
+    /// The gap goes on for another reason, which is told once.
+    fn wait_on(&mut self, why: String) {
+        let Some((from, reason)) = self.gap.as_mut().filter(|(_, reason)| *reason != why) else { return };
+        reason.clone_from(&why);
+        let from = *from;
+        self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until: None, why });
+    }
+
+    fn heard_again(&mut self) {
+        if let Some((from, why)) = self.gap.take() {
+            self.counters.away.store(false, Relaxed);
+            let until = Some(clock::now());
+            self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until, why });
+        }
+    }
+
+    /// A session that does not listen must not stop the recording.
+    fn tell(&self, event: Event) {
+        let _ = self.events.try_send(event);
+    }
+
+    fn count_when_due(&mut self, ring: &Ring, every: Duration) -> bool {
+        let due = self.counted.elapsed() >= every;
+        if due {
+            self.count(ring);
+        }
+        due
+    }
+
+    fn count(&mut self, ring: &Ring) {
+        self.counted = Instant::now();
+        // A ring that was not read for long holds what came before it was full.
+        let ahead = ring.sound_ahead();
+        if let Ok(counted) = ring.counted() {
+            self.segments.counted(counted.received, counted.dropped);
+            if counted.dropped > 0 {
+                self.late = (self.late.0.max(ahead), self.late.1 + counted.dropped);
+            }
+        }
+    }
+
+    /// Before each block: the drops that lie before it are told by its first packet.
+    fn tell_lost(&mut self) {
+        match self.late {
+            (0, _) => self.segments.lost(std::mem::take(&mut self.late.1)),
+            (blocks, _) => self.late.0 = blocks - 1,
+        }
+    }
+
+    /// Takes in nothing new and writes what is left, the block that is not full included.
+    fn drain(&mut self, ring: &mut Ring) -> io::Result<()> {
+        let _ = ring.shut();
+        let until = Instant::now() + DRAIN;
+        loop {
+            self.consume(ring)?;
+            self.count(ring);
+            let numbers = (&self.counters.received, &self.counters.dropped, &self.counters.packets);
+            let due = numbers.0.load(Relaxed).saturating_sub(numbers.1.load(Relaxed));
+            if numbers.2.load(Relaxed).saturating_add(self.counters.shedding.packets()) >= due
+                || Instant::now() >= until
+            {
+                return Ok(());
+            }
+            let _ = ring.wait(Duration::from_millis(20));
+        }
+    }
+}

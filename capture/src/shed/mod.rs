@@ -1,0 +1,138 @@
+//! Load shedding: what a point gives up so that the host is spared, or so that its ring does not run over.
+//!
+//! The order is that of [`Step`]: compression first, for it costs disk and no evidence; then the ends of frames, for
+//! headers say most; then whole points, those that say least first ([`rank`]). A point takes the steps of compression by
+//! itself when its ring fills ([`Pressure`]); the rest is ordered for all points together, once a second ([`Governor`]).
+//! Every step, down and up, is a line in the point's ledger.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use netcap_bundle::ledger::{Step, StepLine, Why};
+use netcap_bundle::{Nanos, Role};
+use netcap_filters::Instruction;
+use rust_i18n::t;
+
+mod governor;
+mod pressure;
+
+pub use governor::{Governor, Load, Seen};
+pub use pressure::Pressure;
+
+/// Steps that wait for the ledger at most; it comes each second.
+const WAITING_MAX: usize = 64;
+
+/// One point's part of it, between its thread, the governor and the ledger.
+#[derive(Debug)]
+pub struct Shedding {
+    /// What the governor orders, and why.
+    order: Mutex<(Step, Why)>,
+    /// What the point does at this moment.
+    now: Mutex<Step>,
+    waiting: Mutex<VecDeque<StepLine>>,
+    /// Packets counted and not recorded.
+    pub packets: AtomicU64,
+}
+
+impl Default for Shedding {
+    fn default() -> Self {
+        let order = Mutex::new((Step::Whole, Why::Calm));
+        Self { order, now: Mutex::default(), waiting: Mutex::default(), packets: AtomicU64::new(0) }
+    }
+}
+
+impl Shedding {
+    /// What the governor wants of the point.
+    pub fn order(&self) -> (Step, Why) {
+        *lock(&self.order)
+    }
+
+    /// The governor wants this of the point.
+    pub fn set_order(&self, step: Step, why: Why) {
+        *lock(&self.order) = (step, why);
+    }
+
+    /// What the point does.
+    pub fn now(&self) -> Step {
+        *lock(&self.now)
+    }
+
+    /// The point takes a step: for the ledger.
+    pub fn took(&self, at: Nanos, step: Step, why: Why) {
+        let was = std::mem::replace(&mut *lock(&self.now), step);
+        let mut waiting = lock(&self.waiting);
+        if waiting.len() < WAITING_MAX {
+            waiting.push_back(StepLine { at, step, was, why });
+        }
+    }
+
+    /// Steps that are in no ledger yet.
+    pub fn take_steps(&self) -> VecDeque<StepLine> {
+        std::mem::take(&mut *lock(&self.waiting))
+    }
+
+    /// Packets counted and not recorded.
+    pub fn packets(&self) -> u64 {
+        self.packets.load(Relaxed)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How much a point says; the least goes first when points have to go.
+///
+/// Everything that enters or leaves the host crosses an uplink, and only there are LACP, LLDP and what the fabric answers:
+/// a bond's members go last. The switch's own port tells what the host itself sent. Other interfaces were named one by
+/// one. A VM's frames are seen again at the uplink, with its address, so its port is missed least.
+pub fn rank(role: &Role) -> u8 {
+    match role {
+        Role::Uplink { bond: Some(_) } => 4,
+        Role::Uplink { bond: None } => 3,
+        Role::Internal => 2,
+        Role::Vnet { .. } => 0,
+        _ => 1,
+    }
+}
+
+/// `BPF_RET | BPF_K`: the number is how many bytes of the frame are kept; 0 is none of it.
+const RETURN: u16 = 0x06;
+
+/// The same filter, keeping at most so many bytes.
+pub fn cut(program: &[Instruction], bytes: u32) -> Vec<Instruction> {
+    let cut = |i: &Instruction| {
+        if i.code == RETURN { Instruction { k: i.k.min(bytes), ..*i } } else { *i }
+    };
+    program.iter().map(cut).collect()
+}
+
+/// A step in words.
+pub fn word(step: Step) -> String {
+    let key = match step {
+        Step::Whole => "shed.whole",
+        Step::Level1 => "shed.level1",
+        Step::Fast => "shed.fast",
+        Step::Fastest => "shed.fastest",
+        Step::Cut256 => "shed.cut256",
+        Step::Cut128 => "shed.cut128",
+        Step::Off => "shed.off",
+    };
+    t!(key).into_owned()
+}
+
+/// Its reason in words.
+pub fn reason(why: Why) -> String {
+    let key = match why {
+        Why::Ring => "shed.by_ring",
+        Why::Loss => "shed.by_loss",
+        Why::Cpu => "shed.by_cpu",
+        Why::Memory => "shed.by_memory",
+        Why::Calm => "shed.by_calm",
+    };
+    t!(key).into_owned()
+}
+
+#[cfg(test)]
+mod tests;
