@@ -177,13 +177,20 @@ fn read_expected(path: &Path) -> Result<serde_json::Value> {
 }
 
 fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[expect::Compared]) -> Result<u8> {
-    let lines = match expect::difference(expected, verdicts) {
-        Ok(lines) => lines,
+    let expect::Difference { lines, unnamed } = match expect::difference(expected, verdicts) {
+        Ok(difference) => difference,
         Err(why) => {
             bail!("cannot compare with {}: {why}", args.expect.as_deref().unwrap_or(Path::new("")).display())
         }
     };
     let mut err = io::stderr().lock();
+    if !unnamed.is_empty() {
+        let list = unnamed.iter().map(Text::verbatim).collect();
+        let text = Text::new("expect.unnamed").with_list("detectors", list).render(language(args));
+        for line in wrap("", "  ", &text) {
+            writeln!(err, "{}", clean(&line))?;
+        }
+    }
     if lines.is_empty() {
         writeln!(err, "{}", phrase("expect.same", language(args)))?;
         return Ok(CLEAN);

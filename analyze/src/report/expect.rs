@@ -1,6 +1,6 @@
 //! Comparing with a stored verdict: a customer's capture as a regression test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -28,18 +28,54 @@ impl Compared {
     }
 }
 
-/// Lines that differ: `-` expected and missing, `+` found and not expected. Empty when the verdicts agree.
-pub fn difference(expected: &Value, verdicts: &[Compared]) -> Result<Vec<String>, String> {
+/// What a comparison gave.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Lines that differ: `-` expected and missing, `+` found and not expected. Empty when the verdicts agree.
+    pub lines: Vec<String>,
+    /// Detectors that could not look and that the stored verdict does not name: it may be older than they are, so
+    /// this is no difference.
+    pub unnamed: BTreeSet<String>,
+}
+
+/// Compares. Every finding counts, of new detectors too: a finding that was not there is what a regression test is for.
+/// That a detector could not look counts for those that the stored verdict names.
+pub fn difference(expected: &Value, verdicts: &[Compared]) -> Result<Difference, String> {
     check(expected, verdicts.len())?;
-    let mut lines = Vec::new();
+    let mut out = Difference::default();
     for (want, verdict) in stored(expected).into_iter().zip(verdicts) {
-        let mut found = compare(&counted(want), &counted(&verdict.have));
+        let known = named(want);
+        let mut found = compare(&counted(want, &known), &counted(&verdict.have, &known));
         if !found.is_empty() && verdicts.len() > 1 {
             found.insert(0, format!("  {}", verdict.name));
         }
-        lines.append(&mut found);
+        out.lines.append(&mut found);
+        // Without the list nobody asked who could look.
+        if want.get(NOT_EVALUATED).is_some() {
+            let blind = entries(&verdict.have, NOT_EVALUATED).filter_map(detector);
+            out.unnamed.extend(blind.filter(|id| !known.contains(id)).map(str::to_owned));
+        }
     }
-    Ok(lines)
+    Ok(out)
+}
+
+/// The list of detectors that could not look.
+const NOT_EVALUATED: &str = "not_evaluated";
+
+fn entries<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn detector(entry: &Value) -> Option<&str> {
+    entry.get("detector").and_then(Value::as_str)
+}
+
+/// Detectors whose evaluation is compared: those that a stored verdict with a list of who could not look names.
+fn named(want: &Value) -> BTreeSet<&str> {
+    if want.get(NOT_EVALUATED).is_none() {
+        return BTreeSet::new();
+    }
+    entries(want, "findings").chain(entries(want, NOT_EVALUATED)).filter_map(detector).collect()
 }
 
 fn stored(expected: &Value) -> Vec<&Value> {
@@ -64,9 +100,8 @@ pub fn check(expected: &Value, inputs: usize) -> Result<(), String> {
 }
 
 /// What is compared, each with how often it occurs.
-fn counted(value: &Value) -> BTreeMap<String, usize> {
-    let list = |name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let findings = list("findings").into_iter().map(|f| {
+fn counted(value: &Value, known: &BTreeSet<&str>) -> BTreeMap<String, usize> {
+    let findings = entries(value, "findings").map(|f| {
         let kept: serde_json::Map<String, Value> =
             FIELDS.iter().filter_map(|k| Some(((*k).to_owned(), f.get(*k)?.clone()))).collect();
         let word = |k: &str| kept.get(k).and_then(Value::as_str).unwrap_or("?").to_owned();
@@ -74,9 +109,9 @@ fn counted(value: &Value) -> BTreeMap<String, usize> {
             format!("{} {} {}: {}", word("detector"), word("severity"), word("confidence"), word("claim"));
         format!("{head}\n      {}", Value::Object(kept).get("subject").unwrap_or(&Value::Null))
     });
-    let not = list("not_evaluated").into_iter().map(|n| {
-        let missing = n.get("missing").cloned().unwrap_or_default();
-        format!("{} not evaluated: needs {missing}", n.get("detector").and_then(Value::as_str).unwrap_or("?"))
+    let not = entries(value, NOT_EVALUATED).filter_map(|n| {
+        let (id, missing) = (detector(n)?, n.get("missing").cloned().unwrap_or_default());
+        known.contains(id).then(|| format!("{id} not evaluated: needs {missing}"))
     });
     let mut out = BTreeMap::new();
     for line in findings.chain(not) {
@@ -96,4 +131,47 @@ fn compare(want: &BTreeMap<String, usize>, have: &BTreeMap<String, usize>) -> Ve
     let mut lines = missing(want, have, '-');
     lines.extend(missing(have, want, '+'));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A verdict with a finding of each of some detectors, while others could not look.
+    fn verdict(found: &[&str], blind: &[&str]) -> Value {
+        let finding =
+            |id| json!({ "detector": id, "severity": "error", "confidence": "proven", "claim": "c" });
+        let not = |id| json!({ "detector": id, "missing": ["x"] });
+        json!({
+            "findings": found.iter().map(finding).collect::<Value>(),
+            NOT_EVALUATED: blind.iter().map(not).collect::<Value>(),
+        })
+    }
+
+    fn compared(want: &Value, have: Value) -> (Vec<String>, Vec<String>) {
+        let gave = difference(want, &[Compared { name: "x".into(), have }]).unwrap();
+        let signs = gave.lines.iter().map(|line| line.split(['\n', ':']).next().unwrap().trim().to_owned());
+        (signs.collect(), gave.unnamed.into_iter().collect())
+    }
+
+    #[test]
+    fn a_detector_that_is_newer_than_the_stored_verdict_counts_by_what_it_finds() {
+        let stored = verdict(&["a"], &["b"]);
+        assert_eq!(compared(&stored, verdict(&["a"], &["b"])), (vec![], vec![]));
+        assert_eq!(compared(&stored, verdict(&["a"], &["b", "new"])), (vec![], vec!["new".into()]));
+        let (lines, _) = compared(&stored, verdict(&["a", "new"], &["b"]));
+        assert_eq!(lines, ["+ new error proven"]);
+    }
+
+    #[test]
+    fn who_could_look_is_compared_for_those_that_are_named() {
+        let stored = verdict(&["a"], &["b"]);
+        assert_eq!(compared(&stored, verdict(&["a"], &[])).0, ["- b not evaluated"]);
+        assert_eq!(compared(&stored, verdict(&[], &["a", "b"])).0, ["- a error proven", "+ a not evaluated"]);
+        let mut golden = stored;
+        golden.as_object_mut().unwrap().remove(NOT_EVALUATED);
+        assert_eq!(compared(&golden, verdict(&["a"], &["b", "c"])), (vec![], vec![]));
+    }
 }
