@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::listports::{self, ListedPort};
-use super::{Files, Input, Kind, PINGS_MAX, POINTS_MAX, SEGMENTS_MAX, Segment};
-use crate::manifest::RunInfo;
-use crate::packets::{PacketReader, decompress};
-use crate::ping::PingLog;
-use crate::point::{Point, Role};
-use crate::{BundleError, Result, layout};
+use super::model::{PINGS_MAX, POINTS_MAX, SEGMENTS_MAX};
+use super::{Files, Input, Kind, Segment};
+use crate::files::{Place, decompress};
+use crate::input::ping::PingLog;
+use crate::packets::PacketReader;
+use crate::run::layout;
+use crate::run::manifest::RunInfo;
+use crate::run::point::{Point, Role};
+use crate::{BundleError, Result};
 
 /// Runs of netcap that are looked into: people record some times a day.
 const RUNS_MAX: usize = 1000;
@@ -64,7 +67,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     Ok(input)
 }
 
-fn is_capture(place: &super::Place) -> bool {
+fn is_capture(place: &Place) -> bool {
     let open = || PacketReader::open(decompress::open(place.open()?)?);
     matches!(open(), Ok(Some(_)))
 }

@@ -1,6 +1,9 @@
 use super::*;
-use crate::point::Role;
+use crate::run::manifest::SCHEMA;
+use crate::run::point::Role;
+use std::fs::File;
 use std::io::Write;
+use std::path::PathBuf;
 
 fn pcap(packets: u8) -> Vec<u8> {
     let mut out = Vec::new();

@@ -4,7 +4,7 @@
 //! header, one copy and no allocation, with direction and loss in the packet's own options.
 
 use super::Direction;
-use super::segment::{Frame, SegmentMeta};
+use super::frame::{Frame, SegmentMeta};
 use crate::{Mac, Nanos};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;

@@ -2,9 +2,8 @@
 
 use super::bits::ones;
 use super::field::{self, Field, Kind, Need, Slot};
-use super::rules::pieces;
 use crate::sources::shared::OfPort;
-use crate::sources::shared::text::{call, number, value_of};
+use crate::sources::shared::text::{call, number, split_top, value_of};
 
 /// Action lists inside one another that are read: `clone(clone(…))` of a hostile dump ends here.
 const NESTING_MAX: usize = 8;
@@ -308,6 +307,11 @@ impl Action {
             field.need
         }
     }
+}
+
+/// Actions of a text that holds several, for the places that hold lists in parentheses.
+pub(super) fn pieces(text: &str) -> Vec<&str> {
+    split_top(text, ',')
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::action::Action;
 use super::bits::Bits;
 use super::field::{Need, Slot, TAGGED};
 use super::packet::Packet;
-use crate::sources::ovs_openflow::Flow;
+use crate::sources::ovs::openflow::Flow;
 use crate::sources::shared::Ternary;
 
 /// From here on, actions of a set are ways out.

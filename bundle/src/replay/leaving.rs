@@ -1,12 +1,12 @@
 //! The ways out of a bridge: ports, groups, the bridge's own switching, and patch ports into other bridges.
 
-use super::Cause;
 use super::action::Target;
 use super::field::Slot;
 use super::machine::{Machine, SOMEWHERE, Way};
+use super::model::Cause;
 use super::ports::Ports;
 use super::switching::{self, Switched};
-use crate::sources::ovs_openflow::{Flow, Group, GroupKind};
+use crate::sources::ovs::openflow::{Flow, Group, GroupKind};
 use crate::sources::shared::OfPort;
 
 impl<'a> Machine<'a> {

@@ -6,12 +6,12 @@ use super::action::{Action, Ct, Target, Zone, actions};
 use super::bits::Bits;
 use super::edits::{OUT, doubt_tags, edit, rank, write_set};
 use super::field::Slot;
+use super::model::{Cause, Dumps, End, Exit, Lookup, Replay, Verdict};
 use super::packet::Packet;
 use super::ports::Ports;
 use super::rules::{Found, Tables};
 use super::tracking::{self, Tracked};
-use super::{Cause, Dumps, End, Exit, Lookup, Replay, Verdict};
-use crate::sources::ovs_openflow::Flow;
+use crate::sources::ovs::openflow::Flow;
 use crate::sources::shared::{OfPort, Ternary};
 
 /// Lookups of one packet; OVS itself gives up after 4096 (`MAX_RESUBMITS`, ofproto/ofproto-dpif-xlate.c).

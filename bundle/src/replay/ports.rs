@@ -1,8 +1,8 @@
 //! The ports of a bridge as far as the way of a packet depends on them.
 
-use super::Dumps;
-use crate::sources::ovs_openflow::OfPortDesc;
-use crate::sources::ovsdb::Port;
+use super::model::Dumps;
+use crate::sources::ovs::openflow::OfPortDesc;
+use crate::sources::ovs::ovsdb::Port;
 use crate::sources::shared::OfPort;
 
 /// One bridge's ports.

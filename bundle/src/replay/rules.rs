@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::{Action, actions};
 use super::field::{self, Field, Slot, TAGGED};
 use super::packet::Packet;
-use crate::sources::ovs_openflow::{BridgeFlows, Flow, FlowMatch};
+use crate::sources::ovs::openflow::{BridgeFlows, Flow, FlowMatch};
 use crate::sources::shared::fields::{ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP};
-use crate::sources::shared::text::split_top;
 use crate::sources::shared::{OfPort, Ternary};
 
 /// Rules that may decide, shown at most.
@@ -235,9 +234,4 @@ impl<'a> Rule<'a> {
 pub(super) fn matches(wanted: &FlowMatch, packet: &Packet) -> Ternary {
     let flow = Flow { matches: wanted.clone(), ..Flow::default() };
     Rule::of(&flow, &|_| None).matches(packet)
-}
-
-/// Actions of a text that holds several, for the places that hold lists in parentheses.
-pub(super) fn pieces(text: &str) -> Vec<&str> {
-    split_top(text, ',')
 }

@@ -1,12 +1,12 @@
 //! `NORMAL`: a bridge's own switching by VLAN and learned address (`xlate_normal`, ofproto/ofproto-dpif-xlate.c).
 
-use super::Cause;
 use super::field::{Slot, TAGGED};
+use super::model::Cause;
 use super::packet::Packet;
 use super::ports::Ports;
 use crate::Mac;
-use crate::sources::ovs_fdb::OvsFdb;
-use crate::sources::ovsdb::Port;
+use crate::sources::ovs::fdb::OvsFdb;
+use crate::sources::ovs::ovsdb::Port;
 use crate::sources::shared::OfPort;
 
 /// What becomes of a packet.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::bits::Bits;
 use super::field::{CT_DNAT, CT_EST, CT_INV, CT_NEW, CT_REL, CT_RPL, CT_SNAT, CT_TRK, Slot};
 use super::packet::Packet;
-use crate::sources::ovs_conntrack::{CtEntry, CtTuple, OvsConntrack};
+use crate::sources::ovs::conntrack::{CtEntry, CtTuple, OvsConntrack};
 use crate::sources::shared::Ternary;
 use crate::sources::shared::fields::{PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP};
 

@@ -4,10 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Manifest, hash, remove_partial, write_json};
-use crate::manifest::SegmentInfo;
-use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail, decompress};
-use crate::{BundleError, Nanos, Result, layout};
+use super::place::{hash, remove_partial};
+use super::write_json;
+use crate::files::decompress;
+use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail};
+use crate::run::layout;
+use crate::run::manifest::{Manifest, SegmentInfo};
+use crate::{BundleError, Nanos, Result};
 
 /// zstd level of a repaired segment: the recorder's own.
 const LEVEL: i32 = 1;

@@ -2,11 +2,13 @@ use super::*;
 use crate::Nanos;
 use crate::input::Input;
 use crate::packets::{Direction, Frame, PacketReader, SegmentMeta, SegmentWriter, Tail};
-use crate::point::{Point, Role};
+use crate::run::point::{Point, Role};
+use std::fs;
+use std::fs::File;
 
 fn info() -> RunInfo {
     RunInfo {
-        schema: crate::manifest::SCHEMA,
+        schema: crate::run::manifest::SCHEMA,
         tool: "netcap test".into(),
         run: "host1-20261121000000".into(),
         host: "host1".into(),

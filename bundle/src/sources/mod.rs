@@ -2,38 +2,65 @@
 
 use crate::source::{Snapshot, SourceDef};
 
-pub mod counters;
-pub mod disk;
-pub mod host;
-pub mod libvirt;
-pub mod links;
-pub mod linux_bridge;
-pub mod neighbours;
-pub mod ovs_bond;
-pub mod ovs_conntrack;
-pub mod ovs_datapath;
-pub mod ovs_fdb;
-pub mod ovs_openflow;
-pub mod ovsdb;
+/// Interfaces, kernel bridges, neighbours and the kernel's counters of packets.
+pub mod network {
+    pub mod counters;
+    pub mod links;
+    pub mod linux_bridge;
+    pub mod neighbours;
+}
+
+/// Open vSwitch: its database, its daemon's view, its datapaths.
+pub mod ovs {
+    pub mod bond;
+    pub mod conntrack;
+    pub mod datapath;
+    pub mod fdb;
+    pub mod openflow;
+    pub mod ovsdb;
+}
+
+/// Virtual machines.
+pub mod vm {
+    pub mod libvirt;
+}
+
+/// Block devices and what is on them.
+pub mod storage {
+    pub mod disk;
+}
+
+/// The host itself: kernel, processors, memory, settings.
+pub mod host {
+    pub mod sysctl;
+    pub mod system;
+}
+
 pub mod shared;
-pub mod sysctl;
+
+pub use network::{counters, links, linux_bridge, neighbours};
+pub use ovs::{
+    bond as ovs_bond, conntrack as ovs_conntrack, datapath as ovs_datapath, fdb as ovs_fdb,
+    openflow as ovs_openflow, ovsdb,
+};
+pub use vm::libvirt;
 
 /// Every source, alphabetical by id. The recorder, the command line and the manual derive from this list.
 pub const ALL: &[&SourceDef] = &[
-    &counters::Counters::DEF,
-    &disk::Disk::DEF,
-    &host::Host::DEF,
-    &libvirt::Libvirt::DEF,
-    &links::Links::DEF,
-    &linux_bridge::LinuxBridge::DEF,
-    &neighbours::Neighbours::DEF,
-    &ovs_bond::OvsBond::DEF,
-    &ovs_conntrack::OvsConntrack::DEF,
-    &ovs_datapath::OvsDatapath::DEF,
-    &ovs_fdb::OvsFdb::DEF,
-    &ovs_openflow::OvsOpenflow::DEF,
-    &ovsdb::Ovsdb::DEF,
-    &sysctl::Sysctl::DEF,
+    &network::counters::Counters::DEF,
+    &storage::disk::Disk::DEF,
+    &host::system::Host::DEF,
+    &vm::libvirt::Libvirt::DEF,
+    &network::links::Links::DEF,
+    &network::linux_bridge::LinuxBridge::DEF,
+    &network::neighbours::Neighbours::DEF,
+    &ovs::bond::OvsBond::DEF,
+    &ovs::conntrack::OvsConntrack::DEF,
+    &ovs::datapath::OvsDatapath::DEF,
+    &ovs::fdb::OvsFdb::DEF,
+    &ovs::openflow::OvsOpenflow::DEF,
+    &ovs::ovsdb::Ovsdb::DEF,
+    &host::sysctl::Sysctl::DEF,
 ];
 
 /// The source of that id.
@@ -42,39 +69,4 @@ pub fn by_id(id: &str) -> Option<&'static SourceDef> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::How;
-
-    #[test]
-    fn ids_are_sorted_and_unique() {
-        let ids: Vec<&str> = ALL.iter().map(|def| def.id).collect();
-        let mut sorted = ids.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        assert_eq!(ids, sorted);
-        assert_eq!(by_id("ovsdb").map(|def| def.id), Some("ovsdb"));
-    }
-
-    #[test]
-    fn items_are_unique_named_for_files_and_bounded() {
-        for def in ALL {
-            let mut items: Vec<&str> = def.recipes.iter().map(|recipe| recipe.item).collect();
-            items.sort_unstable();
-            items.dedup();
-            assert_eq!(items.len(), def.recipes.len(), "{}", def.id);
-            for recipe in def.recipes {
-                assert!(
-                    recipe.item.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-                );
-                assert!(
-                    (1..=16 << 20).contains(&recipe.bytes_max) && (100..=10_000).contains(&recipe.timeout_ms)
-                );
-                match recipe.how {
-                    How::Command(argv) => assert!(!argv.is_empty()),
-                    How::File(path) => assert!(path.starts_with('/')),
-                }
-            }
-        }
-    }
-}
+mod tests;

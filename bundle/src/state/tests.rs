@@ -1,5 +1,7 @@
 use super::*;
+use crate::Nanos;
 use crate::input::Files;
+use crate::source::Outcome;
 use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
 
 #[derive(Debug, Default)]
@@ -39,7 +41,7 @@ fn taken(text: &str, at: i64) -> Taken {
 }
 
 fn reader(dir: &std::path::Path) -> (StateReader, Files) {
-    let text = std::fs::read_to_string(dir.join(crate::layout::STATE_INDEX)).unwrap();
+    let text = std::fs::read_to_string(dir.join(crate::run::layout::STATE_INDEX)).unwrap();
     (StateReader::from_index(&text), Files::directory(dir).unwrap())
 }
 

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::IndexLine;
+use crate::run::layout;
 use crate::source::Outcome;
-use crate::{BundleError, Nanos, Result, layout};
+use crate::{BundleError, Nanos, Result};
 
 /// Samples from this size on are compressed: nightly flow dumps are megabytes of the same words.
 const COMPRESS_FROM: usize = 16 * 1024;

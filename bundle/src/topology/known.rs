@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::Inputs;
+use super::model::Inputs;
 use crate::Mac;
-use crate::sources::libvirt::{Domain, DomainInterface};
-use crate::sources::links::Link;
-use crate::sources::linux_bridge::BridgePort;
-use crate::sources::ovs_bond::{Bond, Member};
+use crate::sources::network::links::Link;
+use crate::sources::network::linux_bridge::BridgePort;
+use crate::sources::ovs::bond::{Bond, Member};
 use crate::sources::shared::OfPort;
+use crate::sources::vm::libvirt::{Domain, DomainInterface};
 
 /// A machine and that one of its interfaces which is meant.
 pub(super) type Machine<'a> = (&'a Domain, &'a DomainInterface);

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::known::Known;
+use super::model::{BondInfo, Port, Switch, SwitchKind};
 use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name, order};
-use super::{BondInfo, Port, Switch, SwitchKind};
 use crate::Role;
-use crate::sources::links::Link;
+use crate::sources::network::links::Link;
 
 /// The kernel's bridges; one that has the name of an OVS bridge is that bridge's own device and none of them.
 pub(super) fn switches(known: &Known<'_>, ovs: &[Switch]) -> Vec<Switch> {

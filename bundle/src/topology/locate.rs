@@ -2,57 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use super::{Inputs, Port, Switch, Topology};
+use super::model::{Inputs, Learned, Place, Port, Switch, Topology};
 use crate::sources::shared::OfPort;
 use crate::{Mac, Role};
-
-/// An address a switch has learned at a port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Learned {
-    /// The address.
-    pub mac: Mac,
-    /// Switch.
-    pub switch: String,
-    /// VLAN, 0 for untagged.
-    pub vlan: u16,
-    /// Port, when the switch's number for it is known; for an OVS bond one of its members.
-    pub iface: Option<String>,
-    /// OpenFlow port number, for OVS.
-    pub ofport: Option<OfPort>,
-    /// Seconds since it was last seen, for OVS.
-    pub age_s: Option<u32>,
-}
-
-/// Where an address is, from this host's view.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Place {
-    /// It is this host's own.
-    Own {
-        /// The interface; a switch's own port before others that share the address.
-        iface: String,
-        /// Its switch.
-        switch: Option<String>,
-    },
-    /// It is a guest's.
-    Guest {
-        /// The machine, when known.
-        vm: Option<String>,
-        /// Its port.
-        iface: String,
-        /// Its switch.
-        switch: Option<String>,
-    },
-    /// A switch learned it from traffic.
-    Learned {
-        /// Where.
-        entry: Learned,
-        /// What that port is.
-        role: Option<Role>,
-    },
-}
 
 impl Topology {
     /// Where a MAC is: this host's own, a guest's by configuration, else where it was learned. Of several learned places

@@ -1,10 +1,12 @@
 //! Open vSwitch bridges.
 
 use super::known::Known;
+use super::linux;
+use super::model::{BondInfo, Port, Switch, SwitchKind};
 use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name};
-use super::{BondInfo, Port, Switch, SwitchKind, lacp_word, linux, mode_word};
 use crate::Role;
-use crate::sources::ovsdb::{self, Bridge, Interface};
+use crate::sources::ovs::bond::{BondMode, LacpStatus};
+use crate::sources::ovs::ovsdb::{self, Bridge, Interface};
 
 /// Interface types that are tunnels (vswitchd.conf.db(5), Interface `type`).
 const TUNNELS: [&str; 14] = [
@@ -143,4 +145,25 @@ fn role(port: &ovsdb::Port, iface: &Interface, has_machine: bool, known: &Known<
 /// It is a network device of the kernel. Userspace bridges make their internal ports as taps.
 fn is_netdev(iface: &Interface) -> bool {
     matches!(iface.kind.as_str(), "system" | "internal" | "tap" | "afxdp" | "afxdp-nonpmd")
+}
+
+/// The word of a bond mode; empty when not known.
+fn mode_word(mode: &BondMode) -> &str {
+    match mode {
+        BondMode::ActiveBackup => "active-backup",
+        BondMode::BalanceSlb => "balance-slb",
+        BondMode::BalanceTcp => "balance-tcp",
+        BondMode::Unknown => "",
+        BondMode::Other(word) => word,
+    }
+}
+
+/// The word of an LACP status; empty when not known.
+fn lacp_word(status: LacpStatus) -> &'static str {
+    match status {
+        LacpStatus::Off => "off",
+        LacpStatus::Configured => "configured",
+        LacpStatus::Negotiated => "negotiated",
+        LacpStatus::Unknown => "",
+    }
 }

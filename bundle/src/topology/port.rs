@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::Port;
 use super::known::{Known, Machine};
+use super::model::Port;
 use crate::Role;
 use crate::sources::shared::text::natural;
 

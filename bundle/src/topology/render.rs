@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Port, Switch, SwitchKind, Topology};
+use super::model::{Port, Switch, SwitchKind, Topology};
 use crate::{Mac, Role};
 
 /// A column: its heading and what stands in it.

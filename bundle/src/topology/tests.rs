@@ -1,11 +1,23 @@
+use crate::Mac;
+use crate::Role;
+use crate::sources::network::links::Links;
+use crate::sources::network::linux_bridge::LinuxBridge;
+use crate::sources::network::neighbours::Neighbours;
+use crate::sources::ovs::bond::OvsBond;
+use crate::sources::ovs::datapath::OvsDatapath;
+use crate::sources::ovs::fdb::OvsFdb;
+use crate::sources::ovs::ovsdb::Ovsdb;
+use crate::sources::shared::OfPort;
+use crate::sources::vm::libvirt::Libvirt;
 use proptest::prelude::*;
+use std::net::IpAddr;
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
 use crate::source::Snapshot;
 use crate::sources::shared::testing::{hostile, item, parse_one};
 
-const DB: &str = include_str!("../sources/ovsdb/fixture.json");
+const DB: &str = include_str!("../sources/ovs/ovsdb/fixture.json");
 
 const BOND: &str = "---- vswitch0_bond ----
 bond_mode: active-backup

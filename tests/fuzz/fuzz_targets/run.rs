@@ -21,6 +21,6 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = index::Shorter::of(dir.path(), "eth2");
     let list = changes::read(dir.path());
     if let Ok(mut info) = seal::read_run(dir.path()) {
-        changes::apply(&mut info, &list);
+        info.add_joined(&list);
     }
 });

@@ -1,6 +1,7 @@
 //! Packets by the buffer: found one after the other by one thread, so that others can look into them side by side.
 
-use super::{Direction, Format, LinkType, Nanos, Packet, PacketReader, Step, array, u32_of};
+use super::{Direction, Format, LinkType, Packet, PacketReader, Step, array, u32_of};
+use crate::run::time::Nanos;
 
 /// What one buffer held: whole packets and their bytes.
 #[derive(Debug, Default)]

@@ -1,9 +1,10 @@
 //! Classic pcap: a header of 24 bytes, then records of 16 bytes and the packet (pcap-savefile(5)).
 
 use super::{
-    Direction, Format, Found, Interface, LinkType, Nanos, PACKET_MAX, PacketReader, SECOND, Step, Tail,
-    array, u32_of,
+    Direction, Format, Found, Interface, LinkType, PACKET_MAX, PacketReader, SECOND, Step, Tail, array,
+    u32_of,
 };
+use crate::run::time::Nanos;
 
 impl PacketReader {
     pub(super) fn classic_header(mut self) -> Option<Self> {

@@ -1,5 +1,8 @@
 use super::*;
-use crate::packets::{PacketReader, Tail, decompress};
+use crate::Mac;
+use crate::files::decompress;
+use crate::packets::Direction;
+use crate::packets::{PacketReader, Tail};
 
 fn meta() -> SegmentMeta {
     SegmentMeta {

@@ -1,8 +1,11 @@
 //! A host: ports, VLANs, learned addresses, patch ports into another bridge.
 
 use super::*;
-use crate::sources::ovs_openflow::OfPortDesc;
-use crate::sources::ovsdb::{Bridge, Interface, Port};
+use crate::sources::ovs::fdb::OvsFdb;
+use crate::sources::ovs::openflow::OfPortDesc;
+use crate::sources::ovs::openflow::OvsOpenflow;
+use crate::sources::ovs::ovsdb::Ovsdb;
+use crate::sources::ovs::ovsdb::{Bridge, Interface, Port};
 
 fn port(name: &str, number: u16, tag: Option<u16>, peer: Option<&str>) -> Port {
     let mut interface = Interface {

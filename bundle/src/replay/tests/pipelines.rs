@@ -1,6 +1,8 @@
 //! One bridge: tables, registers, conjunctions, action sets, groups.
 
 use super::*;
+use crate::sources::ovs::conntrack::OvsConntrack;
+use crate::sources::ovs::openflow::OvsOpenflow;
 
 const ANY: [u8; 4] = [1, 1, 1, 1];
 

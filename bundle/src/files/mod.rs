@@ -1,0 +1,275 @@
+//! The files of an input, in a directory or inside a tar that is never unpacked.
+
+mod ahead;
+pub mod decompress;
+mod members;
+mod place;
+
+pub(crate) use place::Place;
+pub use place::Stream;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Component, Path};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::files::members::Members;
+use crate::{BundleError, Result};
+
+/// Files kept of one input: a month of samples that all differ. Each takes some 200 bytes of memory.
+const FILES_MAX: usize = 200_000;
+/// Bytes of all their names together, and of one (`PATH_MAX`, include/uapi/linux/limits.h).
+const NAMES_BYTES_MAX: usize = 32 * 1024 * 1024;
+const NAME_BYTES_MAX: usize = 4_096;
+/// Folders below the top that are looked into.
+const DEPTH_MAX: usize = 8;
+/// Uncompressed bytes read of one file that is not a packet file: twice what the largest recipe keeps.
+const SMALL_MAX: usize = 32 * 1024 * 1024;
+/// Uncompressed bytes read of all such files of an input together: a day of tables of 120 KB that differ every ten
+/// seconds. Parsing them all takes some seconds.
+const SMALL_ALL_MAX: u64 = 1024 * 1024 * 1024;
+/// Longest line read of a file of lines; the rest of a longer one is passed over.
+const LINE_MAX: u64 = 64 * 1024;
+/// Offset and value of the magic in a POSIX tar header (pax(1), ustar interchange format).
+const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
+
+/// The files of an input by their path below its top folder.
+#[derive(Debug, Default)]
+pub struct Files {
+    map: BTreeMap<String, Place>,
+    /// Bytes of their names.
+    names: usize,
+    remarks: Vec<String>,
+    /// Files of which the end of the tar took a part.
+    torn: BTreeSet<String>,
+    cut: bool,
+    /// Folders too deep to be looked into.
+    deep: u64,
+    /// Uncompressed bytes read so far of files that are not packet files.
+    read: AtomicU64,
+    /// Files of lines that were not read to their end.
+    unread: Mutex<BTreeSet<String>>,
+}
+
+impl Files {
+    /// The files below a directory. Symbolic links are not followed: a bundle has none.
+    pub fn directory(top: &Path) -> Result<Self> {
+        let mut files = Self::default();
+        files.walk(top, "", 0)?;
+        Ok(files)
+    }
+
+    /// The members of a tar, or `None` when the file is not one.
+    pub fn tar(path: &Path) -> Result<Option<Self>> {
+        let mut file = File::open(path).map_err(BundleError::io("open", path))?;
+        let mut head = Vec::new();
+        file.by_ref().take(512).read_to_end(&mut head).map_err(BundleError::io("read", path))?;
+        let (at, magic) = TAR_MAGIC;
+        if head.get(at..at + magic.len()) != Some(magic) {
+            return Ok(None);
+        }
+        let file = File::open(path).map_err(BundleError::io("open", path))?;
+        let size = file.metadata().map_or(0, |m| m.len());
+        let mut files = Self::default();
+        files.members(path, &file, size);
+        Ok(Some(files))
+    }
+
+    /// Whether a file is there.
+    pub fn has(&self, path: &str) -> bool {
+        self.map.contains_key(path)
+    }
+
+    /// Whether a file is there from its first byte to its last.
+    pub fn is_whole(&self, path: &str) -> bool {
+        self.has(path) && !self.torn.contains(path)
+    }
+
+    /// The tar ends, or cannot be read on, before all its members were there.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Folders that are too deep to be looked into; of a tar such members are told one by one.
+    pub(crate) fn deep(&self) -> u64 {
+        self.deep
+    }
+
+    /// Every path, in order.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.map.keys().map(String::as_str)
+    }
+
+    /// So much was read that the rest of the files is taken as missing.
+    pub fn is_exhausted(&self) -> bool {
+        self.read.load(Ordering::Relaxed) >= SMALL_ALL_MAX
+    }
+
+    /// Files with more lines than whoever read them wanted, in order of path.
+    pub fn unread(&self) -> Vec<String> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// A file that is not a packet file, uncompressed; `None` when it is missing or unreadable. What is larger than any
+    /// recipe keeps is cut.
+    pub fn read_small(&self, path: &str) -> Option<Vec<u8>> {
+        self.read_part(path, SMALL_MAX).map(|(bytes, _)| bytes)
+    }
+
+    /// Up to so many bytes of a file that is not a packet file, uncompressed, and whether there were more.
+    pub fn read_part(&self, path: &str, most: usize) -> Option<(Vec<u8>, bool)> {
+        let mut stream = self.open_small(path)?;
+        let mut out = Vec::new();
+        // What was read before an error is kept: a torn file is worth reading up to the tear.
+        let _ = stream.by_ref().take(most as u64).read_to_end(&mut out);
+        self.read.fetch_add(out.len() as u64, Ordering::Relaxed);
+        let more = out.len() == most && matches!(stream.read(&mut [0]), Ok(1));
+        Some((out, more))
+    }
+
+    fn open_small(&self, path: &str) -> Option<Stream> {
+        let place = self.map.get(path).filter(|_| !self.is_exhausted())?;
+        decompress::open(place.open().ok()?).ok()
+    }
+
+    /// A small file as text.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let bytes = self.read_small(path)?;
+        Some(
+            String::from_utf8(bytes)
+                .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned()),
+        )
+    }
+
+    /// The lines of a file one by one, however large it is, until `visit` returns false; false when there is no such
+    /// file.
+    pub fn lines(&self, path: &str, mut visit: impl FnMut(&str) -> bool) -> bool {
+        let Some(stream) = self.open_small(path) else { return false };
+        let mut stream = BufReader::with_capacity(128 * 1024, stream);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            // What was read before an error is worth having: a torn file is read up to the tear.
+            match stream.by_ref().take(LINE_MAX).read_until(b'\n', &mut line) {
+                Ok(0) => return true,
+                Ok(_) if line.ends_with(b"\n") => {}
+                Ok(read) if read as u64 == LINE_MAX => {
+                    if stream.skip_until(b'\n').is_err() {
+                        return true;
+                    }
+                }
+                Ok(_) | Err(_) => {}
+            }
+            if line.is_empty() || self.read.fetch_add(line.len() as u64, Ordering::Relaxed) > SMALL_ALL_MAX {
+                return true;
+            }
+            while line.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
+                line.pop();
+            }
+            if !visit(&String::from_utf8_lossy(&line)) {
+                if stream.fill_buf().is_ok_and(|more| !more.is_empty()) {
+                    self.unread.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+                }
+                return true;
+            }
+        }
+    }
+
+    pub(crate) fn under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Place)> {
+        self.map.iter().filter_map(move |(path, place)| {
+            let inside = path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+            inside.then_some((path.as_str(), place))
+        })
+    }
+
+    pub(crate) fn remarks(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.remarks)
+    }
+
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&str, &Place)> {
+        self.map.iter().map(|(path, place)| (path.as_str(), place))
+    }
+
+    fn walk(&mut self, dir: &Path, prefix: &str, depth: usize) -> Result<()> {
+        for entry in fs::read_dir(dir).map_err(BundleError::io("list", dir))? {
+            let entry = entry.map_err(BundleError::io("list", dir))?;
+            let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
+            let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+            if kind.is_dir() && depth < DEPTH_MAX {
+                self.walk(&entry.path(), &path, depth + 1)?;
+            } else if kind.is_dir() {
+                self.deep += 1;
+            } else if kind.is_file() {
+                self.add(path, Place::File(entry.path()));
+            }
+        }
+        Ok(())
+    }
+
+    /// False when there is no room for more.
+    fn add(&mut self, path: String, place: Place) -> bool {
+        let names = self.names + path.len();
+        if self.map.len() < FILES_MAX && names <= NAMES_BYTES_MAX {
+            self.names = names;
+            self.map.insert(path, place);
+            return true;
+        }
+        let remark = if names > NAMES_BYTES_MAX {
+            "the names of the files are longer than fit in memory: the rest was not read".to_owned()
+        } else {
+            format!("more than {FILES_MAX} files: the rest was not read")
+        };
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+        false
+    }
+
+    fn members(&mut self, path: &Path, file: &File, size: u64) {
+        let tar: Arc<Path> = path.into();
+        let mut refused = 0;
+        for member in Members::new(file) {
+            let Ok(member) = member else {
+                self.remarks.push("the tar is cut or damaged: what follows the damage is missing".into());
+                self.cut = true;
+                break;
+            };
+            let (offset, length) = (member.offset, member.length);
+            let Some(name) = below_top(&member.path).filter(|name| name.len() <= NAME_BYTES_MAX) else {
+                refused += 1;
+                continue;
+            };
+            if offset.saturating_add(length) > size {
+                self.remarks.push(format!("{name}: cut short by the end of the tar"));
+                self.torn.insert(name.clone());
+                self.cut = true;
+            }
+            if !self.add(name, Place::Part { tar: Arc::clone(&tar), offset, length }) {
+                break;
+            }
+        }
+        if refused > 0 {
+            self.remarks.push(format!(
+                "{refused} members of the tar have a path that leads outside, is too deep or is no text: ignored"
+            ));
+        }
+    }
+}
+
+/// The path below the top folder; `None` for names that lead out of it.
+fn below_top(path: &Path) -> Option<String> {
+    let mut parts = Vec::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => parts.push(name.to_str()?),
+            Component::CurDir => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    if parts.len() > 1 {
+        parts.remove(0);
+    }
+    (!parts.is_empty() && parts.len() <= DEPTH_MAX + 1).then(|| parts.join("/"))
+}

@@ -1,0 +1,191 @@
+//! What an opened input is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::files::Stream;
+use crate::files::{Files, Place, decompress};
+use crate::input::ping::PingLog;
+use crate::ledger::Ledger;
+use crate::run::changes::Change;
+use crate::run::layout;
+use crate::run::manifest::{End, Pruned, RunInfo, SegmentInfo};
+use crate::run::point::Point;
+use crate::state::StateReader;
+use crate::{BundleError, Result};
+
+/// Packet files read of one input: a week of minutes at six points.
+pub(super) const SEGMENTS_MAX: usize = 65_536;
+/// Points of one input: all ports of a large host.
+pub(super) const POINTS_MAX: usize = 4_096;
+/// Addresses pinged in one run.
+pub(super) const PINGS_MAX: usize = 256;
+/// Bytes that each of very many packet files may unfold before it is judged by its ratio.
+const FREE_MIN: u64 = 1024 * 1024;
+
+/// What an input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A bundle, sealed or not.
+    Bundle,
+    /// One pcap or pcapng file.
+    Capture,
+    /// A directory of check_network.sh.
+    Legacy,
+}
+
+/// An opened input.
+#[derive(Debug)]
+pub struct Input {
+    /// As the user named it.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What the run says about itself, if it is a bundle.
+    pub info: Option<RunInfo>,
+    /// How the run ended, if it was sealed.
+    pub end: Option<End>,
+    /// Points known before the packets are read.
+    pub points: Vec<Point>,
+    /// Points that joined, were renamed or left while it was recorded.
+    pub changes: Vec<Change>,
+    /// Packet files, in order of point and number.
+    pub segments: Vec<Segment>,
+    /// Host state.
+    pub state: StateReader,
+    /// Everything else.
+    pub files: Files,
+    /// Pings.
+    pub pings: Vec<PingLog>,
+    /// The file of each log of `pings`, as the user knows it.
+    pub ping_files: Vec<String>,
+    /// What each point took in, lost and wrote, second by second; empty for inputs that have none.
+    pub ledger: Ledger,
+    /// Segments that were removed to keep to the disk budget, by point.
+    pub pruned: Vec<Pruned>,
+    /// Files that the manifest names and that are not there, or only in part.
+    pub missing: Missing,
+    /// What a reader must know before trusting silence.
+    pub remarks: Vec<String>,
+    /// What was not read because there was too much of it: what and how many. Told in the reader's language.
+    pub given_up: BTreeMap<&'static str, u64>,
+}
+
+/// What the manifest promises and the input does not hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Files and segments the manifest names.
+    pub listed: usize,
+    /// Those that are not there, or only in part, in order of path.
+    pub paths: Vec<String>,
+}
+
+impl Missing {
+    /// What is hit, in the user's words: the source of host state, the capture point, or the file itself.
+    pub fn kinds(&self) -> BTreeSet<&str> {
+        self.paths.iter().map(|path| layout::kind(path)).collect()
+    }
+}
+
+/// One packet file.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// Index into [`Input::points`]; `None` in a bare capture, whose own interfaces are the points.
+    pub point: Option<usize>,
+    /// The file as the user knows it: its path in the bundle, or as given.
+    pub name: String,
+    /// What the manifest says about it.
+    pub info: Option<SegmentInfo>,
+    place: Place,
+    /// Bytes it may unfold before it is judged by its ratio.
+    free: u64,
+}
+
+impl Segment {
+    pub(super) fn new(point: Option<usize>, name: String, place: Place) -> Self {
+        Self { point, name, info: None, place, free: decompress::FREE_BYTES }
+    }
+
+    /// The uncompressed stream.
+    pub fn open(&self) -> Result<Stream> {
+        let raw = self.place.open().map_err(BundleError::io("open", &self.name))?;
+        decompress::open_within(raw, self.free).map_err(BundleError::io("read", &self.name))
+    }
+
+    /// The uncompressed stream, unfolded in a thread of its own: for a file that has cores to spare.
+    pub fn open_ahead(&self) -> Result<Stream> {
+        let raw = self.place.open().map_err(BundleError::io("open", &self.name))?;
+        decompress::open_ahead(raw, self.free).map_err(BundleError::io("read", &self.name))
+    }
+
+    /// Bytes of the file as it lies on the disk, for progress.
+    pub fn file_bytes(&self) -> u64 {
+        self.place.size()
+    }
+}
+
+impl Input {
+    pub(super) fn empty(name: String, kind: Kind, files: Files) -> Self {
+        Self {
+            name,
+            kind,
+            info: None,
+            end: None,
+            points: Vec::new(),
+            changes: Vec::new(),
+            segments: Vec::new(),
+            state: StateReader::default(),
+            files,
+            pings: Vec::new(),
+            ping_files: Vec::new(),
+            ledger: Ledger::default(),
+            pruned: Vec::new(),
+            missing: Missing::default(),
+            remarks: Vec::new(),
+            given_up: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn give_up(&mut self, what: &'static str, count: u64) {
+        if count > 0 {
+            self.given_up.insert(what, count);
+        }
+    }
+
+    /// Many small files may unfold together what one may.
+    pub(super) fn share(&mut self) {
+        let share = decompress::FREE_BYTES / (self.segments.len() as u64).max(1);
+        for segment in &mut self.segments {
+            segment.free = share.max(FREE_MIN);
+        }
+    }
+
+    /// What was left out of the records of a run to keep to the memory there is.
+    pub(super) fn remark_thinned(&mut self) {
+        self.give_up("folders", self.files.deep());
+        self.give_up("ledgers", self.ledger.unread);
+        self.give_up("ping-gaps", self.pings.iter().fold(0, |sum, log| sum.saturating_add(log.skipped)));
+        for (log, file) in self.pings.iter().zip(&self.ping_files).filter(|(log, _)| log.thinned > 0) {
+            let (all, kept) = (log.thinned, log.records.len());
+            self.remarks.push(format!(
+                "{file}: {all} records are more than fit in memory; {kept} were kept, the lost ones first, so that shares \
+                 of lost pings are too high"
+            ));
+        }
+        for ledger in self.ledger.points.iter().filter(|ledger| ledger.joined) {
+            self.remarks.push(format!(
+                "{}: so long that neighbouring lines were joined; sums are exact, times of losses may be coarser",
+                layout::ledger(&ledger.point)
+            ));
+        }
+        for file in self.files.unread() {
+            self.remarks.push(format!("{file}: has more lines than are read; the rest was not looked at"));
+        }
+        if self.state.thinned > 0 {
+            self.remarks.push(format!(
+                "{}: {} rounds of host state did not fit in memory and were left out",
+                layout::STATE_INDEX,
+                self.state.thinned
+            ));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Load shedding as a ledger tells it: lines of their own kind among the spans of a point.
+//!
+//! A recorder that may not use more of the host (processor, memory), or whose ring runs over, gives up in a stated order
+//! what costs least to miss. Each [`Step`] includes those before it.
+
+use super::PointLedger;
+use crate::Nanos;
+use crate::run::step::{Shed, Step};
+
+impl PointLedger {
+    /// What the point gave up, summed; `None` when nothing. The last line's time ends what was never taken back.
+    pub fn shed(&self) -> Option<Shed> {
+        let packets = self.sums().shed;
+        let deepest = self.steps.iter().map(|line| line.step).max().unwrap_or_default();
+        if self.steps.is_empty() && packets == 0 {
+            return None;
+        }
+        let end = self.spans.last().map_or(Nanos(0), |span| span.at);
+        let until = self.steps.iter().skip(1).map(|line| line.at).chain([end]);
+        let cut = self.steps.iter().zip(until).filter(|(line, _)| line.step >= Step::Cut256);
+        let ns: u64 = cut.map(|(line, until)| u64::try_from(until.since(line.at)).unwrap_or(0)).sum();
+        Some(Shed {
+            point: self.point.clone(),
+            steps: self.steps.len() as u64,
+            deepest,
+            cut_ms: ns / 1_000_000,
+            packets,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{PointSpan, line};
+    use crate::run::step::StepLine;
+    use crate::run::step::Why;
+
+    #[test]
+    fn steps_are_lines_among_spans_and_are_summed() {
+        let at = |s: i64| Nanos(s * 1_000_000_000);
+        let step = |s, step, was, why| line(&StepLine { at: at(s), step, was, why }).unwrap();
+        let span =
+            |s, shed| line(&PointSpan { at: at(s), ms: 1000, received: shed, shed, ..PointSpan::default() });
+        let lines = [
+            step(1, Step::Fast, Step::Whole, Why::Ring),
+            span(2, 0).unwrap(),
+            step(3, Step::Cut128, Step::Fast, Why::Cpu),
+            step(5, Step::Off, Step::Cut128, Why::Cpu),
+            span(6, 70).unwrap(),
+            step(7, Step::Fast, Step::Off, Why::Calm),
+            span(9, 0).unwrap(),
+            b"{\"at\":1,\"new\":\"kind\"}\n".to_vec(),
+        ];
+        let text = String::from_utf8(lines.concat()).unwrap();
+        let ledger = PointLedger::from_lines("p", &text);
+        assert_eq!((ledger.spans.len(), ledger.steps.len()), (3, 4));
+        let shed = ledger.shed().unwrap();
+        assert_eq!((shed.steps, shed.deepest, shed.cut_ms, shed.packets), (4, Step::Off, 4000, 70));
+        assert_eq!(PointLedger::default().shed(), None);
+    }
+
+    #[test]
+    fn each_step_gives_up_at_least_what_the_one_before_did() {
+        let all =
+            [Step::Whole, Step::Level1, Step::Fast, Step::Fastest, Step::Cut256, Step::Cut128, Step::Off];
+        for level in [-60, 1, 9] {
+            assert!(all.is_sorted_by(|a, b| a.level(level) >= b.level(level)));
+        }
+        assert!(all.is_sorted_by(|a, b| {
+            a.snaplen().unwrap_or(u32::MAX) >= b.snaplen().unwrap_or(u32::MAX) && a < b
+        }));
+    }
+}

@@ -1,0 +1,206 @@
+//! The index of a point's segments: a line for each that was closed, and from time to time one line in place of all that
+//! were removed since, so that a run that goes on for months has an index as long as what it still holds.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::layout;
+use crate::run::manifest::{Pruned, SegmentInfo};
+use crate::{BundleError, Result};
+
+/// A line that stands for the lines of segments that were removed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Removed {
+    removed: Pruned,
+}
+
+/// What the indexes of a run say.
+#[derive(Debug, Default)]
+pub struct Indexes {
+    /// Closed segments that are there and as large as they should be, by path.
+    pub there: BTreeMap<String, SegmentInfo>,
+    /// What was removed again, by point.
+    pub pruned: Vec<Pruned>,
+}
+
+/// The line of a segment that was closed.
+pub fn line(info: &SegmentInfo) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(info)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Reads the indexes of all points of a run. A torn line never existed.
+pub fn read(dir: &Path) -> Result<Indexes> {
+    let mut out = Indexes::default();
+    let mut pruned: BTreeMap<String, Pruned> = BTreeMap::new();
+    let top = dir.join(layout::PACKETS);
+    let Ok(points) = fs::read_dir(&top) else { return Ok(out) };
+    for point in points {
+        let point = point.map_err(BundleError::io("list", &top))?;
+        let Ok(name) = point.file_name().into_string() else { continue };
+        let Ok(bytes) = fs::read(dir.join(layout::segment_index(&name))) else { continue };
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            if let Ok(Removed { removed }) = serde_json::from_str(line) {
+                pruned.entry(removed.point.clone()).or_default().merge(&removed);
+                continue;
+            }
+            let Ok(info) = serde_json::from_str::<SegmentInfo>(line) else { continue };
+            let path = layout::segment(&info.point, info.number);
+            match fs::metadata(dir.join(&path)) {
+                // A line is believed only if the file is what it says.
+                Ok(meta) if meta.len() == info.file_bytes => {
+                    out.there.insert(path, info);
+                }
+                Ok(_) => {}
+                // The index is written before a segment may be removed, so it knows of all that were.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    pruned.entry(info.point.clone()).or_default().add(&info);
+                }
+                Err(e) => return Err(BundleError::io("read", dir.join(&path))(e)),
+            }
+        }
+    }
+    out.pruned = pruned.into_iter().map(|(point, sums)| Pruned { point, ..sums }).collect();
+    Ok(out)
+}
+
+/// A shorter index that is ready to take the place of the one that is there.
+#[derive(Debug)]
+pub struct Shorter {
+    path: PathBuf,
+    text: Vec<u8>,
+    /// Bytes of the index that is there.
+    pub freed: u64,
+}
+
+impl Shorter {
+    /// The index of a point with one line for all segments that are gone; `None` when none has gone since the last time.
+    pub fn of(dir: &Path, point: &str) -> io::Result<Option<Self>> {
+        let path = dir.join(layout::segment_index(point));
+        let bytes = fs::read(&path)?;
+        let (mut removed, mut kept, mut gone) = (Pruned::default(), Vec::new(), false);
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if let Ok(Removed { removed: before }) = serde_json::from_slice(line) {
+                removed.merge(&before);
+                continue;
+            }
+            let Ok(info) = serde_json::from_slice::<SegmentInfo>(line) else { continue };
+            match fs::metadata(dir.join(layout::segment(&info.point, info.number))) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    removed.add(&info);
+                    gone = true;
+                }
+                _ => kept.extend_from_slice(line),
+            }
+        }
+        if !gone {
+            return Ok(None);
+        }
+        let mut text =
+            serde_json::to_vec(&Removed { removed: Pruned { point: point.to_owned(), ..removed } })?;
+        text.push(b'\n');
+        text.extend_from_slice(&kept);
+        Ok(Some(Self { path, text, freed: bytes.len() as u64 }))
+    }
+
+    /// Bytes it takes, for a moment beside those of the one that is there.
+    pub fn bytes(&self) -> u64 {
+        self.text.len() as u64
+    }
+
+    /// Puts it in place: whatever happens, one of the two is there and whole.
+    pub fn put(&self) -> io::Result<()> {
+        let partial = self.path.with_extension(layout::PARTIAL_END.trim_start_matches('.'));
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&partial)?;
+            file.write_all(&self.text)?;
+            file.sync_all()?;
+            fs::rename(&partial, &self.path)
+        };
+        write().inspect_err(|_| {
+            let _ = fs::remove_file(&partial);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Nanos;
+
+    /// A run of one point with segments of these numbers in its index; each file has as many bytes as its number says.
+    fn run(numbers: std::ops::RangeInclusive<u32>) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join(layout::point_dir("p"))).unwrap();
+        append(dir.path(), numbers);
+        dir
+    }
+
+    fn append(dir: &Path, numbers: std::ops::RangeInclusive<u32>) {
+        let path = dir.join(layout::segment_index("p"));
+        let mut index = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        for number in numbers {
+            let info = SegmentInfo {
+                point: "p".into(),
+                number,
+                packets: 10,
+                wire_bytes: 1000,
+                received: 12,
+                dropped: 2,
+                file_bytes: u64::from(number),
+                opened: Nanos(i64::from(number) * 10),
+                closed: Nanos(i64::from(number) * 10 + 10),
+                ..SegmentInfo::default()
+            };
+            let bytes = vec![0; usize::try_from(number).unwrap()];
+            fs::write(dir.join(layout::segment("p", number)), bytes).unwrap();
+            index.write_all(&line(&info).unwrap()).unwrap();
+        }
+    }
+
+    fn remove(dir: &Path, numbers: std::ops::RangeInclusive<u32>) {
+        numbers.for_each(|number| fs::remove_file(dir.join(layout::segment("p", number))).unwrap());
+    }
+
+    #[test]
+    fn a_shorter_index_says_the_same() {
+        let dir = run(1..=500);
+        let path = dir.path().join(layout::segment_index("p"));
+        assert!(Shorter::of(dir.path(), "p").unwrap().is_none(), "nothing has gone");
+        for round in 0..3u32 {
+            remove(dir.path(), round * 150 + 1..=round * 150 + 150);
+            let long = read(dir.path()).unwrap();
+            let shorter = Shorter::of(dir.path(), "p").unwrap().expect("some are gone");
+            assert_eq!(shorter.freed, path.metadata().unwrap().len());
+            shorter.put().unwrap();
+            assert_eq!(shorter.bytes(), path.metadata().unwrap().len());
+            assert!(shorter.bytes() + 150 * 100 < shorter.freed);
+            let short = read(dir.path()).unwrap();
+            assert_eq!((&short.there, &short.pruned), (&long.there, &long.pruned));
+            append(dir.path(), 501 + round..=501 + round);
+        }
+        let [gone] = &read(dir.path()).unwrap().pruned[..] else { panic!("one point") };
+        assert_eq!((gone.point.as_str(), gone.segments, gone.packets, gone.dropped), ("p", 450, 4500, 900));
+        assert_eq!((gone.from, gone.until), (Nanos(10), Nanos(4510)));
+        assert_eq!(read(dir.path()).unwrap().there.len(), 53);
+    }
+
+    #[test]
+    fn a_torn_end_costs_one_line() {
+        let dir = run(1..=9);
+        remove(dir.path(), 1..=3);
+        Shorter::of(dir.path(), "p").unwrap().unwrap().put().unwrap();
+        let path = dir.path().join(layout::segment_index("p"));
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.truncate(bytes.len() - 5);
+        bytes.extend_from_slice(&[0, 0xff, 0xfe]);
+        fs::write(&path, bytes).unwrap();
+        let found = read(dir.path()).unwrap();
+        assert_eq!((found.there.len(), found.pruned[0].segments), (5, 3));
+    }
+}

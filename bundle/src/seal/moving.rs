@@ -1,0 +1,240 @@
+//! Moving a sealed run into its tar: each file goes as soon as it is in, so that no second copy needs room.
+//!
+//! The tar is well formed after each step and on the disk (`fdatasync`) before the files in it are removed, so a crash at
+//! any moment loses nothing, and moving again goes on where it stopped. Manifest and run description stay in the
+//! directory until the end: as long as it exists it says what it is.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
+use std::path::Path;
+
+use super::place::{remove_run, sync_parent};
+use super::tar::{append_file, member_time};
+use crate::input::Files;
+use crate::run::layout;
+use crate::run::manifest::Manifest;
+use crate::{BundleError, Result};
+
+/// Files that stay in the directory to the end.
+const KEPT: [&str; 2] = [layout::MANIFEST, layout::RUN];
+/// Bytes moved in one step, besides a larger file that goes alone: small files are many, and each step waits for the disk.
+/// A step takes no more room than the largest file does.
+const STEP: std::ops::RangeInclusive<u64> = 64 << 10..=8 << 20;
+/// Bytes of a tar's end marker: two zero blocks.
+const END: u64 = 1024;
+/// Bytes of a tar block.
+const BLOCK: u64 = 512;
+
+/// Whether files that the manifest names are no longer there: the run has been moved in part.
+pub fn half_moved(dir: &Path) -> bool {
+    let Some(manifest) =
+        fs::read(dir.join(layout::MANIFEST)).ok().and_then(|b| serde_json::from_slice::<Manifest>(&b).ok())
+    else {
+        return false;
+    };
+    let segments = manifest.segments.iter().map(|s| layout::segment(&s.point, s.number));
+    let files = manifest.files.iter().map(|f| f.path.clone());
+    segments.chain(files).any(|path| !dir.join(path).exists())
+}
+
+/// Bytes that moving a run takes for a moment: the files of the largest step, in the tar and still beside it.
+pub fn room(dir: &Path) -> Result<u64> {
+    let steps = steps(dir, &BTreeSet::new())?;
+    Ok(steps.iter().map(|step| step.room).max().unwrap_or(0).saturating_add(END))
+}
+
+/// Files that are moved together.
+#[derive(Debug, Default)]
+struct Step {
+    paths: Vec<String>,
+    /// Their bytes by which a step is measured.
+    bytes: u64,
+    /// Bytes of them in a tar, padded.
+    room: u64,
+}
+
+/// The files of a run that are not `inside` the tar, the manifest first, in steps.
+fn steps(dir: &Path, inside: &BTreeSet<String>) -> Result<Vec<Step>> {
+    let files = Files::directory(dir)?;
+    let rest = files.paths().filter(|path| *path != layout::MANIFEST);
+    let mut left = Vec::new();
+    for path in std::iter::once(layout::MANIFEST).chain(rest).filter(|path| !inside.contains(*path)) {
+        let meta = fs::metadata(dir.join(path)).map_err(BundleError::io("read", dir.join(path)))?;
+        left.push((path.to_owned(), meta.len()));
+    }
+    let largest = left.iter().map(|(_, size)| *size).max().unwrap_or(0);
+    let step_max = largest.clamp(*STEP.start(), *STEP.end());
+    let (mut out, mut step) = (Vec::new(), Step::default());
+    for (path, size) in left {
+        if step.bytes > 0 && step.bytes + size > step_max {
+            out.push(std::mem::take(&mut step));
+        }
+        // A long name has a member of its own.
+        let long = if path.len() > 50 { 2 * BLOCK } else { 0 };
+        step.room += BLOCK + long + size.next_multiple_of(BLOCK);
+        step.bytes += size + BLOCK;
+        step.paths.push(path);
+    }
+    out.push(step);
+    Ok(out)
+}
+
+/// Moves a sealed run into the tar `done`, by way of `moving`, which must not be thrown away; gives the tar's size.
+pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64> {
+    if half_moved(dir) && !moving.exists() {
+        if done.exists() {
+            // Only the removal of the directory was missing.
+            return finish(dir, done);
+        }
+        let why = format!("files are missing, and {} is not there", moving.display());
+        return Err(BundleError::Damaged { what: dir.display().to_string(), why });
+    }
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).open(moving);
+    let mut file = file.map_err(BundleError::io("open", moving))?;
+    let inside = resume(dir, run, &mut file).map_err(BundleError::io("read", moving))?;
+    for path in inside.iter().filter(|path| !KEPT.contains(&path.as_str())) {
+        remove(dir, path)?;
+    }
+    for step in steps(dir, &inside)? {
+        let paths: Vec<&str> = step.paths.iter().map(String::as_str).collect();
+        append(dir, run, &mut file, &paths)?;
+    }
+    file.sync_all().map_err(BundleError::io("write", moving))?;
+    fs::rename(moving, done).map_err(BundleError::io("rename", moving))?;
+    finish(dir, done)
+}
+
+fn finish(dir: &Path, done: &Path) -> Result<u64> {
+    // The new name must be on the disk before the last of the directory goes.
+    sync_parent(done).map_err(BundleError::io("write", done))?;
+    remove_run(dir)?;
+    Ok(fs::metadata(done).map_err(BundleError::io("read", done))?.len())
+}
+
+/// Finds what an earlier attempt has moved, cuts off what is not certain, and leaves the file at the place where the
+/// next member goes. A file that is gone from the directory was in the tar on the disk, and so was all before it.
+fn resume(dir: &Path, run: &str, file: &mut File) -> io::Result<BTreeSet<String>> {
+    let size = file.metadata()?.len();
+    let mut members = Vec::new();
+    let mut archive = tar::Archive::new(&*file);
+    if let Ok(entries) = archive.entries_with_seek() {
+        for entry in entries {
+            let Ok(entry) = entry else { break };
+            let end = entry.raw_file_position().saturating_add(entry.size().next_multiple_of(BLOCK));
+            let path =
+                entry.path().ok().and_then(|path| Some(path.strip_prefix(run).ok()?.to_str()?.to_owned()));
+            let Some(path) = path.filter(|_| end <= size) else { break };
+            members.push((path, end));
+        }
+    }
+    let gone = |path: &str| !KEPT.contains(&path) && !dir.join(path).exists();
+    let certain = members.iter().rposition(|(path, _)| gone(path)).map_or(0, |last| last + 1);
+    members.truncate(certain);
+    let end = members.last().map_or(0, |(_, end)| *end);
+    file.set_len(end)?;
+    file.seek(SeekFrom::Start(end))?;
+    Ok(members.into_iter().map(|(path, _)| path).collect())
+}
+
+/// Appends files where the tar ends, makes sure of them, and removes them.
+fn append(dir: &Path, run: &str, file: &mut File, paths: &[&str]) -> Result<()> {
+    let failed = || BundleError::io("write", "the bundle");
+    let mut tar = tar::Builder::new(&mut *file);
+    let mtime = member_time(dir);
+    for path in paths {
+        append_file(&mut tar, dir, run, path, mtime)?;
+    }
+    tar.into_inner().map_err(failed())?;
+    file.sync_data().map_err(failed())?;
+    let at = file.stream_position().map_err(failed())?;
+    // The next member overwrites the end marker.
+    file.seek(SeekFrom::Start(at.saturating_sub(END))).map_err(failed())?;
+    for path in paths.iter().filter(|path| !KEPT.contains(path)) {
+        remove(dir, path)?;
+    }
+    Ok(())
+}
+
+fn remove(dir: &Path, path: &str) -> Result<()> {
+    let full = dir.join(path);
+    match fs::remove_file(&full) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(BundleError::io("remove", full)(e)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::manifest::{End, RunInfo};
+    use proptest::prelude::*;
+
+    /// A sealed run with files of these sizes.
+    fn run(top: &Path, sizes: &[usize]) -> std::path::PathBuf {
+        let dir = top.join("r");
+        fs::create_dir_all(dir.join(layout::STATE)).unwrap();
+        for (n, size) in sizes.iter().enumerate() {
+            let name = format!("{}/{n:04}{}", layout::STATE, "x".repeat(n * 40 % 200));
+            fs::write(dir.join(name), vec![u8::try_from(n % 251).unwrap(); *size]).unwrap();
+        }
+        let text = r#"{"schema":1,"tool":"t","run":"r","host":"h","started":{"realtime":1795217000999000000,"monotonic_ns":0},"points":[]}"#;
+        fs::write(dir.join(layout::RUN), text).unwrap();
+        let info: RunInfo = serde_json::from_str(text).unwrap();
+        crate::seal::seal(&dir, info, None, End::Recovered, Vec::new()).unwrap();
+        dir
+    }
+
+    fn contents(files: &Files) -> Vec<(String, Vec<u8>)> {
+        files.paths().map(|path| (path.to_owned(), files.read_small(path).unwrap())).collect()
+    }
+
+    #[test]
+    fn everything_is_in_the_tar_and_the_directory_is_gone() {
+        let top = tempfile::tempdir().unwrap();
+        let dir = run(top.path(), &[0, 1, 511, 512, 513, 9 << 20, 70_000]);
+        let before = contents(&Files::directory(&dir).unwrap());
+        let (moving, done) = (top.path().join("r.moving"), top.path().join("r.tar"));
+        assert!(!half_moved(&dir));
+        let room = room(&dir).unwrap();
+        assert!((9 << 20..(9 << 20) + 4096).contains(&room), "the largest file, and little more: {room}");
+        let bytes = move_tar(&dir, "r", &moving, &done).unwrap();
+        assert!(!dir.exists() && !moving.exists() && bytes == fs::metadata(&done).unwrap().len());
+        assert_eq!(contents(&Files::tar(&done).unwrap().unwrap()), before);
+        let mut tar = tar::Archive::new(File::open(&done).unwrap());
+        let times: Vec<u64> = tar.entries().unwrap().map(|e| e.unwrap().header().mtime().unwrap()).collect();
+        assert!(times.len() > 7 && times.iter().all(|time| *time == 1_795_217_000), "{times:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// A crash: some files are in the tar and gone, the tar's end is torn anywhere behind them.
+        #[test]
+        fn a_move_that_was_cut_anywhere_goes_on(moved in 0usize..9, still in 0usize..3, torn in 0u64..6000, junk in 0usize..3000) {
+            let top = tempfile::tempdir().unwrap();
+            let dir = run(top.path(), &[3, 700, 0, 2000, 512, 1024, 5000, 77]);
+            let before = contents(&Files::directory(&dir).unwrap());
+            let (moving, done) = (top.path().join("r.moving"), top.path().join("r.tar"));
+            let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&moving).unwrap();
+            let files = Files::directory(&dir).unwrap();
+            let order: Vec<&str> = std::iter::once(layout::MANIFEST).chain(files.paths().filter(|p| *p != layout::MANIFEST)).collect();
+            append(&dir, "r", &mut file, &order[..moved]).unwrap();
+            let safe = file.stream_position().unwrap();
+            // These were written and not yet certain: they are still in the directory.
+            let copies: Vec<_> = order[moved..].iter().take(still).map(|p| (*p, fs::read(dir.join(p)).unwrap())).collect();
+            append(&dir, "r", &mut file, &order[moved..][..still.min(order.len() - moved)]).unwrap();
+            for (path, bytes) in copies {
+                fs::write(dir.join(path), bytes).unwrap();
+            }
+            let size = file.metadata().unwrap().len();
+            file.set_len(size.saturating_sub(torn).max(safe)).unwrap();
+            file.seek(SeekFrom::End(0)).unwrap();
+            io::Write::write_all(&mut file, &vec![0xa5; junk]).unwrap();
+            drop(file);
+            move_tar(&dir, "r", &moving, &done).unwrap();
+            prop_assert!(!dir.exists());
+            prop_assert_eq!(contents(&Files::tar(&done).unwrap().unwrap()), before);
+        }
+    }
+}

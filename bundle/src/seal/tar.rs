@@ -1,0 +1,55 @@
+//! A run as one file to send.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+
+use super::place::read_run;
+use crate::input::Files;
+use crate::run::layout;
+use crate::run::time::NS_PER_S;
+use crate::{BundleError, Result};
+
+/// Streams a sealed run as a tar whose top folder is the run's name; the manifest comes first.
+pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
+    let files = Files::directory(dir)?;
+    let mut tar = tar::Builder::new(BufWriter::with_capacity(1 << 20, out));
+    let rest = files.paths().filter(|p| *p != layout::MANIFEST);
+    let mtime = member_time(dir);
+    for path in std::iter::once(layout::MANIFEST).chain(rest) {
+        append_file(&mut tar, dir, run, path, mtime)?;
+    }
+    let mut out = tar.into_inner().map_err(BundleError::io("finish", "the bundle"))?;
+    out.flush().map_err(BundleError::io("write", "the bundle"))
+}
+
+/// Seconds since the epoch that every member of a run's tar carries: when the run started, so that bundling twice gives
+/// the same bytes; 0 when the run does not say.
+pub(crate) fn member_time(dir: &Path) -> u64 {
+    read_run(dir).map_or(0, |info| u64::try_from(info.started.realtime.0 / NS_PER_S).unwrap_or(0))
+}
+
+/// One file of a run as a member of its tar.
+pub(crate) fn append_file(
+    tar: &mut tar::Builder<impl Write>,
+    dir: &Path,
+    run: &str,
+    path: &str,
+    mtime: u64,
+) -> Result<()> {
+    let full = dir.join(path);
+    let (file, size) = sized(&full)?;
+    let mut header = tar::Header::new_gnu();
+    header.set_size(size);
+    header.set_mode(0o600);
+    header.set_mtime(mtime);
+    header.set_entry_type(tar::EntryType::Regular);
+    tar.append_data(&mut header, format!("{run}/{path}"), file).map_err(BundleError::io("bundle", &full))
+}
+
+/// Opens a file with its size, for a tar member that keeps its size should the file grow meanwhile.
+pub(crate) fn sized(full: &Path) -> Result<(io::Take<File>, u64)> {
+    let file = File::open(full).map_err(BundleError::io("open", full))?;
+    let size = file.metadata().map_err(BundleError::io("read", full))?.len();
+    Ok((file.take(size), size))
+}

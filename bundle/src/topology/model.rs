@@ -1,0 +1,294 @@
+//! Switches and their ports, and what they are found out from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::sources::network::links::Links;
+use crate::sources::network::linux_bridge::LinuxBridge;
+use crate::sources::network::neighbours::Neighbours;
+use crate::sources::ovs::bond::OvsBond;
+use crate::sources::ovs::datapath::OvsDatapath;
+use crate::sources::ovs::fdb::OvsFdb;
+use crate::sources::ovs::ovsdb::Ovsdb;
+use crate::sources::shared::OfPort;
+use crate::sources::vm::libvirt::Libvirt;
+use crate::{Mac, Role};
+
+/// What a topology is made of; whatever was not recorded is `None`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Inputs<'a> {
+    /// Bridges, ports, VLANs, guests' MACs.
+    pub ovsdb: Option<&'a Ovsdb>,
+    /// Active members.
+    pub bond: Option<&'a OvsBond>,
+    /// Datapath port numbers.
+    pub datapath: Option<&'a OvsDatapath>,
+    /// Learned addresses of OVS.
+    pub fdb: Option<&'a OvsFdb>,
+    /// Interfaces and addresses.
+    pub links: Option<&'a Links>,
+    /// Kernel bridges.
+    pub linux_bridge: Option<&'a LinuxBridge>,
+    /// Virtual machines.
+    pub libvirt: Option<&'a Libvirt>,
+    /// Addresses of neighbours, and so of guests.
+    pub neighbours: Option<&'a Neighbours>,
+}
+
+/// The host's switches and interfaces, sorted by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Topology {
+    /// Virtual switches.
+    pub switches: Vec<Switch>,
+    /// Interfaces that belong to no switch; the loopback is left out.
+    pub others: Vec<Port>,
+    /// Addresses the switches have learned.
+    pub learned: Vec<Learned>,
+}
+
+/// What kind of switch it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SwitchKind {
+    /// Open vSwitch.
+    Ovs,
+    /// The kernel's bridge.
+    LinuxBridge,
+}
+
+/// One virtual switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Switch {
+    /// Its kind.
+    pub kind: SwitchKind,
+    /// Its name (`vswitch0`).
+    pub name: String,
+    /// `system` (kernel) or `netdev` (userspace), for Open vSwitch.
+    pub datapath: Option<String>,
+    /// `secure` or `standalone`, where configured.
+    pub fail_mode: Option<String>,
+    /// Its ports: internal, uplinks, machines, then patches and tunnels; by name within each.
+    pub ports: Vec<Port>,
+    /// Its bonds.
+    pub bonds: Vec<BondInfo>,
+}
+
+/// One bond of a switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BondInfo {
+    /// Name.
+    pub name: String,
+    /// `active-backup`, `balance-slb`, `balance-tcp`, or a kernel bond's mode; empty when not known.
+    pub mode: String,
+    /// LACP: `off`, `configured`, `negotiated`; empty when not known.
+    pub lacp: String,
+    /// The active member.
+    pub active: Option<String>,
+    /// The members.
+    pub members: Vec<String>,
+}
+
+/// One port: a network interface in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Port {
+    /// Interface name.
+    pub iface: String,
+    /// What it is to the host.
+    pub role: Role,
+    /// False for ports that are no network device of the kernel (patch, tunnel, DPDK).
+    pub capturable: bool,
+    /// Its own MAC.
+    pub mac: Option<Mac>,
+    /// MAC of the guest behind it.
+    pub guest_mac: Option<Mac>,
+    /// Addresses of the host on it.
+    pub ips: Vec<IpAddr>,
+    /// Addresses of the guest, as far as the host has seen them.
+    pub guest_ips: Vec<IpAddr>,
+    /// OpenFlow port number.
+    pub ofport: Option<OfPort>,
+    /// Datapath port number: another numbering.
+    pub dp_port: Option<u32>,
+    /// VLAN of untagged frames.
+    pub vlan: Option<u16>,
+    /// VLANs of a trunk; empty means all or none is configured.
+    pub trunks: Vec<u16>,
+    /// MTU in bytes.
+    pub mtu: Option<u32>,
+    /// Member of a bond: it is the active one.
+    pub active: Option<bool>,
+    /// Member of a bond: the bond uses it.
+    pub enabled: Option<bool>,
+    /// The machine behind it.
+    pub vm: Option<String>,
+    /// Its VNC port.
+    pub vnc_port: Option<u16>,
+    /// Network filter configured for it.
+    pub filter: Option<String>,
+    /// Administratively up.
+    pub admin_up: Option<bool>,
+    /// Carrier present.
+    pub carrier: Option<bool>,
+    /// Spanning-tree state at a kernel bridge, when not forwarding.
+    pub stp_state: Option<String>,
+    /// Why Open vSwitch could not set it up.
+    pub error: Option<String>,
+}
+
+impl Switch {
+    /// The switch's own port: the one with its name.
+    pub fn own_port(&self) -> Option<&Port> {
+        self.ports.iter().find(|port| port.role == Role::Internal && port.iface == self.name)
+    }
+
+    /// Physical ports, bond members one by one.
+    pub fn uplinks(&self) -> impl Iterator<Item = &Port> {
+        self.ports.iter().filter(|port| matches!(port.role, Role::Uplink { .. }))
+    }
+
+    /// The other ends of its patch ports, as far as they are known.
+    fn patches(&self) -> impl Iterator<Item = Option<&str>> {
+        self.ports.iter().filter_map(|port| match &port.role {
+            Role::Patch { peer } => Some(peer.as_deref()),
+            _ => None,
+        })
+    }
+
+    /// Ports of machines.
+    pub fn vnets(&self) -> impl Iterator<Item = &Port> {
+        self.ports.iter().filter(|port| matches!(port.role, Role::Vnet { .. }))
+    }
+
+    /// The bond of that name.
+    pub fn bond(&self, name: &str) -> Option<&BondInfo> {
+        self.bonds.iter().find(|bond| bond.name == name)
+    }
+}
+
+impl BondInfo {
+    /// One member carries all traffic.
+    pub fn is_active_backup(&self) -> bool {
+        self.mode == "active-backup"
+    }
+}
+
+/// An address a switch has learned at a port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Learned {
+    /// The address.
+    pub mac: Mac,
+    /// Switch.
+    pub switch: String,
+    /// VLAN, 0 for untagged.
+    pub vlan: u16,
+    /// Port, when the switch's number for it is known; for an OVS bond one of its members.
+    pub iface: Option<String>,
+    /// OpenFlow port number, for OVS.
+    pub ofport: Option<OfPort>,
+    /// Seconds since it was last seen, for OVS.
+    pub age_s: Option<u32>,
+}
+
+/// Where an address is, from this host's view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Place {
+    /// It is this host's own.
+    Own {
+        /// The interface; a switch's own port before others that share the address.
+        iface: String,
+        /// Its switch.
+        switch: Option<String>,
+    },
+    /// It is a guest's.
+    Guest {
+        /// The machine, when known.
+        vm: Option<String>,
+        /// Its port.
+        iface: String,
+        /// Its switch.
+        switch: Option<String>,
+    },
+    /// A switch learned it from traffic.
+    Learned {
+        /// Where.
+        entry: Learned,
+        /// What that port is.
+        role: Option<Role>,
+    },
+}
+
+impl Topology {
+    /// The switch of that name; Open vSwitch before a kernel bridge.
+    pub fn switch(&self, name: &str) -> Option<&Switch> {
+        self.switches.iter().find(|switch| switch.name == name)
+    }
+
+    /// The switch of that name, and those that patch ports join to it, in the order in which a frame would come to them;
+    /// the second value is false when a patch port leads nobody knows where.
+    pub fn joined(&self, name: &str) -> (Vec<&Switch>, bool) {
+        let mut found: Vec<&Switch> = self.switch(name).into_iter().collect();
+        if !found.iter().any(|switch| switch.patches().next().is_some()) {
+            return (found, true);
+        }
+        let homes: BTreeMap<&str, &Switch> =
+            self.switch_ports().map(|(switch, port)| (port.iface.as_str(), switch)).collect();
+        let mut names = BTreeSet::from([name]);
+        let (mut at, mut whole) = (0, true);
+        while let Some(switch) = found.get(at).copied() {
+            at += 1;
+            for peer in switch.patches() {
+                match peer.and_then(|peer| homes.get(peer)) {
+                    Some(next) if names.insert(&next.name) => found.push(next),
+                    Some(_) => {}
+                    None => whole = false,
+                }
+            }
+        }
+        (found, whole)
+    }
+
+    /// The port of that interface, with its switch if it is in one.
+    pub fn by_iface(&self, iface: &str) -> Option<(Option<&Switch>, &Port)> {
+        self.all().find(|(_, port)| port.iface == iface)
+    }
+
+    /// The ports behind which that guest MAC is (more than one only when it is configured twice).
+    pub fn by_guest_mac(&self, mac: Mac) -> Vec<(Option<&Switch>, &Port)> {
+        self.all().filter(|(_, port)| port.guest_mac == Some(mac)).collect()
+    }
+
+    /// The ports of that machine.
+    pub fn by_vm(&self, name: &str) -> Vec<(Option<&Switch>, &Port)> {
+        self.all().filter(|(_, port)| port.vm.as_deref() == Some(name)).collect()
+    }
+
+    /// The interface that owns that address: the host's own, or a guest's.
+    pub fn by_ip(&self, ip: IpAddr) -> Option<(Option<&Switch>, &Port)> {
+        let own = self.all().find(|(_, port)| port.ips.contains(&ip));
+        own.or_else(|| self.all().find(|(_, port)| port.guest_ips.contains(&ip)))
+    }
+
+    /// The port with that OpenFlow number in that bridge.
+    pub fn port_by_ofport(&self, bridge: &str, number: OfPort) -> Option<&Port> {
+        let mut bridges = self.switches.iter().filter(|s| s.kind == SwitchKind::Ovs && s.name == bridge);
+        bridges.next()?.ports.iter().find(|port| port.ofport == Some(number))
+    }
+
+    /// The port with that datapath number; a datapath is shared by all its bridges.
+    pub fn port_by_dp(&self, number: u32) -> Option<(&Switch, &Port)> {
+        self.switch_ports().find(|(_, port)| port.dp_port == Some(number))
+    }
+
+    /// Every port with its switch, then the interfaces of no switch.
+    pub fn all(&self) -> impl Iterator<Item = (Option<&Switch>, &Port)> {
+        let ports = self.switch_ports().map(|(switch, port)| (Some(switch), port));
+        ports.chain(self.others.iter().map(|port| (None, port)))
+    }
+
+    fn switch_ports(&self) -> impl Iterator<Item = (&Switch, &Port)> {
+        self.switches.iter().flat_map(|switch| switch.ports.iter().map(move |port| (switch, port)))
+    }
+}
