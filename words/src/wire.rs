@@ -104,6 +104,11 @@ pub fn ip_protocol_name(number: u8) -> Option<&'static str> {
     })
 }
 
+/// The number of an IP protocol that tools write by its name, or by its number.
+pub fn ip_protocol_number(name: &str) -> Option<u8> {
+    (0..=u8::MAX).find(|number| ip_protocol_name(*number) == Some(name)).or_else(|| name.parse().ok())
+}
+
 /// It is the type of a VLAN tag.
 pub const fn is_tag(ether_type: u16) -> bool {
     matches!(ether_type, TPID_8021Q | TPID_8021AD | 0x9100 | 0x9200)
@@ -112,6 +117,14 @@ pub const fn is_tag(ether_type: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn protocols_have_a_name_or_a_number() {
+        assert_eq!(
+            ["icmp", "sctp", "47", "none"].map(ip_protocol_number),
+            [Some(1), Some(132), Some(47), None]
+        );
+    }
 
     #[test]
     fn the_lists_of_tags_agree() {

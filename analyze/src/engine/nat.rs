@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use netcap_bundle::input::Input;
 use netcap_bundle::sources::ovs_conntrack::{CtEntry, CtTuple, OvsConntrack};
+use netcap_words::wire::ip_protocol_number;
 
 use super::identity::Tuple;
 
@@ -61,7 +62,7 @@ impl Nat {
 
 /// Both directions of an entry, each from what is seen behind the translation to what is seen before it.
 fn translations(entry: &CtEntry) -> [Option<(Tuple, Tuple)>; 2] {
-    let Some(protocol) = number(&entry.proto) else { return [None, None] };
+    let Some(protocol) = ip_protocol_number(&entry.proto) else { return [None, None] };
     let (Some(orig), Some(reply)) = (tuple(&entry.orig, protocol), tuple(&entry.reply, protocol)) else {
         return [None, None];
     };
@@ -75,15 +76,4 @@ fn translations(entry: &CtEntry) -> [Option<(Tuple, Tuple)>; 2] {
 fn tuple(of: &CtTuple, protocol: u8) -> Option<Tuple> {
     let sport = of.sport.or(of.icmp_id).unwrap_or(0);
     Some(Tuple { src: of.src?, dst: of.dst?, protocol, sport, dport: of.dport.unwrap_or(0) })
-}
-
-fn number(name: &str) -> Option<u8> {
-    match name {
-        "icmp" => Some(1),
-        "tcp" => Some(6),
-        "udp" => Some(17),
-        "icmpv6" => Some(58),
-        "sctp" => Some(132),
-        other => other.parse().ok(),
-    }
 }

@@ -7,6 +7,7 @@ use netcap_bundle::Nanos;
 use netcap_bundle::input::{Input, Kind};
 use netcap_bundle::packets::Tail;
 use netcap_filters::{Filter, Options, VlanMode, VlanTag};
+use netcap_words::wire::TPIDS_KERNEL;
 
 use crate::engine::{FileStats, PointId, Points};
 use crate::tables::Seen;
@@ -165,7 +166,8 @@ fn untagged(frame: &[u8]) -> Option<(Vec<u8>, VlanTag)> {
     let [_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, c0, c1, rest @ ..] = frame else { return None };
     let (tpid, tci) = (u16::from_be_bytes([*t0, *t1]), u16::from_be_bytes([*c0, *c1]));
     let bare = || [frame.get(..12).unwrap_or_default(), rest].concat();
-    matches!(tpid, 0x8100 | 0x88a8).then(|| (bare(), VlanTag { tpid, tci }))
+    // Of other tags the kernel takes none off.
+    TPIDS_KERNEL.contains(&tpid).then(|| (bare(), VlanTag { tpid, tci }))
 }
 
 /// Until when every point of a run that crashed was recorded: the last packet of any point shows that the run lived,

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::text::Text;
 
 pub use evidence::Evidence;
-pub use subject::{Claimant, Flow, Subject, protocol};
+pub use subject::{Claimant, Flow, Subject};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

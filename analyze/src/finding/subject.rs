@@ -6,8 +6,6 @@ use netcap_bundle::Mac;
 use serde::Serialize;
 
 use super::english;
-use crate::engine::identity::PROTOCOL_ARP;
-use crate::tables::journeys::{ICMP, ICMPV6, TCP};
 use crate::text::Text;
 
 /// What a finding is about.
@@ -98,20 +96,6 @@ pub struct Flow {
     /// Its number.
     #[serde(skip)]
     pub number: u8,
-}
-
-/// The name of an IP protocol, or of ARP among them.
-pub fn protocol(number: u8) -> String {
-    let name = match number {
-        ICMP => "icmp",
-        TCP => "tcp",
-        17 => "udp",
-        ICMPV6 => "icmpv6",
-        132 => "sctp",
-        PROTOCOL_ARP => "arp",
-        other => return format!("ip/{other}"),
-    };
-    name.to_owned()
 }
 
 /// Somebody who claims an address.

@@ -11,10 +11,11 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
 use netcap_bundle::ping::Answer;
+use netcap_words::wire::ip_protocol::TCP;
 
 use crate::engine::PointId;
 use crate::tables::hops::Stop;
-use crate::tables::journeys::{Journey, TCP};
+use crate::tables::journeys::Journey;
 use crate::text::is_steering;
 use crate::view::View;
 

@@ -5,17 +5,11 @@ use std::sync::Arc;
 
 use netcap_bundle::Mac;
 use netcap_bundle::packets::Direction;
+use netcap_words::wire::ether_type::{LLDP, RARP, SLOW};
 
 use super::runs::{Runs, Sight};
 use crate::engine::points::Scene;
 use crate::engine::{Fold, Net, PacketView, PointId};
-
-/// IEEE 802.1AB.
-const LLDP: u16 = 0x88cc;
-/// RFC 903: OVS and QEMU announce moved addresses with it.
-const RARP: u16 = 0x8035;
-/// IEEE 802.3 slow protocols: LACP.
-const SLOW: u16 = 0x8809;
 
 /// MACs kept over all members.
 const ENTRIES_MAX: usize = 32_768;

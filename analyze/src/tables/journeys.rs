@@ -26,13 +26,6 @@ const CROSSING_NS_MAX: i64 = 2_000_000_000;
 /// The same packet twice at one point in one direction is a copy below this, another packet above.
 const COPY_NS_MAX: i64 = 50_000_000;
 
-/// ICMP in IPv4.
-pub const ICMP: u8 = 1;
-/// ICMPv6.
-pub const ICMPV6: u8 = 58;
-/// TCP.
-pub const TCP: u8 = 6;
-
 /// What makes a request itself: echo identifier and sequence number, or ports and TCP sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JourneyKey {

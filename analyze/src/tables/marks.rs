@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
+use netcap_words::wire::{TAG_BYTES, ether_type, is_tag};
 
 use super::hops::Stop;
 use crate::engine::points::Scene;
@@ -20,6 +21,8 @@ const MARKS_MAX: usize = 262_144;
 /// Bytes of the transport layer that make a packet itself: TCP's header without options and the beginning of its data,
 /// or a ping's numbers and stamp.
 const LAYER_BYTES: usize = 40;
+/// Behind three tags; more of them occur in attacks only.
+const TAGS_END: usize = 12 + 3 * TAG_BYTES;
 /// A stamp of one packet at one point and another this much later are two packets.
 const COPY_NS_MAX: i64 = 50_000_000;
 
@@ -160,9 +163,9 @@ fn identity(packet: &PacketView<'_>) -> Option<u64> {
 fn network(frame: &[u8]) -> Option<&[u8]> {
     let mut at = 12;
     loop {
-        match frame.get(at..at + 2)? {
-            [0x81 | 0x91, 0x00] | [0x88, 0xa8] if at < 24 => at += 4,
-            [0x08, 0x00] | [0x86, 0xdd] => return frame.get(at + 2..),
+        match frame.get(at..)?.first_chunk::<2>().map(|bytes| u16::from_be_bytes(*bytes))? {
+            tag if is_tag(tag) && at < TAGS_END => at += TAG_BYTES,
+            ether_type::IPV4 | ether_type::IPV6 => return frame.get(at + 2..),
             _ => return None,
         }
     }

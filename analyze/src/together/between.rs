@@ -8,9 +8,10 @@ use netcap_bundle::{Nanos, Role};
 
 use super::owners::owners;
 use super::{Host, Joined};
+use crate::engine::identity::protocol_name;
 use crate::engine::{HostId, PointId};
 use crate::fidelity::Trust;
-use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject, protocol};
+use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject};
 use crate::tables::hops::{HopStats, Lost, PairHop, PairKey, Sample};
 use crate::text::Text;
 
@@ -191,7 +192,8 @@ fn finding(joined: &Joined<'_>, case: &Case<'_>) -> Option<Finding> {
     let key = case.key;
     let from = joined.name(key.from.point);
     let to: Vec<Text> = case.exits.iter().map(|point| Text::verbatim(joined.name(*point))).collect();
-    let flow = Flow { src: key.src, dst: key.dst, protocol: protocol(key.protocol), number: key.protocol };
+    let flow =
+        Flow { src: key.src, dst: key.dst, protocol: protocol_name(key.protocol), number: key.protocol };
     let claim = if sure { "packet-loss.claim" } else { "packet-loss.claim.doubtful" };
     Some(Finding {
         detector: crate::detectors::loss::packet_loss::DETECTOR.id,
@@ -208,7 +210,7 @@ fn finding(joined: &Joined<'_>, case: &Case<'_>) -> Option<Finding> {
         claim: Text::new(claim)
             .with("lost", count)
             .with("all", count + case.pair.passed)
-            .with("protocol", protocol(key.protocol))
+            .with("protocol", protocol_name(key.protocol))
             .with("src", key.src)
             .with("dst", key.dst)
             .with("from", &from)

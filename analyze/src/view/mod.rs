@@ -5,6 +5,7 @@ mod read;
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Nanos};
+use netcap_words::wire::ip_protocol::TCP;
 
 use crate::engine::points::Scene;
 use crate::engine::{FileStats, FrameRef, PointId, Points};
@@ -14,7 +15,6 @@ use crate::host::bonds::Bonds;
 use crate::host::exits::SwitchPoints;
 use crate::host::{self, Host};
 use crate::tables::Tables;
-use crate::tables::journeys::TCP;
 use crate::tables::runs::Sight;
 use crate::text::Text;
 

@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{
     ArpPacketSlice, EtherType, Ethernet2Slice, Icmpv4Slice, Icmpv6Slice, LaxIpPayloadSlice, LaxIpSlice,
-    LaxMacsecPayloadSlice, LaxMacsecSlice, SingleVlanSlice, TcpSlice, UdpSlice, ether_type,
+    LaxMacsecPayloadSlice, LaxMacsecSlice, SingleVlanSlice, TcpSlice, UdpSlice,
 };
 use netcap_bundle::Mac;
 use netcap_bundle::packets::LinkType;
+use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP, UDP};
+use netcap_words::wire::{ether_type, icmp, icmpv6, is_tag};
 
 use super::view::{Arp, Echo, EchoKind, Eth, Failure, Ip, L4, Nd, NdKind, Net, Tags};
 
@@ -22,24 +24,8 @@ const LINUX_SLL2: u16 = 276;
 
 /// `ar$hrd` is not checked: Ethernet, IEEE 802 and Fibre Channel all use 48-bit addresses (RFC 826).
 const ARP_HW_LEN: u8 = 6;
-const ARP_IPV4: u16 = 0x0800;
-const ECHO_REPLY_V4: u8 = 0;
-const ECHO_REQUEST_V4: u8 = 8;
-const ECHO_REQUEST_V6: u8 = 128;
-const ECHO_REPLY_V6: u8 = 129;
-const UNREACHABLE_V4: u8 = 3;
-const TIME_EXCEEDED_V4: u8 = 11;
-const UNREACHABLE_V6: u8 = 1;
-const TOO_BIG_V6: u8 = 2;
-const TIME_EXCEEDED_V6: u8 = 3;
-const NEIGHBOR_SOLICITATION: u8 = 135;
-const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 const OPTION_SOURCE_MAC: u8 = 1;
 const OPTION_TARGET_MAC: u8 = 2;
-const ICMP: u8 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const ICMPV6: u8 = 58;
 /// Headers between the addresses and the network layer that are looked behind: VLAN tags and MACsec, as the library does.
 const LINK_EXTENSIONS_MAX: usize = 3;
 
@@ -103,9 +89,7 @@ fn behind(eth: Option<Eth>, mut next: EtherType, mut rest: &[u8]) -> Decoded {
     let mut ethertype = next.0;
     for _ in 0..LINK_EXTENSIONS_MAX {
         match next {
-            ether_type::VLAN_TAGGED_FRAME
-            | ether_type::PROVIDER_BRIDGING
-            | ether_type::VLAN_DOUBLE_TAGGED_FRAME => {
+            EtherType(tag) if is_tag(tag) => {
                 let Ok(vlan) = SingleVlanSlice::from_slice(rest) else { break };
                 let id = vlan.vlan_identifier().value();
                 if tags.outer == 0 {
@@ -117,7 +101,7 @@ fn behind(eth: Option<Eth>, mut next: EtherType, mut rest: &[u8]) -> Decoded {
                 ethertype = next.0;
                 rest = vlan.payload_slice();
             }
-            ether_type::MACSEC => {
+            etherparse::ether_type::MACSEC => {
                 let Ok(macsec) = LaxMacsecSlice::from_slice(rest) else { break };
                 let LaxMacsecPayloadSlice::Unmodified(clear) = macsec.payload else { break };
                 (next, rest) = (clear.ether_type, clear.payload);
@@ -125,7 +109,7 @@ fn behind(eth: Option<Eth>, mut next: EtherType, mut rest: &[u8]) -> Decoded {
             _ => break,
         }
     }
-    let net = match next {
+    let net = match next.0 {
         ether_type::ARP => {
             ArpPacketSlice::from_slice(rest).ok().and_then(|arp| arp_of(&arp)).map_or(Net::Other, Net::Arp)
         }
@@ -168,7 +152,7 @@ fn ip(bytes: &[u8]) -> Net {
 }
 
 fn arp_of(arp: &ArpPacketSlice<'_>) -> Option<Arp> {
-    if arp.hw_addr_size() != ARP_HW_LEN || arp.proto_addr_type().0 != ARP_IPV4 {
+    if arp.hw_addr_size() != ARP_HW_LEN || arp.proto_addr_type().0 != ether_type::IPV4 {
         return None;
     }
     let ip = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from);
@@ -194,8 +178,8 @@ fn behind_ip(payload: &LaxIpPayloadSlice<'_>, readable: bool, first: bool) -> L4
 #[inline(always)]
 fn transport(protocol: u8, payload: &[u8]) -> L4 {
     match protocol {
-        ICMP => Icmpv4Slice::from_slice(payload).map_or(L4::Other, |icmp| icmp4(&icmp)),
-        ICMPV6 => Icmpv6Slice::from_slice(payload).map_or(L4::Other, |icmp| icmp6(&icmp)),
+        ICMP => Icmpv4Slice::from_slice(payload).map_or(L4::Other, |message| icmp4(&message)),
+        ICMPV6 => Icmpv6Slice::from_slice(payload).map_or(L4::Other, |message| icmp6(&message)),
         TCP => TcpSlice::from_slice(payload).map_or(L4::Other, |tcp| tcp_of(&tcp)),
         UDP => UdpSlice::from_slice_lax(payload)
             .map_or(L4::Other, |udp| L4::Udp { sport: udp.source_port(), dport: udp.destination_port() }),
@@ -214,28 +198,28 @@ fn tcp_of(tcp: &TcpSlice<'_>) -> L4 {
     }
 }
 
-fn icmp4(icmp: &Icmpv4Slice<'_>) -> L4 {
-    match icmp.type_u8() {
-        ECHO_REQUEST_V4 => echo(EchoKind::Request, icmp.bytes5to8()),
-        ECHO_REPLY_V4 => echo(EchoKind::Reply, icmp.bytes5to8()),
-        TIME_EXCEEDED_V4 => failed(icmp.payload(), Failure::Expired),
-        UNREACHABLE_V4 => failed(icmp.payload(), unreachable4(icmp.code_u8())),
+fn icmp4(message: &Icmpv4Slice<'_>) -> L4 {
+    match message.type_u8() {
+        icmp::ECHO_REQUEST => echo(EchoKind::Request, message.bytes5to8()),
+        icmp::ECHO_REPLY => echo(EchoKind::Reply, message.bytes5to8()),
+        icmp::TIME_EXCEEDED => failed(message.payload(), Failure::Expired),
+        icmp::UNREACHABLE => failed(message.payload(), unreachable4(message.code_u8())),
         _ => L4::Other,
     }
 }
 
-fn icmp6(icmp: &Icmpv6Slice<'_>) -> L4 {
-    match icmp.type_u8() {
-        ECHO_REQUEST_V6 => echo(EchoKind::Request, icmp.bytes5to8()),
-        ECHO_REPLY_V6 => echo(EchoKind::Reply, icmp.bytes5to8()),
-        TIME_EXCEEDED_V6 => failed(icmp.payload(), Failure::Expired),
-        TOO_BIG_V6 => failed(icmp.payload(), Failure::TooBig),
-        UNREACHABLE_V6 => failed(icmp.payload(), unreachable6(icmp.code_u8())),
-        NEIGHBOR_SOLICITATION => nd(NdKind::Solicitation, icmp.slice(), OPTION_SOURCE_MAC),
-        NEIGHBOR_ADVERTISEMENT => {
-            let [flags, ..] = icmp.bytes5to8();
+fn icmp6(message: &Icmpv6Slice<'_>) -> L4 {
+    match message.type_u8() {
+        icmpv6::ECHO_REQUEST => echo(EchoKind::Request, message.bytes5to8()),
+        icmpv6::ECHO_REPLY => echo(EchoKind::Reply, message.bytes5to8()),
+        icmpv6::TIME_EXCEEDED => failed(message.payload(), Failure::Expired),
+        icmpv6::TOO_BIG => failed(message.payload(), Failure::TooBig),
+        icmpv6::UNREACHABLE => failed(message.payload(), unreachable6(message.code_u8())),
+        icmpv6::NEIGHBOR_SOLICITATION => nd(NdKind::Solicitation, message.slice(), OPTION_SOURCE_MAC),
+        icmpv6::NEIGHBOR_ADVERTISEMENT => {
+            let [flags, ..] = message.bytes5to8();
             let kind = NdKind::Advertisement { solicited: flags & 0x40 != 0, overrides: flags & 0x20 != 0 };
-            nd(kind, icmp.slice(), OPTION_TARGET_MAC)
+            nd(kind, message.slice(), OPTION_TARGET_MAC)
         }
         _ => L4::Other,
     }
@@ -279,12 +263,12 @@ fn failed(quoted: &[u8], why: Failure) -> L4 {
         _ if payload.fragmented => None,
         ICMP => Icmpv4Slice::from_slice(payload.payload)
             .ok()
-            .filter(|icmp| icmp.type_u8() == ECHO_REQUEST_V4)
-            .map(|icmp| icmp.bytes5to8()),
+            .filter(|message| message.type_u8() == icmp::ECHO_REQUEST)
+            .map(|message| message.bytes5to8()),
         ICMPV6 => Icmpv6Slice::from_slice(payload.payload)
             .ok()
-            .filter(|icmp| icmp.type_u8() == ECHO_REQUEST_V6)
-            .map(|icmp| icmp.bytes5to8()),
+            .filter(|message| message.type_u8() == icmpv6::ECHO_REQUEST)
+            .map(|message| message.bytes5to8()),
         _ => None,
     };
     match inner.map(|bytes| echo(EchoKind::Request, bytes)) {

@@ -35,6 +35,16 @@ fn an_echo_is_the_same_with_and_without_tags() {
 }
 
 #[test]
+fn a_tag_is_a_tag_whatever_its_type() {
+    for tpid in netcap_words::wire::TPIDS {
+        let mut frame = tagged(100, &ping(9));
+        frame[12..14].copy_from_slice(&tpid.to_be_bytes());
+        let decoded = decode(LinkType::ETHERNET, &frame);
+        assert_eq!((l4(decoded.net), decoded.tags.outer), (PING, 100), "{tpid:x}");
+    }
+}
+
+#[test]
 fn other_link_types_carry_the_same_packet() {
     let ip = ping(9)[14..].to_vec();
     let with = |head: &[u8]| [head, &ip].concat();

@@ -7,12 +7,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-const VLAN_TPIDS: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+use netcap_words::wire::ether_type::{ARP, IPV4, IPV6};
+use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP, UDP};
+use netcap_words::wire::{TAG_BYTES, icmp, icmpv6, ip_protocol_name, is_tag};
+
 /// Tags walked over; more of them occur in attacks only.
 const TAGS_MAX: usize = 4;
-const ARP: u16 = 0x0806;
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
 /// Octets of an ARP packet for IPv4 over 48-bit addresses (RFC 826).
 const ARP_BYTES: usize = 28;
 /// IPv6 extension headers walked over.
@@ -23,10 +23,6 @@ const CONTENT_BYTES: usize = 40;
 /// largest frame that cards send otherwise is a jumbo frame of 9216 octets.
 const DATAGRAM_MAX: usize = 9_216;
 
-const ICMP: u8 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const ICMPV6: u8 = 58;
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
@@ -34,6 +30,15 @@ const PSH: u8 = 0x08;
 
 /// Protocol number of [`Tuple`] for ARP, which has none; 255 is reserved by IANA.
 pub const PROTOCOL_ARP: u8 = 255;
+
+/// The name of a tuple's protocol: `icmp`, `tcp`, `arp`; `ip/47` for one that tools name by its number.
+pub fn protocol_name(number: u8) -> String {
+    match ip_protocol_name(number) {
+        Some(name) => name.to_owned(),
+        None if number == PROTOCOL_ARP => "arp".to_owned(),
+        None => format!("ip/{number}"),
+    }
+}
 
 /// One direction of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,10 +168,10 @@ pub fn of_frame(
     let mut at = 12;
     let mut ethertype = be16(frame, at)?;
     for _ in 0..TAGS_MAX {
-        if !VLAN_TPIDS.contains(&ethertype) {
+        if !is_tag(ethertype) {
             break;
         }
-        at += 4;
+        at += TAG_BYTES;
         ethertype = be16(frame, at)?;
     }
     let l3 = frame.get(at + 2..)?;
@@ -271,7 +276,10 @@ fn transport(l3: &[u8], ip: &Network, wanted: impl Fn(Carried) -> bool) -> Optio
         }
         ICMP | ICMPV6 => {
             let (kind, code) = (byte(l4, 0)?, byte(l4, 1)?);
-            let echo = matches!((ip.protocol, kind), (ICMP, 0 | 8) | (ICMPV6, 128 | 129));
+            let echo = match ip.protocol {
+                ICMP => matches!(kind, icmp::ECHO_REQUEST | icmp::ECHO_REPLY),
+                _ => matches!(kind, icmpv6::ECHO_REQUEST | icmpv6::ECHO_REPLY),
+            };
             if echo {
                 sport = be16(l4, 4)?;
             }

@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use netcap_bundle::Nanos;
+use netcap_words::wire::ip_protocol::TCP;
 
 use super::hop::{CROSSING_NS, Crossing, Hop, copy_ns};
 use super::stop::{Side, Stop};
 use super::tally::Tally;
 use super::{COPY, FRAGMENT, GROUP, REFLECTED, Sighting};
 use crate::engine::points::Scene;
-
-/// IP protocol of TCP.
-const TCP: u8 = 6;
 
 /// Pairs of stops in the order in which packets came by.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use netcap_bundle::Nanos;
+use netcap_words::wire::ip_protocol::TCP;
 
 use super::Sighting;
 use super::hop::CROSSING_NS;
@@ -13,7 +14,6 @@ use super::stop::{Side, Stop};
 use super::table::{PairHop, PairKey};
 use crate::engine::DomainId;
 use crate::engine::points::Scene;
-use crate::tables::journeys::TCP;
 
 /// Where a packet came in: a switch, or a stop of no switch.
 type Gate = (Option<DomainId>, Option<Stop>);

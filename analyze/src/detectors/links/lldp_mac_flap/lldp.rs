@@ -1,5 +1,7 @@
 //! Who sent an LLDP frame: the first TLVs of IEEE 802.1AB, clause 8.5.
 
+use netcap_words::wire::{TAG_BYTES, ether_type, is_tag};
+
 const END: u8 = 0;
 const PORT_ID: u8 = 2;
 const SYSTEM_NAME: u8 = 5;
@@ -45,8 +47,8 @@ fn payload(frame: &[u8]) -> Option<&[u8]> {
     loop {
         let ethertype = frame.get(at..)?.first_chunk::<2>().map(|b| u16::from_be_bytes(*b))?;
         at += match ethertype {
-            0x8100 | 0x88a8 => 4,
-            0x88cc => return frame.get(at + 2..),
+            tag if is_tag(tag) => TAG_BYTES,
+            ether_type::LLDP => return frame.get(at + 2..),
             _ => return None,
         };
     }
@@ -71,6 +73,10 @@ mod tests {
         let sender = Sender::of_frame(&frame);
         assert_eq!((sender.port.as_deref(), sender.system.as_deref()), (Some("eth2"), Some("host")));
         assert_eq!(sender.description, None);
+        for tpid in netcap_words::wire::TPIDS {
+            let tag = [tpid.to_be_bytes(), [0, 5]].concat();
+            assert_eq!(Sender::of_frame(&[&frame[..12], &tag, &frame[12..]].concat()), sender, "{tpid:x}");
+        }
     }
 
     proptest! {

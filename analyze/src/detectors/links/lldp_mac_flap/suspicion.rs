@@ -2,13 +2,14 @@
 
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Nanos};
+use netcap_words::wire::ip_protocol::TCP;
 
 use super::lldp::Sender;
 use crate::engine::PointId;
 use crate::host::bonds::BondTimeline;
 use crate::host::macs::is_virtual_router;
 use crate::tables::bonded::{MacAtMember, MemberRuns};
-use crate::tables::journeys::{Event, TCP};
+use crate::tables::journeys::Event;
 use crate::tables::runs::{Run, Sight};
 use crate::view::View;
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use netcap_bundle::Nanos;
+use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
 
 use super::judge::{Case, Group};
 use crate::engine::PointId;
+use crate::engine::identity::protocol_name;
 use crate::fidelity::Trust;
-use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject, Victim, protocol};
+use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject, Victim};
 use crate::tables::hops::{Lost, Side};
-use crate::tables::journeys::{ICMP, ICMPV6};
 use crate::tables::runs::Sight;
 use crate::text::Text;
 use crate::view::View;
@@ -46,7 +47,7 @@ pub(super) fn finding(view: &View<'_>, group: &Group<'_>) -> Option<Finding> {
     let flow = Flow {
         src: worst.key.src,
         dst: worst.key.dst,
-        protocol: protocol(worst.key.protocol),
+        protocol: protocol_name(worst.key.protocol),
         number: worst.key.protocol,
     };
     let pings = matches!(worst.key.protocol, ICMP | ICMPV6) && alone && sure;
@@ -115,7 +116,7 @@ fn claim(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, sure
         .with("lost", sums.lost)
         .with("all", sums.lost + sums.passed)
         .with("pairs", group.cases.len())
-        .with("protocol", protocol(worst.key.protocol))
+        .with("protocol", protocol_name(worst.key.protocol))
         .with("src", worst.key.src)
         .with("dst", worst.key.dst)
         .with("from", view.points.name(group.from.point))

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
+use netcap_words::wire::ip_protocol::TCP;
 
 use crate::engine::{Failure, PointId};
 use crate::fidelity::Trust;
-use crate::tables::journeys::{Event, Journey, TCP};
+use crate::tables::journeys::{Event, Journey};
 use crate::view::View;
 
 /// An answer may take this long; netcap's own pings wait as long, and `ping` prints later ones as late.

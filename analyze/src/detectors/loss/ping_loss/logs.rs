@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use netcap_bundle::Nanos;
 use netcap_bundle::input::Kind;
 use netcap_bundle::ping::{Answer, PingLog, PingRecord};
+use netcap_words::wire::ip_protocol::TCP;
 
 use super::neighbour;
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
-use crate::tables::journeys::TCP;
 use crate::text::Text;
 use crate::view::View;
 

@@ -6,11 +6,12 @@ use std::net::IpAddr;
 
 use netcap_bundle::Role;
 use netcap_bundle::packets::Direction;
+use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
 
 use crate::engine::{PointId, PointInfo, Tags};
 use crate::fidelity::Trust;
 use crate::host::exits::Exits;
-use crate::tables::journeys::{Event, EventKind, ICMP, ICMPV6, JourneyKey, PairAtPoint, Sample};
+use crate::tables::journeys::{Event, EventKind, JourneyKey, PairAtPoint, Sample};
 use crate::view::View;
 
 /// A frame crosses the switch within this; around it the capture must be sound. As long as a ping waits for its answer, so

@@ -1,19 +1,19 @@
 //! From absence and rules to finding.
 
 use netcap_bundle::{Nanos, Role};
+use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
 
 use super::absence::{LOST_MIN, Lost};
 use super::replayed::{RuleDrop, TrackedAs};
 use super::rules::Rules;
+use crate::engine::identity::protocol_name;
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject, Victim};
-use crate::tables::journeys::{Event, ICMP, ICMPV6, TCP};
+use crate::tables::journeys::Event;
 use crate::tables::runs::Sight;
 use crate::text::Text;
 use crate::view::View;
 
 /// IP protocol numbers (RFC 768, RFC 9260).
-const UDP: u8 = 17;
-const SCTP: u8 = 132;
 /// Requests shown.
 const FRAMES_MAX: usize = 3;
 /// A counter that grew by at least this part of the lost requests, in percent, counted them: the samples begin and end
@@ -43,7 +43,7 @@ pub(super) fn finding(view: &View<'_>, lost: &Lost<'_>, rules: &Rules) -> Option
             port: lost.info.name.clone(),
             src: lost.src,
             dst: lost.dst,
-            protocol: protocol(lost.protocol).to_owned(),
+            protocol: protocol_name(lost.protocol),
             flow: rules.datapath.as_ref().map(|d| d.line.clone()),
             rule: rules.openflow.as_ref().map(|r| format!("cookie={:#x} {}", r.cookie, r.rule)),
             filter: rules.filter.as_ref().map(|f| format!("{} rule {}", f.filter, f.index)),
@@ -106,17 +106,6 @@ fn vm(view: &View<'_>, lost: &Lost<'_>) -> Option<String> {
     }
 }
 
-fn protocol(number: u8) -> &'static str {
-    match number {
-        ICMP => "icmp",
-        ICMPV6 => "icmpv6",
-        TCP => "tcp",
-        UDP => "udp",
-        SCTP => "sctp",
-        _ => "ip",
-    }
-}
-
 fn claim(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, vm: Option<&str>, count: usize) -> Text {
     let exits = lost.exits.iter().map(|id| Text::verbatim(view.points.name(*id))).collect();
     let by = if let Some(rule) = &rules.openflow {
@@ -131,7 +120,7 @@ fn claim(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, vm: Option<&str>, coun
     let (rule, bridge) = rules.openflow.as_ref().map(|r| (&*r.rule, &*r.bridge)).unwrap_or_default();
     Text::new(key)
         .with("count", count)
-        .with("protocol", protocol(lost.protocol))
+        .with("protocol", protocol_name(lost.protocol))
         .with("src", lost.src)
         .with("dst", lost.dst)
         .with_text(

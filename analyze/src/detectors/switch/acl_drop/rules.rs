@@ -8,21 +8,16 @@ use netcap_bundle::sources::libvirt::{self, Libvirt};
 use netcap_bundle::sources::ovs_datapath::{DpFlow, OvsDatapath};
 use netcap_bundle::sources::ovs_openflow::OvsOpenflow;
 use netcap_bundle::sources::shared::{PacketFields, Ternary, VlanTag};
+use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, SCTP, TCP, UDP};
+use netcap_words::wire::{ether_type, icmp, icmpv6};
 
 use super::absence::Lost;
 use super::replayed::{self, RuleDrop};
 use crate::host::{file_of, file_of_arg};
-use crate::tables::journeys::{ICMP, ICMPV6};
 use crate::view::View;
 
 /// The item of both sources that holds the table.
 const DUMP: &str = "dump-flows";
-/// Ethertypes.
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
-/// Echo request types (RFC 792, RFC 4443).
-const ECHO_V4: u8 = 8;
-const ECHO_V6: u8 = 128;
 
 /// A datapath flow seen dropping.
 #[derive(Debug, Clone)]
@@ -120,7 +115,7 @@ fn fields(view: &View<'_>, lost: &Lost<'_>) -> PacketFields {
     let access = view.access_vlan(lost.vnet);
     let tag = lost.sample.vlan.outer;
     let echo = matches!(lost.protocol, ICMP | ICMPV6);
-    let has_ports = matches!(lost.protocol, 6 | 17 | 132);
+    let has_ports = matches!(lost.protocol, TCP | UDP | SCTP);
     let ports = lost.absent.first().or(lost.doubtful.first()).map(|e| e.key.id).filter(|_| has_ports);
     PacketFields {
         of_port: port.and_then(|p| p.ofport),
@@ -128,14 +123,14 @@ fn fields(view: &View<'_>, lost: &Lost<'_>) -> PacketFields {
         port_name: Some(lost.info.name.clone()),
         eth_src: Some(lost.sample.eth.src),
         eth_dst: Some(lost.sample.eth.dst),
-        eth_type: Some(if lost.dst.is_ipv4() { IPV4 } else { IPV6 }),
+        eth_type: Some(if lost.dst.is_ipv4() { ether_type::IPV4 } else { ether_type::IPV6 }),
         vlan: if tag == access { VlanTag::None } else { VlanTag::Tagged { vid: tag, pcp: None } },
         ip_src: Some(lost.src),
         ip_dst: Some(lost.dst),
         ip_proto: Some(lost.protocol),
         // Every attempt has a port of its own: only the destination's is the same.
         l4_dst: ports.and_then(|id| u16::try_from(id & 0xffff).ok()),
-        icmp_type: echo.then_some(if lost.dst.is_ipv4() { ECHO_V4 } else { ECHO_V6 }),
+        icmp_type: echo.then_some(if lost.dst.is_ipv4() { icmp::ECHO_REQUEST } else { icmpv6::ECHO_REQUEST }),
         icmp_code: echo.then_some(0),
         ..PacketFields::default()
     }
