@@ -1,0 +1,177 @@
+//! What lies in a held directory.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{self as sys, AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::Dir;
+use super::below::plain;
+use super::trust::Mistrust;
+
+/// Folders below the top that are looked into: a run has four.
+const DEPTH_MAX: usize = 64;
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A link, a pipe, a device or a socket.
+    Other,
+}
+
+/// One name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name.
+    pub name: String,
+    /// What it stands for.
+    pub kind: Kind,
+}
+
+/// What is known of a file without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// What it is.
+    pub kind: Kind,
+    /// Its bytes.
+    pub len: u64,
+}
+
+impl Kind {
+    fn of(kind: FileType) -> Self {
+        match kind {
+            FileType::RegularFile => Self::File,
+            FileType::Directory => Self::Dir,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Dir {
+    /// The names in it that are text, in no order.
+    pub fn list(&self) -> io::Result<Vec<Entry>> {
+        self.list_some(usize::MAX)
+    }
+
+    /// The same, so many at most.
+    pub fn list_some(&self, most: usize) -> io::Result<Vec<Entry>> {
+        let mut out = Vec::new();
+        each(&self.fd, |name, kind| {
+            if let Ok(name) = name.to_str() {
+                out.push(Entry { name: name.to_owned(), kind: Kind::of(kind) });
+            }
+            Ok(out.len() < most)
+        })?;
+        Ok(out)
+    }
+
+    /// What a path names; a link is not followed.
+    pub fn meta(&self, path: &str) -> io::Result<Meta> {
+        let (dir, name) = self.parent_of(&plain(path)?)?;
+        let stat = sys::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(Meta { kind: Kind::of(FileType::from_raw_mode(stat.st_mode)), len: length(&stat) })
+    }
+
+    /// Whether a regular file has this name.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.meta(path).is_ok_and(|meta| meta.kind == Kind::File)
+    }
+
+    /// Whether anything has this name; what cannot be told counts as there.
+    pub fn has(&self, path: &str) -> bool {
+        !matches!(self.meta(path), Err(e) if e.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Bytes of all files below it; what cannot be read counts nothing.
+    pub fn bytes(&self) -> u64 {
+        bytes(&self.fd, 0)
+    }
+
+    /// Removes all that lies in it but for one name; links are removed, not followed.
+    pub fn clear_but(&self, kept: &str) -> io::Result<()> {
+        each(&self.fd, |name, kind| {
+            if name.to_bytes() != kept.as_bytes() {
+                remove(&self.fd, name, kind, 0)?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Removes the directory and all that lies in it.
+    pub fn remove_with_all(&self) -> io::Result<()> {
+        self.clear_but("")?;
+        self.remove_itself()
+    }
+}
+
+fn length(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_size).unwrap_or(0)
+}
+
+/// Visits every name in a directory but itself and the one above, until there are no more or `visit` ends it.
+fn each(dir: impl AsFd, mut visit: impl FnMut(&CStr, FileType) -> io::Result<bool>) -> io::Result<()> {
+    for entry in sys::Dir::read_from(&dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            // Not every file system says it.
+            FileType::Unknown => match sys::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                Err(_) => continue,
+            },
+            kind => kind,
+        };
+        if !visit(name, kind)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn folder(dir: impl AsFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    sys::openat(dir, name, flags, Mode::empty())
+}
+
+fn bytes(dir: impl AsFd, depth: usize) -> u64 {
+    let mut sum = 0u64;
+    let _ = each(&dir, |name, kind| {
+        sum = sum.saturating_add(match kind {
+            FileType::Directory if depth < DEPTH_MAX => {
+                folder(&dir, name).map_or(0, |inside| bytes(inside, depth + 1))
+            }
+            FileType::Directory => 0,
+            _ => sys::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).map_or(0, |stat| length(&stat)),
+        });
+        Ok(true)
+    });
+    sum
+}
+
+fn remove(dir: impl AsFd, name: &CStr, kind: FileType, depth: usize) -> io::Result<()> {
+    let gone = |done: rustix::io::Result<()>| match done {
+        Err(Errno::NOENT) | Ok(()) => Ok(()),
+        Err(e) => Err(io::Error::from(e)),
+    };
+    if kind != FileType::Directory {
+        return gone(sys::unlinkat(dir, name, AtFlags::empty()));
+    }
+    if depth >= DEPTH_MAX {
+        return Err(Mistrust::Outside.into());
+    }
+    let inside = match folder(&dir, name) {
+        Err(Errno::NOENT) => return Ok(()),
+        done => done?,
+    };
+    each(&inside, |name, kind| remove(&inside, name, kind, depth + 1).map(|()| true))?;
+    gone(sys::unlinkat(dir, name, AtFlags::REMOVEDIR))
+}
