@@ -5,24 +5,45 @@
 
 rust_i18n::i18n!("locales", fallback = "en");
 
-pub mod cli;
-pub mod control;
-pub mod disk;
-pub mod error;
-pub mod finish;
-pub mod host;
-pub mod ledger;
-pub mod ping;
-pub mod plan;
-pub mod point;
-pub mod ring;
-pub mod sandbox;
-pub mod session;
-pub mod shed;
-pub mod sys;
-pub mod ui;
+mod cli;
+mod control;
+mod disk;
+mod error;
+mod finish;
+mod host;
+mod ledger;
+mod ping;
+mod plan;
+mod point;
+mod ring;
+mod sandbox;
+mod session;
+mod shed;
+mod sys;
+mod ui;
 
+pub use cli::main;
 pub use error::{Error, Result};
+
+/// What tests outside this crate look at.
+pub mod testing {
+    pub use crate::disk::budget::directory_bytes;
+    pub use crate::disk::free::disk_left;
+    pub use crate::host::clock::{now, utc_offset_s};
+    pub use crate::host::exec::{Got, Host, run};
+    pub use crate::ring::frames::Frames;
+    pub use crate::sandbox::{HELPER, User, confine};
+    pub use crate::session::cost::resident;
+    pub use crate::sys::{Block, Counted, Ring, RingSize};
+
+    /// What fuzz targets feed.
+    #[cfg(fuzzing)]
+    pub mod fuzzed {
+        pub use crate::control::protocol::read_any as control;
+        pub use crate::ping::read_any as ping;
+        pub use crate::sandbox::read_all as sandbox;
+    }
+}
 
 #[cfg(test)]
 mod tests;

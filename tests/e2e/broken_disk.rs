@@ -172,13 +172,13 @@ fn a_command_that_cannot_be_killed_is_not_waited_for() {
         return;
     }
     let disk = Ext4::new(24);
-    let host = netcap::host::exec::Host { root: "/".into(), ovs_rundir: disk.place.clone() };
+    let host = netcap::testing::Host { root: "/".into(), ovs_rundir: disk.place.clone() };
     let words = ["sh".into(), "-c".into(), format!("exec >{}/x", disk.place.display())];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (got, took) = runtime.block_on(async {
         let frozen = Frozen::new(&disk.place);
         let began = Instant::now();
-        let got = netcap::host::exec::run(&host, &words, 100, Duration::from_millis(300)).await;
+        let got = netcap::testing::run(&host, &words, 100, Duration::from_millis(300)).await;
         drop(frozen);
         (got, began.elapsed())
     });

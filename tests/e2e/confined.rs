@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use netcap::sandbox::{User, confine};
+use netcap::testing::{User, confine};
 use netcap_tests::privileged;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
@@ -50,10 +50,7 @@ fn attempts() {
     let mut report = Report(String::new());
     report.allowed("a file of its own", inside(&place));
     report.allowed("counters", fs::read_to_string("/proc/net/dev"));
-    report.allowed(
-        "its own memory",
-        netcap::session::cost::resident().ok_or_else(|| io::Error::other("not told")),
-    );
+    report.allowed("its own memory", netcap::testing::resident().ok_or_else(|| io::Error::other("not told")));
     report.allowed("the list of interfaces", nix::ifaddrs::getifaddrs());
     report.allowed("a thread", std::thread::Builder::new().spawn(|| ()).map(|t| t.join().is_ok()));
     report.allowed("a listener", std::os::unix::net::UnixListener::bind(place.join("sock")));

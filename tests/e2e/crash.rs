@@ -98,7 +98,7 @@ fn a_full_disk_ends_the_run_and_keeps_what_was_there() {
     net.send_each_in(noise(1500));
     thread::sleep(Duration::from_millis(800));
     // Somebody else takes what is left; nothing was reserved.
-    let left = netcap::disk::free::disk_left(Path::new(&place)).unwrap();
+    let left = netcap::testing::disk_left(Path::new(&place)).unwrap();
     let other = vec![1; usize::try_from(left).unwrap() - (200 << 10)];
     std::fs::write(Path::new(&place).join("others"), other).unwrap();
     net.send_each_in(noise(3000));

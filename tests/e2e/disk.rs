@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use netcap::disk::budget::directory_bytes;
-use netcap::disk::free::disk_left;
+use netcap::testing::directory_bytes;
+use netcap::testing::disk_left;
 use netcap_bundle::input::Files;
 use netcap_bundle::manifest::End;
 use netcap_tests::privileged;

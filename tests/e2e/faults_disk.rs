@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use netcap::disk::free::disk_left;
+use netcap::testing::disk_left;
 use netcap_bundle::layout;
 use netcap_tests::said;
 use nix::sys::signal::Signal;

@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use netcap::ring::frames::Frames;
-use netcap::sys::{Ring, RingSize};
+use netcap::testing::{Frames, Ring, RingSize};
 use netcap_bundle::packets::Direction;
 use netcap_filters::{Filter, Instruction, Options, VlanMode};
 use netcap_tests::privileged;

@@ -51,8 +51,8 @@ fn a_number_of_packets_or_a_time_of_day_ends_it() {
 
     let out = tempfile::tempdir().unwrap();
     let place = out.path().display().to_string();
-    let soon = netcap_bundle::Nanos(netcap::host::clock::now().0 + 3_000_000_000);
-    let soon = soon.display(netcap::host::clock::utc_offset_s());
+    let soon = netcap_bundle::Nanos(netcap::testing::now().0 + 3_000_000_000);
+    let soon = soon.display(netcap::testing::utc_offset_s());
     let began = Instant::now();
     let words = ["--iface=cap0", "--min-free=0", "--out", &place, "--until", &soon];
     let output = netcap(&net, &words).output().unwrap();

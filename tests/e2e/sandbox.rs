@@ -171,7 +171,7 @@ fn a_recorder_that_is_killed_leaves_no_process() {
 #[test]
 fn nobody_but_a_recording_gets_a_helper() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_netcap"));
-    let output = command.arg(netcap::sandbox::HELPER).stdin(std::process::Stdio::null()).output().unwrap();
+    let output = command.arg(netcap::testing::HELPER).stdin(std::process::Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
 }
 

@@ -83,7 +83,7 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
     control.board.phase(Phase::Sealing);
     let mut sealing = tokio::task::spawn_blocking(move || {
         let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks, ended.cost)?;
-        let result = finish::wrap_up(&ended.run, &out, bundle, Some(ended.bounds))?;
+        let result = finish::wrap_up(&ended.run, &out, bundle, Some(ended.bounds));
         Ok::<_, Error>((manifest, result))
     });
     let sealed = loop {

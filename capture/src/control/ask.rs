@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a run did not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Silent {
+pub(crate) enum Silent {
     /// Nobody is there, or somebody who may not speak for a run.
     Gone,
     /// It hung up without a word: it died, or was over at that moment.
@@ -34,7 +34,7 @@ pub enum Silent {
 
 /// A run that is there.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub(crate) struct Run {
     /// Where it can be asked.
     pub socket: Socket,
     /// How it is, or why it does not say.
@@ -43,18 +43,18 @@ pub struct Run {
 
 impl Run {
     /// Its directory, if it says so.
-    pub fn dir(&self) -> Option<&Path> {
+    pub(crate) fn dir(&self) -> Option<&Path> {
         self.status.as_ref().ok().map(|status| status.dir.as_path())
     }
 
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.status.as_ref().map_or_else(|_| self.socket.run(), |status| &status.run)
     }
 }
 
 /// All runs of this host, by name. All are asked at the same time.
-pub fn runs() -> Vec<Run> {
+pub(crate) fn runs() -> Vec<Run> {
     let asked: Vec<(Socket, Receiver<Result<Answer, Silent>>)> = find::sockets(Path::new("/proc"))
         .into_iter()
         .map(|socket| (socket.clone(), start(socket, Request::new(Ask::Status, false), PATIENCE)))
@@ -75,13 +75,17 @@ fn run(socket: Socket, answer: &Receiver<Result<Answer, Silent>>) -> Option<Run>
 }
 
 /// Asks one run and waits for the answer.
-pub fn ask(socket: &Socket, ask: Ask) -> Result<Answer, Silent> {
+pub(crate) fn ask(socket: &Socket, ask: Ask) -> Result<Answer, Silent> {
     wait(&start(socket.clone(), Request::new(ask, false), PATIENCE), PATIENCE)
 }
 
 /// Asks one run in a thread of its own; the answer comes through the channel. `patience` is the time for the answer once
 /// the run was reached.
-pub fn start(socket: Socket, request: Request, patience: Duration) -> Receiver<Result<Answer, Silent>> {
+pub(crate) fn start(
+    socket: Socket,
+    request: Request,
+    patience: Duration,
+) -> Receiver<Result<Answer, Silent>> {
     let (tell, answer) = mpsc::channel();
     let asked = move || {
         let _ = tell.send(exchange(&socket, request, patience));

@@ -21,7 +21,7 @@ use crate::point::counters::{Counters, Numbers};
 
 /// What is known of a run when it starts.
 #[derive(Debug, Clone)]
-pub struct About {
+pub(crate) struct About {
     /// `HOST-STAMP`.
     pub run: String,
     /// Its directory.
@@ -44,7 +44,7 @@ pub struct About {
 
 impl About {
     /// Of a run that has just got its directory; its ends are added by the caller.
-    pub fn new(info: &RunInfo, dir: PathBuf, filter: &str) -> Self {
+    pub(crate) fn new(info: &RunInfo, dir: PathBuf, filter: &str) -> Self {
         Self {
             run: info.run.clone(),
             dir,
@@ -61,7 +61,7 @@ impl About {
 
 /// The board of a run.
 #[derive(Debug)]
-pub struct Board {
+pub(crate) struct Board {
     about: About,
     began: Instant,
     budget: Arc<Budget>,
@@ -99,7 +99,7 @@ const ASKS_MAX: usize = 4;
 
 impl Board {
     /// A board and the place where the session hears what was asked for.
-    pub fn new(about: About, budget: Arc<Budget>) -> (Arc<Self>, mpsc::Receiver<Asked>) {
+    pub(crate) fn new(about: About, budget: Arc<Budget>) -> (Arc<Self>, mpsc::Receiver<Asked>) {
         let (asks, inbox) = mpsc::channel(ASKS_MAX);
         let board = Self {
             about,
@@ -114,13 +114,13 @@ impl Board {
     }
 
     /// The run.
-    pub fn run(&self) -> &str {
+    pub(crate) fn run(&self) -> &str {
         &self.about.run
     }
 
     /// Another point is recorded. It takes the place of one of the same interface that is closed, and what that one
     /// counted stays in the sums: a machine that was started ten times has one line.
-    pub fn watch_point(&self, iface: &str, counters: Arc<Counters>) {
+    pub(crate) fn watch_point(&self, iface: &str, counters: Arc<Counters>) {
         let mut changing = self.changing();
         let closed = |point: &mut Watched| point.is_closed() && point.is_called() == iface;
         let earlier = changing.points.extract_if(.., closed).flat_map(Watched::all).collect();
@@ -132,12 +132,12 @@ impl Board {
     }
 
     /// Another address is pinged.
-    pub fn watch_ping(&self, address: IpAddr, tally: Arc<Tally>) {
+    pub(crate) fn watch_ping(&self, address: IpAddr, tally: Arc<Tally>) {
         self.changing().pings.push((address, tally));
     }
 
     /// Called each second: takes the rates. `free` is what the disk has left.
-    pub fn tick(&self, free: Option<u64>) {
+    pub(crate) fn tick(&self, free: Option<u64>) {
         self.free.store(free.unwrap_or(u64::MAX), Relaxed);
         let mut changing = self.changing();
         let seconds = changing.ticked.map_or(1.0, |at| at.elapsed().as_secs_f64()).max(0.001);
@@ -154,7 +154,7 @@ impl Board {
     }
 
     /// The run goes on to this.
-    pub fn phase(&self, phase: Phase) {
+    pub(crate) fn phase(&self, phase: Phase) {
         let mut changing = self.changing();
         changing.phase = phase;
         for point in &mut changing.points {
@@ -163,20 +163,20 @@ impl Board {
     }
 
     /// Asks the session for new segments; false when it is busy or over.
-    pub fn ask_rotate(&self) -> bool {
+    pub(crate) fn ask_rotate(&self) -> bool {
         self.changing().phase == Phase::Recording && self.asks.try_send(Asked::Rotate).is_ok()
     }
 
     /// Asks the session to end. Only the first time is passed on: a second Ctrl-C means impatience, a second
     /// `netcap stop` does not.
-    pub fn ask_stop(&self) {
+    pub(crate) fn ask_stop(&self) {
         if !self.stopping.swap(true, Relaxed) && self.asks.try_send(Asked::End("netcap stop")).is_err() {
             self.stopping.store(false, Relaxed);
         }
     }
 
     /// How the run is doing.
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         let (about, bounds) = (&self.about, self.budget.bounds());
         let changing = self.changing();
         Status {

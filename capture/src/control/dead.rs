@@ -16,7 +16,7 @@ const ENTRIES_MAX: usize = 100_000;
 
 /// The directory of a run that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Left {
+pub(crate) struct Left {
     /// `HOST-STAMP`.
     pub run: String,
     /// Where it is.
@@ -30,10 +30,10 @@ pub struct Left {
 }
 
 /// A run that is there: its name, and its directory if it says so.
-pub type Live<'a> = (&'a str, Option<&'a Path>);
+pub(crate) type Live<'a> = (&'a str, Option<&'a Path>);
 
 /// The runs in `out` that are neither sealed nor among `live`, and those whose bundling was interrupted; by name.
-pub fn list(out: &Path, live: &[Live<'_>]) -> io::Result<Vec<Left>> {
+pub(crate) fn list(out: &Path, live: &[Live<'_>]) -> io::Result<Vec<Left>> {
     let entries = match fs::read_dir(out) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,
@@ -76,13 +76,13 @@ fn held(dir: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::rundir::RunDir;
+    use crate::disk::rundir::{RunDir, Start};
 
     #[test]
     fn live_dead_sealed_and_interrupted_runs() {
         let out = tempfile::tempdir().unwrap();
         assert_eq!(list(&out.path().join("none"), &[]).unwrap(), []);
-        let run = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+        let run = RunDir::create(out.path(), &[], Start::default()).unwrap();
         let (name, dir) = (run.info.run.clone(), run.path.clone());
         assert_eq!(list(out.path(), &[(&name, None)]).unwrap(), []);
         assert_eq!(list(out.path(), &[("x", Some(&dir))]).unwrap(), []);

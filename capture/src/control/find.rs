@@ -17,7 +17,7 @@ const LISTENS: u32 = 1 << 16;
 
 /// A socket that bears a run's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Socket {
+pub(crate) struct Socket {
     /// Its name without the leading zero byte.
     pub name: String,
     /// The network namespace it is in, when that is not ours.
@@ -26,14 +26,14 @@ pub struct Socket {
 
 impl Socket {
     /// The run it says it is; the one who answers says it again.
-    pub fn run(&self) -> &str {
+    pub(crate) fn run(&self) -> &str {
         let run = self.name.strip_prefix(NAME).unwrap_or(&self.name);
         run.split('/').next().unwrap_or(run)
     }
 }
 
 /// All of them, sorted by name.
-pub fn sockets(proc: &Path) -> Vec<Socket> {
+pub(crate) fn sockets(proc: &Path) -> Vec<Socket> {
     let mut seen = BTreeSet::new();
     let mut out = Vec::new();
     let own = proc.join("self");

@@ -11,16 +11,16 @@
 //!
 //! One line of JSON asks, one line answers ([`protocol`]).
 
-pub mod ask;
-pub mod board;
-pub mod dead;
-pub mod find;
-pub mod pick;
-pub mod protocol;
-pub mod server;
-pub mod show;
-pub mod signals;
-pub mod stop;
+pub(crate) mod ask;
+pub(crate) mod board;
+pub(crate) mod dead;
+pub(crate) mod find;
+pub(crate) mod pick;
+pub(crate) mod protocol;
+pub(crate) mod server;
+pub(crate) mod show;
+pub(crate) mod signals;
+pub(crate) mod stop;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,18 +39,18 @@ use signals::Signals;
 
 impl Ended {
     /// Of a run that is sealed; who asked for its end may be in another directory.
-    pub fn sealed(outcome: &Outcome, status: u8) -> Self {
+    pub(crate) fn sealed(outcome: &Outcome, status: u8) -> Self {
         let path = std::path::absolute(&outcome.path).unwrap_or_else(|_| outcome.path.clone());
         Self { path, bytes: outcome.bytes, no_tar: outcome.no_tar.clone(), unsealed: None, status }
     }
 }
 
 /// How the names of control sockets begin; the run's follows.
-pub const NAME: &str = "netcap/";
+pub(crate) const NAME: &str = "netcap/";
 
 /// A run's side: what it says of itself, and the socket through which it is asked.
 #[derive(Debug)]
-pub struct Desk {
+pub(crate) struct Desk {
     /// What the run says of itself.
     pub board: Arc<Board>,
     /// Why nobody can ask: recording does not depend on it.
@@ -60,7 +60,7 @@ pub struct Desk {
 
 impl Desk {
     /// Opens the desk of a run that has just got its directory.
-    pub fn open(plan: &Plan, run: &RunDir, budget: &Arc<Budget>, signals: &mut Signals) -> Self {
+    pub(crate) fn open(plan: &Plan, run: &RunDir, budget: &Arc<Budget>, signals: &mut Signals) -> Self {
         let dir = std::path::absolute(&run.path).unwrap_or_else(|_| run.path.clone());
         let about = About {
             duration: plan.duration,
@@ -79,7 +79,7 @@ impl Desk {
     }
 
     /// What is recorded from the start.
-    pub fn watch(
+    pub(crate) fn watch(
         &self,
         points: impl Iterator<Item = (String, Arc<Counters>)>,
         pings: &[(IpAddr, Arc<Tally>)],
@@ -93,7 +93,7 @@ impl Desk {
     }
 
     /// The run is over: tells all who wait for it.
-    pub fn finish(&self, ended: Ended) {
+    pub(crate) fn finish(&self, ended: Ended) {
         self.board.phase(Phase::Sealed);
         if let Some(socket) = &self.socket {
             socket.finish(ended);

@@ -6,7 +6,7 @@ use netcap_bundle::layout;
 
 /// How well a word names a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Picked {
+pub(crate) enum Picked {
     /// The run of this index.
     One(usize),
     /// None has that name.
@@ -16,14 +16,17 @@ pub enum Picked {
 }
 
 /// The run's name in what was typed: people paste paths of directories and bundles.
-pub fn name(word: &str) -> &str {
+pub(crate) fn name(word: &str) -> &str {
     let last = Path::new(word).file_name().and_then(|name| name.to_str()).unwrap_or(word);
     last.strip_suffix(layout::BUNDLE_END).unwrap_or(last)
 }
 
 /// The run that `word` means among these, each with its directory if that is known. Runs in different network
 /// namespaces may bear one name, so a path means that very directory.
-pub fn pick<'a>(runs: impl Iterator<Item = (&'a str, Option<&'a Path>)> + Clone, word: &str) -> Picked {
+pub(crate) fn pick<'a>(
+    runs: impl Iterator<Item = (&'a str, Option<&'a Path>)> + Clone,
+    word: &str,
+) -> Picked {
     let (asked, word) = (word, name(word));
     if asked.contains('/') {
         let dir = Path::new(asked).with_file_name(word);
@@ -41,7 +44,7 @@ pub fn pick<'a>(runs: impl Iterator<Item = (&'a str, Option<&'a Path>)> + Clone,
 }
 
 /// Whether two paths are one directory.
-pub fn same(at: &Path, dir: &Path) -> bool {
+pub(crate) fn same(at: &Path, dir: &Path) -> bool {
     at == dir || at.canonicalize().is_ok_and(|at| dir.canonicalize().is_ok_and(|dir| at == dir))
 }
 

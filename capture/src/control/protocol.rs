@@ -16,16 +16,16 @@ use netcap_bundle::ledger::Step;
 use serde::{Deserialize, Serialize};
 
 /// Version of what is said here.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 /// Bytes of a line that asks, at most.
-pub const REQUEST_MAX: usize = 4096;
+pub(crate) const REQUEST_MAX: usize = 4096;
 /// Bytes of a line that answers, at most: a run of a thousand points needs a fifth of it.
-pub const ANSWER_MAX: usize = 1 << 20;
+pub(crate) const ANSWER_MAX: usize = 1 << 20;
 
 /// What may be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ask {
+pub(crate) enum Ask {
     /// How the run is doing.
     Status,
     /// New segments, now.
@@ -36,7 +36,7 @@ pub enum Ask {
 
 /// A line that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub(crate) struct Request {
     /// [`VERSION`].
     pub netcap: u32,
     /// What for.
@@ -48,7 +48,7 @@ pub struct Request {
 
 /// A line that answers: one of the four is there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// [`VERSION`].
     pub netcap: u32,
     /// How the run is doing.
@@ -68,7 +68,7 @@ pub struct Answer {
 /// Where a run is on its way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Packets are taken in.
     #[default]
     Recording,
@@ -83,7 +83,7 @@ pub enum Phase {
 /// How a run is doing; also what `netcap status --json` prints of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Status {
+pub(crate) struct Status {
     /// `HOST-STAMP`.
     pub run: String,
     /// Its process.
@@ -125,7 +125,7 @@ pub struct Status {
 /// How a point is doing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PointStatus {
+pub(crate) struct PointStatus {
     /// Its interface.
     pub iface: String,
     /// Packets written.
@@ -166,7 +166,7 @@ pub struct PointStatus {
 /// How a ping is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PingStatus {
+pub(crate) struct PingStatus {
     /// Who is pinged.
     pub address: String,
     /// Requests sent.
@@ -180,7 +180,7 @@ pub struct PingStatus {
 /// What became of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// The tar, or the directory.
     pub path: PathBuf,
     /// Its bytes.
@@ -195,30 +195,30 @@ pub struct Ended {
 
 impl Answer {
     /// An answer with nothing in it yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { netcap: VERSION, ..Self::default() }
     }
 
     /// Why not.
-    pub fn error(text: impl Into<String>) -> Self {
+    pub(crate) fn error(text: impl Into<String>) -> Self {
         Self { error: Some(text.into()), ..Self::new() }
     }
 
     /// As a line.
-    pub fn line(&self) -> Vec<u8> {
+    pub(crate) fn line(&self) -> Vec<u8> {
         line(self)
     }
 }
 
 impl Request {
     /// Asks for this.
-    pub fn new(ask: Ask, wait: bool) -> Self {
+    pub(crate) fn new(ask: Ask, wait: bool) -> Self {
         Self { netcap: VERSION, ask, wait }
     }
 
     /// As a line.
-    pub fn line(&self) -> Vec<u8> {
-        line(self)
+    pub(crate) fn line(self) -> Vec<u8> {
+        line(&self)
     }
 }
 
@@ -230,17 +230,28 @@ fn line(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Reads a line that asks; a sentence when it does not.
-pub fn request(text: &[u8]) -> Result<Request, String> {
+pub(crate) fn request(text: &[u8]) -> Result<Request, String> {
     let got: serde_json::Value = json(text, REQUEST_MAX)?;
     versioned(&got)?;
     serde_json::from_value(got).map_err(|e| format!("not a request of netcap: {e}"))
 }
 
 /// Reads a line that answers.
-pub fn answer(text: &[u8]) -> Result<Answer, String> {
+pub(crate) fn answer(text: &[u8]) -> Result<Answer, String> {
     let got: serde_json::Value = json(text, ANSWER_MAX)?;
     versioned(&got)?;
     serde_json::from_value(got).map_err(|e| format!("not an answer of netcap: {e}"))
+}
+
+/// Reads a line of either side; what was understood is understood again: for the fuzz target.
+#[cfg(fuzzing)]
+pub fn read_any(bytes: &[u8]) {
+    if let Ok(again) = request(bytes).map(|read| (request(&read.line()), read)) {
+        assert_eq!(again.0, Ok(again.1));
+    }
+    if let Ok(read) = answer(bytes) {
+        assert!(answer(&read.line()).is_ok(), "what was answered can be answered");
+    }
 }
 
 fn json(text: &[u8], max: usize) -> Result<serde_json::Value, String> {

@@ -31,7 +31,7 @@ const NAMES_MAX: u32 = 8;
 
 /// The control socket of a run; gone when this is dropped.
 #[derive(Debug)]
-pub struct Control {
+pub(crate) struct Control {
     listener: Arc<UnixListener>,
     shared: Arc<Shared>,
 }
@@ -54,7 +54,7 @@ struct Waiting {
 impl Control {
     /// Begins to listen. Needs no right and no file, but root's name: who asks wants to know that root answers. A
     /// confined recording, which is nobody, has the socket from its helper.
-    pub fn open(board: Arc<Board>) -> io::Result<Self> {
+    pub(crate) fn open(board: Arc<Board>) -> io::Result<Self> {
         let listener = match sandbox::helper() {
             Some(helper) => UnixListener::from(helper.listen(board.run())?),
             None => bind(board.run())?,
@@ -78,7 +78,7 @@ impl Control {
     }
 
     /// The run is over: tells all who wait for it.
-    pub fn finish(&self, ended: Ended) {
+    pub(crate) fn finish(&self, ended: Ended) {
         let mut waiting = self.shared.waiting();
         let line = Answer { ended: Some(ended.clone()), ..Answer::new() }.line();
         waiting.ended = Some(ended);

@@ -39,7 +39,7 @@ struct SilentRun<'a> {
 }
 
 /// All runs, or one in detail. 0: this is how it is; 1: the one asked for died or does not answer; 2: there is no such.
-pub fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
+pub(crate) fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
     let out = &std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
     let mut runs = ask::runs();
     let names: Vec<String> = runs.iter().map(|run| run.name().to_owned()).collect();
@@ -75,7 +75,7 @@ pub fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
 }
 
 /// The sentence about a name that is none, or more than one.
-pub fn unknown(picked: Picked, word: &str, live: &[&str]) -> Error {
+pub(crate) fn unknown(picked: Picked, word: &str, live: &[&str]) -> Error {
     let list = if live.is_empty() { t!("plan.none").into_owned() } else { live.join(", ") };
     let word = pick::name(word);
     Error::Usage(if picked == Picked::Several {

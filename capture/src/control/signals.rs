@@ -18,7 +18,7 @@ const LETTING_GO: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The signals that end a run orderly. Once made, none of them kills the process any more.
-pub struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
@@ -33,7 +33,7 @@ pub struct Signals {
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// To end; the signal's name, or the command's.
     End(&'static str),
     /// To begin new segments now.
@@ -42,7 +42,7 @@ pub enum Asked {
 
 impl Signals {
     /// Takes the signals over.
-    pub fn take() -> io::Result<Self> {
+    pub(crate) fn take() -> io::Result<Self> {
         let terminal = !hangup_ignored() && terminal_there();
         Ok(Self {
             terminal,
@@ -55,12 +55,12 @@ impl Signals {
     }
 
     /// Hears also what is asked for here.
-    pub fn listen(&mut self, control: Receiver<Asked>) {
+    pub(crate) fn listen(&mut self, control: Receiver<Asked>) {
         self.control = Some(control);
     }
 
     /// Waits for one.
-    pub async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Asked {
         loop {
             let asked = &mut self.control;
             let control = async {
@@ -101,7 +101,7 @@ impl Signals {
     }
 
     /// Waits for a signal that asks to end, while the run is ending: `netcap stop` asks for no more than that.
-    pub async fn end(&mut self) {
+    pub(crate) async fn end(&mut self) {
         self.control = None;
         while self.next().await == Asked::Rotate {}
     }

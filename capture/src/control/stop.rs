@@ -23,7 +23,7 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// What to stop, and how.
 #[derive(Debug, Clone)]
-pub struct Stopping {
+pub(crate) struct Stopping {
     /// Names; none means the only one.
     pub words: Vec<String>,
     /// All there are.
@@ -37,7 +37,7 @@ pub struct Stopping {
 }
 
 /// Asks runs to end and waits for their bundles. 0: all are there; 1: one is not; 2: unclear which was meant.
-pub fn stop(stopping: &Stopping) -> Result<u8> {
+pub(crate) fn stop(stopping: &Stopping) -> Result<u8> {
     let analyzer = stopping.analyze.then(finish::analyzer).transpose()?;
     let runs = ask::runs();
     let Some((chosen, over)) = choose(&runs, &stopping.words, stopping.all, &stopping.out)? else {
@@ -66,7 +66,7 @@ pub fn stop(stopping: &Stopping) -> Result<u8> {
 }
 
 /// `netcap rotate`: new segments now. 0: they will begin; 1: a run did not want to; 2: unclear which was meant.
-pub fn rotate(words: &[String], all: bool) -> Result<u8> {
+pub(crate) fn rotate(words: &[String], all: bool) -> Result<u8> {
     let runs = ask::runs();
     let Some((chosen, _)) = choose(&runs, words, all, Path::new(""))? else {
         ui::answer(&t!("status.none"));

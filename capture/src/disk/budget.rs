@@ -32,7 +32,7 @@ const SLICE: usize = 64 * 1024;
 
 /// What may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Bytes of the run's files, and of its tar while both exist.
     pub max: u64,
     /// Bytes that stay free on the disk.
@@ -43,7 +43,7 @@ pub struct Bounds {
 
 /// A run's account of the disk.
 #[derive(Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     bounds: Bounds,
     dir: PathBuf,
     store: Mutex<Store>,
@@ -67,7 +67,7 @@ struct Store {
 
 impl Budget {
     /// For a run in `dir` that has `used` bytes already.
-    pub fn new(dir: &Path, bounds: Bounds, used: u64) -> Arc<Self> {
+    pub(crate) fn new(dir: &Path, bounds: Bounds, used: u64) -> Arc<Self> {
         let store = Mutex::new(Store { used, ..Store::default() });
         let syncer = Arc::new(Syncer::new(dir));
         Arc::new(Self {
@@ -81,13 +81,13 @@ impl Budget {
     }
 
     /// Who makes sure that the run's files reach the disk.
-    pub fn syncer(&self) -> &Arc<Syncer> {
+    pub(crate) fn syncer(&self) -> &Arc<Syncer> {
         &self.syncer
     }
 
     /// Allocates the reserves: `bytes` for the ends of the files, and as much for sealing. A file system that cannot has
     /// to do without.
-    pub fn reserve(&self, bytes: u64) -> io::Result<()> {
+    pub(crate) fn reserve(&self, bytes: u64) -> io::Result<()> {
         for path in layout::RESERVES {
             self.take(bytes)?;
             let path = self.dir.join(path);
@@ -104,7 +104,7 @@ impl Budget {
 
     /// Makes each of the reserves larger by so much, for a point that joins. Where there are none, because the file system
     /// cannot or the run ends, nothing is done.
-    pub fn reserve_more(&self, bytes: u64) -> io::Result<()> {
+    pub(crate) fn reserve_more(&self, bytes: u64) -> io::Result<()> {
         for place in 0..layout::RESERVES.len() {
             let Some((path, had)) = self.store().reserves.get(place).cloned() else { return Ok(()) };
             self.take(bytes)?;
@@ -141,12 +141,12 @@ impl Budget {
     }
 
     /// Frees what is held back for the files' ends: the run ends.
-    pub fn ending(&self) {
+    pub(crate) fn ending(&self) {
         self.release(1);
     }
 
     /// Frees all that is held back: the run is sealed next.
-    pub fn sealing(&self) {
+    pub(crate) fn sealing(&self) {
         self.release(1);
         self.release(0);
     }
@@ -162,7 +162,7 @@ impl Budget {
     }
 
     /// Asks for bytes before they are written; removes what is oldest when there is no room.
-    pub fn take(&self, bytes: u64) -> io::Result<()> {
+    pub(crate) fn take(&self, bytes: u64) -> io::Result<()> {
         self.spare(bytes)?;
         let mut store = self.store();
         while store.used.saturating_add(bytes) > self.limit() {
@@ -201,48 +201,48 @@ impl Budget {
     }
 
     /// Bytes written so far, those of removed segments included.
-    pub fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.written.load(Relaxed)
     }
 
     /// So many bytes were written.
-    pub fn wrote(&self, bytes: u64) {
+    pub(crate) fn wrote(&self, bytes: u64) {
         self.written.fetch_add(bytes, Relaxed);
     }
 
     /// Gives back what was asked for and not written.
-    pub fn give_back(&self, bytes: u64) {
+    pub(crate) fn give_back(&self, bytes: u64) {
         let mut store = self.store();
         store.used = store.used.saturating_sub(bytes);
     }
 
     /// A segment is about to be opened: what it costs besides its bytes.
-    pub fn open_segment(&self) -> io::Result<()> {
+    pub(crate) fn open_segment(&self) -> io::Result<()> {
         self.take(SEGMENT_PRICE)
     }
 
     /// A segment is closed and in the index: from now on it may go.
-    pub fn closed(&self, point: &str, path: PathBuf, bytes: u64) {
+    pub(crate) fn closed(&self, point: &str, path: PathBuf, bytes: u64) {
         self.store().closed.entry(point.to_owned()).or_default().push_back((path, bytes));
     }
 
     /// The free space is about to reach the floor.
-    pub fn low(&self) -> bool {
+    pub(crate) fn low(&self) -> bool {
         self.low.load(Relaxed)
     }
 
     /// The bounds.
-    pub fn bounds(&self) -> Bounds {
+    pub(crate) fn bounds(&self) -> Bounds {
         self.bounds
     }
 
     /// Bytes promised so far.
-    pub fn used(&self) -> u64 {
+    pub(crate) fn used(&self) -> u64 {
         self.store().used
     }
 
     /// Segments removed so far.
-    pub fn removed(&self) -> u64 {
+    pub(crate) fn removed(&self) -> u64 {
         self.store().removed
     }
 
@@ -271,7 +271,7 @@ impl Store {
 
 /// A file whose bytes are asked for before they are written, and that reaches the disk soon after.
 #[derive(Debug)]
-pub struct Metered {
+pub(crate) struct Metered {
     file: Arc<File>,
     dirty: Dirty,
     budget: Arc<Budget>,
@@ -282,12 +282,12 @@ pub struct Metered {
 
 impl Metered {
     /// For a file that is written in large pieces: asks ahead.
-    pub fn new(file: File, budget: &Arc<Budget>) -> Self {
+    pub(crate) fn new(file: File, budget: &Arc<Budget>) -> Self {
         Self::with_lease(file, budget, budget.lease())
     }
 
     /// For a file that gets a line now and then.
-    pub fn lines(file: File, budget: &Arc<Budget>) -> Self {
+    pub(crate) fn lines(file: File, budget: &Arc<Budget>) -> Self {
         Self::with_lease(file, budget, 0)
     }
 
@@ -298,7 +298,7 @@ impl Metered {
     }
 
     /// Closes the file, which has this name.
-    pub fn close(self, path: &Path) {
+    pub(crate) fn close(self, path: &Path) {
         self.budget.syncer.closed(&self.file, path);
     }
 

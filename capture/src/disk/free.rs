@@ -13,7 +13,7 @@ pub fn disk_left(dir: &Path) -> Option<u64> {
 }
 
 /// Bytes of the disk of that directory; `None` when the system does not say.
-pub fn disk_size(dir: &Path) -> Option<u64> {
+pub(crate) fn disk_size(dir: &Path) -> Option<u64> {
     let stat = statvfs(dir).ok()?;
     #[allow(clippy::useless_conversion)]
     Some(u64::from(stat.blocks()).saturating_mul(u64::from(stat.fragment_size())))

@@ -12,14 +12,14 @@ use crate::error::{Error, Result};
 use crate::host::clock;
 
 /// `netcap.log` of a run.
-pub struct Journal {
+pub(crate) struct Journal {
     file: Option<Metered>,
     utc_offset_s: i32,
 }
 
 impl Journal {
     /// Begins the log.
-    pub fn create(dir: &Path, utc_offset_s: i32, budget: &Arc<Budget>) -> Result<Self> {
+    pub(crate) fn create(dir: &Path, utc_offset_s: i32, budget: &Arc<Budget>) -> Result<Self> {
         let path = dir.join(layout::LOG);
         let file = File::create(&path).map_err(Error::file("create", path))?;
         let file = Metered::lines(file, budget);
@@ -27,14 +27,14 @@ impl Journal {
     }
 
     /// Adds a line. A full disk is told by the packets, not by the log about them.
-    pub fn line(&mut self, text: &str) {
+    pub(crate) fn line(&mut self, text: &str) {
         if let Some(file) = &mut self.file {
             let _ = writeln!(file, "{} {text}", clock::now().display(self.utc_offset_s));
         }
     }
 
     /// Ends the log: from here on the run is sealed and must not change.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.file = None;
     }
 }

@@ -1,8 +1,8 @@
 //! What a run has on the disk: its directory, the thread that writes, the one that syncs, and how much there may be.
 
-pub mod budget;
-pub mod free;
-pub mod journal;
-pub mod rundir;
-pub mod syncer;
-pub mod writer;
+pub(crate) mod budget;
+pub(crate) mod free;
+pub(crate) mod journal;
+pub(crate) mod rundir;
+pub(crate) mod syncer;
+pub(crate) mod writer;

@@ -14,13 +14,24 @@ use crate::error::{Error, Result};
 use crate::host::clock;
 
 /// A run's directory, held by this process.
-pub struct RunDir {
+pub(crate) struct RunDir {
     /// Where it is.
     pub path: PathBuf,
     /// What the run says about itself.
     pub info: RunInfo,
     /// Held until the run is sealed: `netcap seal` keeps off.
     _lock: Flock<File>,
+}
+
+/// What a run is about, as far as it is known at the start.
+#[derive(Debug, Default)]
+pub(crate) struct Start {
+    /// What is recorded.
+    pub(crate) points: Vec<Point>,
+    /// Addresses that are pinged.
+    pub(crate) pings: Vec<String>,
+    /// Directory of Open vSwitch's sockets, if there are any.
+    pub(crate) ovs_rundir: Option<String>,
 }
 
 /// Runs of one second on one host: more are not started by people.
@@ -34,29 +45,14 @@ const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// `netcap 0.1.0`.
-pub fn tool() -> String {
+pub(crate) fn tool() -> String {
     format!("netcap {}", env!("CARGO_PKG_VERSION"))
 }
 
 impl RunDir {
-    /// Makes `OUT/HOST-STAMP` and writes what is known at the start.
-    pub fn create(
-        out: &Path,
-        points: Vec<Point>,
-        pings: Vec<String>,
-        ovs_rundir: Option<String>,
-    ) -> Result<Self> {
-        Self::create_beside(&[], out, points, pings, ovs_rundir)
-    }
-
-    /// The same beside runs of these names, in whatever directory they are.
-    pub fn create_beside(
-        taken: &[String],
-        out: &Path,
-        points: Vec<Point>,
-        pings: Vec<String>,
-        ovs_rundir: Option<String>,
-    ) -> Result<Self> {
+    /// Makes `OUT/HOST-STAMP` and writes what is known at the start; `taken` are names of runs in other directories.
+    pub(crate) fn create(out: &Path, taken: &[String], start: Start) -> Result<Self> {
+        let Start { points, pings, ovs_rundir } = start;
         fs::create_dir_all(out).map_err(Error::file("create", out))?;
         let started = clock::both();
         let utc_offset_s = clock::utc_offset_s();
@@ -95,7 +91,7 @@ impl RunDir {
     }
 
     /// Takes over the directory of a run whose recorder is gone.
-    pub fn adopt(path: &Path) -> Result<Self> {
+    pub(crate) fn adopt(path: &Path) -> Result<Self> {
         let info = seal::read_run(path)?;
         Ok(Self { path: path.to_owned(), info, _lock: lock(path)? })
     }
@@ -151,8 +147,8 @@ mod tests {
     #[test]
     fn two_runs_of_one_second_and_the_lock() {
         let out = tempfile::tempdir().unwrap();
-        let one = RunDir::create(out.path(), vec![], vec![], None).unwrap();
-        let two = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+        let one = RunDir::create(out.path(), &[], Start::default()).unwrap();
+        let two = RunDir::create(out.path(), &[], Start::default()).unwrap();
         let other = tempfile::tempdir().unwrap();
         let (host, taken) = ("h", ["h-1".to_owned(), "h-1-2".to_owned()]);
         assert_eq!(fresh(&taken, other.path(), host, "1").unwrap().0, "h-1-3");

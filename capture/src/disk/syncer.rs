@@ -27,7 +27,7 @@ const CLOSED_MAX: usize = 128;
 
 /// The files of a run that have to reach the disk.
 #[derive(Debug)]
-pub struct Syncer {
+pub(crate) struct Syncer {
     dir: PathBuf,
     state: Mutex<State>,
     wake: Condvar,
@@ -45,30 +45,30 @@ struct State {
 
 /// Set by whoever has written to a file.
 #[derive(Debug, Clone, Default)]
-pub struct Dirty(Arc<AtomicBool>);
+pub(crate) struct Dirty(Arc<AtomicBool>);
 
 impl Dirty {
     /// There are new bytes.
-    pub fn mark(&self) {
+    pub(crate) fn mark(&self) {
         self.0.store(true, Relaxed);
     }
 }
 
 impl Syncer {
     /// For the run in `dir`; nothing happens before [`Syncer::start`].
-    pub fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         Self { dir: dir.to_owned(), state: Mutex::default(), wake: Condvar::new() }
     }
 
     /// Looks after a file until its last writer has let go of it and its last bytes are on the disk.
-    pub fn watch(&self, file: &Arc<File>) -> Dirty {
+    pub(crate) fn watch(&self, file: &Arc<File>) -> Dirty {
         let dirty = Dirty::default();
         self.state().files.push((file.clone(), dirty.clone()));
         dirty
     }
 
     /// Nobody writes to this file any more; what was written has yet to reach the disk.
-    pub fn closed(&self, file: &Arc<File>, path: &Path) {
+    pub(crate) fn closed(&self, file: &Arc<File>, path: &Path) {
         let mut state = self.state();
         let closed = state.files.iter().filter(|(file, _)| Arc::strong_count(file) == 1).count();
         if closed >= CLOSED_MAX {
@@ -78,22 +78,22 @@ impl Syncer {
     }
 
     /// A file that was written and closed, or a directory that has a new entry.
-    pub fn path(&self, path: PathBuf) {
+    pub(crate) fn path(&self, path: PathBuf) {
         self.state().paths.insert(path);
     }
 
     /// Notes that the disk takes nothing more; the first reason stays.
-    pub fn fail(&self, why: String) {
+    pub(crate) fn fail(&self, why: String) {
         self.state().failure.get_or_insert(why);
     }
 
     /// Why the disk takes nothing more, if so.
-    pub fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<String> {
         self.state().failure.clone()
     }
 
     /// Starts the thread. It goes on after a failure, for what can still be saved should be.
-    pub fn start(self: &Arc<Self>) -> io::Result<Syncing> {
+    pub(crate) fn start(self: &Arc<Self>) -> io::Result<Syncing> {
         let syncer = self.clone();
         let thread = thread::Builder::new().name("syncer".into()).spawn(move || {
             let _ = crate::sys::io_goes_last();
@@ -169,14 +169,14 @@ impl Syncer {
 }
 
 /// The running thread.
-pub struct Syncing {
+pub(crate) struct Syncing {
     syncer: Arc<Syncer>,
     thread: JoinHandle<()>,
 }
 
 impl Syncing {
     /// One last pass, when all writers are done.
-    pub fn end(self) {
+    pub(crate) fn end(self) {
         self.syncer.state().over = true;
         self.syncer.wake.notify_all();
         let _ = self.thread.join();
@@ -189,7 +189,7 @@ fn identity(dir: &Path) -> Option<(u64, u64)> {
 }
 
 /// What a failed write means and what to do about it.
-pub fn trouble(error: &io::Error) -> String {
+pub(crate) fn trouble(error: &io::Error) -> String {
     let key = match error.raw_os_error() {
         Some(libc::ENOSPC | libc::EDQUOT) => "disk.full",
         Some(libc::EROFS) => "disk.read_only",

@@ -27,7 +27,7 @@ const LINES_MAX: u32 = 300;
 
 /// The way to the writing thread.
 #[derive(Clone)]
-pub struct Disk(Arc<Shared>);
+pub(crate) struct Disk(Arc<Shared>);
 
 struct Shared {
     dir: PathBuf,
@@ -63,13 +63,13 @@ enum Work {
 struct Failed;
 
 /// Whether this error only repeats what the writing thread has told.
-pub fn told(error: &io::Error) -> bool {
+pub(crate) fn told(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Failed>)
 }
 
 impl Disk {
     /// For the run in `dir`; at most `most` bytes wait.
-    pub fn new(dir: &Path, budget: &Arc<Budget>, most: usize) -> Self {
+    pub(crate) fn new(dir: &Path, budget: &Arc<Budget>, most: usize) -> Self {
         Self(Arc::new(Shared {
             dir: dir.to_owned(),
             budget: budget.clone(),
@@ -81,7 +81,7 @@ impl Disk {
     }
 
     /// Starts the thread.
-    pub fn start(&self) -> io::Result<Writing> {
+    pub(crate) fn start(&self) -> io::Result<Writing> {
         let shared = self.0.clone();
         let thread = thread::Builder::new().name("writer".into()).spawn(move || {
             // As the packet threads: what waits here becomes what they cannot take.
@@ -93,7 +93,7 @@ impl Disk {
     }
 
     /// A new segment file, by its path in the run.
-    pub fn open(&self, path: &str) -> io::Result<Handed> {
+    pub(crate) fn open(&self, path: &str) -> io::Result<Handed> {
         let id = {
             let mut queue = self.0.queue();
             queue.files += 1;
@@ -167,7 +167,7 @@ impl Shared {
 }
 
 /// A segment file on the packet thread's side.
-pub struct Handed {
+pub(crate) struct Handed {
     disk: Disk,
     id: u64,
     buffer: Vec<u8>,
@@ -175,7 +175,7 @@ pub struct Handed {
 
 impl Handed {
     /// The segment is complete: its file is closed, noted in the point's index, and may be removed from now on.
-    pub fn close(mut self, info: SegmentInfo) -> io::Result<()> {
+    pub(crate) fn close(mut self, info: SegmentInfo) -> io::Result<()> {
         self.flush()?;
         self.disk.0.put(self.id, Work::Close(Box::new(info)))
     }
@@ -202,14 +202,14 @@ impl Write for Handed {
 }
 
 /// The running thread.
-pub struct Writing {
+pub(crate) struct Writing {
     disk: Disk,
     thread: JoinHandle<()>,
 }
 
 impl Writing {
     /// Waits until everything that was handed over is written.
-    pub fn end(self) {
+    pub(crate) fn end(self) {
         self.disk.0.queue().over = true;
         self.disk.0.work.notify_all();
         let _ = self.thread.join();

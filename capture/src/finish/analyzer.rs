@@ -14,7 +14,7 @@ const ANALYZER: &str = "netcap-analyze";
 
 /// The analyzer: the one beside this program, then that of the PATH. Looked for before anything is recorded, so that
 /// nobody learns after a night that there is none.
-pub fn analyzer() -> Result<PathBuf> {
+pub(crate) fn analyzer() -> Result<PathBuf> {
     let exe = std::env::current_exe().ok();
     let beside = exe.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -33,13 +33,13 @@ pub(crate) fn find_program(name: &str, dirs: impl Iterator<Item = PathBuf>) -> O
 
 /// Runs the analyzer on the result, in the language of this program. Gives what it said by its exit status, `None` when
 /// it did not run.
-pub fn analyze(program: &Path, path: &Path) -> Option<i32> {
+pub(crate) fn analyze(program: &Path, path: &Path) -> Option<i32> {
     let status = analyzer_command(program, path, &rust_i18n::locale()).status();
     explained(program, path, status.map(|status| status.code()))
 }
 
 /// The same for a recording, which asks its helper if it may not run programs itself.
-pub async fn analyze_run(program: &Path, path: &Path) -> Option<i32> {
+pub(crate) async fn analyze_run(program: &Path, path: &Path) -> Option<i32> {
     match crate::sandbox::helper() {
         Some(helper) => explained(program, path, helper.analyze(path).await),
         None => analyze(program, path),
@@ -57,7 +57,7 @@ fn explained(program: &Path, path: &Path, done: std::io::Result<Option<i32>>) ->
 }
 
 /// The command that explains a result.
-pub fn analyzer_command(program: &Path, path: &Path, lang: &str) -> Command {
+pub(crate) fn analyzer_command(program: &Path, path: &Path, lang: &str) -> Command {
     // The host's own work goes first; the nice value is inherited.
     let _ = crate::sys::nice_this_thread(10);
     let mut command = Command::new(program);

@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 use crate::ui;
 use crate::ui::units::human_bytes;
 pub(crate) use analyzer::find_program;
-pub use analyzer::{analyze, analyze_run, analyzer, analyzer_command};
+pub(crate) use analyzer::{analyze, analyze_run, analyzer, analyzer_command};
 use said::quoted;
-pub use said::{place, summary};
-pub use tar::wrap_up;
+pub(crate) use said::{place, summary};
+pub(crate) use tar::wrap_up;
 use tar::{move_bundle, remove_attempts, write_bundle};
 
 mod analyzer;
@@ -26,7 +26,7 @@ mod tar;
 
 /// What is left of a run: a tar, or its directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The file or directory to analyse or send.
     pub path: PathBuf,
     /// Its size in bytes.
@@ -36,7 +36,7 @@ pub struct Outcome {
 }
 
 /// Seals a run that has just ended.
-pub fn seal_run(
+pub(crate) fn seal_run(
     run: &RunDir,
     ended: Clock,
     end: End,
@@ -47,7 +47,7 @@ pub fn seal_run(
 }
 
 /// `netcap seal DIR`: closes a run whose recorder is gone, and bundles it.
-pub fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
+pub(crate) fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
     if !dir.join(layout::RUN).is_file() {
         if let Some(done) = done_already(dir) {
             ui::answer(&t!("end.where", path = quoted(&done.0), size = human_bytes(done.1)));
@@ -66,7 +66,7 @@ pub fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
         None => seal::seal(dir, run.info.clone(), None, End::Recovered, Vec::new())?,
     };
     let out = beside(dir);
-    let result = wrap_up(&run, &out, bundle, None)?;
+    let result = wrap_up(&run, &out, bundle, None);
     summary(&manifest, &result);
     Ok(0)
 }
@@ -119,7 +119,7 @@ fn sealed_before(dir: &Path) -> Option<Manifest> {
 }
 
 /// `netcap bundle RUN`: a sealed run becomes one file, or a stream on standard output.
-pub fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> {
+pub(crate) fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> {
     if !dir.join(layout::RUN).is_file() {
         return Err(Error::Usage(t!("seal.not_a_run", dir = dir.display()).into_owned()));
     }

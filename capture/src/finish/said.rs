@@ -10,7 +10,7 @@ use crate::ui;
 use crate::ui::units::human_bytes;
 
 /// The last lines: what was recorded, what was lost, where it is, and what to do with it.
-pub fn summary(manifest: &Manifest, result: &Outcome) {
+pub(crate) fn summary(manifest: &Manifest, result: &Outcome) {
     let written: u64 = manifest.counts.iter().map(|c| c.written).sum();
     let dropped: u64 = manifest.counts.iter().map(|c| c.dropped).sum();
     if !manifest.info.points.is_empty() {
@@ -46,7 +46,7 @@ pub fn summary(manifest: &Manifest, result: &Outcome) {
 }
 
 /// Where it is, and what to do with it.
-pub fn place(result: &Outcome) {
+pub(crate) fn place(result: &Outcome) {
     if let Some(why) = &result.no_tar {
         ui::answer(&t!("end.no_tar", why = why));
     }

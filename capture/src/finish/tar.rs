@@ -35,10 +35,10 @@ fn copy_fits(run: &RunDir, out: &Path, size: u64, bounds: Option<Bounds>) -> boo
 
 /// Bundles the run if wanted and possible. While there is room, the directory is removed only after the tar is complete
 /// on the disk; else file by file.
-pub fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -> Result<Outcome> {
+pub(crate) fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -> Outcome {
     let size = directory_bytes(&run.path);
     if !bundle {
-        return Ok(Outcome { path: run.path.clone(), bytes: size, no_tar: None });
+        return Outcome { path: run.path.clone(), bytes: size, no_tar: None };
     }
     let done = out.join(format!("{}{}", run.info.run, layout::BUNDLE_END));
     let result = if !move_tar::half_moved(&run.path) && copy_fits(run, out, size, bounds) {
@@ -52,8 +52,8 @@ pub fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -
         room_to_move(run, out, bounds).and_then(|()| move_bundle(run, done))
     };
     match result {
-        Ok((path, bytes)) => Ok(Outcome { path, bytes, no_tar: None }),
-        Err(e) => Ok(Outcome { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) }),
+        Ok((path, bytes)) => Outcome { path, bytes, no_tar: None },
+        Err(e) => Outcome { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) },
     }
 }
 

@@ -1,9 +1,10 @@
 use super::*;
+use crate::disk::rundir::Start;
 
 #[test]
 fn a_dead_run_becomes_a_tar_and_its_directory_goes() {
     let out = tempfile::tempdir().unwrap();
-    let run = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+    let run = RunDir::create(out.path(), &[], Start::default()).unwrap();
     let (dir, name) = (run.path.clone(), run.info.run.clone());
     assert!(matches!(seal_dead(&dir, true), Err(Error::Active(_))));
     drop(run);
@@ -23,7 +24,7 @@ fn a_dead_run_becomes_a_tar_and_its_directory_goes() {
 #[test]
 fn what_a_kill_left_of_a_bundled_directory_never_takes_the_bundles_place() {
     let out = tempfile::tempdir().unwrap();
-    let run = RunDir::create(out.path(), vec![], vec![], None).unwrap();
+    let run = RunDir::create(out.path(), &[], Start::default()).unwrap();
     fs::write(run.path.join(layout::LOG), "all that was said").unwrap();
     let (dir, name) = (run.path.clone(), run.info.run.clone());
     let tar = out.path().join(format!("{name}.tar"));

@@ -15,7 +15,7 @@ const MOMENT_NS: i64 = 100_000;
 const MOMENT_TRIES: usize = 20;
 
 /// Both clocks at one moment, as far as the host leaves us two readings without an interruption.
-pub fn both() -> Clock {
+pub(crate) fn both() -> Clock {
     let read = || {
         let (before, realtime, after) = (monotonic_ns(), now(), monotonic_ns());
         (after.saturating_sub(before), Clock { realtime, monotonic_ns: before })
@@ -44,6 +44,6 @@ fn read(id: ClockId) -> Nanos {
 }
 
 /// `CLOCK_MONOTONIC` in nanoseconds, for what must not jump.
-pub fn monotonic_ns() -> i64 {
+pub(crate) fn monotonic_ns() -> i64 {
     read(ClockId::CLOCK_MONOTONIC).0
 }

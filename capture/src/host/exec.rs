@@ -82,7 +82,7 @@ impl Host {
 }
 
 /// Carries out one recipe: through the helper of a confined recording, else here.
-pub async fn take(host: &Host, source: &'static str, recipe: &'static Recipe, arg: &str) -> Taken {
+pub(crate) async fn take(host: &Host, source: &'static str, recipe: &'static Recipe, arg: &str) -> Taken {
     if let Some(helper) = crate::sandbox::helper() {
         return helper.recipe(source, recipe, arg).await;
     }
@@ -102,7 +102,7 @@ pub async fn take(host: &Host, source: &'static str, recipe: &'static Recipe, ar
 }
 
 /// A sample of something that was not tried.
-pub fn not_taken(source: &'static str, recipe: &'static Recipe, at: Nanos, why: &str) -> Taken {
+pub(crate) fn not_taken(source: &'static str, recipe: &'static Recipe, at: Nanos, why: &str) -> Taken {
     let Got { outcome, bytes, truncated, stderr } = Got::failed(why);
     let arg = String::new();
     Taken { source, item: recipe.item, arg, at, took_ns: 0, outcome, bytes, truncated, stderr }

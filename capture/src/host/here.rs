@@ -7,7 +7,7 @@ use rust_i18n::t;
 
 /// A virtual switch of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwitchKind {
+pub(crate) enum SwitchKind {
     /// An Open vSwitch bridge.
     Ovs,
     /// A kernel bridge.
@@ -16,7 +16,7 @@ pub enum SwitchKind {
 
 /// Everything that could be recorded here.
 #[derive(Debug, Clone, Default)]
-pub struct Here {
+pub(crate) struct Here {
     /// Every interface that exists, with its place; filter and snaplen are empty.
     pub points: Vec<Point>,
     /// The switches.
@@ -31,7 +31,7 @@ pub struct Here {
 
 impl Here {
     /// `vswitch0 (OVS, 2 uplinks, 3 vnets)`.
-    pub fn describe(&self, switch: &str) -> String {
+    pub(crate) fn describe(&self, switch: &str) -> String {
         let of = |wanted: fn(&Role) -> bool| {
             self.points.iter().filter(|p| p.vswitch.as_deref() == Some(switch) && wanted(&p.role)).count()
         };

@@ -8,7 +8,7 @@ use nix::net::if_::InterfaceFlags;
 
 /// One interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Iface {
+pub(crate) struct Iface {
     /// Kernel index.
     pub index: u32,
     /// Administratively up.
@@ -21,7 +21,7 @@ pub struct Iface {
 
 impl Iface {
     /// All interfaces by name; empty when the kernel does not answer.
-    pub fn all() -> BTreeMap<String, Self> {
+    pub(crate) fn all() -> BTreeMap<String, Self> {
         let mut out: BTreeMap<String, Self> = BTreeMap::new();
         let Ok(list) = getifaddrs() else { return out };
         for entry in list {
@@ -36,12 +36,12 @@ impl Iface {
     }
 
     /// The interface of that name, now.
-    pub fn find(name: &str) -> Option<Self> {
+    pub(crate) fn find(name: &str) -> Option<Self> {
         Self::all().remove(name)
     }
 }
 
 /// Whether frames of this hardware type begin with an Ethernet header (`ARPHRD_*`, include/uapi/linux/if_arp.h).
-pub fn is_ethernet(hardware: u16) -> bool {
+pub(crate) fn is_ethernet(hardware: u16) -> bool {
     matches!(hardware, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK)
 }

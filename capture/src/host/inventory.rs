@@ -22,7 +22,7 @@ use super::iface::Iface;
 use super::sample::{self, Elements, snapshot};
 
 /// What was found.
-pub struct Inventory {
+pub(crate) struct Inventory {
     /// The samples as they came: part of the run's first round.
     pub taken: Vec<Taken>,
     /// Names that recipes are repeated over.
@@ -49,7 +49,7 @@ const SOURCES: [SourceDef; 8] = [
 
 impl Inventory {
     /// Looks at the host.
-    pub async fn take(host: &Host) -> Self {
+    pub(crate) async fn take(host: &Host) -> Self {
         let mut taken = Vec::new();
         let mut elements = Elements::default();
         for wanted in &SOURCES {
@@ -67,7 +67,7 @@ impl Inventory {
     }
 
     /// The topology as a table.
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         topology::render_listports(&self.topology)
     }
 }

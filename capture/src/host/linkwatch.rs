@@ -17,13 +17,13 @@ const READ_MAX: usize = 10_000;
 
 /// Listens to the kernel.
 #[derive(Debug)]
-pub struct LinkWatch {
+pub(crate) struct LinkWatch {
     socket: Option<OwnedFd>,
 }
 
 impl LinkWatch {
     /// Begins to listen. Where that is not possible, every question is answered with yes.
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let opened = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)
             .and_then(|fd| {
@@ -34,7 +34,7 @@ impl LinkWatch {
     }
 
     /// Whether anything has changed since the last call.
-    pub fn changed(&mut self) -> bool {
+    pub(crate) fn changed(&mut self) -> bool {
         let Some(socket) = &self.socket else { return true };
         // A message longer than this is cut, which does not matter here.
         let mut buffer = [0; 64];

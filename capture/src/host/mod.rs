@@ -1,11 +1,11 @@
 //! What is on this host, and how it is asked: recipes carried out, interfaces, counters, clocks. Nothing is changed.
 
-pub mod clock;
-pub mod exec;
-pub mod here;
-pub mod iface;
-pub mod inventory;
-pub mod linkwatch;
-pub mod netdev;
-pub mod sample;
-pub mod unixctl;
+pub(crate) mod clock;
+pub(crate) mod exec;
+pub(crate) mod here;
+pub(crate) mod iface;
+pub(crate) mod inventory;
+pub(crate) mod linkwatch;
+pub(crate) mod netdev;
+pub(crate) mod sample;
+pub(crate) mod unixctl;

@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use netcap_bundle::ledger::{IfaceCounts, parse_net_dev, parse_softnet};
 
 /// Counters of the interfaces of our network namespace; empty when the kernel does not answer.
-pub fn interfaces() -> BTreeMap<String, IfaceCounts> {
+pub(crate) fn interfaces() -> BTreeMap<String, IfaceCounts> {
     std::fs::read_to_string("/proc/net/dev").map(|text| parse_net_dev(&text)).unwrap_or_default()
 }
 
 /// Losses of the receive path, all CPUs together, since the last look. The kernel's columns are 32 bits wide and wrap:
 /// only differences mean something.
 #[derive(Debug, Default)]
-pub struct Softnet {
+pub(crate) struct Softnet {
     before: Vec<[u32; 3]>,
 }
 
 impl Softnet {
     /// Packets processed, dropped and budgets overrun since the last look; nothing the first time.
-    pub fn since_last(&mut self) -> [u64; 3] {
+    pub(crate) fn since_last(&mut self) -> [u64; 3] {
         let text = std::fs::read_to_string("/proc/net/softnet_stat").unwrap_or_default();
         self.step(parse_softnet(&text))
     }

@@ -13,7 +13,7 @@ const ELEMENTS_MAX: usize = 1000;
 
 /// What recipes are repeated over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Elements {
+pub(crate) struct Elements {
     /// Open vSwitch bridges.
     pub bridges: Vec<String>,
     /// libvirt domains.
@@ -47,7 +47,7 @@ impl Elements {
 
 /// Takes every recipe of a source. Once one has timed out, what is repeated over elements is not tried for the others: a
 /// daemon that hangs would hang for each of them.
-pub async fn source(host: &Host, def: &'static SourceDef, elements: &mut Elements) -> Vec<Taken> {
+pub(crate) async fn source(host: &Host, def: &'static SourceDef, elements: &mut Elements) -> Vec<Taken> {
     let mut out: Vec<Taken> = Vec::new();
     for recipe in def.recipes {
         if recipe.each != Each::Once {
@@ -68,7 +68,7 @@ pub async fn source(host: &Host, def: &'static SourceDef, elements: &mut Element
 }
 
 /// The typed state of the samples of one source.
-pub fn snapshot<T: Snapshot>(taken: &[Taken]) -> Parsed<T> {
+pub(crate) fn snapshot<T: Snapshot>(taken: &[Taken]) -> Parsed<T> {
     let items: Vec<RawItem<'_>> = taken
         .iter()
         .filter(|taken| taken.source == T::DEF.id)

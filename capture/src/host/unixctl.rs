@@ -20,19 +20,19 @@ pub(crate) const QUESTION: &[u8] = br#"{"id":0,"method":"dpctl/show","params":["
 
 /// A connection to ovs-vswitchd that stays open.
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     rundir: PathBuf,
     stream: Option<BufReader<UnixStream>>,
 }
 
 impl Link {
     /// To the daemon of that directory; it is looked for when something is asked.
-    pub fn new(rundir: &Path) -> Self {
+    pub(crate) fn new(rundir: &Path) -> Self {
         Self { rundir: rundir.to_owned(), stream: None }
     }
 
     /// What `dpctl/show -s` says now.
-    pub fn ask(&mut self) -> io::Result<String> {
+    pub(crate) fn ask(&mut self) -> io::Result<String> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => connect(&self.rundir)?,

@@ -33,10 +33,10 @@ const EVERY: Duration = Duration::from_secs(1);
 const HEARTBEAT_MS: u64 = 60_000;
 
 /// Gives the file of a path, so that the disk budget can look on.
-pub type Open = Box<dyn Fn(&Path) -> io::Result<Box<dyn Write + Send>> + Send>;
+pub(crate) type Open = Box<dyn Fn(&Path) -> io::Result<Box<dyn Write + Send>> + Send>;
 
 /// A point that comes while the run lasts.
-pub struct Joined {
+pub(crate) struct Joined {
     /// What is recorded.
     pub point: Point,
     /// Its numbers.
@@ -44,7 +44,7 @@ pub struct Joined {
 }
 
 /// The ledgers of a run.
-pub struct Ledger {
+pub(crate) struct Ledger {
     dir: PathBuf,
     open: Open,
     points: Vec<Entry>,
@@ -61,7 +61,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Makes the files. `ovs_rundir` is where Open vSwitch's sockets lie, if there are any.
-    pub fn create(
+    pub(crate) fn create(
         dir: &Path,
         points: &[(&Point, Arc<Counters>)],
         ovs_rundir: Option<&Path>,
@@ -86,7 +86,7 @@ impl Ledger {
     }
 
     /// Starts the thread; it ends with a last line when the other side of `joining` is dropped.
-    pub fn start(mut self, joining: Receiver<Joined>) -> io::Result<JoinHandle<()>> {
+    pub(crate) fn start(mut self, joining: Receiver<Joined>) -> io::Result<JoinHandle<()>> {
         thread::Builder::new().name("ledger".into()).spawn(move || {
             if let Err(e) = self.keep(&joining) {
                 // The recording goes on: it does not depend on the ledger, and the remark says where it ends.
@@ -155,7 +155,7 @@ impl Ledger {
 }
 
 /// A file that lines are appended to, each with one write.
-pub fn append(path: &Path) -> io::Result<fs::File> {
+pub(crate) fn append(path: &Path) -> io::Result<fs::File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 

@@ -40,7 +40,7 @@ const WAIT_NS: i64 = NS_PER_S / 5;
 
 /// What one ping has seen so far.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Requests sent.
     pub sent: AtomicU64,
     /// Answered in time.
@@ -78,7 +78,7 @@ pub fn read_any(bytes: &[u8], id: u16) {
 }
 
 /// Starts pinging an address; the sockets and files are opened before this returns.
-pub fn start(
+pub(crate) fn start(
     dir: &Path,
     address: IpAddr,
     utc_offset_s: i32,

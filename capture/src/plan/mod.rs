@@ -9,12 +9,12 @@ use netcap_bundle::{Nanos, Point};
 use netcap_filters::Filter;
 
 use crate::ui::units::Floor;
-pub use select::{Wanted, follow, fresh_id, select};
+pub(crate) use select::{Wanted, follow, fresh_id, select};
 
 mod select;
 
 /// Everything a run needs to know.
-pub struct Plan {
+pub(crate) struct Plan {
     /// What is recorded.
     pub points: Vec<Point>,
     /// Addresses to ping.
@@ -57,7 +57,7 @@ pub struct Plan {
 
 /// How much of the disk may be used, as the user said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
+pub(crate) struct Space {
     /// Bytes of the run.
     pub max: u64,
     /// Bytes of everything in the output directory.
@@ -68,7 +68,7 @@ pub struct Space {
 
 /// When a segment ends and how it is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rotation {
+pub(crate) struct Rotation {
     /// Compressed bytes after which the next segment begins.
     pub bytes: u64,
     /// Nanoseconds after which the next segment begins, also without packets.
@@ -79,7 +79,7 @@ pub struct Rotation {
 
 impl Plan {
     /// Gives a point what the user wants of it: filter and length.
-    pub fn dress(&self, point: &mut Point) {
+    pub(crate) fn dress(&self, point: &mut Point) {
         let filter = self.own.get(&point.iface).unwrap_or(&self.filter);
         filter.expression().trim().clone_into(&mut point.filter);
         let options = filter.options();

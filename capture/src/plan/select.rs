@@ -14,7 +14,7 @@ use crate::host::here::Here;
 
 /// What the user named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Switches.
     pub vswitches: Vec<String>,
     /// Interfaces.
@@ -26,7 +26,7 @@ pub struct Wanted {
 }
 
 /// The points of everything that was named, each once, in the order of naming.
-pub fn select(here: &Here, wanted: &Wanted) -> Result<Vec<Point>, PlanError> {
+pub(crate) fn select(here: &Here, wanted: &Wanted) -> Result<Vec<Point>, PlanError> {
     let mut out: Vec<Point> = Vec::new();
     let mut add = |points: Vec<&Point>| {
         for point in points {
@@ -59,7 +59,7 @@ pub fn select(here: &Here, wanted: &Wanted) -> Result<Vec<Point>, PlanError> {
 ///
 /// At the start a switch means its own port and its uplinks, and machines are chosen by name: a host has hundreds. A
 /// port that comes later is news, and what it does to the others is what one records a switch for.
-pub fn follow(here: &Here, wanted: &Wanted, is_new: impl Fn(&str) -> bool) -> Vec<Point> {
+pub(crate) fn follow(here: &Here, wanted: &Wanted, is_new: impl Fn(&str) -> bool) -> Vec<Point> {
     let switches: Vec<&str> = names(&wanted.vswitches).collect();
     let new = here.points.iter().filter(|point| {
         is_new(&point.iface) && point.vswitch.as_deref().is_some_and(|switch| switches.contains(&switch))
@@ -77,7 +77,7 @@ pub fn follow(here: &Here, wanted: &Wanted, is_new: impl Fn(&str) -> bool) -> Ve
 }
 
 /// An id that none of these points has.
-pub fn fresh_id<'a>(iface: &str, used: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn fresh_id<'a>(iface: &str, used: impl Iterator<Item = &'a str>) -> String {
     let used: BTreeSet<&str> = used.collect();
     let base = safe_name(iface);
     let numbered = (2_u32..).map(|n| format!("{base}-{n}"));
@@ -86,13 +86,13 @@ pub fn fresh_id<'a>(iface: &str, used: impl Iterator<Item = &'a str>) -> String 
 
 impl Wanted {
     /// Whether anything can join: a switch or a machine was named, or a MAC, which may move.
-    pub fn can_grow(&self) -> bool {
+    pub(crate) fn can_grow(&self) -> bool {
         !(self.vswitches.is_empty() && self.macs.is_empty() && self.vms.is_empty())
     }
 
     /// Whether the point is waited for when its interface goes: it was named by it, or belongs to the host. Another
     /// machine may get a port of the same name, so the port of a machine is not waited for.
-    pub fn waits_for(&self, point: &Point) -> bool {
+    pub(crate) fn waits_for(&self, point: &Point) -> bool {
         !matches!(point.role, Role::Vnet { .. }) || names(&self.ifaces).any(|name| name == point.iface)
     }
 }

@@ -10,7 +10,7 @@ use crate::shed::Shedding;
 
 /// What one point has done so far.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// Packets written.
     pub packets: AtomicU64,
     /// Their bytes on the wire.
@@ -53,7 +53,7 @@ pub struct Counters {
 
 /// What the whole host lost, beside the points.
 #[derive(Debug, Default)]
-pub struct HostCounters {
+pub(crate) struct HostCounters {
     /// Packets dropped because the backlog of a CPU was full.
     pub softnet_dropped: AtomicU64,
     /// Packets that Open vSwitch lost because its daemon could not be asked.
@@ -62,7 +62,7 @@ pub struct HostCounters {
 
 /// The numbers at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Numbers {
+pub(crate) struct Numbers {
     /// Packets written.
     pub packets: u64,
     /// Their bytes on the wire.
@@ -93,27 +93,27 @@ pub struct Numbers {
 
 impl Counters {
     /// All sums of one moment, right after the kernel was asked.
-    pub fn settled(&self) -> Sums {
+    pub(crate) fn settled(&self) -> Sums {
         self.settled_at().0
     }
 
     /// The same, and when the kernel was asked.
-    pub fn settled_at(&self) -> (Sums, Option<Instant>) {
+    pub(crate) fn settled_at(&self) -> (Sums, Option<Instant>) {
         *self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The interface has another name from now on.
-    pub fn rename(&self, name: &str) {
+    pub(crate) fn rename(&self, name: &str) {
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
     }
 
     /// The name of the interface when it is no longer this one.
-    pub fn renamed(&self, from: &str) -> Option<String> {
+    pub(crate) fn renamed(&self, from: &str) -> Option<String> {
         self.name.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|name| name != from)
     }
 
     /// The point's thread has asked the kernel: what there is now belongs together.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let sums = Sums {
             received: self.received.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
@@ -125,7 +125,7 @@ impl Counters {
     }
 
     /// Reads all numbers; each is exact, together they may be one frame apart.
-    pub fn read(&self) -> Numbers {
+    pub(crate) fn read(&self) -> Numbers {
         Numbers {
             packets: self.packets.load(Relaxed),
             wire_bytes: self.wire_bytes.load(Relaxed),

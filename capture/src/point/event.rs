@@ -7,7 +7,7 @@ use super::watchdog::Bark;
 
 /// Something the session must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// The interface could not be heard for a while.
     Gap {
         /// Interface.

@@ -39,7 +39,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_millis(4 * RETIRE_MS as u64);
 
 /// Starts the thread of a point whose ring is already open, so that a start that fails fails before anything is recorded.
-pub fn start(
+pub(crate) fn start(
     listener: Listener,
     opened: (Ring, u32),
     segments: Segments,

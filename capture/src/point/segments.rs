@@ -19,7 +19,7 @@ use crate::plan::Rotation;
 const SYNC_NS: i64 = NS_PER_S / 2;
 
 /// Writes the segments of one point.
-pub struct Segments {
+pub(crate) struct Segments {
     meta: SegmentMeta,
     rotation: Rotation,
     counters: Arc<Counters>,
@@ -33,7 +33,7 @@ pub struct Segments {
 
 impl Segments {
     /// Prepares the point's folder in the run's directory; the first segment is opened by [`Segments::begin`].
-    pub fn create(
+    pub(crate) fn create(
         dir: &Path,
         meta: SegmentMeta,
         rotation: Rotation,
@@ -46,12 +46,12 @@ impl Segments {
     }
 
     /// The level that was asked for.
-    pub fn asked_level(&self) -> i32 {
+    pub(crate) fn asked_level(&self) -> i32 {
         self.rotation.level
     }
 
     /// Opens the next segment if none is open: from here on silence means silence.
-    pub fn begin(&mut self) -> io::Result<()> {
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
         if self.open.is_some() {
             return Ok(());
         }
@@ -64,7 +64,7 @@ impl Segments {
     }
 
     /// The interface has another name: the segments from here on carry it.
-    pub fn rename(&mut self, iface: &str) -> io::Result<()> {
+    pub(crate) fn rename(&mut self, iface: &str) -> io::Result<()> {
         let open = self.open.is_some();
         self.end()?;
         iface.clone_into(&mut self.meta.iface);
@@ -72,7 +72,7 @@ impl Segments {
     }
 
     /// Appends a frame.
-    pub fn packet(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+    pub(crate) fn packet(&mut self, frame: &Frame<'_>) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         open.packet(frame, self.lost)?;
         self.lost = 0;
@@ -82,7 +82,7 @@ impl Segments {
     }
 
     /// Counts packets that are not recorded on purpose.
-    pub fn shed(&mut self, packets: u64) {
+    pub(crate) fn shed(&mut self, packets: u64) {
         self.counters.shedding.packets.fetch_add(packets, Relaxed);
         if let Some(open) = &mut self.open {
             open.shed(packets);
@@ -90,7 +90,7 @@ impl Segments {
     }
 
     /// Compresses at this level from now on. A segment is one frame of one level, so another one begins.
-    pub fn level(&mut self, level: i32) -> io::Result<()> {
+    pub(crate) fn level(&mut self, level: i32) -> io::Result<()> {
         if level == self.rotation.level {
             return Ok(());
         }
@@ -103,12 +103,12 @@ impl Segments {
     }
 
     /// The next packet tells of drops.
-    pub fn lost(&mut self, dropped: u64) {
+    pub(crate) fn lost(&mut self, dropped: u64) {
         self.lost += dropped;
     }
 
     /// Adds what the kernel counted, for the ledger and the segment's statistics.
-    pub fn counted(&mut self, received: u64, dropped: u64) {
+    pub(crate) fn counted(&mut self, received: u64, dropped: u64) {
         self.counters.received.fetch_add(received, Relaxed);
         self.counters.dropped.fetch_add(dropped, Relaxed);
         if let Some(open) = &mut self.open {
@@ -118,7 +118,7 @@ impl Segments {
     }
 
     /// Flushes when it is time to, and goes on to the next segment when this one is old or large enough.
-    pub fn tick(&mut self) -> io::Result<()> {
+    pub(crate) fn tick(&mut self) -> io::Result<()> {
         if self.open.is_some() && self.counters.rotate.swap(false, Relaxed) {
             self.end()?;
             return self.begin();
@@ -143,7 +143,7 @@ impl Segments {
     }
 
     /// Goes on to the next segment at once when this one is large enough; cheap, for the hot path.
-    pub fn rotate_by_size(&mut self) -> io::Result<()> {
+    pub(crate) fn rotate_by_size(&mut self) -> io::Result<()> {
         match &self.open {
             Some(open) if open.size().1 >= self.rotation.bytes => {
                 self.end()?;
@@ -154,7 +154,7 @@ impl Segments {
     }
 
     /// Closes the open segment and notes it in the index.
-    pub fn end(&mut self) -> io::Result<()> {
+    pub(crate) fn end(&mut self) -> io::Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let (file, info) = open.finish(clock::now())?;
         self.counters.open_bytes.store(0, Relaxed);

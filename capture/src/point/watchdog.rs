@@ -4,11 +4,11 @@
 //! kernel); with one it may be what the user meant, so it is only mentioned, once, when nothing has ever matched.
 
 /// Milliseconds of deafness before it is told.
-pub const PATIENCE_MS: u64 = 10_000;
+pub(crate) const PATIENCE_MS: u64 = 10_000;
 
 /// What is worth telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bark {
+pub(crate) enum Bark {
     /// No filter, packets on the interface, none here.
     Deaf {
         /// For how long, in milliseconds.
@@ -34,7 +34,7 @@ pub enum Bark {
 
 /// Watches one point.
 #[derive(Debug, Default)]
-pub struct Watchdog {
+pub(crate) struct Watchdog {
     filtered: bool,
     ms: u64,
     packets: u64,
@@ -45,12 +45,12 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// For a point with or without a filter.
-    pub fn new(filtered: bool) -> Self {
+    pub(crate) fn new(filtered: bool) -> Self {
         Self { filtered, ..Self::default() }
     }
 
     /// One span: its length, what the interface counted and what arrived past the filter.
-    pub fn span(&mut self, ms: u64, crossed: u64, received: u64) -> Option<Bark> {
+    pub(crate) fn span(&mut self, ms: u64, crossed: u64, received: u64) -> Option<Bark> {
         if received > 0 {
             let again = self.told && !self.filtered;
             let bark = again.then_some(Bark::HeardAgain { ms: self.ms, packets: self.packets });
@@ -72,12 +72,12 @@ impl Watchdog {
     }
 
     /// The point is deaf at this moment and it has been told.
-    pub fn deaf(&self) -> bool {
+    pub(crate) fn deaf(&self) -> bool {
         self.told && !self.filtered
     }
 
     /// The interface went away: what comes is another one.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         *self = Self { filtered: self.filtered, heard: self.heard, ..Self::default() };
     }
 }

@@ -13,7 +13,7 @@ use crate::sys::{Ring, RingSize};
 
 /// What a thread needs to listen to an interface.
 #[derive(Debug, Clone)]
-pub struct Listener {
+pub(crate) struct Listener {
     /// Interface name; its index may change when it comes back.
     pub iface: String,
     /// The compiled filter.
@@ -26,7 +26,7 @@ pub struct Listener {
 
 impl Listener {
     /// Opens the ring; gives it with the interface's index. A confined recording gets the socket from its helper.
-    pub fn open(&self) -> io::Result<(Ring, u32)> {
+    pub(crate) fn open(&self) -> io::Result<(Ring, u32)> {
         let (socket, size, index) = match crate::sandbox::helper() {
             Some(helper) => helper.ring(&self.iface, &self.program, self.ring)?,
             None => self.socket()?,
@@ -35,7 +35,7 @@ impl Listener {
     }
 
     /// The part of it that needs privileges: the socket, the size its ring got, the interface's index.
-    pub fn socket(&self) -> io::Result<(OwnedFd, RingSize, u32)> {
+    pub(crate) fn socket(&self) -> io::Result<(OwnedFd, RingSize, u32)> {
         let index = if_nametoindex(self.iface.as_str())?;
         let open = |size| Ok((Ring::socket(index, &self.program, size)?, size));
         let (socket, size) = memory::shrinking(self.ring, open)?;
@@ -49,7 +49,7 @@ impl Listener {
 const FOREIGN: i32 = libc::EMEDIUMTYPE;
 
 /// The interface is there and carries no Ethernet frames.
-pub fn is_foreign(error: &io::Error) -> bool {
+pub(crate) fn is_foreign(error: &io::Error) -> bool {
     error.raw_os_error() == Some(FOREIGN)
 }
 

@@ -16,7 +16,7 @@ use crate::ui::units::human_bytes;
 const SHARE: u64 = 4;
 
 /// Bytes that can be had without swapping (`MemAvailable`, Documentation/filesystems/proc.rst); `None` before Linux 3.14.
-pub fn available(root: &Path) -> Option<u64> {
+pub(crate) fn available(root: &Path) -> Option<u64> {
     let text = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
     let rest = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: u64 = rest.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -24,7 +24,7 @@ pub fn available(root: &Path) -> Option<u64> {
 }
 
 /// Refuses a budget that would take the memory of others.
-pub fn check(budget: u64, root: &Path) -> Result<()> {
+pub(crate) fn check(budget: u64, root: &Path) -> Result<()> {
     let Some(available) = available(root) else { return Ok(()) };
     let most = available / SHARE;
     if budget <= most {
@@ -52,7 +52,7 @@ const COMPRESSOR_MIB: [u64; 9] = [2, 2, 4, 6, 7, 7, 9, 9, 16];
 
 /// How the memory is shared out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fitted {
+pub(crate) struct Fitted {
     /// Bytes of all rings.
     pub buffer: u64,
     /// Bytes that may wait for the disk.
@@ -66,7 +66,7 @@ pub struct Fitted {
 }
 
 /// Makes rings, queue and compression fit under the ceiling: the level gives way first, then the rings.
-pub fn fit(asked: Option<u64>, buffer: u64, points: usize, level: i32, root: &Path) -> Result<Fitted> {
+pub(crate) fn fit(asked: Option<u64>, buffer: u64, points: usize, level: i32, root: &Path) -> Result<Fitted> {
     let points = points as u64;
     let fixed = |level: i32| {
         let place = usize::try_from(level - 1).unwrap_or(0);
@@ -101,7 +101,7 @@ pub fn fit(asked: Option<u64>, buffer: u64, points: usize, level: i32, root: &Pa
 }
 
 /// Tries with less and less while the kernel is out of memory, down to the smallest ring there is.
-pub fn shrinking<T>(wanted: RingSize, open: impl Fn(RingSize) -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn shrinking<T>(wanted: RingSize, open: impl Fn(RingSize) -> io::Result<T>) -> io::Result<T> {
     let least = u32::try_from(*BLOCKS.start()).unwrap_or(1);
     let mut size = wanted;
     loop {
@@ -120,7 +120,7 @@ pub(crate) const BLOCK_BYTES: u32 = 256 * 1024;
 pub(crate) const BLOCKS: std::ops::RangeInclusive<u64> = 4..=4096;
 
 /// The ring of each of `points` points, so that all together keep to the budget as far as a ring can be that small.
-pub fn ring_size(budget: u64, points: usize) -> RingSize {
+pub(crate) fn ring_size(budget: u64, points: usize) -> RingSize {
     let each = budget / (points.max(1) as u64);
     let blocks = (each / u64::from(BLOCK_BYTES)).clamp(*BLOCKS.start(), *BLOCKS.end());
     RingSize { block_bytes: BLOCK_BYTES, blocks: u32::try_from(blocks).unwrap_or(4) }
@@ -130,13 +130,13 @@ pub fn ring_size(budget: u64, points: usize) -> RingSize {
 const NEWCOMERS: u64 = 4;
 
 /// Ring memory of the points of the start.
-pub fn starters_memory(budget: u64, can_grow: bool) -> u64 {
+pub(crate) fn starters_memory(budget: u64, can_grow: bool) -> u64 {
     if can_grow { budget - budget / NEWCOMERS } else { budget }
 }
 
 /// The ring of a point that joins while those that joined before it hold so much; `None` when no ring fits any more. The
 /// first get more, so that there is some left for the others.
-pub fn newcomers_ring(budget: u64, held: u64) -> Option<RingSize> {
+pub(crate) fn newcomers_ring(budget: u64, held: u64) -> Option<RingSize> {
     let left = (budget / NEWCOMERS).saturating_sub(held);
     let least = BLOCKS.start() * u64::from(BLOCK_BYTES);
     // A budget of which a quarter is less than one ring still has room for one.

@@ -32,7 +32,7 @@ const SOCKET_MAX: Duration = Duration::from_secs(20);
 
 /// The connection to the helper.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// For what takes its time; made ready for the runtime when it is first used there.
     slow: tokio::sync::Mutex<Slow>,
     /// For sockets, which must not wait behind a command that hangs.
@@ -85,22 +85,22 @@ impl Client {
     }
 
     /// The helper has ended before us.
-    pub fn lost(&self) -> bool {
+    pub(crate) fn lost(&self) -> bool {
         self.lost.load(Relaxed)
     }
 
     /// Processor time that it and its commands took so far.
-    pub fn times(&self) -> Times {
+    pub(crate) fn times(&self) -> Times {
         self.usage.as_ref().and_then(Usage::times).unwrap_or_default()
     }
 
     /// Memory that is its own; that of a command that runs at this moment is not told.
-    pub fn memory(&self) -> Memory {
+    pub(crate) fn memory(&self) -> Memory {
         self.usage.as_ref().and_then(Usage::memory).unwrap_or_default()
     }
 
     /// A packet socket with its ring on an interface: the socket, the size that the ring got, the interface's index.
-    pub fn ring(
+    pub(crate) fn ring(
         &self,
         iface: &str,
         program: &[Instruction],
@@ -115,7 +115,7 @@ impl Client {
     }
 
     /// A raw socket for the pings of an address.
-    pub fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd> {
+    pub(crate) fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd> {
         match self.socket(&Request::Ping { address, id })? {
             (Answer::Ping, Some(fd)) => Ok(fd),
             (answer, _) => Err(answer.error()),
@@ -123,7 +123,7 @@ impl Client {
     }
 
     /// The control socket of a run.
-    pub fn listen(&self, run: &str) -> io::Result<OwnedFd> {
+    pub(crate) fn listen(&self, run: &str) -> io::Result<OwnedFd> {
         match self.socket(&Request::Listen { run: run.to_owned() })? {
             (Answer::Listening, Some(fd)) => Ok(fd),
             (answer, _) => Err(answer.error()),
@@ -131,7 +131,7 @@ impl Client {
     }
 
     /// What the datapaths of Open vSwitch have counted so far, as `dpctl/show -s` says it.
-    pub fn datapaths(&self) -> io::Result<String> {
+    pub(crate) fn datapaths(&self) -> io::Result<String> {
         match self.socket(&Request::Datapaths)? {
             (Answer::Datapaths { text }, _) => Ok(text),
             (answer, _) => Err(answer.error()),
@@ -149,7 +149,12 @@ impl Client {
     }
 
     /// A sample, as [`exec::take`] would have taken it.
-    pub async fn recipe(&'static self, source: &'static str, recipe: &'static Recipe, arg: &str) -> Taken {
+    pub(crate) async fn recipe(
+        &'static self,
+        source: &'static str,
+        recipe: &'static Recipe,
+        arg: &str,
+    ) -> Taken {
         let (at, start) = (clock::now(), Instant::now());
         let request =
             Request::Recipe { source: source.into(), item: recipe.item.into(), arg: arg.to_owned() };
@@ -170,7 +175,7 @@ impl Client {
     }
 
     /// Has the analyzer explain a result; its exit status.
-    pub async fn analyze(&'static self, path: &Path) -> io::Result<Option<i32>> {
+    pub(crate) async fn analyze(&'static self, path: &Path) -> io::Result<Option<i32>> {
         match self.ask(Request::Analyze { path: std::path::absolute(path)? }, None).await?.0 {
             Answer::Analyzed { status } => Ok(status),
             answer => Err(answer.error()),

@@ -41,7 +41,7 @@ struct Orders {
 }
 
 /// Runs the helper until its recording is gone; gives the exit status.
-pub fn main() -> u8 {
+pub(crate) fn main() -> u8 {
     // There is nobody to tell an error to: the recording notices that its helper is gone.
     u8::from(serve().is_err())
 }

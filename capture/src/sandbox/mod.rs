@@ -16,14 +16,14 @@ use netcap_bundle::manifest::Sandbox;
 use rust_i18n::t;
 
 use crate::error::{Error, Result};
-pub use client::Client;
+pub(crate) use client::Client;
 pub use privileges::User;
-pub use usage::{Memory, Times};
+pub(crate) use usage::{Memory, Times};
 
 mod calls;
 mod client;
 mod files;
-pub mod helper;
+pub(crate) mod helper;
 mod names;
 mod privileges;
 mod usage;
@@ -38,12 +38,12 @@ static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
 static OWNER: OnceLock<u32> = OnceLock::new();
 
 /// The helper of this process, if it is or will be confined.
-pub fn helper() -> Option<&'static Client> {
+pub(crate) fn helper() -> Option<&'static Client> {
     CLIENT.get()
 }
 
 /// How this process is confined; `None` when that was never decided.
-pub fn state() -> Option<Sandbox> {
+pub(crate) fn state() -> Option<Sandbox> {
     SANDBOX.get().cloned()
 }
 
@@ -59,23 +59,23 @@ pub fn read_all(from: &std::os::unix::net::UnixStream, answers: bool) {
 }
 
 /// The user who started this process, whoever it is now.
-pub fn owner() -> u32 {
+pub(crate) fn owner() -> u32 {
     *OWNER.get_or_init(|| nix::unistd::getuid().as_raw())
 }
 
 /// The helper has ended before its recording.
-pub fn helper_lost() -> bool {
+pub(crate) fn helper_lost() -> bool {
     helper().is_some_and(Client::lost)
 }
 
 /// `--no-sandbox`: nothing is done, and the manifest says so.
-pub fn off() {
+pub(crate) fn off() {
     let _ = SANDBOX.set(observed(false, "root", None, false, Vec::new()));
 }
 
 /// What a recording asks of its sandbox.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub(crate) struct Wish {
     /// Who to become.
     pub user: User,
     /// Directory of Open vSwitch's sockets.
@@ -88,13 +88,13 @@ pub struct Wish {
 
 /// A recording whose helper runs and which is not confined yet.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     user: User,
     writable: Vec<PathBuf>,
 }
 
 /// Starts the helper. From here on [`helper()`] gives it to whoever needs it.
-pub fn prepare(wish: Wish) -> Result<Prepared> {
+pub(crate) fn prepare(wish: Wish) -> Result<Prepared> {
     let Wish { user, ovs_rundir, out, analyzer } = wish;
     let lang = rust_i18n::locale().to_string();
     let fail = |e: std::io::Error| Error::Other(t!("sandbox.no_helper", why = e).into_owned());
@@ -107,15 +107,8 @@ pub fn prepare(wish: Wish) -> Result<Prepared> {
 }
 
 impl Prepared {
-    /// Another directory that the recording writes to, beside its results.
-    #[must_use]
-    pub fn also_writes(mut self, dir: PathBuf) -> Self {
-        self.writable.push(dir);
-        self
-    }
-
     /// Confines this process, for good: see [`confine`].
-    pub fn enter(self) -> Result<()> {
+    pub(crate) fn enter(self) -> Result<()> {
         let _ = owner();
         let sandbox = confine(&self.user, &self.writable)?;
         let _ = SANDBOX.set(sandbox);

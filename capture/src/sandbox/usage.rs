@@ -23,7 +23,7 @@ pub(super) struct Usage {
 
 /// Processor time of the helper since it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Times {
+pub(crate) struct Times {
     /// Its own in user mode.
     pub user: Duration,
     /// Its own in the kernel.
@@ -34,14 +34,14 @@ pub struct Times {
 
 impl Times {
     /// All of it.
-    pub fn sum(self) -> Duration {
+    pub(crate) fn sum(self) -> Duration {
         self.user.saturating_add(self.system).saturating_add(self.commands)
     }
 }
 
 /// Memory of the helper that is its own, in bytes: the pages of the program are the recorder's too and counted there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// At this moment.
     pub now: u64,
     /// At most so far.

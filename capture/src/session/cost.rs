@@ -14,12 +14,12 @@ use crate::sandbox::{self, Memory, Times};
 static BEGAN: OnceLock<Instant> = OnceLock::new();
 
 /// The clock of [`so_far`] starts.
-pub fn begin() {
+pub(crate) fn begin() {
     let _ = BEGAN.set(Instant::now());
 }
 
 /// Processor time of this process and its helper, and of the commands they waited for, both modes.
-pub fn processor_time() -> Duration {
+pub(crate) fn processor_time() -> Duration {
     let all = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN];
     let own: Duration =
         all.into_iter().filter_map(|who| getrusage(who).ok()).map(|usage| both_modes(&usage)).sum();
@@ -46,7 +46,7 @@ fn own_resident() -> Option<u64> {
 }
 
 /// Everything since the program began; `written` bytes went into the run's files.
-pub fn so_far(written: u64) -> Option<Cost> {
+pub(crate) fn so_far(written: u64) -> Option<Cost> {
     let own = getrusage(UsageWho::RUSAGE_SELF).ok()?;
     let children = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
     let (helper, memory) = helper();

@@ -19,7 +19,7 @@ use crate::control::Desk;
 use crate::control::protocol::Phase;
 use crate::control::signals::Signals;
 use crate::disk::budget::{Bounds, Budget, directory_bytes};
-use crate::disk::rundir::RunDir;
+use crate::disk::rundir::{RunDir, Start};
 use crate::disk::syncer::Syncing;
 use crate::disk::writer::{Disk, Writing};
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ use state::{Ending, State};
 
 mod bounds;
 mod confined;
-pub mod cost;
+pub(crate) mod cost;
 mod ends;
 mod events;
 mod follow;
@@ -53,7 +53,7 @@ mod state;
 mod threads;
 
 /// What the inventory hands over.
-pub struct Known {
+pub(crate) struct Known {
     /// The host.
     pub host: Host,
     /// Names that recipes are repeated over.
@@ -80,7 +80,7 @@ const EVENTS_PER_POINT: usize = 16;
 const JOINERS: usize = 16;
 
 /// A run that has ended and is not sealed yet.
-pub struct Ended {
+pub(crate) struct Ended {
     /// Its directory.
     pub run: RunDir,
     /// When.
@@ -109,10 +109,10 @@ struct Threads {
 }
 
 /// Lets go of the terminal; called as soon as packets are taken in.
-pub type Leave = Box<dyn FnOnce(&RunDir) -> Result<()>>;
+pub(crate) type Leave = Box<dyn FnOnce(&RunDir) -> Result<()>>;
 
 /// Records until something ends it. `leave` is there for a run in the background.
-pub async fn record(mut plan: Plan, known: Known, leave: Option<Leave>) -> Result<Ended> {
+pub(crate) async fn record(mut plan: Plan, known: Known, leave: Option<Leave>) -> Result<Ended> {
     let mut signals = Signals::take().map_err(|e| Error::Other(e.to_string()))?;
     // Everything that can be refused is refused before there is a directory.
     let fitted =
@@ -122,9 +122,10 @@ pub async fn record(mut plan: Plan, known: Known, leave: Option<Leave>) -> Resul
     let bounds = bounds(&plan)?;
     plan.rotation.bytes = plan.rotation.bytes.min(bounds.segment);
     let listeners = open_rings(&plan)?;
-    let rundir = known.host.has_ovs().then(|| known.host.ovs_rundir.display().to_string());
+    let ovs_rundir = known.host.has_ovs().then(|| known.host.ovs_rundir.display().to_string());
     let pings = plan.pings.iter().map(IpAddr::to_string).collect();
-    let run = RunDir::create_beside(&plan.taken, &plan.out, plan.points.clone(), pings, rundir)?;
+    let start = Start { points: plan.points.clone(), pings, ovs_rundir };
+    let run = RunDir::create(&plan.out, &plan.taken, start)?;
     let budget = Budget::new(&run.path, bounds, directory_bytes(&run.path) + known.topology.len() as u64);
     let control = Desk::open(&plan, &run, &budget, &mut signals);
     let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * (plan.points.len() + JOINERS));

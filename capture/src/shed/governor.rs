@@ -19,7 +19,7 @@ const FASTEST: usize = 3;
 
 /// What the recorder may take of the host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Load {
+pub(crate) struct Load {
     /// Percent of one core.
     pub cpu: Option<u64>,
     /// Bytes of resident memory.
@@ -28,7 +28,7 @@ pub struct Load {
 
 /// One point as it was during the last second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// See [`super::rank`].
     pub rank: u8,
     /// Packets that came.
@@ -41,7 +41,7 @@ pub struct Seen {
 
 /// Decides once a second.
 #[derive(Debug)]
-pub struct Governor {
+pub(crate) struct Governor {
     limit: Load,
     /// Steps taken: first those of [`TOGETHER`], then one point after the other.
     depth: usize,
@@ -57,13 +57,13 @@ pub struct Governor {
 
 impl Governor {
     /// Without a limit it only answers losses.
-    pub fn new(limit: Load) -> Self {
+    pub(crate) fn new(limit: Load) -> Self {
         let (trouble, calm, eased) = (0, 0, u32::MAX);
         Self { limit, depth: 0, why: Why::Calm, trouble, calm, hold: HOLD, eased, off: Vec::new() }
     }
 
     /// One second: gives what each point has to do now, in the order of `points`, and why.
-    pub fn second(&mut self, used: Load, points: &[Seen]) -> Vec<(Step, Why)> {
+    pub(crate) fn second(&mut self, used: Load, points: &[Seen]) -> Vec<(Step, Why)> {
         self.eased = self.eased.saturating_add(1);
         if let Some(why) = self.trouble(used, points) {
             (self.trouble, self.calm) = (self.trouble + 1, 0);

@@ -17,15 +17,15 @@ use rust_i18n::t;
 mod governor;
 mod pressure;
 
-pub use governor::{Governor, Load, Seen};
-pub use pressure::Pressure;
+pub(crate) use governor::{Governor, Load, Seen};
+pub(crate) use pressure::Pressure;
 
 /// Steps that wait for the ledger at most; it comes each second.
 const WAITING_MAX: usize = 64;
 
 /// One point's part of it, between its thread, the governor and the ledger.
 #[derive(Debug)]
-pub struct Shedding {
+pub(crate) struct Shedding {
     /// What the governor orders, and why.
     order: Mutex<(Step, Why)>,
     /// What the point does at this moment.
@@ -44,22 +44,22 @@ impl Default for Shedding {
 
 impl Shedding {
     /// What the governor wants of the point.
-    pub fn order(&self) -> (Step, Why) {
+    pub(crate) fn order(&self) -> (Step, Why) {
         *lock(&self.order)
     }
 
     /// The governor wants this of the point.
-    pub fn set_order(&self, step: Step, why: Why) {
+    pub(crate) fn set_order(&self, step: Step, why: Why) {
         *lock(&self.order) = (step, why);
     }
 
     /// What the point does.
-    pub fn now(&self) -> Step {
+    pub(crate) fn now(&self) -> Step {
         *lock(&self.now)
     }
 
     /// The point takes a step: for the ledger.
-    pub fn took(&self, at: Nanos, step: Step, why: Why) {
+    pub(crate) fn took(&self, at: Nanos, step: Step, why: Why) {
         let was = std::mem::replace(&mut *lock(&self.now), step);
         let mut waiting = lock(&self.waiting);
         if waiting.len() < WAITING_MAX {
@@ -68,12 +68,12 @@ impl Shedding {
     }
 
     /// Steps that are in no ledger yet.
-    pub fn take_steps(&self) -> VecDeque<StepLine> {
+    pub(crate) fn take_steps(&self) -> VecDeque<StepLine> {
         std::mem::take(&mut *lock(&self.waiting))
     }
 
     /// Packets counted and not recorded.
-    pub fn packets(&self) -> u64 {
+    pub(crate) fn packets(&self) -> u64 {
         self.packets.load(Relaxed)
     }
 }
@@ -87,7 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Everything that enters or leaves the host crosses an uplink, and only there are LACP, LLDP and what the fabric answers:
 /// a bond's members go last. The switch's own port tells what the host itself sent. Other interfaces were named one by
 /// one. A VM's frames are seen again at the uplink, with its address, so its port is missed least.
-pub fn rank(role: &Role) -> u8 {
+pub(crate) fn rank(role: &Role) -> u8 {
     match role {
         Role::Uplink { bond: Some(_) } => 4,
         Role::Uplink { bond: None } => 3,
@@ -101,7 +101,7 @@ pub fn rank(role: &Role) -> u8 {
 const RETURN: u16 = 0x06;
 
 /// The same filter, keeping at most so many bytes.
-pub fn cut(program: &[Instruction], bytes: u32) -> Vec<Instruction> {
+pub(crate) fn cut(program: &[Instruction], bytes: u32) -> Vec<Instruction> {
     let cut = |i: &Instruction| {
         if i.code == RETURN { Instruction { k: i.k.min(bytes), ..*i } } else { *i }
     };
@@ -109,7 +109,7 @@ pub fn cut(program: &[Instruction], bytes: u32) -> Vec<Instruction> {
 }
 
 /// A step in words.
-pub fn word(step: Step) -> String {
+pub(crate) fn word(step: Step) -> String {
     let key = match step {
         Step::Whole => "shed.whole",
         Step::Level1 => "shed.level1",
@@ -123,7 +123,7 @@ pub fn word(step: Step) -> String {
 }
 
 /// Its reason in words.
-pub fn reason(why: Why) -> String {
+pub(crate) fn reason(why: Why) -> String {
     let key = match why {
         Why::Ring => "shed.by_ring",
         Why::Loss => "shed.by_loss",

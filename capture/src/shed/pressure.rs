@@ -11,7 +11,7 @@ const HOLD_MAX: Duration = Duration::from_mins(5);
 
 /// Where a point stands.
 #[derive(Debug)]
-pub struct Pressure {
+pub(crate) struct Pressure {
     step: Step,
     hold: Duration,
     /// The ring was last more than a little filled.
@@ -22,12 +22,12 @@ pub struct Pressure {
 
 impl Pressure {
     /// At ease.
-    pub fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { step: Step::Whole, hold: HOLD, busy: now, eased: None }
     }
 
     /// What the ring asks for, after a look at it: how many eighths of its blocks wait.
-    pub fn look(&mut self, eighths: u32, now: Instant) -> Step {
+    pub(crate) fn look(&mut self, eighths: u32, now: Instant) -> Step {
         let needed = match eighths {
             0 => return self.ease(now),
             1 => Step::Whole,

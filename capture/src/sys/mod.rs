@@ -4,10 +4,11 @@
 use std::ffi::c_int;
 use std::io;
 
-pub use process::{
+pub(crate) use process::{
     detach_capabilities_from_user, die_with_parent, io_goes_last, nice_this_thread, receive_with_fd,
 };
-pub use ring::{Block, Counted, RETIRE_MS, Ring, RingSize, attach_filter};
+pub use ring::{Block, Counted, Ring, RingSize};
+pub(crate) use ring::{RETIRE_MS, attach_filter};
 
 mod process;
 mod ring;

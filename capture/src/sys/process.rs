@@ -14,14 +14,14 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use super::check;
 
 /// Sets the nice value of the calling thread (Linux: nice values belong to threads).
-pub fn nice_this_thread(value: i32) -> io::Result<()> {
+pub(crate) fn nice_this_thread(value: i32) -> io::Result<()> {
     // SAFETY: no memory is passed; 0 means the calling thread.
     check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) })
 }
 
 /// Lets the calling thread's disk accesses wait behind those of others: lowest best-effort priority (ioprio_set(2)). Idle
 /// priority would let a busy disk stop them altogether, and what waits for them is packets.
-pub fn io_goes_last() -> io::Result<()> {
+pub(crate) fn io_goes_last() -> io::Result<()> {
     const WHO_PROCESS: libc::c_long = 1; // include/uapi/linux/ioprio.h
     const BEST_EFFORT_LOWEST: libc::c_long = (2 << 13) | 7; // class 2, level 7
     // SAFETY: no memory is passed; 0 means the calling thread.
@@ -31,7 +31,7 @@ pub fn io_goes_last() -> io::Result<()> {
 }
 
 /// Makes the child die when this thread dies, so that nothing is left running after SIGKILL.
-pub fn die_with_parent(command: &mut Command) {
+pub(crate) fn die_with_parent(command: &mut Command) {
     // SAFETY: between fork and exec only prctl is called, which is async-signal-safe and allocates nothing.
     unsafe {
         command.pre_exec(|| check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0)));
@@ -46,7 +46,7 @@ const KEEP_CAPS_LOCKED: libc::c_ulong = 0b0010_0000;
 const NO_CAP_AMBIENT_RAISE: libc::c_ulong = 0b1100_0000;
 
 /// From now on capabilities of this thread are what they are set to, whatever its user is; for good.
-pub fn detach_capabilities_from_user() -> io::Result<()> {
+pub(crate) fn detach_capabilities_from_user() -> io::Result<()> {
     let bits = NOROOT | NO_SETUID_FIXUP | KEEP_CAPS_LOCKED;
     // SAFETY: no memory is passed.
     let set = |bits: libc::c_ulong| check(unsafe { libc::prctl(libc::PR_SET_SECUREBITS, bits, 0, 0, 0) });
@@ -54,7 +54,7 @@ pub fn detach_capabilities_from_user() -> io::Result<()> {
 }
 
 /// Reads what is there, and takes the descriptor that came with it, if one did.
-pub fn receive_with_fd(from: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+pub(crate) fn receive_with_fd(from: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = cmsg_space!([libc::c_int; 1]);
     let mut parts = [IoSliceMut::new(bytes)];
     // A wait with a time-out is interrupted by every signal that has a handler (signal(7)).

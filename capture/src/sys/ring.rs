@@ -24,7 +24,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, so
 use super::check;
 
 /// Milliseconds after which the kernel hands over a block that is not full: the delay before a frame is seen.
-pub const RETIRE_MS: u32 = 100;
+pub(crate) const RETIRE_MS: u32 = 100;
 
 /// Place of the status word in a block.
 const STATUS_AT: usize =
@@ -278,7 +278,7 @@ impl Drop for Map {
 }
 
 /// Attaches a classic BPF program to a socket (`SO_ATTACH_FILTER`); an earlier one is replaced at once.
-pub fn attach_filter(fd: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
+pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
     let mut code: Vec<libc::sock_filter> =
         program.iter().map(|i| libc::sock_filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
     let len = u16::try_from(code.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;

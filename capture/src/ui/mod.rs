@@ -7,28 +7,28 @@ use std::io::{self, IsTerminal, Write};
 use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
 
-pub mod units;
-pub mod wording;
+pub(crate) mod units;
+pub(crate) mod wording;
 
 /// What was asked for: lists, where the bundle is.
-pub fn answer(text: &str) {
+pub(crate) fn answer(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 /// Progress and complaints.
-pub fn tell(text: &str) {
+pub(crate) fn tell(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Text with control sequences, as it is.
-pub fn draw(text: &str) {
+pub(crate) fn draw(text: &str) {
     let mut out = io::stderr().lock();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
 }
 
 /// Whether somebody watches.
-pub fn on_terminal() -> bool {
+pub(crate) fn on_terminal() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
@@ -36,7 +36,7 @@ pub fn on_terminal() -> bool {
 const LANGUAGES: [(&str, &str); 4] = [("en", "en"), ("en-us", "en"), ("zh", "zh-CN"), ("zh-cn", "zh-CN")];
 
 /// A language as people type it: `en`, `zh`, `zh-CN` or `zh_CN`.
-pub fn language(text: &str) -> Result<String, String> {
+pub(crate) fn language(text: &str) -> Result<String, String> {
     let plain = text.trim().to_ascii_lowercase().replace('_', "-");
     let found = LANGUAGES.iter().find(|(name, _)| *name == plain);
     found
@@ -45,7 +45,7 @@ pub fn language(text: &str) -> Result<String, String> {
 }
 
 /// Chooses the language: the one asked for, else that of the environment (`zh_CN.UTF-8`); English otherwise.
-pub fn set_language(asked: Option<&str>) {
+pub(crate) fn set_language(asked: Option<&str>) {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let from_environment = || ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
     let language = asked.map(str::to_owned).or_else(from_environment).unwrap_or_default();
@@ -58,7 +58,7 @@ const WIDTH: usize = 100;
 
 /// A heading and words, broken into lines of at most 100 columns (a longer word stays whole), the further ones
 /// indented under the first word.
-pub fn wrap<'a>(head: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn wrap<'a>(head: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let indent = " ".repeat(head.width());
     let (mut lines, mut line) = (Vec::new(), head.to_owned());
     let mut empty = true;
@@ -78,27 +78,27 @@ pub fn wrap<'a>(head: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<Str
 }
 
 /// Text of others without control characters: nothing in it may steer a terminal.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// Seconds as people read them: `01:02:03`.
-pub fn hours(seconds: u64) -> String {
+pub(crate) fn hours(seconds: u64) -> String {
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// `1 packet`, `2 packets`.
-pub fn packets(count: u64) -> String {
+pub(crate) fn packets(count: u64) -> String {
     if count == 1 { t!("count.packet") } else { t!("count.packets", count = count) }.into_owned()
 }
 
 /// `1 point`, `2 points`.
-pub fn points(count: usize) -> String {
+pub(crate) fn points(count: usize) -> String {
     if count == 1 { t!("count.point") } else { t!("count.points", count = count) }.into_owned()
 }
 
 /// `1 segment`, `2 segments`.
-pub fn segments(count: u64) -> String {
+pub(crate) fn segments(count: u64) -> String {
     if count == 1 { t!("count.segment") } else { t!("count.segments", count = count) }.into_owned()
 }
 

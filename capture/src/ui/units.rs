@@ -7,7 +7,7 @@ use netcap_bundle::Nanos;
 use rust_i18n::t;
 
 /// `30`, `30s`, `5m`, `2h`, `1d`, `1h30m`: a duration; a bare number is seconds.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let bad = || t!("units.duration", text = text).into_owned();
     let mut left = text.trim();
     let mut total: u64 = 0;
@@ -36,7 +36,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `64MiB`, `64M`, `1G`, `512k`, `1000000`: bytes; K, M and G are powers of 1024.
-pub fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let bad = || t!("units.size", text = text).into_owned();
     let (number, unit) = leading_number(text.trim()).ok_or_else(bad)?;
     let shift = match unit.trim().to_ascii_lowercase().as_str() {
@@ -52,7 +52,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 
 /// Room that must stay free on a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Floor {
+pub(crate) enum Floor {
     /// Bytes.
     Bytes(u64),
     /// Hundredths of the disk.
@@ -61,7 +61,7 @@ pub enum Floor {
 
 impl Floor {
     /// In bytes, on a disk of this size.
-    pub fn bytes(self, disk: u64) -> u64 {
+    pub(crate) fn bytes(self, disk: u64) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Percent(percent) => disk / 100 * percent,
@@ -70,7 +70,7 @@ impl Floor {
 }
 
 /// `10%` or a size.
-pub fn floor(text: &str) -> Result<Floor, String> {
+pub(crate) fn floor(text: &str) -> Result<Floor, String> {
     match text.trim().strip_suffix('%') {
         Some(number) => match number.trim().parse() {
             Ok(percent) if percent < 100 => Ok(Floor::Percent(percent)),
@@ -81,7 +81,7 @@ pub fn floor(text: &str) -> Result<Floor, String> {
 }
 
 /// `50%` or `50`: percent of one core, from 1 on.
-pub fn percent(text: &str) -> Result<u64, String> {
+pub(crate) fn percent(text: &str) -> Result<u64, String> {
     let number = text.trim();
     match number.strip_suffix('%').unwrap_or(number).trim().parse() {
         Ok(percent) if percent > 0 => Ok(percent),
@@ -90,7 +90,7 @@ pub fn percent(text: &str) -> Result<u64, String> {
 }
 
 /// An address to ping. Names are not looked up: what they stand for can change during a run, and asking would add traffic.
-pub fn address(text: &str) -> Result<IpAddr, String> {
+pub(crate) fn address(text: &str) -> Result<IpAddr, String> {
     let link_local = || t!("units.link_local", text = text).into_owned();
     if text.contains('%') {
         return Err(link_local());
@@ -103,7 +103,7 @@ pub fn address(text: &str) -> Result<IpAddr, String> {
 }
 
 /// `06:00`, `06:00:30` (the next time the host's clock shows it) or a date and a time: when to stop.
-pub fn until(text: &str) -> Result<Nanos, String> {
+pub(crate) fn until(text: &str) -> Result<Nanos, String> {
     next_time(text, &jiff::Zoned::now())
 }
 
@@ -143,7 +143,7 @@ fn leading_number(text: &str) -> Option<(u64, &str)> {
 }
 
 /// `1.4 GiB`, `12.3 MiB`, `640 KiB`, `12 B`.
-pub fn human_bytes(bytes: u64) -> String {
+pub(crate) fn human_bytes(bytes: u64) -> String {
     let value = bytes as f64;
     match bytes {
         0..1024 => format!("{bytes} B"),

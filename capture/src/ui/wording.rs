@@ -9,7 +9,7 @@ use netcap_filters::{Argument, Diagnosis, FilterError, INSTRUCTIONS_MAX, Preset,
 use rust_i18n::t;
 
 /// Why an expression gives no filter.
-pub fn filter(error: &FilterError) -> String {
+pub(crate) fn filter(error: &FilterError) -> String {
     filter_in(error, &rust_i18n::locale())
 }
 
@@ -67,7 +67,7 @@ fn instead(suggestion: &str, locale: &str) -> String {
 }
 
 /// Why a preset gives no expression.
-pub fn preset(error: &PresetError) -> String {
+pub(crate) fn preset(error: &PresetError) -> String {
     preset_in(error, &rust_i18n::locale())
 }
 
@@ -95,7 +95,7 @@ fn preset_in(error: &PresetError, locale: &str) -> String {
 }
 
 /// What a point is to its switch.
-pub fn role(role: &Role) -> String {
+pub(crate) fn role(role: &Role) -> String {
     match role {
         Role::Internal => t!("role.int"),
         Role::Uplink { bond: Some(_) } => t!("role.bond"),
@@ -109,13 +109,13 @@ pub fn role(role: &Role) -> String {
 }
 
 /// What a preset matches.
-pub fn matches(preset: &Preset) -> String {
+pub(crate) fn matches(preset: &Preset) -> String {
     let key = format!("preset.{}", preset.name);
     t!(&key).into_owned()
 }
 
 /// What a source records.
-pub fn about(source: &SourceDef) -> String {
+pub(crate) fn about(source: &SourceDef) -> String {
     let key = format!("source.{}", source.id);
     t!(&key).into_owned()
 }

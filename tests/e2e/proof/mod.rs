@@ -61,7 +61,7 @@ pub(crate) fn number(variable: &str) -> Option<u64> {
 
 /// The clock that stamps packets, in nanoseconds.
 pub(crate) fn now() -> i64 {
-    netcap::host::clock::now().0
+    netcap::testing::now().0
 }
 
 /// Random numbers that a seed repeats: xorshift64* (Vigna 2016).

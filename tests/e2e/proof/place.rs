@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use netcap::disk::free::disk_left;
+use netcap::testing::disk_left;
 use netcap_tests::said;
 use tempfile::TempDir;
 

@@ -5,21 +5,16 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 
 use libfuzzer_sys::fuzz_target;
-use netcap::control::protocol;
+use netcap::testing::fuzzed;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(request) = protocol::request(bytes) {
-        assert_eq!(protocol::request(&request.line()), Ok(request));
-    }
-    if let Ok(answer) = protocol::answer(bytes) {
-        let _ = protocol::answer(&answer.line()).expect("what was answered can be answered");
-    }
+    fuzzed::control(bytes);
     // More than a socket holds would wait for a reader.
     let bytes = &bytes[..bytes.len().min(32_768)];
     for answers in [false, true] {
         let (mut writer, reader) = UnixStream::pair().expect("sockets");
         writer.write_all(bytes).expect("room in the socket");
         drop(writer);
-        netcap::sandbox::read_all(&reader, answers);
+        fuzzed::sandbox(&reader, answers);
     }
 });

@@ -5,5 +5,5 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let [low, high, bytes @ ..] = bytes else { return };
-    netcap::ping::read_any(bytes, u16::from_le_bytes([*low, *high]));
+    netcap::testing::fuzzed::ping(bytes, u16::from_le_bytes([*low, *high]));
 });
