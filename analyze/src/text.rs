@@ -2,30 +2,9 @@
 
 use std::fmt::Display;
 
-/// A language of reports. Machine output is always English.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Lang {
-    /// English.
-    #[default]
-    En,
-    /// Chinese, as written in mainland China.
-    Zh,
-}
-
-impl Lang {
-    /// The language of a POSIX locale name (`zh_CN.UTF-8`); English when it is another one.
-    pub fn of_locale(name: &str) -> Self {
-        if name.starts_with("zh") { Self::Zh } else { Self::En }
-    }
-
-    /// Its name in the catalogue.
-    pub(crate) fn code(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::Zh => "zh-CN",
-        }
-    }
-}
+use netcap_words::Lang;
+use netcap_words::foreign::clean;
+use rust_i18n::t;
 
 /// A sentence or phrase: a key of the catalogue with arguments, which may be phrases themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,18 +122,7 @@ fn join(list: &[Text], lang: Lang, [english, chinese]: [&str; 2]) -> String {
 
 /// A phrase of the catalogue without arguments.
 pub fn phrase(key: &str, lang: Lang) -> String {
-    crate::_rust_i18n_translate(lang.code(), key).into_owned()
-}
-
-/// Names and lines of a bundle are foreign: what would steer a terminal, or turn the text around it, becomes a blank.
-pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if is_steering(c) { ' ' } else { c }).collect()
-}
-
-/// Control characters, and those that change the direction of a line (Unicode Standard Annex 9, section 2) or break it.
-pub(crate) fn is_steering(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    t!(key, locale = lang.code()).into_owned()
 }
 
 #[cfg(test)]
@@ -164,7 +132,7 @@ mod tests {
     #[test]
     fn arguments_are_not_placeholders_and_carry_no_escapes() {
         let text = Text::new("place.outside").with("port", "%{port}\u{1b}[31m");
-        assert_eq!(text.english(), "behind %{port} [31m (outside this host)");
+        assert_eq!(text.english(), "behind %{port}\u{fffd}[31m (outside this host)");
     }
 
     #[test]

@@ -49,6 +49,19 @@ impl Lang {
     }
 }
 
+impl std::str::FromStr for Lang {
+    type Err = String;
+
+    /// As [`Lang::named`]; whoever asks for a language there is none of is told in both.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        Self::named(text).ok_or_else(|| {
+            let text = crate::foreign::clean(text);
+            format!("there is no language '{text}'; there are en, zh-CN / 没有语言 '{text}'，可用 en、zh-CN")
+        })
+    }
+}
+
 /// What `--lang` says in the words of a command line that is not parsed yet: what is wrong with them should be said in
 /// that language.
 pub fn asked(words: &[OsString]) -> Option<&str> {
@@ -76,6 +89,7 @@ mod tests {
         assert_eq!(Lang::named("en"), Some(Lang::En));
         for text in ["fr", "", "zhx", "english"] {
             assert_eq!(Lang::named(text), None, "{text}");
+            assert!(text.parse::<Lang>().unwrap_err().contains("en, zh-CN"), "{text}");
         }
         assert_eq!(Lang::of_locale("zh_CN.UTF-8"), Lang::Zh);
         assert_eq!(Lang::of_locale("C"), Lang::En);

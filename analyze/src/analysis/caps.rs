@@ -159,7 +159,7 @@ mod tests {
         }
         for (phrase, _) in of_input(&input) {
             let text = Text::new(phrase).with("count", 3);
-            let both = [crate::text::Lang::En, crate::text::Lang::Zh].map(|lang| text.render(lang));
+            let both = [netcap_words::Lang::En, netcap_words::Lang::Zh].map(|lang| text.render(lang));
             assert!(phrase.starts_with("given-up.") && phrase != "given-up.journeys", "{phrase}");
             assert!(both.iter().all(|said| !said.contains("given-up") && !said.contains("%{")), "{both:?}");
             assert_ne!(both[0], both[1]);

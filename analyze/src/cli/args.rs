@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use netcap_words::Lang;
 
 /// Says what is wrong in a recording, where, how sure it is, and what to do about it.
 #[derive(Debug, Parser)]
@@ -43,9 +44,9 @@ pub(super) struct Args {
     /// Run only these detectors
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Language of the text report; by default that of the locale
-    #[arg(long, value_enum)]
-    pub lang: Option<Language>,
+    /// Language of help and report: en or zh-CN; by default that of the locale
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Lang>,
     /// Colours
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
     pub color: Color,
@@ -61,14 +62,6 @@ pub(super) enum FailOn {
     Warning,
     Error,
     Never,
-}
-
-/// Languages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Language {
-    En,
-    #[value(alias = "zh-CN", alias = "zh_CN", alias = "zh-cn", alias = "zh_cn")]
-    Zh,
 }
 
 /// When to use colours.

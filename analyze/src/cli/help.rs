@@ -2,25 +2,28 @@
 
 use std::ffi::OsString;
 
-use clap::{Command, CommandFactory, FromArgMatches, ValueEnum};
+use clap::{Command, CommandFactory, FromArgMatches};
+use netcap_words::help::{known, translated};
+use netcap_words::{Lang, lang};
+use rust_i18n::t;
 
-use super::args::{Args, Language};
-use crate::text::Lang;
-
-#[path = "../../../capture/src/cli/help/translated.rs"]
-mod translated;
+use super::args::Args;
 
 /// The part of the catalogue about the options.
 const SCOPE: &str = "netcap-analyze";
 
 /// Reads a command line; help is in the language that these words or else the environment ask for.
 pub(super) fn parse(words: &[OsString]) -> Result<Args, clap::Error> {
-    let asked = translated::asked(words).and_then(|name| Language::from_str(name, false).ok());
-    Args::from_arg_matches(&command(super::spoken(asked)).try_get_matches_from(words)?)
+    let lang = lang::asked(words).and_then(Lang::named).unwrap_or_else(Lang::of_environment);
+    Args::from_arg_matches(&command(lang).try_get_matches_from(words)?)
 }
 
 fn command(lang: Lang) -> Command {
-    translated::translated(Args::command(), SCOPE, lang.code())
+    translated(Args::command(), SCOPE, catalogue, lang)
+}
+
+fn catalogue(key: &str, lang: Lang) -> Option<String> {
+    known(key, t!(key, locale = lang.code()).into_owned())
 }
 
 #[cfg(test)]
@@ -31,7 +34,7 @@ mod tests {
     #[test]
     fn every_option_is_told_in_every_language_and_nothing_else_is() {
         let commands = [(SCOPE, Args::command())];
-        let faults = translated::faults(&commands, include_str!("../../locales/help.yml"));
+        let faults = netcap_words::help::faults(&commands, catalogue, include_str!("../../locales/help.yml"));
         assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 

@@ -15,6 +15,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use netcap_bundle::input::Input;
+use netcap_words::Lang;
+use netcap_words::columns::{self, fill, left, wrap};
+use netcap_words::foreign::clean;
 
 use crate::analysis::{self, Verdict};
 use crate::detectors;
@@ -22,8 +25,7 @@ use crate::engine::Progress;
 use crate::finding::Severity;
 use crate::report::expect;
 use crate::report::words::severity_key;
-use crate::report::wrap::{fill, left, wrap};
-use crate::text::{Lang, Text, clean, phrase};
+use crate::text::{Text, phrase};
 use args::{Args, FailOn};
 use inputs::Inputs;
 use reports::Reports;
@@ -183,11 +185,12 @@ fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[expect::Compar
             bail!("cannot compare with {}: {why}", args.expect.as_deref().unwrap_or(Path::new("")).display())
         }
     };
+    let columns = columns::of(&io::stderr());
     let mut err = io::stderr().lock();
     if !unnamed.is_empty() {
         let list = unnamed.iter().map(Text::verbatim).collect();
         let text = Text::new("expect.unnamed").with_list("detectors", list).render(language(args));
-        for line in wrap("", "  ", &text) {
+        for line in wrap(columns, "", "  ", &text) {
             writeln!(err, "{}", clean(&line))?;
         }
     }
@@ -198,7 +201,7 @@ fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[expect::Compar
     writeln!(err, "{}", phrase("expect.differs", language(args)))?;
     for line in lines.iter().flat_map(|line| line.lines()) {
         let indent = line.len() - line.trim_start().len();
-        for line in wrap(&" ".repeat(indent), "      ", line) {
+        for line in wrap(columns, &" ".repeat(indent), "      ", line) {
             writeln!(err, "{}", clean(&line))?;
         }
     }
@@ -206,6 +209,7 @@ fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[expect::Compar
 }
 
 fn list(args: &Args) -> Result<()> {
+    let columns = columns::of(&io::stdout());
     use std::fmt::Write as _;
     let (mut out, lang) = (String::new(), language(args));
     for detector in detectors::ALL {
@@ -215,12 +219,12 @@ fn list(args: &Args) -> Result<()> {
             None => "-".to_owned(),
         };
         let head = format!("{:<15} {} ", detector.id, left(&severity, 14));
-        for line in wrap(&head, &" ".repeat(31), &detector.summary(lang)) {
+        for line in wrap(columns, &head, &" ".repeat(31), &detector.summary(lang)) {
             let _ = writeln!(out, "{line}");
         }
         if args.verbose {
             for need in detector.needs {
-                for line in wrap(&" ".repeat(31), &" ".repeat(33), &phrase(need.key, lang)) {
+                for line in wrap(columns, &" ".repeat(31), &" ".repeat(33), &phrase(need.key, lang)) {
                     let _ = writeln!(out, "{line}");
                 }
             }
@@ -238,7 +242,9 @@ fn severity_word(severity: Severity, lang: Lang) -> String {
 
 fn page(id: &str) -> Result<()> {
     let Some(detector) = detectors::by_id(id) else { bail!(unknown(id)) };
-    io::stdout().write_all(fill(&detector.page()).as_bytes()).context("cannot write to standard output")
+    io::stdout()
+        .write_all(fill(columns::of(&io::stdout()), &detector.page()).as_bytes())
+        .context("cannot write to standard output")
 }
 
 fn check_ids(args: &Args) -> Result<()> {
@@ -253,21 +259,9 @@ fn unknown(id: &str) -> String {
     format!("there is no detector '{id}'; there are {}", ids.join(", "))
 }
 
-fn language(args: &Args) -> Lang {
-    spoken(args.lang)
-}
-
 /// The language that is asked for, else that of the environment.
-fn spoken(asked: Option<args::Language>) -> Lang {
-    match asked {
-        Some(args::Language::En) => Lang::En,
-        Some(args::Language::Zh) => Lang::Zh,
-        None => {
-            let set = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
-            let name = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
-            Lang::of_locale(&name.unwrap_or_default())
-        }
-    }
+fn language(args: &Args) -> Lang {
+    args.lang.unwrap_or_else(Lang::of_environment)
 }
 
 fn complain(text: &str) {

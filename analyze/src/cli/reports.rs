@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use netcap_words::columns;
 
 use super::args::{Args, Color};
 use super::{is_stdout, language};
@@ -135,6 +136,7 @@ pub(super) fn appearance(args: &Args) -> text::Look {
             Color::Never => false,
             Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         },
+        columns: columns::of(&io::stdout()),
         verbose: args.verbose,
     }
 }

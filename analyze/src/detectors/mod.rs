@@ -7,8 +7,8 @@ pub mod loss;
 pub mod switch;
 
 use crate::finding::{Finding, Severity};
-use crate::text::Lang;
 use crate::view::View;
+use netcap_words::Lang;
 
 /// Something a detector cannot do without.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ fn the_registry_is_sorted_unique_and_documented() {
         }
         for need in detector.needs {
             let key = need.key;
-            assert_ne!(crate::text::phrase(key, crate::text::Lang::En), format!("en.{key}"));
+            assert_ne!(crate::text::phrase(key, netcap_words::Lang::En), format!("en.{key}"));
         }
     }
 }

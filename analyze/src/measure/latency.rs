@@ -11,12 +11,12 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
 use netcap_bundle::ping::Answer;
+use netcap_words::foreign::is_steering;
 use netcap_words::wire::ip_protocol::TCP;
 
 use crate::engine::PointId;
 use crate::tables::hops::Stop;
 use crate::tables::journeys::Journey;
-use crate::text::is_steering;
 use crate::view::View;
 
 /// Id in the registry.

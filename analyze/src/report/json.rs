@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
+use netcap_words::foreign::is_steering;
 use serde_json::{Map, Value, json};
 
 use crate::analysis::Verdict;
@@ -11,7 +12,7 @@ use crate::measure::latency::{HopTimes, JourneyCounts, Latency, PERCENTILES};
 
 use super::many::Total;
 use super::recording;
-use crate::text::{Text, is_steering};
+use crate::text::Text;
 
 /// Pairs of addresses with segments sent again, written.
 const RESENT_MAX: usize = 1_000;

@@ -8,4 +8,3 @@ mod recording;
 pub mod text;
 pub mod together;
 pub(crate) mod words;
-pub(crate) mod wrap;

@@ -5,10 +5,10 @@ use netcap_bundle::time::human_ns;
 use unicode_width::UnicodeWidthStr;
 
 use super::text::Page;
-use super::wrap::{left, right};
 use crate::analysis::Verdict;
 use crate::measure::latency::{JourneyCounts, PERCENTILES};
 use crate::text::Text;
+use netcap_words::columns::{left, right};
 
 /// Pairs shown; the rest is in the JSON and in the histogram log.
 const LATENCY_ROWS_MAX: usize = 20;

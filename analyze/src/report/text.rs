@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use netcap_bundle::Nanos;
 use netcap_bundle::time::human_ns;
+use netcap_words::Lang;
+use netcap_words::columns::wrap;
+use netcap_words::foreign::clean;
 
 use super::many::Total;
 use super::words::{color, confidence_key, count_key, severity_key};
-use super::wrap::wrap;
 use crate::analysis::Verdict;
 use crate::finding::{Evidence, Finding, Severity};
-use crate::text::{Lang, Text, clean, phrase};
+use crate::text::{Text, phrase};
 
 /// Remarks shown.
 const REMARKS_MAX: usize = 20;
@@ -23,6 +25,8 @@ pub struct Look {
     pub lang: Lang,
     /// With ANSI colours.
     pub color: bool,
+    /// Columns of a line.
+    pub columns: usize,
     /// Exonerations, filters and every remark too.
     pub verbose: bool,
 }
@@ -105,7 +109,7 @@ impl Page {
     }
 
     pub(super) fn wrapped(&mut self, head: &str, tail: &str, text: &str) {
-        for line in wrap(head, tail, &clean(text)) {
+        for line in wrap(self.look.columns, head, tail, &clean(text)) {
             self.line(&line);
         }
     }
@@ -139,7 +143,7 @@ impl Page {
         if let Some(text) = &verdict.incomplete {
             let text = self.text(text);
             let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
-            for line in wrap("", "  ", &text) {
+            for line in wrap(self.look.columns, "", "  ", &text) {
                 let line = self.styled(&line, style);
                 self.styled_line(&line);
             }
@@ -160,7 +164,7 @@ impl Page {
         };
         let text = self.text(&text);
         // The style goes around whole lines, so that wrapping never counts it.
-        for line in wrap("", "  ", &text) {
+        for line in wrap(self.look.columns, "", "  ", &text) {
             let line = self.styled(&line, Style::new().bold().fg_color(Some(style.into())));
             self.styled_line(&line);
         }

@@ -6,9 +6,9 @@ use unicode_width::UnicodeWidthStr;
 use super::json::{SCHEMA, escaped, finding};
 use super::numbers::milliseconds;
 use super::text::{Look, Page};
-use super::wrap::{left, right};
 use crate::text::Text;
 use crate::together::{HostHop, Pair, Together};
+use netcap_words::columns::{left, right};
 
 /// Hops shown; the rest is in the JSON.
 const HOPS_SHOWN: usize = 40;

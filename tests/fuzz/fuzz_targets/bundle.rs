@@ -13,7 +13,8 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use netcap_analyze::report::json::Shape;
 use netcap_analyze::report::text::{Look, render};
-use netcap_analyze::{analysis, engine::Progress, text::Lang};
+use netcap_analyze::{analysis, engine::Progress};
+use netcap_words::{Lang, columns::COLUMNS};
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::decompress;
 
@@ -225,6 +226,6 @@ fuzz_target!(init: {
             return;
         }
     };
-    let page = render(&verdict, Look { lang, color: false, verbose: true });
-    assert!(!page.contains(|c: char| c.is_control() && c != '\n'), "control characters reach a terminal: {page:?}");
+    let page = render(&verdict, Look { lang, color: false, columns: COLUMNS, verbose: true });
+    assert!(!page.contains(|c: char| c != '\n' && netcap_words::foreign::is_steering(c)), "control characters reach a terminal: {page:?}");
 });

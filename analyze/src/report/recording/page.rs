@@ -5,8 +5,8 @@ use netcap_bundle::ledger::{Step, Why};
 
 use crate::measure::recording::{PointLoss, Recording, Spell, Steps};
 use crate::report::text::Page;
-use crate::report::wrap::{left, right};
 use crate::text::Text;
+use netcap_words::columns::{left, right};
 
 /// Points and changes shown, each; the rest is in the JSON.
 const ROWS_MAX: usize = 20;

@@ -17,7 +17,8 @@ use crate::engine::Progress;
 use crate::measure::recording::{Recording, Spell};
 use crate::report::json::Shape;
 use crate::report::text::{Look, render};
-use crate::text::Lang;
+use netcap_words::Lang;
+use netcap_words::columns::COLUMNS;
 
 fn text<T: serde::Serialize>(lines: &[T]) -> String {
     lines.iter().map(|l| String::from_utf8(line(l).unwrap()).unwrap()).collect()
@@ -86,7 +87,7 @@ fn troubled() -> (Sealed, Input) {
 }
 
 fn report(verdict: &Verdict, lang: Lang) -> String {
-    render(verdict, Look { lang, color: false, verbose: false })
+    render(verdict, Look { lang, color: false, columns: COLUMNS, verbose: false })
 }
 
 #[test]
