@@ -8,8 +8,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use netcap_bundle::packets::{Direction, Frame, PacketReader, SegmentMeta, SegmentWriter, decompress};
-use netcap_bundle::{Nanos, layout, seal};
+use netcap_bundle::files::decompress;
+use netcap_bundle::packets::{Direction, Frame, PacketReader, SegmentMeta, SegmentWriter};
+use netcap_bundle::run::json_line;
+use netcap_bundle::{Nanos, layout};
 
 fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -47,13 +49,13 @@ fn main() -> io::Result<()> {
         segment.packet(&Frame { at, direction, wire_len, vlan: None, data }, 0)?;
         segment.count(1, 0);
         if segment.size().1 >= bytes_max {
-            index.write_all(&seal::index_line(&segment.finish(last)?.1)?)?;
+            index.write_all(&json_line(&segment.finish(last)?.1)?)?;
         } else {
             writer = Some(segment);
         }
     }
     if let Some(segment) = writer {
-        index.write_all(&seal::index_line(&segment.finish(last)?.1)?)?;
+        index.write_all(&json_line(&segment.finish(last)?.1)?)?;
     }
     Ok(())
 }

@@ -25,15 +25,4 @@ pub mod topology;
 mod error;
 
 pub use error::{BundleError, Result};
-pub use run::mac::Mac;
-pub use run::manifest::{Manifest, RunInfo};
-pub use run::point::{Point, Role};
-pub use run::time::Nanos;
-pub use run::{changes, index, layout, mac, manifest, point, time};
-pub use seal::moving as move_tar;
-
-/// Pings: what is written while they are sent, and a whole log.
-pub mod ping {
-    pub use crate::input::PingLog;
-    pub use crate::run::ping::{Answer, PingRecord};
-}
+pub use run::{Mac, Manifest, Nanos, Point, Role, RunInfo, layout};

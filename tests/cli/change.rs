@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use netcap_bundle::packets::decompress;
+use netcap_bundle::files::decompress;
 
 /// xorshift64*, Vigna 2016.
 pub(crate) struct Numbers(u64);

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use netcap_bundle::manifest::End;
+use netcap_bundle::run::End;
 use netcap_tests::privileged;
 
 use crate::crash::noise;

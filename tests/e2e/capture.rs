@@ -6,8 +6,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use netcap_bundle::manifest::End;
 use netcap_bundle::packets::Direction::{In, Out};
+use netcap_bundle::run::End;
 use netcap_tests::privileged;
 use nix::sys::signal::Signal;
 
@@ -244,7 +244,7 @@ fn a_duration_ends_it_and_pings_are_logged() {
     let tar = entries(run.out.path()).remove(0);
     let input = netcap_bundle::input::Input::open(&tar).unwrap();
     assert_eq!(manifest(&tar).end, End::Duration);
-    use netcap_bundle::ping::Answer;
+    use netcap_bundle::run::Answer;
     let of = |address: &str| input.pings.iter().find(|log| log.address == address).unwrap().records.clone();
     let good = of("10.9.8.2");
     assert!(good.len() >= 3, "{good:?}");

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use netcap_bundle::manifest::End;
 use netcap_bundle::packets::Direction::In;
+use netcap_bundle::run::End;
 use netcap_tests::privileged;
 use nix::sys::signal::Signal;
 

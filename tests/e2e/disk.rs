@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use netcap::testing::directory_bytes;
 use netcap::testing::disk_left;
-use netcap_bundle::input::Files;
-use netcap_bundle::manifest::End;
+use netcap_bundle::files::Files;
+use netcap_bundle::run::End;
 use netcap_tests::privileged;
 use nix::sys::signal::Signal;
 

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use netcap_bundle::layout;
-use netcap_bundle::manifest::End;
+use netcap_bundle::run::End;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

@@ -4,8 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use netcap_bundle::input::Input;
-use netcap_bundle::ledger::PointSpan;
 use netcap_bundle::packets::PacketReader;
+use netcap_bundle::run::PointSpan;
 use netcap_tests::privileged;
 use nix::sys::signal::Signal;
 

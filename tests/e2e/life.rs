@@ -6,8 +6,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use netcap_bundle::manifest::End;
 use netcap_bundle::packets::Direction::In;
+use netcap_bundle::run::End;
 use netcap_tests::privileged;
 use nix::sys::signal::Signal;
 use serde_json::Value;

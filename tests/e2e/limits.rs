@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use netcap_bundle::input::Input;
-use netcap_bundle::manifest::End;
 use netcap_bundle::packets::Direction::In;
+use netcap_bundle::run::End;
 use netcap_tests::privileged;
 use nix::sys::signal::Signal;
 

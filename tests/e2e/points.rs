@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use netcap_bundle::changes::What;
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::{self, In, Out};
 use netcap_bundle::packets::PacketReader;
+use netcap_bundle::run::ChangeKind;
 use netcap_tests::privileged;
 use nix::sys::signal::Signal;
 
@@ -20,12 +20,12 @@ fn near(net: &Net, words: &str) {
     ip(&format!("-n {} {words}", net.near));
 }
 
-/// What happened to the points, in short.
+/// ChangeKind happened to the points, in short.
 fn changes(bundle: &Bundle) -> Vec<String> {
-    let short = |what: &What| match what {
-        What::Joined { point } => format!("+{} {}", point.id, point.role.word()),
-        What::Renamed { id, from, to } => format!("{id}: {from} {to}"),
-        What::Left { id } => format!("-{id}"),
+    let short = |what: &ChangeKind| match what {
+        ChangeKind::Joined { point } => format!("+{} {}", point.id, point.role.word()),
+        ChangeKind::Renamed { id, from, to } => format!("{id}: {from} {to}"),
+        ChangeKind::Left { id } => format!("-{id}"),
     };
     bundle.manifest.changes.iter().map(|change| short(&change.what)).collect()
 }

@@ -5,7 +5,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use netcap_bundle::input::{Files, Input};
+use netcap_bundle::files::Files;
+use netcap_bundle::input::Input;
 use netcap_bundle::packets::{Direction, PacketReader};
 use netcap_bundle::{Manifest, layout};
 use nix::sys::signal::{Signal, kill};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use netcap_bundle::input::Files;
+use netcap_bundle::files::Files;
 use netcap_bundle::layout;
 use netcap_bundle::packets::Direction::In;
 use netcap_tests::privileged;

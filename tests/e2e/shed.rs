@@ -3,8 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use netcap_bundle::input::Files;
-use netcap_bundle::ledger::{Ledger, Step, Why};
+use netcap_bundle::files::Files;
+use netcap_bundle::ledger::Ledger;
+use netcap_bundle::run::{ShedLevel, ShedReason};
 use netcap_tests::privileged;
 use nix::sys::signal::Signal;
 
@@ -29,15 +30,18 @@ fn a_processor_limit_that_is_far_too_low_costs_frames_their_ends_and_is_in_the_l
     let files = Files::tar(&bundle.path).unwrap().unwrap();
     let ledger = Ledger::read(&files);
     let steps = &ledger.point("cap0").unwrap().steps;
-    let down: Vec<Step> = steps.iter().filter(|s| s.why == Why::Cpu).map(|s| s.step).collect();
-    assert!(down.starts_with(&[Step::Level1, Step::Fast, Step::Fastest, Step::Cut256]), "{steps:?}");
+    let down: Vec<ShedLevel> = steps.iter().filter(|s| s.why == ShedReason::Cpu).map(|s| s.step).collect();
+    assert!(
+        down.starts_with(&[ShedLevel::Level1, ShedLevel::Fast, ShedLevel::Fastest, ShedLevel::Cut256]),
+        "{steps:?}"
+    );
     assert!(bundle.packets.iter().all(|p| p.wire_len == 1000 && [1000, 256, 128].contains(&p.data.len())));
     assert!(bundle.packets.iter().any(|p| p.data.len() == 256));
     let counts = &bundle.manifest.counts[0];
     assert_eq!((counts.received, counts.shed), (sent, 0), "the only point is never put off: {counts:?}");
     assert_eq!(counts.received, counts.written + counts.dropped);
     let [shed] = &bundle.manifest.shed[..] else { panic!("{:?}", bundle.manifest.shed) };
-    assert!(shed.deepest >= Step::Cut256 && shed.cut_ms > 0 && shed.steps >= 4, "{shed:?}");
+    assert!(shed.deepest >= ShedLevel::Cut256 && shed.cut_ms > 0 && shed.steps >= 4, "{shed:?}");
     let cost = bundle.manifest.cost.expect("it knows what it took");
     assert!(
         cost.user_ms + cost.system_ms > 10 && cost.rss_max > 1 << 20 && cost.written > 10_000,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use netcap_bundle::changes::What;
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::{Direction, PacketReader};
+use netcap_bundle::run::ChangeKind;
 use netcap_tests::lab::{Lab, said};
 
 use super::NETCAP;
@@ -93,10 +93,10 @@ fn packets(input: &Input, id: &str, direction: Direction) -> usize {
 }
 
 fn changes(input: &Input) -> Vec<String> {
-    let short = |what: &What| match what {
-        What::Joined { point } => format!("+{} {}", point.id, point.role.word()),
-        What::Renamed { id, from, to } => format!("{id}: {from} {to}"),
-        What::Left { id } => format!("-{id}"),
+    let short = |what: &ChangeKind| match what {
+        ChangeKind::Joined { point } => format!("+{} {}", point.id, point.role.word()),
+        ChangeKind::Renamed { id, from, to } => format!("{id}: {from} {to}"),
+        ChangeKind::Left { id } => format!("-{id}"),
     };
     input.changes.iter().map(|change| short(&change.what)).collect()
 }

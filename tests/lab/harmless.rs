@@ -114,7 +114,7 @@ fn left_over(lab: &Lab) -> usize {
 
 /// Every daemon answered the commands that may write nothing.
 fn host_state_is_there(bundle: &Path) {
-    let files = netcap_bundle::input::Files::tar(bundle).expect("it opens").expect("it is a bundle");
+    let files = netcap_bundle::files::Files::tar(bundle).expect("it opens").expect("it is a bundle");
     let index = files.text(netcap_bundle::layout::STATE_INDEX).expect("it has state");
     let asked = |line: &&str| line.contains("\"source\":\"ovs") || line.contains("\"source\":\"libvirt\"");
     let (well, ill): (Vec<&str>, Vec<&str>) =

@@ -17,10 +17,10 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use netcap_bundle::replay::{Dumps, Packet, Replay, Verdict, replay};
-use netcap_bundle::sources::ovs_fdb::OvsFdb;
-use netcap_bundle::sources::ovs_openflow::OvsOpenflow;
-use netcap_bundle::sources::ovsdb::Ovsdb;
+use netcap_bundle::replay::{Dumps, ForwardingDecision, Packet, Replay, replay};
+use netcap_bundle::sources::ovs::fdb::OvsFdb;
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::sources::shared::OfPort;
 
 use dice::Dice;
@@ -66,9 +66,9 @@ fn it_tells_what_the_switch_itself_tells() {
             };
             compared += 1;
             tracked += usize::from(!ours.tracked.is_empty());
-            let ports: BTreeSet<String> = match &ours.verdict {
-                Verdict::Forwarded(exits) => exits.iter().map(|exit| exit.port.clone()).collect(),
-                Verdict::Dropped(_) | Verdict::CannotTell { .. } => BTreeSet::new(),
+            let ports: BTreeSet<String> = match &ours.decision {
+                ForwardingDecision::Forwarded(exits) => exits.iter().map(|exit| exit.port.clone()).collect(),
+                ForwardingDecision::Dropped(_) | ForwardingDecision::CannotTell { .. } => BTreeSet::new(),
             };
             if !ours.complete {
                 // What it says nevertheless is true.
@@ -78,7 +78,7 @@ fn it_tells_what_the_switch_itself_tells() {
                 untold += 1;
                 continue;
             }
-            dropped += usize::from(matches!(ours.verdict, Verdict::Dropped(_)));
+            dropped += usize::from(matches!(ours.decision, ForwardingDecision::Dropped(_)));
             let way = Way { cookies: ours.chain.iter().map(|rule| rule.cookie).collect(), ports };
             assert_eq!(
                 way, told.way,

@@ -3,7 +3,7 @@
 
 use netcap_bundle::Nanos;
 use netcap_bundle::source::{Outcome, RawItem, Snapshot};
-use netcap_bundle::sources::ovs_conntrack::OvsConntrack;
+use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
 
 use crate::dice::Dice;
 

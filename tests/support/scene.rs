@@ -9,9 +9,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use etherparse::PacketBuilder;
-use netcap_bundle::manifest::{Clock, End, SCHEMA};
 use netcap_bundle::packets::{Direction, Frame, SegmentMeta, SegmentWriter};
-use netcap_bundle::ping::PingRecord;
+use netcap_bundle::run::{Clock, End, PingRecord, SCHEMA, json_line};
 use netcap_bundle::source::Outcome;
 use netcap_bundle::state::{StateWriter, Taken};
 use netcap_bundle::{Mac, Nanos, Point, Role, RunInfo, layout, seal};
@@ -191,7 +190,7 @@ impl Scene {
             let (_, info) = writer.finish(at(self.end_ms)).unwrap();
             let path = run.join(layout::segment_index(&point));
             let mut index = OpenOptions::new().create(true).append(true).open(path).unwrap();
-            index.write_all(&seal::index_line(&info).unwrap()).unwrap();
+            index.write_all(&json_line(&info).unwrap()).unwrap();
         }
         let ended = Clock { realtime: at(self.end_ms), monotonic_ns: self.end_ms * 1_000_000 };
         seal::seal(&run, self.info, Some(ended), End::Duration, Vec::new()).unwrap();

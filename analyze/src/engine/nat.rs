@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use netcap_bundle::input::Input;
-use netcap_bundle::sources::ovs_conntrack::{CtEntry, CtTuple, OvsConntrack};
+use netcap_bundle::sources::ovs::conntrack::{CtEntry, CtTuple, OvsConntrack};
 use netcap_words::wire::ip_protocol_number;
 
 use super::identity::Tuple;

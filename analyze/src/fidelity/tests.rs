@@ -1,8 +1,8 @@
 use std::fs;
 
 use netcap_bundle::input::Input;
-use netcap_bundle::ledger::{PointSpan, line};
 use netcap_bundle::packets::Direction::{In, Out};
+use netcap_bundle::run::{PointSpan, json_line};
 use netcap_bundle::{Mac, Role, layout};
 use netcap_tests::scene::{Scene, at, ethernet};
 
@@ -95,7 +95,7 @@ fn what_was_counted_and_not_recorded_is_no_silence() {
     let span = |s: i64, shed| PointSpan { at: at(s * 1_000), ms: 1_000, shed, ..PointSpan::default() };
     let text: String = [span(29, 0), span(30, 40), span(31, 0)]
         .iter()
-        .map(|s| String::from_utf8(line(s).unwrap()).unwrap())
+        .map(|s| String::from_utf8(json_line(s).unwrap()).unwrap())
         .collect();
     let mut scene = scene();
     scene.write(&layout::ledger("idle"), &text);

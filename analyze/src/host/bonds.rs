@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use netcap_bundle::Nanos;
 use netcap_bundle::input::Input;
 use netcap_bundle::source::Snapshot;
-use netcap_bundle::sources::links::Links;
-use netcap_bundle::sources::ovs_bond::{BondMode, LacpStatus, OvsBond};
+use netcap_bundle::sources::network::links::Links;
+use netcap_bundle::sources::ovs::bond::{BondMode, LacpStatus, OvsBond};
 
 use super::file_of;
 

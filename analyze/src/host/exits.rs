@@ -1,6 +1,6 @@
 //! Where a frame that entered a switch can leave it, and whether all of these places are recorded.
 
-use netcap_bundle::topology::{Place, Topology};
+use netcap_bundle::topology::{MacLocation, Topology};
 use netcap_bundle::{Mac, Role};
 
 use crate::engine::{PointId, PointInfo, Points};
@@ -52,8 +52,8 @@ impl<'a> SwitchPoints<'a> {
             return Some(Exits { points: vec![id], complete: true });
         }
         match self.topology.locate(dst) {
-            Some(Place::Guest { iface, .. } | Place::Own { iface, .. }) => Some(only(&iface)),
-            Some(Place::Learned { entry, role }) if !matches!(role, Some(Role::Uplink { .. })) => {
+            Some(MacLocation::Guest { iface, .. } | MacLocation::Own { iface, .. }) => Some(only(&iface)),
+            Some(MacLocation::Learned { entry, role }) if !matches!(role, Some(Role::Uplink { .. })) => {
                 Some(entry.iface.as_deref().map_or_else(Exits::default, only))
             }
             _ => None,

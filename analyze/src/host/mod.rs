@@ -10,14 +10,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use netcap_bundle::input::Input;
 use netcap_bundle::source::Snapshot;
-use netcap_bundle::sources::libvirt::Libvirt;
-use netcap_bundle::sources::links::{Link, Links};
-use netcap_bundle::sources::linux_bridge::LinuxBridge;
-use netcap_bundle::sources::neighbours::Neighbours;
-use netcap_bundle::sources::ovs_bond::OvsBond;
-use netcap_bundle::sources::ovs_datapath::OvsDatapath;
-use netcap_bundle::sources::ovs_fdb::OvsFdb;
-use netcap_bundle::sources::ovsdb::Ovsdb;
+use netcap_bundle::sources::network::links::{Link, Links};
+use netcap_bundle::sources::network::linux_bridge::LinuxBridge;
+use netcap_bundle::sources::network::neighbours::Neighbours;
+use netcap_bundle::sources::ovs::bond::OvsBond;
+use netcap_bundle::sources::ovs::datapath::OvsDatapath;
+use netcap_bundle::sources::ovs::fdb::OvsFdb;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
+use netcap_bundle::sources::vm::libvirt::Libvirt;
 use netcap_bundle::state::Round;
 
 use netcap_bundle::Mac;

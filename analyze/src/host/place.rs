@@ -1,7 +1,7 @@
 //! Where a MAC sits, in words.
 
 use netcap_bundle::packets::Direction;
-use netcap_bundle::topology::Place;
+use netcap_bundle::topology::MacLocation;
 use netcap_bundle::{Mac, Role};
 
 use super::Host;
@@ -17,11 +17,11 @@ pub fn place(host: &Host, bonds: &Bonds, points: &Points, mac: Mac, seen: &[(Poi
     }
     let located = host.topology().locate(mac);
     match &located {
-        Some(Place::Guest { vm: Some(vm), iface, .. }) => {
+        Some(MacLocation::Guest { vm: Some(vm), iface, .. }) => {
             return Text::new("place.vm").with("port", iface).with("vm", vm);
         }
-        Some(Place::Guest { iface, .. }) => return Text::new("place.vnet").with("port", iface),
-        Some(Place::Own { iface, .. }) => return Text::new("place.host").with("port", iface),
+        Some(MacLocation::Guest { iface, .. }) => return Text::new("place.vnet").with("port", iface),
+        Some(MacLocation::Own { iface, .. }) => return Text::new("place.host").with("port", iface),
         _ => {}
     }
     if let Some(iface) = host.iface_of(mac) {
@@ -45,7 +45,7 @@ pub fn place(host: &Host, bonds: &Bonds, points: &Points, mac: Mac, seen: &[(Poi
     if let Some(info) = entered(Direction::Out, |r| matches!(r, Role::Internal)) {
         return Text::new("place.host").with("port", &info.name);
     }
-    if let Some(Place::Learned { entry, role: Some(role) }) = &located
+    if let Some(MacLocation::Learned { entry, role: Some(role) }) = &located
         && let Some(iface) = &entry.iface
     {
         return match role {

@@ -10,7 +10,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
-use netcap_bundle::ping::Answer;
+use netcap_bundle::run::Answer;
 use netcap_words::foreign::is_steering;
 use netcap_words::wire::ip_protocol::TCP;
 

@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 
 use netcap_bundle::Nanos;
-use netcap_bundle::changes::Change;
 use netcap_bundle::input::{Input, Kind};
-use netcap_bundle::ledger::{HostSpan, PointLedger, PointSpan, Shed, Sums, Why};
-use netcap_bundle::manifest::{End, Pruned, SegmentInfo};
+use netcap_bundle::ledger::{PointLedger, Sums};
+use netcap_bundle::run::{Change, End, HostSpan, PointSpan, Pruned, SegmentInfo, Shed, ShedReason};
 
 /// Nanoseconds of a millisecond.
 const MS: i64 = 1_000_000;
@@ -72,7 +71,7 @@ pub struct Steps {
     /// The sums.
     pub shed: Shed,
     /// Reasons of steps down.
-    pub why: Vec<Why>,
+    pub why: Vec<ShedReason>,
 }
 
 /// What the host lost before any point.
@@ -229,8 +228,12 @@ impl Spell {
 impl Steps {
     fn of(ledger: &PointLedger) -> Option<Self> {
         let (first, last) = (ledger.steps.first()?, ledger.steps.last()?);
-        let down = |why: &Why| ledger.steps.iter().any(|line| line.why == *why && line.step > line.was);
-        let why = [Why::Ring, Why::Loss, Why::Cpu, Why::Memory, Why::Calm].into_iter().filter(down).collect();
+        let down =
+            |why: &ShedReason| ledger.steps.iter().any(|line| line.why == *why && line.step > line.was);
+        let why = [ShedReason::Ring, ShedReason::Loss, ShedReason::Cpu, ShedReason::Memory, ShedReason::Calm]
+            .into_iter()
+            .filter(down)
+            .collect();
         Some(Self { from: first.at, to: last.at, shed: ledger.shed()?, why })
     }
 }

@@ -1,7 +1,7 @@
 //! The numbers below the findings: round-trip times and what each capture point recorded.
 
 use netcap_bundle::Nanos;
-use netcap_bundle::time::human_ns;
+use netcap_bundle::run::human_ns;
 use unicode_width::UnicodeWidthStr;
 
 use super::text::Page;

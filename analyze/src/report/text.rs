@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use netcap_bundle::Nanos;
-use netcap_bundle::time::human_ns;
+use netcap_bundle::run::human_ns;
 use netcap_words::Lang;
 use netcap_words::columns::wrap;
 use netcap_words::foreign::clean;

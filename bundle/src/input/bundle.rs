@@ -9,8 +9,8 @@ use crate::Result;
 use crate::error::BundleError;
 use crate::files::Files;
 use crate::ledger::Ledger;
-use crate::run::manifest::{Manifest, RunInfo, SCHEMA};
-use crate::run::point::Point;
+use crate::run::Point;
+use crate::run::{Manifest, RunInfo, SCHEMA};
 use crate::run::{changes, layout};
 use crate::state::StateReader;
 

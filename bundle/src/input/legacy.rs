@@ -9,9 +9,9 @@ use super::{Files, Input, Kind, Segment};
 use crate::files::{Place, decompress};
 use crate::input::ping::PingLog;
 use crate::packets::PacketReader;
+use crate::run::RunInfo;
 use crate::run::layout;
-use crate::run::manifest::RunInfo;
-use crate::run::point::{Point, Role};
+use crate::run::{Point, Role};
 use crate::{BundleError, Result};
 
 /// Runs of netcap that are looked into: people record some times a day.

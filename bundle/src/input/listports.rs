@@ -12,7 +12,7 @@
 //! ```
 
 use crate::Mac;
-use crate::run::point::Role;
+use crate::run::Role;
 
 /// Ports read of one file; a host has some hundreds.
 const PORTS_MAX: usize = 10_000;

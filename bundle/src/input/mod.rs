@@ -19,7 +19,7 @@ mod ping;
 #[cfg(test)]
 mod tests;
 
-pub use crate::files::Files;
+use crate::files::Files;
 pub use model::{Input, Kind, Missing, Segment};
 pub use ping::PingLog;
 

@@ -6,10 +6,10 @@ use crate::files::Stream;
 use crate::files::{Files, Place, decompress};
 use crate::input::ping::PingLog;
 use crate::ledger::Ledger;
-use crate::run::changes::Change;
+use crate::run::Change;
+use crate::run::Point;
 use crate::run::layout;
-use crate::run::manifest::{End, Pruned, RunInfo, SegmentInfo};
-use crate::run::point::Point;
+use crate::run::{End, Pruned, RunInfo, SegmentInfo};
 use crate::state::StateReader;
 use crate::{BundleError, Result};
 

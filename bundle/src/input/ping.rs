@@ -1,7 +1,7 @@
 //! Ping logs: netcap's own machine lines, and the log of iputils `ping` that the old script left behind.
 
 use crate::Nanos;
-use crate::run::ping::{Answer, PingRecord};
+use crate::run::{Answer, PingRecord};
 
 /// All pings of one address.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,6 +1,6 @@
 use super::*;
-use crate::run::manifest::SCHEMA;
-use crate::run::point::Role;
+use crate::run::Role;
+use crate::run::SCHEMA;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Whether the sums of a run agree.
 
 use super::{Ledger, Sums};
-use crate::run::manifest::Manifest;
+use crate::run::Manifest;
 
 impl Ledger {
     /// Where the sums of a run do not agree, one sentence for each place: received = written + dropped + shed, and the ledger

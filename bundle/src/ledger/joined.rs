@@ -1,7 +1,7 @@
 //! A ledger of any length in bounded memory: when it grows too long, neighbouring lines become one. Sums stay exact; what
 //! is given up is when, within a longer span, something happened, and first where nothing happened.
 
-use super::{HostSpan, OvsDrops, PointSpan};
+use crate::run::{HostSpan, IfaceCounts, OvsDrops, PointSpan};
 
 /// Lines in memory for all points together. A line takes some 200 bytes.
 pub(super) const SPANS_MAX: usize = 200_000;
@@ -95,7 +95,7 @@ impl Joins for PointSpan {
         self.wire_bytes = self.wire_bytes.saturating_add(later.wire_bytes);
         self.shed = self.shed.saturating_add(later.shed);
         self.filtered = both(self.filtered, later.filtered, u64::saturating_add);
-        self.iface = both(self.iface, later.iface, super::IfaceCounts::plus);
+        self.iface = both(self.iface, later.iface, IfaceCounts::plus);
         self.ovs = both(self.ovs, later.ovs, |a, b| OvsDrops {
             rx_dropped: a.rx_dropped.saturating_add(b.rx_dropped),
             tx_dropped: a.tx_dropped.saturating_add(b.tx_dropped),

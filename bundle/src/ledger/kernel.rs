@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::IfaceCounts;
+use crate::run::IfaceCounts;
 
 /// The counters of every interface in `/proc/net/dev`; lines that are not understood are left out.
 pub fn parse_net_dev(text: &str) -> BTreeMap<String, IfaceCounts> {

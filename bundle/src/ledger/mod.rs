@@ -11,10 +11,6 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
-pub use crate::run::drops::OvsDrops;
-pub use crate::run::line::line;
-pub use crate::run::span::{HostSpan, IfaceCounts, PointSpan};
-pub use crate::run::step::{Shed, Step, StepLine, Why};
 pub use kernel::{parse_net_dev, parse_softnet};
 pub use ovs::{Datapaths, parse_dpctl_show};
 pub use read::{Ledger, PointLedger};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::run::drops::OvsDrops;
+use crate::run::OvsDrops;
 
 /// Ports read of one answer: a host has hundreds.
 const PORTS_MAX: usize = 16_384;

@@ -5,11 +5,11 @@ use serde::Deserialize;
 use super::joined::{Joins, Kept};
 use super::sums::Sums;
 use crate::Nanos;
-use crate::input::Files;
-use crate::run::drops::OvsDrops;
+use crate::files::Files;
+use crate::run::OvsDrops;
+use crate::run::ShedLine;
 use crate::run::layout;
-use crate::run::span::{HostSpan, PointSpan};
-use crate::run::step::StepLine;
+use crate::run::{HostSpan, PointSpan};
 
 /// Lines read of one ledger: a month of seconds.
 const LINES_MAX: usize = 2_678_400;
@@ -26,7 +26,7 @@ pub struct PointLedger {
     /// In order of time.
     pub spans: Vec<PointSpan>,
     /// What it gave up, and when; the last few thousand.
-    pub steps: Vec<StepLine>,
+    pub steps: Vec<ShedLine>,
     /// Lines that were not understood; one torn last line is normal after a crash.
     pub defects: usize,
     /// There were so many lines that neighbouring ones, first those without a loss, were joined: sums are exact, times

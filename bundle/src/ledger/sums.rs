@@ -1,6 +1,6 @@
 //! What a point did over many spans.
 
-use crate::run::span::PointSpan;
+use crate::run::PointSpan;
 
 /// Sums over spans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Nanos;
+use crate::run::{IfaceCounts, PointSpan, json_line};
 
 #[test]
 fn lines_are_read_as_they_were_written_and_a_torn_one_is_counted() {
@@ -16,7 +17,7 @@ fn lines_are_read_as_they_were_written_and_a_torn_one_is_counted() {
         filtered: Some(3),
         ..PointSpan::default()
     };
-    let mut text = String::from_utf8(line(&span).unwrap()).unwrap();
+    let mut text = String::from_utf8(json_line(&span).unwrap()).unwrap();
     assert!(text.len() < 100, "{text}");
     text.push_str("{\"at\":17952192");
     let ledger = PointLedger::from_lines("eth2", &text);

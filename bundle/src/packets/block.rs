@@ -39,7 +39,7 @@ const ETHERNET: u16 = 1;
 const TEXT_MAX: usize = 4096;
 
 /// Section header and interface description: the start of every segment.
-pub fn head(out: &mut Vec<u8>, meta: &SegmentMeta) {
+pub(super) fn head(out: &mut Vec<u8>, meta: &SegmentMeta) {
     block(out, SECTION_HEADER, |b| {
         put32(b, BYTE_ORDER_MAGIC);
         put16(b, 1);
@@ -69,7 +69,7 @@ pub fn head(out: &mut Vec<u8>, meta: &SegmentMeta) {
 /// One packet. `lost` packets were dropped between the packet before and this one.
 ///
 /// A VLAN tag that the kernel took out of the frame is put back where it was on the wire, behind the addresses.
-pub fn packet(out: &mut Vec<u8>, frame: &Frame<'_>, lost: u64) {
+pub(super) fn packet(out: &mut Vec<u8>, frame: &Frame<'_>, lost: u64) {
     let (head, tail) = match frame.vlan {
         Some(_) if frame.data.len() >= 12 => frame.data.split_at(12),
         _ => (frame.data, &[][..]),
@@ -105,7 +105,7 @@ pub fn packet(out: &mut Vec<u8>, frame: &Frame<'_>, lost: u64) {
 
 /// What the interface counted since the segment was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Statistics {
+pub(super) struct Statistics {
     /// When the segment was opened.
     pub opened: Nanos,
     /// When these numbers were read.
@@ -119,7 +119,7 @@ pub struct Statistics {
 }
 
 /// An interface statistics block.
-pub fn statistics(out: &mut Vec<u8>, stats: &Statistics) {
+pub(super) fn statistics(out: &mut Vec<u8>, stats: &Statistics) {
     let stamp = |at| {
         let [high, low] = halves(at);
         [high.to_le_bytes(), low.to_le_bytes()].concat()

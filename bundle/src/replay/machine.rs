@@ -6,10 +6,10 @@ use super::action::{Action, Ct, Target, Zone, actions};
 use super::bits::Bits;
 use super::edits::{OUT, doubt_tags, edit, rank, write_set};
 use super::field::Slot;
-use super::model::{Cause, Dumps, End, Exit, Lookup, Replay, Verdict};
+use super::model::{Cause, CtLookup, Dumps, End, Exit, ForwardingDecision, Replay};
 use super::packet::Packet;
 use super::ports::Ports;
-use super::rules::{Found, Tables};
+use super::rules::{FlowTables, RuleLookup};
 use super::tracking::{self, Tracked};
 use crate::sources::ovs::openflow::Flow;
 use crate::sources::shared::{OfPort, Ternary};
@@ -43,9 +43,9 @@ pub(super) struct Way<'a> {
 /// The state of a replay.
 pub(super) struct Machine<'a> {
     pub(super) dumps: Dumps<'a>,
-    tables: BTreeMap<&'a str, Tables<'a>>,
+    tables: BTreeMap<&'a str, FlowTables<'a>>,
     chain: Vec<&'a Flow>,
-    tracked: Vec<Lookup<'a>>,
+    tracked: Vec<CtLookup<'a>>,
     pub(super) exits: Vec<Exit>,
     /// Copies that go on after conntrack, in the order they were made: each is another pass through the datapath.
     recirculated: VecDeque<Way<'a>>,
@@ -102,15 +102,15 @@ impl<'a> Machine<'a> {
         self.exits.sort();
         self.exits.dedup();
         let complete = self.unknown.is_none() && !self.exits.iter().any(|exit| exit.port == SOMEWHERE);
-        let verdict = match (self.exits.is_empty() || self.endless, self.unknown, self.ended) {
-            (false, ..) => Verdict::Forwarded(self.exits),
-            (true, Some(why), _) => Verdict::CannotTell { why, candidates: self.candidates },
-            (true, None, Some(end)) => Verdict::Dropped(end),
+        let decision = match (self.exits.is_empty() || self.endless, self.unknown, self.ended) {
+            (false, ..) => ForwardingDecision::Forwarded(self.exits),
+            (true, Some(why), _) => ForwardingDecision::CannotTell { why, candidates: self.candidates },
+            (true, None, Some(end)) => ForwardingDecision::Dropped(end),
             (true, None, None) => {
-                Verdict::CannotTell { why: "no rule was met".to_owned(), candidates: Vec::new() }
+                ForwardingDecision::CannotTell { why: "no rule was met".to_owned(), candidates: Vec::new() }
             }
         };
-        Replay { chain: self.chain, tracked: self.tracked, verdict, complete }
+        Replay { chain: self.chain, tracked: self.tracked, decision, complete }
     }
 
     /// One pass through a bridge from a table on, and the action set at its end.
@@ -135,13 +135,13 @@ impl<'a> Machine<'a> {
             Some((name, bridge)) => self
                 .tables
                 .entry(name.as_str())
-                .or_insert_with(|| Tables::of(bridge))
+                .or_insert_with(|| FlowTables::of(bridge))
                 .lookup(table, &way.packet),
-            None => Found::Cut,
+            None => RuleLookup::Cut,
         };
         way.packet.put(Slot::InPort, own);
         match found {
-            Found::Rule(rule) => {
+            RuleLookup::Rule(rule) => {
                 self.chain.push(rule);
                 let before = std::mem::replace(&mut way.table, table);
                 way.depth += 1;
@@ -149,9 +149,9 @@ impl<'a> Machine<'a> {
                 way.depth -= 1;
                 way.table = before;
             }
-            Found::Miss => self.ends(way.bridge, table, None, Cause::Miss),
-            Found::Cut => self.not_known("the dump of the rules is not whole"),
-            Found::Perhaps(rules) => {
+            RuleLookup::Miss => self.ends(way.bridge, table, None, Cause::Miss),
+            RuleLookup::Cut => self.not_known("the dump of the rules is not whole"),
+            RuleLookup::Perhaps(rules) => {
                 self.not_known(&format!("{} table {table}: more than one rule may match", way.bridge));
                 if self.candidates.is_empty() {
                     self.candidates = rules;
@@ -284,7 +284,7 @@ impl<'a> Machine<'a> {
 
     fn look_up_connection(&mut self, packet: &Packet, zone: Option<u16>) -> Tracked<'a> {
         let tracked = tracking::lookup(self.dumps.conntrack, packet, zone);
-        self.tracked.push(Lookup {
+        self.tracked.push(CtLookup {
             zone,
             entry: tracked.entry,
             state: tracking::words(tracked.state),

@@ -4,7 +4,7 @@
 //! Match with masks, priorities, conjunctions, resubmit and goto, registers, the action set, VLAN tags, `ct()` with the
 //! state from the conntrack dump and its NAT, groups, patch ports into other bridges, and the bridge's own switching
 //! from the FDB dump. Every bit of every field is known or not: a rule that may match where it is not known, an action
-//! that is not followed, a dump that is not whole end in [`Verdict::CannotTell`], never in a guess.
+//! that is not followed, a dump that is not whole end in [`ForwardingDecision::CannotTell`], never in a guess.
 //!
 //! A rule limits nothing here: meters pass everything, and a table is what it was when it was dumped.
 
@@ -28,7 +28,7 @@ mod tracking;
 #[cfg(test)]
 mod tests;
 
-pub use model::{Cause, Dumps, End, Exit, Lookup, Replay, Verdict};
+pub use model::{Cause, CtLookup, Dumps, End, Exit, ForwardingDecision, Replay};
 pub use packet::Packet;
 
 /// Follows a packet that comes in at a port of a bridge.

@@ -27,16 +27,16 @@ pub struct Replay<'a> {
     /// Rules in the order met, over all bridges.
     pub chain: Vec<&'a Flow>,
     /// What conntrack was asked on the way.
-    pub tracked: Vec<Lookup<'a>>,
+    pub tracked: Vec<CtLookup<'a>>,
     /// What became of it.
-    pub verdict: Verdict<'a>,
+    pub decision: ForwardingDecision<'a>,
     /// Nothing on its way depended on something unknown: chain and ports are all of them.
     pub complete: bool,
 }
 
 /// One lookup in the conntrack dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lookup<'a> {
+pub struct CtLookup<'a> {
     /// Zone; `None` when it could not be computed.
     pub zone: Option<u16>,
     /// The connection, if there is one.
@@ -49,7 +49,7 @@ pub struct Lookup<'a> {
 
 /// What became of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<'a> {
+pub enum ForwardingDecision<'a> {
     /// Certainly nothing sends it on.
     Dropped(End<'a>),
     /// It leaves here; a bridge's switching may have chosen several ports.

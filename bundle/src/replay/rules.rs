@@ -26,14 +26,14 @@ pub(super) struct Rule<'a> {
 
 /// The tables of a bridge, each from the highest priority down.
 #[derive(Debug, Default)]
-pub(super) struct Tables<'a> {
+pub(super) struct FlowTables<'a> {
     tables: BTreeMap<u8, Vec<Rule<'a>>>,
     complete: bool,
 }
 
 /// What a lookup gives.
 #[derive(Debug)]
-pub(super) enum Found<'a> {
+pub(super) enum RuleLookup<'a> {
     /// This rule, certainly.
     Rule(&'a Flow),
     /// No rule, certainly.
@@ -44,7 +44,7 @@ pub(super) enum Found<'a> {
     Cut,
 }
 
-impl<'a> Tables<'a> {
+impl<'a> FlowTables<'a> {
     pub(super) fn of(bridge: &'a BridgeFlows) -> Self {
         let mut tables: BTreeMap<u8, Vec<Rule<'a>>> = BTreeMap::new();
         let port = |name: &str| bridge.ports.iter().find(|port| port.name == name).map(|port| port.number);
@@ -57,7 +57,7 @@ impl<'a> Tables<'a> {
         Self { tables, complete: bridge.complete }
     }
 
-    pub(super) fn lookup(&self, table: u8, packet: &Packet) -> Found<'a> {
+    pub(super) fn lookup(&self, table: u8, packet: &Packet) -> RuleLookup<'a> {
         let rules = self.tables.get(&table).map(Vec::as_slice).unwrap_or_default();
         let plain = self.plain(rules, packet);
         let has_parts = rules.iter().any(|rule| !rule.parts.is_empty());
@@ -65,7 +65,7 @@ impl<'a> Tables<'a> {
     }
 
     /// The highest rule that matches, contributors to conjunctions left out.
-    fn plain(&self, rules: &[Rule<'a>], packet: &Packet) -> Found<'a> {
+    fn plain(&self, rules: &[Rule<'a>], packet: &Packet) -> RuleLookup<'a> {
         let mut best: Option<&'a Flow> = None;
         let mut perhaps: Vec<&'a Flow> = Vec::new();
         for rule in rules.iter().filter(|rule| rule.parts.is_empty()) {
@@ -82,24 +82,24 @@ impl<'a> Tables<'a> {
         // The same outcome either way is certain enough.
         perhaps.retain(|flow| best.is_none_or(|best| best.actions != flow.actions));
         match best {
-            Some(best) if perhaps.is_empty() => Found::Rule(best),
-            None if perhaps.is_empty() && self.complete => Found::Miss,
-            None if perhaps.is_empty() => Found::Cut,
+            Some(best) if perhaps.is_empty() => RuleLookup::Rule(best),
+            None if perhaps.is_empty() && self.complete => RuleLookup::Miss,
+            None if perhaps.is_empty() => RuleLookup::Cut,
             best => {
                 perhaps.extend(best);
                 perhaps.truncate(CANDIDATES_MAX);
-                Found::Perhaps(perhaps)
+                RuleLookup::Perhaps(perhaps)
             }
         }
     }
 
     /// `classifier_lookup__`: from the highest priority down, a set of contributors that is complete makes a second lookup
     /// with its id; contributors count only above the best other rule.
-    fn conjunctive(&self, rules: &[Rule<'a>], packet: &Packet, plain: Found<'a>) -> Found<'a> {
+    fn conjunctive(&self, rules: &[Rule<'a>], packet: &Packet, plain: RuleLookup<'a>) -> RuleLookup<'a> {
         let floor = match &plain {
-            Found::Rule(rule) => i32::from(rule.priority),
-            Found::Miss => -1,
-            Found::Perhaps(_) | Found::Cut => return plain,
+            RuleLookup::Rule(rule) => i32::from(rule.priority),
+            RuleLookup::Miss => -1,
+            RuleLookup::Perhaps(_) | RuleLookup::Cut => return plain,
         };
         let soft =
             || rules.iter().filter(|rule| !rule.parts.is_empty() && i32::from(rule.flow.priority) > floor);
@@ -121,7 +121,7 @@ impl<'a> Tables<'a> {
             }
             if !doubtful.is_empty() {
                 doubtful.truncate(CANDIDATES_MAX);
-                return Found::Perhaps(doubtful);
+                return RuleLookup::Perhaps(doubtful);
             }
             for (id, (all, parts)) in met {
                 if parts.len() < usize::try_from(all).unwrap_or(usize::MAX) {
@@ -130,7 +130,7 @@ impl<'a> Tables<'a> {
                 let mut again = packet.clone();
                 again.set(Slot::ConjId, u128::from(id));
                 match self.plain(rules, &again) {
-                    Found::Miss => {}
+                    RuleLookup::Miss => {}
                     found => return found,
                 }
             }

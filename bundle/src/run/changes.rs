@@ -1,4 +1,4 @@
-//! What became of the points while a run lasted: who joined, was renamed, and left.
+//! ChangeKind became of the points while a run lasted: who joined, was renamed, and left.
 //!
 //! `run.json` says what was recorded from the start and never changes, for the run's lock hangs on it. Each change is a
 //! line of its own file, appended when it happens, so a crash takes none of them.
@@ -18,15 +18,15 @@ pub(crate) const CHANGES_MAX: usize = 32_768;
 pub struct Change {
     /// When it was noticed: a second after it happened at most, a few when the host had to be asked.
     pub at: Nanos,
-    /// What.
+    /// ChangeKind.
     #[serde(flatten)]
-    pub what: What,
+    pub what: ChangeKind,
 }
 
-/// What happened.
+/// ChangeKind happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
-pub enum What {
+pub enum ChangeKind {
     /// A point that was not there at the start is recorded from now on.
     Joined {
         /// The point.
@@ -48,11 +48,6 @@ pub enum What {
     },
 }
 
-/// A line of the file.
-pub fn line(change: &Change) -> std::io::Result<Vec<u8>> {
-    crate::ledger::line(change)
-}
-
 /// The changes of a run in a directory; lines that are not understood, like one torn by a crash, are left out.
 pub fn read(dir: &Path) -> Vec<Change> {
     parse(&std::fs::read_to_string(dir.join(layout::CHANGES)).unwrap_or_default())
@@ -65,18 +60,20 @@ pub(crate) fn parse(text: &str) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::json_line::json_line;
     use super::*;
-    use crate::run::manifest::RunInfo;
+    use crate::run::RunInfo;
     use proptest::prelude::*;
 
     #[test]
     fn who_joined_is_a_point_and_a_torn_line_is_none() {
-        let joined = Change { at: Nanos(7), what: What::Joined { point: Box::new(Point::bare("vnet2")) } };
+        let joined =
+            Change { at: Nanos(7), what: ChangeKind::Joined { point: Box::new(Point::bare("vnet2")) } };
         let (from, to) = ("eth2".to_owned(), "lan0".to_owned());
-        let renamed = Change { at: Nanos(8), what: What::Renamed { id: "eth2".into(), from, to } };
-        let left = Change { at: Nanos(9), what: What::Left { id: "vnet2".into() } };
+        let renamed = Change { at: Nanos(8), what: ChangeKind::Renamed { id: "eth2".into(), from, to } };
+        let left = Change { at: Nanos(9), what: ChangeKind::Left { id: "vnet2".into() } };
         let mut text: String =
-            [&joined, &renamed, &left].map(|c| String::from_utf8(line(c).unwrap()).unwrap()).concat();
+            [&joined, &renamed, &left].map(|c| String::from_utf8(json_line(c).unwrap()).unwrap()).concat();
         text.push_str("{\"at\":10,\"change\":\"joi");
         let changes = parse(&text);
         assert_eq!(changes, [joined, renamed, left]);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::run::layout;
-use crate::run::manifest::{Pruned, SegmentInfo};
+use crate::run::{Pruned, SegmentInfo};
 use crate::{BundleError, Result};
 
 /// A line that stands for the lines of segments that were removed.
@@ -25,13 +25,6 @@ pub struct Indexes {
     pub there: BTreeMap<String, SegmentInfo>,
     /// What was removed again, by point.
     pub pruned: Vec<Pruned>,
-}
-
-/// The line of a segment that was closed.
-pub fn line(info: &SegmentInfo) -> io::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(info)?;
-    line.push(b'\n');
-    Ok(line)
 }
 
 /// Reads the indexes of all points of a run. A torn line never existed.
@@ -130,6 +123,7 @@ impl Shorter {
 
 #[cfg(test)]
 mod tests {
+    use super::super::json_line::json_line;
     use super::*;
     use crate::Nanos;
 
@@ -159,7 +153,7 @@ mod tests {
             };
             let bytes = vec![0; usize::try_from(number).unwrap()];
             fs::write(dir.join(layout::segment("p", number)), bytes).unwrap();
-            index.write_all(&line(&info).unwrap()).unwrap();
+            index.write_all(&json_line(&info).unwrap()).unwrap();
         }
     }
 

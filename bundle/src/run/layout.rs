@@ -16,7 +16,7 @@
 //!   ledger/softnet.jsonl               what the host's receive path lost before any point
 //! ```
 
-use crate::run::point::safe_name;
+use crate::run::safe_name;
 
 /// The manifest of a sealed run.
 pub const MANIFEST: &str = "manifest.json";

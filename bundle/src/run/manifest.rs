@@ -1,18 +1,18 @@
-//! What a run says about itself: at its start ([`RunInfo`]) and when it is sealed ([`Manifest`]).
+//! ChangeKind a run says about itself: at its start ([`RunInfo`]) and when it is sealed ([`Manifest`]).
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::What;
-use crate::ledger::Shed;
-use crate::run::changes::Change;
+use super::changes::ChangeKind;
+use super::shed::Shed;
+use crate::run::Change;
 use crate::{Nanos, Point};
 
 /// Version of the manifest's shape. Readers refuse a larger one with a sentence.
 pub const SCHEMA: u32 = 1;
 
-/// What is known when a run starts.
+/// ChangeKind is known when a run starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunInfo {
     /// [`SCHEMA`].
@@ -37,20 +37,20 @@ pub struct RunInfo {
     pub utc_offset_s: i32,
     /// When the run started.
     pub started: Clock,
-    /// What was recorded.
+    /// ChangeKind was recorded.
     pub points: Vec<Point>,
-    /// What was pinged.
+    /// ChangeKind was pinged.
     #[serde(default)]
     pub pings: Vec<String>,
     /// Where Open vSwitch was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ovs_rundir: Option<String>,
-    /// What the recorder could still do to the host while it recorded; absent when it did not say.
+    /// ChangeKind the recorder could still do to the host while it recorded; absent when it did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Sandbox>,
 }
 
-/// What the recorder could still do to the host, as the kernel confirmed it: `/proc/self/status` (proc(5)).
+/// ChangeKind the recorder could still do to the host, as the kernel confirmed it: `/proc/self/status` (proc(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sandbox {
     /// False after `--no-sandbox`: then nothing below was tried.
@@ -81,7 +81,7 @@ pub struct Clock {
 /// A sealed run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// What was known at the start.
+    /// ChangeKind was known at the start.
     #[serde(flatten)]
     pub info: RunInfo,
     /// When it ended; absent when the end was never reached.
@@ -89,10 +89,10 @@ pub struct Manifest {
     pub ended: Option<Clock>,
     /// Why it ended.
     pub end: End,
-    /// What became of the points meanwhile; those that joined are among `points` too.
+    /// ChangeKind became of the points meanwhile; those that joined are among `points` too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// What each point counted.
+    /// ChangeKind each point counted.
     #[serde(default)]
     pub counts: Vec<PointCounts>,
     /// Every segment, in order of point and number.
@@ -101,21 +101,21 @@ pub struct Manifest {
     /// Segments that were removed again to keep to the disk budget, by point; points that lost none are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pruned: Vec<Pruned>,
-    /// What points gave up to spare the host or to keep up; those that gave up nothing are left out.
+    /// ChangeKind points gave up to spare the host or to keep up; those that gave up nothing are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shed: Vec<Shed>,
-    /// What the recording took of the host, until it was sealed.
+    /// ChangeKind the recording took of the host, until it was sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
     /// Every other file.
     #[serde(default)]
     pub files: Vec<FileInfo>,
-    /// What a reader must know before trusting silence: what was lost, cut, repaired or not recorded.
+    /// ChangeKind a reader must know before trusting silence: what was lost, cut, repaired or not recorded.
     #[serde(default)]
     pub remarks: Vec<String>,
 }
 
-/// What a recording took of the host: the recorder, its privileged helper, and the commands they ran.
+/// ChangeKind a recording took of the host: the recorder, its privileged helper, and the commands they ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// Milliseconds of wall clock it is about.
@@ -289,7 +289,7 @@ impl RunInfo {
     pub fn add_joined(&mut self, changes: &[Change]) {
         let mut known: BTreeSet<String> = self.points.iter().map(|p| p.id.clone()).collect();
         for change in changes {
-            if let What::Joined { point } = &change.what
+            if let ChangeKind::Joined { point } = &change.what
                 && known.insert(point.id.clone())
             {
                 self.points.push((**point).clone());

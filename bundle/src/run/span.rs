@@ -2,7 +2,7 @@
 //!
 //! One line covers the time since the line before it, so a quiet hour costs a line a minute (the heartbeat, which tells
 //! silence from death), and the sums over all lines are the sums of the run. Keys are short because a busy night has many
-//! lines: about 2 MB for a point that is busy all eight hours. Lines of other kinds may lie between ([`StepLine`](super::step::StepLine)); a reader
+//! lines: about 2 MB for a point that is busy all eight hours. Lines of other kinds may lie between ([`ShedLine`](super::shed::ShedLine)); a reader
 //! leaves out those it does not know.
 //!
 //! What the filter did not want is counted nowhere in the kernel: a packet socket's statistics begin behind its filter
@@ -39,7 +39,7 @@ pub struct PointSpan {
     /// Packets written. A block of the ring may lie between two spans, so only sums balance.
     #[serde(rename = "w", default, skip_serializing_if = "super::zero::is_zero")]
     pub written: u64,
-    /// Packets taken from the ring and not recorded, because the point was shed ([`Step::Off`]).
+    /// Packets taken from the ring and not recorded, because the point was shed ([`ShedLevel::Off`]).
     #[serde(rename = "s", default, skip_serializing_if = "super::zero::is_zero")]
     pub shed: u64,
     /// Bytes on the wire of the packets written.

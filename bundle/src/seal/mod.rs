@@ -5,19 +5,19 @@ use std::path::Path;
 use place::{hash, remove_partial};
 
 use crate::Result;
-use crate::input::Files;
+use crate::files::Files;
 use crate::ledger::{Ledger, PointLedger};
 use crate::run::index::{self, Indexes};
-use crate::run::manifest::{Clock, Cost, End, FileInfo, Manifest, RunInfo, SegmentInfo};
+use crate::run::{Clock, Cost, End, FileInfo, Manifest, RunInfo, SegmentInfo};
 use crate::run::{changes, layout};
 
-pub use crate::run::index::line as index_line;
 mod place;
 mod repair;
 mod tar;
 
-pub mod moving;
+mod moving;
 
+pub use moving::{half_moved, move_tar, room_to_move};
 pub use place::{read_run, remove_run, sync_parent, write_json};
 pub use repair::repair_cut;
 pub use tar::write_tar;

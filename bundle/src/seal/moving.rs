@@ -1,6 +1,6 @@
 //! Moving a sealed run into its tar: each file goes as soon as it is in, so that no second copy needs room.
 //!
-//! The tar is well formed after each step and on the disk (`fdatasync`) before the files in it are removed, so a crash at
+//! The tar is well formed after each batch and on the disk (`fdatasync`) before the files in it are removed, so a crash at
 //! any moment loses nothing, and moving again goes on where it stopped. Manifest and run description stay in the
 //! directory until the end: as long as it exists it says what it is.
 
@@ -11,16 +11,16 @@ use std::path::Path;
 
 use super::place::{remove_run, sync_parent};
 use super::tar::{append_file, member_time};
-use crate::input::Files;
+use crate::files::Files;
+use crate::run::Manifest;
 use crate::run::layout;
-use crate::run::manifest::Manifest;
 use crate::{BundleError, Result};
 
 /// Files that stay in the directory to the end.
 const KEPT: [&str; 2] = [layout::MANIFEST, layout::RUN];
-/// Bytes moved in one step, besides a larger file that goes alone: small files are many, and each step waits for the disk.
-/// A step takes no more room than the largest file does.
-const STEP: std::ops::RangeInclusive<u64> = 64 << 10..=8 << 20;
+/// Bytes moved in one batch, besides a larger file that goes alone: small files are many, and each batch waits for the disk.
+/// A batch takes no more room than the largest file does.
+const BATCH_BYTES: std::ops::RangeInclusive<u64> = 64 << 10..=8 << 20;
 /// Bytes of a tar's end marker: two zero blocks.
 const END: u64 = 1024;
 /// Bytes of a tar block.
@@ -38,24 +38,24 @@ pub fn half_moved(dir: &Path) -> bool {
     segments.chain(files).any(|path| !dir.join(path).exists())
 }
 
-/// Bytes that moving a run takes for a moment: the files of the largest step, in the tar and still beside it.
-pub fn room(dir: &Path) -> Result<u64> {
-    let steps = steps(dir, &BTreeSet::new())?;
-    Ok(steps.iter().map(|step| step.room).max().unwrap_or(0).saturating_add(END))
+/// Bytes that moving a run takes for a moment: the files of the largest batch, in the tar and still beside it.
+pub fn room_to_move(dir: &Path) -> Result<u64> {
+    let batches = batches(dir, &BTreeSet::new())?;
+    Ok(batches.iter().map(|batch| batch.room).max().unwrap_or(0).saturating_add(END))
 }
 
 /// Files that are moved together.
 #[derive(Debug, Default)]
-struct Step {
+struct Batch {
     paths: Vec<String>,
-    /// Their bytes by which a step is measured.
+    /// Their bytes by which a batch is measured.
     bytes: u64,
     /// Bytes of them in a tar, padded.
     room: u64,
 }
 
-/// The files of a run that are not `inside` the tar, the manifest first, in steps.
-fn steps(dir: &Path, inside: &BTreeSet<String>) -> Result<Vec<Step>> {
+/// The files of a run that are not `inside` the tar, the manifest first, in batches.
+fn batches(dir: &Path, inside: &BTreeSet<String>) -> Result<Vec<Batch>> {
     let files = Files::directory(dir)?;
     let rest = files.paths().filter(|path| *path != layout::MANIFEST);
     let mut left = Vec::new();
@@ -64,19 +64,19 @@ fn steps(dir: &Path, inside: &BTreeSet<String>) -> Result<Vec<Step>> {
         left.push((path.to_owned(), meta.len()));
     }
     let largest = left.iter().map(|(_, size)| *size).max().unwrap_or(0);
-    let step_max = largest.clamp(*STEP.start(), *STEP.end());
-    let (mut out, mut step) = (Vec::new(), Step::default());
+    let batch_max = largest.clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end());
+    let (mut out, mut batch) = (Vec::new(), Batch::default());
     for (path, size) in left {
-        if step.bytes > 0 && step.bytes + size > step_max {
-            out.push(std::mem::take(&mut step));
+        if batch.bytes > 0 && batch.bytes + size > batch_max {
+            out.push(std::mem::take(&mut batch));
         }
         // A long name has a member of its own.
         let long = if path.len() > 50 { 2 * BLOCK } else { 0 };
-        step.room += BLOCK + long + size.next_multiple_of(BLOCK);
-        step.bytes += size + BLOCK;
-        step.paths.push(path);
+        batch.room += BLOCK + long + size.next_multiple_of(BLOCK);
+        batch.bytes += size + BLOCK;
+        batch.paths.push(path);
     }
-    out.push(step);
+    out.push(batch);
     Ok(out)
 }
 
@@ -97,8 +97,8 @@ pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64
     for path in inside.iter().filter(|path| !KEPT.contains(&path.as_str())) {
         remove(dir, path)?;
     }
-    for step in steps(dir, &inside)? {
-        let paths: Vec<&str> = step.paths.iter().map(String::as_str).collect();
+    for batch in batches(dir, &inside)? {
+        let paths: Vec<&str> = batch.paths.iter().map(String::as_str).collect();
         append(dir, run, &mut file, &paths)?;
     }
     file.sync_all().map_err(BundleError::io("write", moving))?;
@@ -168,7 +168,7 @@ fn remove(dir: &Path, path: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::manifest::{End, RunInfo};
+    use crate::run::{End, RunInfo};
     use proptest::prelude::*;
 
     /// A sealed run with files of these sizes.
@@ -197,7 +197,7 @@ mod tests {
         let before = contents(&Files::directory(&dir).unwrap());
         let (moving, done) = (top.path().join("r.moving"), top.path().join("r.tar"));
         assert!(!half_moved(&dir));
-        let room = room(&dir).unwrap();
+        let room = room_to_move(&dir).unwrap();
         assert!((9 << 20..(9 << 20) + 4096).contains(&room), "the largest file, and little more: {room}");
         let bytes = move_tar(&dir, "r", &moving, &done).unwrap();
         assert!(!dir.exists() && !moving.exists() && bytes == fs::metadata(&done).unwrap().len());

@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::input::Files;
+use crate::files::Files;
+use crate::run::RunInfo;
 use crate::run::layout;
-use crate::run::manifest::RunInfo;
 use crate::{BundleError, Result};
 
 /// Reads what a run knew at its start.

@@ -9,7 +9,7 @@ use super::write_json;
 use crate::files::decompress;
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail};
 use crate::run::layout;
-use crate::run::manifest::{Manifest, SegmentInfo};
+use crate::run::{Manifest, SegmentInfo};
 use crate::{BundleError, Nanos, Result};
 
 /// zstd level of a repaired segment: the recorder's own.

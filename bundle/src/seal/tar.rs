@@ -5,9 +5,9 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::place::read_run;
-use crate::input::Files;
+use crate::files::Files;
+use crate::run::NS_PER_S;
 use crate::run::layout;
-use crate::run::time::NS_PER_S;
 use crate::{BundleError, Result};
 
 /// Streams a sealed run as a tar whose top folder is the run's name; the manifest comes first.

@@ -2,13 +2,14 @@ use super::*;
 use crate::Nanos;
 use crate::input::Input;
 use crate::packets::{Direction, Frame, PacketReader, SegmentMeta, SegmentWriter, Tail};
-use crate::run::point::{Point, Role};
+use crate::run::json_line;
+use crate::run::{Point, Role};
 use std::fs;
 use std::fs::File;
 
 fn info() -> RunInfo {
     RunInfo {
-        schema: crate::run::manifest::SCHEMA,
+        schema: crate::run::SCHEMA,
         tool: "netcap test".into(),
         run: "host1-20261121000000".into(),
         host: "host1".into(),
@@ -46,7 +47,7 @@ fn crashed(dir: &Path) {
     };
     let (_, (bytes, closed)) = fill(1, 3);
     fs::write(dir.join(layout::segment("eth2", 1)), bytes).unwrap();
-    fs::write(dir.join(layout::segment_index("eth2")), index_line(&closed).unwrap()).unwrap();
+    fs::write(dir.join(layout::segment_index("eth2")), json_line(&closed).unwrap()).unwrap();
     let (flushed, (bytes, _)) = fill(2, 5);
     fs::write(dir.join(layout::segment("eth2", 2)), &bytes[..usize::try_from(flushed).unwrap()]).unwrap();
     fs::write(dir.join("packets/eth2/000009.partial"), b"half").unwrap();
@@ -101,8 +102,8 @@ fn what_was_removed_is_remembered_and_sums_that_disagree_are_told() {
     crashed(dir.path());
     fs::remove_file(dir.path().join(layout::segment("eth2", 1))).unwrap();
     fs::create_dir_all(dir.path().join(layout::LEDGERS)).unwrap();
-    let span = crate::ledger::PointSpan { received: 10, written: 8, dropped: 2, ..Default::default() };
-    fs::write(dir.path().join(layout::ledger("eth2")), crate::ledger::line(&span).unwrap()).unwrap();
+    let span = crate::run::PointSpan { received: 10, written: 8, dropped: 2, ..Default::default() };
+    fs::write(dir.path().join(layout::ledger("eth2")), crate::run::json_line(&span).unwrap()).unwrap();
     let manifest = seal(dir.path(), info(), Some(Clock::default()), End::Duration, Vec::new()).unwrap();
     let [gone] = &manifest.pruned[..] else { panic!("{:?}", manifest.pruned) };
     assert_eq!((gone.point.as_str(), gone.segments, gone.packets, gone.wire_bytes), ("eth2", 1, 3, 180));

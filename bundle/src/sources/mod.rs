@@ -38,18 +38,11 @@ pub mod host {
 
 pub mod shared;
 
-pub use network::{counters, links, linux_bridge, neighbours};
-pub use ovs::{
-    bond as ovs_bond, conntrack as ovs_conntrack, datapath as ovs_datapath, fdb as ovs_fdb,
-    openflow as ovs_openflow, ovsdb,
-};
-pub use vm::libvirt;
-
 /// Every source, alphabetical by id. The recorder, the command line and the manual derive from this list.
 pub const ALL: &[&SourceDef] = &[
     &network::counters::Counters::DEF,
     &storage::disk::Disk::DEF,
-    &host::system::Host::DEF,
+    &host::system::HostSystem::DEF,
     &vm::libvirt::Libvirt::DEF,
     &network::links::Links::DEF,
     &network::linux_bridge::LinuxBridge::DEF,

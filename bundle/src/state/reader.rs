@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::IndexLine;
 use crate::Nanos;
-use crate::input::Files;
+use crate::files::Files;
 use crate::source::{Outcome, Parsed, RawItem, Snapshot};
 
 /// Index lines read: ten items every ten seconds for a month are 2.6 million.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::Nanos;
-use crate::input::Files;
+use crate::files::Files;
 use crate::source::Outcome;
 use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
 

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Inputs, Learned, Place, Port, Switch, Topology};
+use super::model::{Inputs, Learned, MacLocation, Port, Switch, Topology};
 use crate::sources::shared::OfPort;
 use crate::{Mac, Role};
 
 impl Topology {
     /// Where a MAC is: this host's own, a guest's by configuration, else where it was learned. Of several learned places
     /// the nearest: a machine's port before an uplink before an internal port before a patch.
-    pub fn locate(&self, mac: Mac) -> Option<Place> {
+    pub fn locate(&self, mac: Mac) -> Option<MacLocation> {
         self.own(mac).or_else(|| self.guest(mac)).or_else(|| self.learned_place(mac))
     }
 
-    fn own(&self, mac: Mac) -> Option<Place> {
+    fn own(&self, mac: Mac) -> Option<MacLocation> {
         let having =
             self.all().filter(|(_, port)| port.mac == Some(mac) && !matches!(port.role, Role::Vnet { .. }));
         let best = having.min_by_key(|(switch, port)| match port.role {
@@ -22,22 +22,22 @@ impl Topology {
             Role::Uplink { .. } => 2,
             _ => 3,
         });
-        best.map(|(switch, port)| Place::Own {
+        best.map(|(switch, port)| MacLocation::Own {
             iface: port.iface.clone(),
             switch: switch.map(|s| s.name.clone()),
         })
     }
 
-    fn guest(&self, mac: Mac) -> Option<Place> {
+    fn guest(&self, mac: Mac) -> Option<MacLocation> {
         let (switch, port) = self.all().find(|(_, port)| port.guest_mac == Some(mac))?;
-        Some(Place::Guest {
+        Some(MacLocation::Guest {
             vm: port.vm.clone(),
             iface: port.iface.clone(),
             switch: switch.map(|s| s.name.clone()),
         })
     }
 
-    fn learned_place(&self, mac: Mac) -> Option<Place> {
+    fn learned_place(&self, mac: Mac) -> Option<MacLocation> {
         let entries = self.learned.iter().filter(|entry| entry.mac == mac);
         let with_role = entries.map(|entry| (entry, self.port_of(entry).map(|port| port.role.clone())));
         let nearest = with_role.min_by_key(|(entry, role)| {
@@ -50,7 +50,7 @@ impl Topology {
             };
             (rank, entry.age_s)
         });
-        nearest.map(|(entry, role)| Place::Learned { entry: entry.clone(), role })
+        nearest.map(|(entry, role)| MacLocation::Learned { entry: entry.clone(), role })
     }
 
     fn port_of(&self, entry: &Learned) -> Option<&Port> {

@@ -15,7 +15,7 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use model::{BondInfo, Inputs, Learned, Place, Port, Switch, SwitchKind, Topology};
+pub use model::{BondInfo, Inputs, Learned, MacLocation, Port, Switch, SwitchKind, Topology};
 pub use render::render_listports;
 
 impl Topology {

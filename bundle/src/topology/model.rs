@@ -194,7 +194,7 @@ pub struct Learned {
 /// Where an address is, from this host's view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Place {
+pub enum MacLocation {
     /// It is this host's own.
     Own {
         /// The interface; a switch's own port before others that share the address.

@@ -222,16 +222,19 @@ fn addresses_are_located() {
     let host = Host::new();
     let topology = Topology::build(&host.inputs());
     let own = topology.locate(mac("1a:e7:c6:fa:ef:49"));
-    assert_eq!(own, Some(Place::Own { iface: "vswitch0".to_owned(), switch: Some("vswitch0".to_owned()) }));
-    assert!(
-        matches!(topology.locate(mac("0c:da:41:1d:10:2e")), Some(Place::Guest { iface, .. }) if iface == "vnet1")
+    assert_eq!(
+        own,
+        Some(MacLocation::Own { iface: "vswitch0".to_owned(), switch: Some("vswitch0".to_owned()) })
     );
-    let Some(Place::Learned { entry, role }) = topology.locate(mac("00:23:89:5f:71:07")) else {
+    assert!(
+        matches!(topology.locate(mac("0c:da:41:1d:10:2e")), Some(MacLocation::Guest { iface, .. }) if iface == "vnet1")
+    );
+    let Some(MacLocation::Learned { entry, role }) = topology.locate(mac("00:23:89:5f:71:07")) else {
         panic!("learned")
     };
     assert_eq!((entry.iface.as_deref(), entry.age_s, role.unwrap().word()), (Some("eth2"), Some(8), "bond"));
     assert!(
-        matches!(topology.locate(mac("00:11:22:33:44:55")), Some(Place::Learned { entry, .. }) if entry.switch == "br9")
+        matches!(topology.locate(mac("00:11:22:33:44:55")), Some(MacLocation::Learned { entry, .. }) if entry.switch == "br9")
     );
     assert_eq!(topology.locate(mac("00:00:00:00:00:99")), None);
 }

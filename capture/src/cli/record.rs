@@ -78,7 +78,7 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
     let old = inventory.indexes.into_values().collect();
     let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology, old };
     let ended = session::record(plan, known, leave).await?;
-    let failed = matches!(ended.end, netcap_bundle::manifest::End::Failed { .. });
+    let failed = matches!(ended.end, netcap_bundle::run::End::Failed { .. });
     let (mut signals, control, dir) = (ended.signals, ended.control, ended.run.path.clone());
     control.board.phase(Phase::Sealing);
     let mut sealing = tokio::task::spawn_blocking(move || {

@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use netcap_bundle::Nanos;
-use netcap_bundle::ledger::Step;
-use netcap_bundle::manifest::RunInfo;
+use netcap_bundle::run::ShedLevel;
+use netcap_bundle::{Nanos, RunInfo};
 use tokio::sync::mpsc;
 
 use super::protocol::{Phase, PingStatus, PointStatus, Status};
@@ -249,7 +248,7 @@ impl Watched {
             bytes_per_s: self.bytes_per_s,
             dropped: sum(|n| n.dropped),
             shed,
-            step: Some(now.step).filter(|step| *step > Step::Whole && !now.left && !now.ended),
+            step: Some(now.step).filter(|step| *step > ShedLevel::Whole && !now.left && !now.ended),
             filtered: sum(|n| n.filtered),
             nic_dropped: sum(|n| n.nic_dropped),
             ovs_dropped: sum(|n| n.ovs_dropped),
@@ -276,7 +275,7 @@ fn ping_status((address, tally): &(IpAddr, Arc<Tally>)) -> PingStatus {
 pub(super) mod tests {
     use super::*;
     use crate::disk::budget::Bounds;
-    use netcap_bundle::ledger::Why;
+    use netcap_bundle::run::ShedReason;
 
     /// A board of a run that is not there.
     pub(crate) fn board(run: &str) -> (Arc<Board>, mpsc::Receiver<Asked>) {
@@ -346,11 +345,11 @@ pub(super) mod tests {
         let counters = Arc::new(Counters::default());
         board.watch_point("vnet0", counters.clone());
         assert_eq!((board.status().points[0].step, board.status().points[0].shed), (None, 0));
-        counters.shedding.took(Nanos(1), Step::Off, Why::Cpu);
+        counters.shedding.took(Nanos(1), ShedLevel::Off, ShedReason::Cpu);
         counters.shedding.packets.store(7, Relaxed);
         counters.away.store(true, Relaxed);
         let point = board.status().points.remove(0);
-        assert_eq!((point.step, point.shed, point.away, point.left), (Some(Step::Off), 7, true, false));
+        assert_eq!((point.step, point.shed, point.away, point.left), (Some(ShedLevel::Off), 7, true, false));
         counters.left.store(true, Relaxed);
         let point = board.status().points.remove(0);
         assert_eq!((point.step, point.shed, point.away, point.left), (None, 7, false, true));

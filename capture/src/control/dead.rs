@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use netcap_bundle::{layout, move_tar, seal};
+use netcap_bundle::{layout, seal};
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 
@@ -63,7 +63,7 @@ fn interrupted(dir: &Path) -> bool {
     };
     let begun = format!("{}{}", layout::BUNDLE_END, layout::PARTIAL_END);
     let moving = format!("{}{}", layout::BUNDLE_END, layout::MOVING_END);
-    beside(&begun) || beside(&moving) || move_tar::half_moved(dir)
+    beside(&begun) || beside(&moving) || seal::half_moved(dir)
 }
 
 /// Whether a process has the lock of the run. A shared lock for a moment does not keep a recorder from starting: it
@@ -93,7 +93,7 @@ mod tests {
         let info = run.info.clone();
         drop(run);
         assert_eq!(of(), [false]);
-        seal::seal(&dir, info, None, netcap_bundle::manifest::End::Recovered, vec![]).unwrap();
+        seal::seal(&dir, info, None, netcap_bundle::run::End::Recovered, vec![]).unwrap();
         assert_eq!(of(), [false; 0], "sealed and meant to stay (--no-bundle)");
         fs::write(out.path().join(format!("{name}.tar.partial")), "").unwrap();
         assert_eq!(of(), [false]);

@@ -12,7 +12,7 @@
 
 use std::path::PathBuf;
 
-use netcap_bundle::ledger::Step;
+use netcap_bundle::run::ShedLevel;
 use serde::{Deserialize, Serialize};
 
 /// Version of what is said here.
@@ -142,7 +142,7 @@ pub(crate) struct PointStatus {
     pub shed: u64,
     /// What the point gives up at this moment; absent when nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<Step>,
+    pub step: Option<ShedLevel>,
     /// Packets the filter did not want.
     pub filtered: u64,
     /// Dropped by the NIC or the stack at this interface.

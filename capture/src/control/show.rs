@@ -320,7 +320,7 @@ fn aligned(head: &[String], rows: &[Vec<String>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use netcap_bundle::ledger::Step;
+    use netcap_bundle::run::ShedLevel;
 
     fn busy(run: &str) -> Status {
         let point = PointStatus {
@@ -349,7 +349,7 @@ mod tests {
         assert!(!table(&[&status]).contains("shed"), "nothing was given up");
         status.points[0].shed = 42;
         assert!(table(&[&status]).contains("shed to spare the host: 42 packets"), "{}", table(&[&status]));
-        status.points[0].step = Some(Step::Cut128);
+        status.points[0].step = Some(ShedLevel::Cut128);
         let text = table(&[&status]);
         assert!(text.contains("1 point: at most frames cut to 128 bytes"), "{text}");
         assert_eq!(point(&status.points[0])[5], "42");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use netcap_bundle::input::Files;
+use netcap_bundle::files::Files;
 use netcap_bundle::{Manifest, layout};
 use rust_i18n::t;
 

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use netcap_bundle::manifest::{RunInfo, SCHEMA};
-use netcap_bundle::{Point, layout, seal};
+use netcap_bundle::run::SCHEMA;
+use netcap_bundle::{Point, RunInfo, layout, seal};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::utsname::{UtsName, uname};
 use rust_i18n::t;

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use netcap_bundle::index::Shorter;
-use netcap_bundle::manifest::SegmentInfo;
-use netcap_bundle::{layout, seal};
+use netcap_bundle::layout;
+use netcap_bundle::run::index::Shorter;
+use netcap_bundle::run::{SegmentInfo, json_line};
 
 use super::budget::{Budget, Metered};
 use super::syncer::trouble;
@@ -259,7 +259,7 @@ impl Writer {
         let budget = &self.shared.budget;
         let index = self.shared.dir.join(layout::segment_index(&info.point));
         let mut lines = Metered::lines(OpenOptions::new().create(true).append(true).open(&index)?, budget);
-        lines.write_all(&seal::index_line(info)?)?;
+        lines.write_all(&json_line(info)?)?;
         lines.close(&index);
         // Only now: what is removed must be in the index, or nobody would know that it was there.
         budget.closed(&info.point, path, info.file_bytes);
@@ -335,7 +335,7 @@ mod tests {
         }
         writing.end();
         assert_eq!(budget.syncer().failure(), None);
-        let found = netcap_bundle::index::read(dir.path()).unwrap();
+        let found = netcap_bundle::run::index::read(dir.path()).unwrap();
         assert_eq!(found.pruned[0].segments + found.there.len() as u64, 1000);
         let index = std::fs::read_to_string(dir.path().join(layout::segment_index("p"))).unwrap();
         let lines = u32::try_from(index.lines().count()).unwrap();

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use netcap_bundle::input::Files;
-use netcap_bundle::manifest::{Clock, Cost, End, Manifest};
-use netcap_bundle::{layout, move_tar, seal};
+use netcap_bundle::files::Files;
+use netcap_bundle::run::{Clock, Cost, End};
+use netcap_bundle::{Manifest, layout, seal};
 use rust_i18n::t;
 
 use crate::disk::rundir::RunDir;
@@ -61,7 +61,7 @@ pub(crate) fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
         return Ok(0);
     }
     let manifest = match sealed_before(dir) {
-        Some(manifest) if move_tar::half_moved(dir) => manifest,
+        Some(manifest) if seal::half_moved(dir) => manifest,
         Some(manifest) => seal::repair_cut(dir, manifest)?,
         None => seal::seal(dir, run.info.clone(), None, End::Recovered, Vec::new())?,
     };
@@ -94,7 +94,7 @@ fn beside(dir: &Path) -> PathBuf {
 /// is made up for. What is left there must not be bundled again in place of the whole.
 fn bundled_before(run: &RunDir, bundle: bool) -> Result<Option<(Manifest, Outcome)>> {
     let path = beside(&run.path).join(format!("{}{}", run.info.run, layout::BUNDLE_END));
-    let whole = sealed_before(&run.path).is_some() && !move_tar::half_moved(&run.path);
+    let whole = sealed_before(&run.path).is_some() && !seal::half_moved(&run.path);
     if !path.is_file() || (whole && !bundle) {
         return Ok(None);
     }
@@ -124,18 +124,18 @@ pub(crate) fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> 
         return Err(Error::Usage(t!("seal.not_a_run", dir = dir.display()).into_owned()));
     }
     let stream = to.map(stream).transpose()?.flatten();
-    if stream.is_some() && (moving || move_tar::half_moved(dir)) {
+    if stream.is_some() && (moving || seal::half_moved(dir)) {
         return Err(Error::Usage(t!("bundle.move_to_stream").into_owned()));
     }
     let run = RunDir::adopt(dir)?;
-    if (sealed_before(dir).is_none() || move_tar::half_moved(dir))
+    if (sealed_before(dir).is_none() || seal::half_moved(dir))
         && let Some((_, result)) = bundled_before(&run, true)?
     {
         ui::answer(&t!("end.where", path = quoted(&result.path), size = human_bytes(result.bytes)));
         return Ok(0);
     }
     match sealed_before(dir) {
-        Some(_) if move_tar::half_moved(dir) => {}
+        Some(_) if seal::half_moved(dir) => {}
         Some(manifest) => drop(seal::repair_cut(dir, manifest)?),
         None => drop(seal::seal(dir, run.info.clone(), None, End::Recovered, Vec::new())?),
     }
@@ -145,11 +145,8 @@ pub(crate) fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> 
     }
     let name = format!("{}{}", run.info.run, layout::BUNDLE_END);
     let done = to.map_or_else(|| beside(dir).join(name), Path::to_owned);
-    let (path, bytes) = if moving || move_tar::half_moved(dir) {
-        move_bundle(&run, done)?
-    } else {
-        write_bundle(&run, done)?
-    };
+    let (path, bytes) =
+        if moving || seal::half_moved(dir) { move_bundle(&run, done)? } else { write_bundle(&run, done)? };
     ui::answer(&t!("end.where", path = quoted(&path), size = human_bytes(bytes)));
     Ok(0)
 }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use netcap_bundle::manifest::{Cost, Manifest};
+use netcap_bundle::Manifest;
+use netcap_bundle::run::Cost;
 use rust_i18n::t;
 
 use super::Outcome;

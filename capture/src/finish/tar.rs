@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use netcap_bundle::input::Files;
-use netcap_bundle::{BundleError, layout, move_tar, seal};
+use netcap_bundle::files::Files;
+use netcap_bundle::{BundleError, layout, seal};
 use rust_i18n::t;
 
 use super::Outcome;
@@ -41,7 +41,7 @@ pub(crate) fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bou
         return Outcome { path: run.path.clone(), bytes: size, no_tar: None };
     }
     let done = out.join(format!("{}{}", run.info.run, layout::BUNDLE_END));
-    let result = if !move_tar::half_moved(&run.path) && copy_fits(run, out, size, bounds) {
+    let result = if !seal::half_moved(&run.path) && copy_fits(run, out, size, bounds) {
         write_bundle(run, done).and_then(|written| {
             seal::remove_run(&run.path)?;
             // A move that had begun and removed nothing yet.
@@ -62,7 +62,7 @@ pub(crate) fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bou
 fn room_to_move(run: &RunDir, out: &Path, bounds: Option<Bounds>) -> Result<()> {
     let floor = bounds.map_or(0, |bounds| bounds.floor);
     let left = disk_left(out).unwrap_or(u64::MAX);
-    if floor == 0 || left.saturating_sub(floor) >= move_tar::room(&run.path)? {
+    if floor == 0 || left.saturating_sub(floor) >= seal::room_to_move(&run.path)? {
         return Ok(());
     }
     let (left, floor) = (human_bytes(left), human_bytes(floor));
@@ -94,7 +94,7 @@ pub(super) fn write_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)
 /// Moves the run into the tar: needs no room for a copy.
 pub(super) fn move_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)> {
     let moving = with_end(&path, layout::MOVING_END);
-    let bytes = move_tar::move_tar(&run.path, &run.info.run, &moving, &path)?;
+    let bytes = seal::move_tar(&run.path, &run.info.run, &moving, &path)?;
     remove_attempts(&path);
     Ok((path, bytes))
 }

@@ -1,7 +1,7 @@
 //! The host's clocks. The recorder reads them here and nowhere else.
 
 use netcap_bundle::Nanos;
-use netcap_bundle::manifest::Clock;
+use netcap_bundle::run::Clock;
 use nix::time::{ClockId, clock_gettime};
 
 /// `CLOCK_REALTIME`: the clock of packet stamps, samples and pings.

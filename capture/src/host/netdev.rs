@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use netcap_bundle::ledger::{IfaceCounts, parse_net_dev, parse_softnet};
+use netcap_bundle::ledger::{parse_net_dev, parse_softnet};
+use netcap_bundle::run::IfaceCounts;
 
 /// Counters of the interfaces of our network namespace; empty when the kernel does not answer.
 pub(crate) fn interfaces() -> BTreeMap<String, IfaceCounts> {

@@ -1,8 +1,8 @@
 //! Taking a source: all its recipes, one after the other, each for every element it is repeated over.
 
 use netcap_bundle::source::{Each, Outcome, Parsed, RawItem, Snapshot, SourceDef};
-use netcap_bundle::sources::libvirt::Libvirt;
-use netcap_bundle::sources::ovsdb::Ovsdb;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
+use netcap_bundle::sources::vm::libvirt::Libvirt;
 use netcap_bundle::state::Taken;
 
 use super::clock;

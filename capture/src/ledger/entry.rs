@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use netcap_bundle::Point;
-use netcap_bundle::ledger::{Datapaths, IfaceCounts, OvsDrops, PointSpan, Sums, line};
+use netcap_bundle::ledger::{Datapaths, Sums};
+use netcap_bundle::run::{IfaceCounts, OvsDrops, PointSpan, json_line};
 
 use super::{HEARTBEAT_MS, add, millis};
 use crate::host::clock;
@@ -156,7 +157,7 @@ impl Entry {
     /// Steps of load shedding come before the line of the second in which they were taken.
     pub(super) fn write_steps(&mut self) -> io::Result<()> {
         for step in self.counters.shedding.take_steps() {
-            self.file.write_all(&line(&step)?)?;
+            self.file.write_all(&json_line(&step)?)?;
         }
         Ok(())
     }
@@ -181,7 +182,7 @@ impl Entry {
             name: self.renamed.then(|| self.iface.clone()),
             away: self.away,
         };
-        self.file.write_all(&line(&span)?)?;
+        self.file.write_all(&json_line(&span)?)?;
         (self.written, self.line, self.crossed) = (now, Instant::now(), IfaceCounts::default());
         (self.renamed, self.filter.written) = (false, self.filter.sum);
         Ok(())

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use netcap_bundle::ledger::{HostSpan, line};
+use netcap_bundle::run::{HostSpan, json_line};
 use netcap_bundle::{Point, layout};
 use tokio::sync::mpsc::Sender;
 
@@ -147,7 +147,7 @@ impl Ledger {
         if over || self.host.dropped | self.host.squeezed | self.host.upcalls_lost != 0 || ms >= HEARTBEAT_MS
         {
             let span = HostSpan { at: clock::now(), ms, ..self.host };
-            self.host_file.write_all(&line(&span)?)?;
+            self.host_file.write_all(&json_line(&span)?)?;
             (self.host, self.host_line) = (HostSpan::default(), Instant::now());
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use netcap_bundle::ping::{Answer, PingRecord};
+use netcap_bundle::run::{Answer, PingRecord};
 use netcap_bundle::{Nanos, layout};
 
 use super::{TIMEOUT_NS, Tally, packet};

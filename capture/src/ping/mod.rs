@@ -14,9 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use netcap_bundle::Nanos;
-use netcap_bundle::manifest::Clock;
-use netcap_bundle::ping::Answer;
-use netcap_bundle::time::NS_PER_S;
+use netcap_bundle::run::{Answer, Clock, NS_PER_S};
 
 use crate::disk::budget::Budget;
 use crate::host::clock;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use netcap_bundle::point::safe_name;
+use netcap_bundle::run::safe_name;
 use netcap_bundle::{Mac, Point, Role};
 use rust_i18n::t;
 
@@ -135,7 +135,7 @@ fn of_iface<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError>
 
 /// By the guest's MAC; else by the interface's own.
 fn of_mac<'a>(here: &'a Here, text: &str) -> Result<Vec<&'a Point>, PlanError> {
-    let mac: Mac = text.parse().map_err(|e: netcap_bundle::mac::NotAMac| PlanError(e.to_string()))?;
+    let mac: Mac = text.parse().map_err(|e: netcap_bundle::run::NotAMac| PlanError(e.to_string()))?;
     let guest =
         |point: &&Point| matches!(point.role, Role::Vnet { guest_mac: Some(have), .. } if have == mac);
     let mut points: Vec<_> = here.points.iter().filter(guest).collect();

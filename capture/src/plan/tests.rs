@@ -1,5 +1,5 @@
 use netcap_bundle::Role;
-use netcap_bundle::point::safe_name;
+use netcap_bundle::run::safe_name;
 
 use super::select::name_apart;
 use super::*;

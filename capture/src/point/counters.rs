@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use netcap_bundle::ledger::{Step, Sums};
+use netcap_bundle::ledger::Sums;
+use netcap_bundle::run::ShedLevel;
 
 use crate::shed::Shedding;
 
@@ -88,7 +89,7 @@ pub(crate) struct Numbers {
     /// The interface counts packets and none arrive.
     pub deaf: bool,
     /// What the point gives up.
-    pub step: Step,
+    pub step: ShedLevel,
 }
 
 impl Counters {

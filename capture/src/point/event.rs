@@ -1,7 +1,7 @@
 //! What the threads of a run tell its session: points, ledger and watchdog speak, the session says and remembers it.
 
 use netcap_bundle::Nanos;
-use netcap_bundle::ledger::{Step, Why};
+use netcap_bundle::run::{ShedLevel, ShedReason};
 
 use super::watchdog::Bark;
 
@@ -35,7 +35,7 @@ pub(crate) enum Event {
     Failed {
         /// Interface.
         iface: String,
-        /// Why.
+        /// ShedReason.
         why: String,
     },
     /// The interface counts packets and nothing arrives, or that is over.
@@ -50,13 +50,13 @@ pub(crate) enum Event {
         /// Interface.
         iface: String,
         /// What it gives up from now on.
-        step: Step,
-        /// Why.
-        why: Why,
+        step: ShedLevel,
+        /// ShedReason.
+        why: ShedReason,
     },
     /// The loss ledger cannot be written further.
     LedgerEnded {
-        /// Why.
+        /// ShedReason.
         why: String,
     },
 }

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use netcap_bundle::Nanos;
-use netcap_bundle::ledger::{Step, Why};
+use netcap_bundle::run::{ShedLevel, ShedReason};
 use netcap_filters::Instruction;
 use nix::net::if_::if_indextoname;
 use rust_i18n::t;
@@ -75,7 +75,7 @@ struct Worker {
     /// How it was asked to compress.
     level: i32,
     pressure: Pressure,
-    step: Step,
+    step: ShedLevel,
     /// Drops that were counted and not yet told, and the blocks to be taken before: those were filled earlier.
     late: (u32, u64),
 }
@@ -89,7 +89,7 @@ impl Worker {
         counters: Arc<Counters>,
     ) -> Self {
         let (now, level) = (Instant::now(), segments.asked_level());
-        let (pressure, step) = (Pressure::new(now), Step::Whole);
+        let (pressure, step) = (Pressure::new(now), ShedLevel::Whole);
         Self {
             listener,
             segments,
@@ -109,14 +109,14 @@ impl Worker {
     fn shed(&mut self, ring: &Ring) -> io::Result<()> {
         let own = self.pressure.look(ring.filled(), Instant::now());
         let (ordered, why) = self.counters.shedding.order();
-        let (mut step, why) = if own > ordered { (own, Why::Ring) } else { (ordered, why) };
-        if step == Step::Level1 && self.level <= 1 {
-            step = Step::Whole;
+        let (mut step, why) = if own > ordered { (own, ShedReason::Ring) } else { (ordered, why) };
+        if step == ShedLevel::Level1 && self.level <= 1 {
+            step = ShedLevel::Whole;
         }
         if step == self.step {
             return Ok(());
         }
-        let why = if step < self.step { Why::Calm } else { why };
+        let why = if step < self.step { ShedReason::Calm } else { why };
         if step.snaplen() != self.step.snaplen() {
             // A filter that cannot be replaced leaves the frames as long as they are.
             let _ = ring.refilter(&self.program(step));
@@ -127,7 +127,7 @@ impl Worker {
         self.segments.level(step.level(self.level))
     }
 
-    fn program(&self, step: Step) -> Vec<Instruction> {
+    fn program(&self, step: ShedLevel) -> Vec<Instruction> {
         shed::cut(&self.listener.program, step.snaplen().unwrap_or(u32::MAX))
     }
 

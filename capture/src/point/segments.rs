@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use netcap_bundle::packets::{Frame, SegmentMeta, SegmentWriter};
-use netcap_bundle::time::NS_PER_S;
+use netcap_bundle::run::NS_PER_S;
 use netcap_bundle::{Nanos, layout};
 
 use super::counters::Counters;

@@ -12,7 +12,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use netcap_bundle::manifest::Sandbox;
+use netcap_bundle::run::Sandbox;
 use rust_i18n::t;
 
 use crate::error::{Error, Result};

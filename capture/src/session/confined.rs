@@ -1,6 +1,6 @@
 //! What a run says of its sandbox.
 
-use netcap_bundle::manifest::Sandbox;
+use netcap_bundle::run::Sandbox;
 use rust_i18n::t;
 
 use super::running::Session;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use netcap_bundle::manifest::End;
+use netcap_bundle::run::End;
 use rust_i18n::t;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use netcap_bundle::ledger::Step;
+use netcap_bundle::run::ShedLevel;
 use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
 
@@ -163,7 +163,7 @@ fn line(name: &str, width: usize, now: &Numbers, before: &Numbers, seconds: f64)
         (_, true, ..) => t!("live.left"),
         (_, _, true, _) => t!("live.away"),
         (_, _, _, true) => t!("live.deaf"),
-        _ if now.step > Step::Whole => t!("live.shed", what = shed::word(now.step)),
+        _ if now.step > ShedLevel::Whole => t!("live.shed", what = shed::word(now.step)),
         _ => return text,
     };
     text.push_str("  ");

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 
 use netcap_bundle::Point;
-use netcap_bundle::manifest::{Clock, Cost, End};
+use netcap_bundle::run::{Clock, Cost, End};
 use netcap_bundle::state::Taken;
 use rust_i18n::t;
 use tokio::sync::{mpsc, watch};

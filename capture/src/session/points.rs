@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 
-use netcap_bundle::changes::{self, Change, What};
 use netcap_bundle::packets::SegmentMeta;
+use netcap_bundle::run::{Change, ChangeKind, json_line};
 use netcap_bundle::{Nanos, Point, Role, layout};
 use nix::net::if_::if_nametoindex;
 use rust_i18n::t;
@@ -121,7 +121,7 @@ impl Session {
         let listener = listener(stage.plan, &point, ring);
         let opened =
             listener.open().map_err(|source| Error::Listen { iface: point.iface.clone(), source })?;
-        // What its end takes is held back from the start, as for those of the start.
+        // ChangeKind its end takes is held back from the start, as for those of the start.
         self.budget.reserve_more(POINT_RESERVE).map_err(|e| Error::Other(e.to_string()))?;
         let since = clock::now();
         let ring_bytes = opened.0.bytes() as u64;
@@ -139,7 +139,7 @@ impl Session {
             what = describe(&point),
             ring = human_bytes(ring_bytes)
         ));
-        self.note(since, What::Joined { point: Box::new(point) });
+        self.note(since, ChangeKind::Joined { point: Box::new(point) });
         self.points.push(recorded);
         Ok(())
     }
@@ -157,7 +157,7 @@ impl Session {
         self.remark(&t!("run.renamed", from = from, to = to));
         if let Some(id) = id {
             let (from, to) = (from.to_owned(), to.to_owned());
-            self.note(clock::now(), What::Renamed { id, from, to });
+            self.note(clock::now(), ChangeKind::Renamed { id, from, to });
         }
     }
 
@@ -169,17 +169,17 @@ impl Session {
         let what = what.unwrap_or_default();
         self.remark(&t!("run.left", iface = iface, what = what, from = self.clock(from)));
         if let Some(id) = id {
-            self.note(from, What::Left { id });
+            self.note(from, ChangeKind::Left { id });
         }
     }
 
     /// Appends to the file of changes; a full disk is told by the packets.
-    fn note(&mut self, at: Nanos, what: What) {
+    fn note(&mut self, at: Nanos, what: ChangeKind) {
         let path = self.dir.join(layout::CHANGES);
         let written = ledger::append(&path).and_then(|file| {
             std::io::Write::write_all(
                 &mut Metered::lines(file, &self.budget),
-                &changes::line(&Change { at, what })?,
+                &json_line(&Change { at, what })?,
             )
         });
         if let Err(e) = written {

@@ -1,6 +1,6 @@
 //! What all points together have to give up: once a second, from what the recorder takes of the host and what rings lose.
 
-use netcap_bundle::ledger::{Step, Why};
+use netcap_bundle::run::{ShedLevel, ShedReason};
 
 /// Seconds of trouble before a step.
 const PATIENCE: u32 = 2;
@@ -11,8 +11,14 @@ const HOLD_MAX: u32 = 320;
 /// Percent of a limit below which it is calm: a step taken back must not exceed the limit at once.
 const CALM_PERCENT: u64 = 70;
 /// Steps that all points take together, in order.
-const TOGETHER: [Step; 6] =
-    [Step::Whole, Step::Level1, Step::Fast, Step::Fastest, Step::Cut256, Step::Cut128];
+const TOGETHER: [ShedLevel; 6] = [
+    ShedLevel::Whole,
+    ShedLevel::Level1,
+    ShedLevel::Fast,
+    ShedLevel::Fastest,
+    ShedLevel::Cut256,
+    ShedLevel::Cut128,
+];
 
 /// Place of the last step of compression in [`TOGETHER`].
 const FASTEST: usize = 3;
@@ -36,7 +42,7 @@ pub(crate) struct Seen {
     /// Packets its ring lost.
     pub dropped: u64,
     /// What it gave up.
-    pub now: Step,
+    pub now: ShedLevel,
 }
 
 /// Decides once a second.
@@ -45,7 +51,7 @@ pub(crate) struct Governor {
     limit: Load,
     /// Steps taken: first those of [`TOGETHER`], then one point after the other.
     depth: usize,
-    why: Why,
+    why: ShedReason,
     trouble: u32,
     calm: u32,
     hold: u32,
@@ -59,11 +65,11 @@ impl Governor {
     /// Without a limit it only answers losses.
     pub(crate) fn new(limit: Load) -> Self {
         let (trouble, calm, eased) = (0, 0, u32::MAX);
-        Self { limit, depth: 0, why: Why::Calm, trouble, calm, hold: HOLD, eased, off: Vec::new() }
+        Self { limit, depth: 0, why: ShedReason::Calm, trouble, calm, hold: HOLD, eased, off: Vec::new() }
     }
 
     /// One second: gives what each point has to do now, in the order of `points`, and why.
-    pub(crate) fn second(&mut self, used: Load, points: &[Seen]) -> Vec<(Step, Why)> {
+    pub(crate) fn second(&mut self, used: Load, points: &[Seen]) -> Vec<(ShedLevel, ShedReason)> {
         self.eased = self.eased.saturating_add(1);
         if let Some(why) = self.trouble(used, points) {
             (self.trouble, self.calm) = (self.trouble + 1, 0);
@@ -76,24 +82,27 @@ impl Governor {
             if self.depth > 0 && self.calm >= self.hold {
                 self.depth -= 1;
                 self.off.pop();
-                (self.why, self.calm, self.eased) = (Why::Calm, 0, 0);
+                (self.why, self.calm, self.eased) = (ShedReason::Calm, 0, 0);
             }
         }
-        let together = TOGETHER.get(self.depth).copied().unwrap_or(Step::Cut128);
-        let each = |place| if self.off.contains(&place) { Step::Off } else { together };
+        let together = TOGETHER.get(self.depth).copied().unwrap_or(ShedLevel::Cut128);
+        let each = |place| if self.off.contains(&place) { ShedLevel::Off } else { together };
         (0..points.len()).map(|place| (each(place), self.why)).collect()
     }
 
-    fn trouble(&self, used: Load, points: &[Seen]) -> Option<Why> {
+    fn trouble(&self, used: Load, points: &[Seen]) -> Option<ShedReason> {
         let over = |used: Option<u64>, limit: Option<u64>| used.zip(limit).is_some_and(|(u, l)| u > l);
         if over(used.cpu, self.limit.cpu) {
-            return Some(Why::Cpu);
+            return Some(ShedReason::Cpu);
         }
         if over(used.memory, self.limit.memory) {
-            return Some(Why::Memory);
+            return Some(ShedReason::Memory);
         }
         // Compression is given up by the point itself; only what is lost in spite of that is trouble.
-        points.iter().any(|point| point.dropped > 0 && point.now >= Step::Fastest).then_some(Why::Loss)
+        points
+            .iter()
+            .any(|point| point.dropped > 0 && point.now >= ShedLevel::Fastest)
+            .then_some(ShedReason::Loss)
     }
 
     fn is_calm(&self, used: Load, points: &[Seen]) -> bool {
@@ -105,8 +114,8 @@ impl Governor {
     }
 
     /// One step down; false when there is none left: the last point stays on.
-    fn down(&mut self, why: Why, points: &[Seen]) -> bool {
-        if why == Why::Loss {
+    fn down(&mut self, why: ShedReason, points: &[Seen]) -> bool {
+        if why == ShedReason::Loss {
             // The losing point compresses as fast as it can already.
             self.depth = self.depth.max(FASTEST);
         }
@@ -138,10 +147,10 @@ mod tests {
     const BUSY: Load = Load { cpu: Some(80), memory: None };
 
     fn point(rank: u8, received: u64) -> Seen {
-        Seen { rank, received, dropped: 0, now: Step::Whole }
+        Seen { rank, received, dropped: 0, now: ShedLevel::Whole }
     }
 
-    fn steps(governor: &mut Governor, used: Load, points: &[Seen], seconds: usize) -> Vec<Step> {
+    fn steps(governor: &mut Governor, used: Load, points: &[Seen], seconds: usize) -> Vec<ShedLevel> {
         let mut last = Vec::new();
         for _ in 0..seconds {
             last = governor.second(used, points);
@@ -153,19 +162,34 @@ mod tests {
     fn compression_then_frames_then_points_and_the_best_one_stays() {
         let mut governor = Governor::new(Load { cpu: Some(50), memory: None });
         let points = [point(4, 10), point(0, 5), point(0, 500)];
-        assert_eq!(steps(&mut governor, BUSY, &points, 1), [Step::Whole; 3]);
+        assert_eq!(steps(&mut governor, BUSY, &points, 1), [ShedLevel::Whole; 3]);
         for step in &TOGETHER[1..] {
             assert_eq!(
-                steps(&mut governor, BUSY, &points, if *step == Step::Level1 { 1 } else { 2 }),
+                steps(&mut governor, BUSY, &points, if *step == ShedLevel::Level1 { 1 } else { 2 }),
                 [*step; 3]
             );
         }
-        assert_eq!(steps(&mut governor, BUSY, &points, 2), [Step::Cut128, Step::Cut128, Step::Off]);
-        assert_eq!(steps(&mut governor, BUSY, &points, 2), [Step::Cut128, Step::Off, Step::Off]);
-        assert_eq!(steps(&mut governor, BUSY, &points, 9), [Step::Cut128, Step::Off, Step::Off]);
-        assert_eq!(steps(&mut governor, CALM, &points, 9), [Step::Cut128, Step::Off, Step::Off]);
-        assert_eq!(steps(&mut governor, CALM, &points, 1), [Step::Cut128, Step::Cut128, Step::Off]);
-        assert_eq!(steps(&mut governor, CALM, &points, 60), [Step::Whole; 3]);
+        assert_eq!(
+            steps(&mut governor, BUSY, &points, 2),
+            [ShedLevel::Cut128, ShedLevel::Cut128, ShedLevel::Off]
+        );
+        assert_eq!(
+            steps(&mut governor, BUSY, &points, 2),
+            [ShedLevel::Cut128, ShedLevel::Off, ShedLevel::Off]
+        );
+        assert_eq!(
+            steps(&mut governor, BUSY, &points, 9),
+            [ShedLevel::Cut128, ShedLevel::Off, ShedLevel::Off]
+        );
+        assert_eq!(
+            steps(&mut governor, CALM, &points, 9),
+            [ShedLevel::Cut128, ShedLevel::Off, ShedLevel::Off]
+        );
+        assert_eq!(
+            steps(&mut governor, CALM, &points, 1),
+            [ShedLevel::Cut128, ShedLevel::Cut128, ShedLevel::Off]
+        );
+        assert_eq!(steps(&mut governor, CALM, &points, 60), [ShedLevel::Whole; 3]);
     }
 
     #[test]
@@ -174,22 +198,22 @@ mod tests {
         let points = [point(0, 1)];
         steps(&mut governor, BUSY, &points, 2);
         let near = Load { cpu: Some(40), memory: None };
-        assert_eq!(steps(&mut governor, near, &points, 100), [Step::Level1]);
-        assert_eq!(steps(&mut governor, CALM, &points, 10), [Step::Whole]);
-        assert_eq!(steps(&mut governor, BUSY, &points, 2), [Step::Level1]);
-        assert_eq!(steps(&mut governor, CALM, &points, 19), [Step::Level1]);
-        assert_eq!(steps(&mut governor, CALM, &points, 1), [Step::Whole]);
+        assert_eq!(steps(&mut governor, near, &points, 100), [ShedLevel::Level1]);
+        assert_eq!(steps(&mut governor, CALM, &points, 10), [ShedLevel::Whole]);
+        assert_eq!(steps(&mut governor, BUSY, &points, 2), [ShedLevel::Level1]);
+        assert_eq!(steps(&mut governor, CALM, &points, 19), [ShedLevel::Level1]);
+        assert_eq!(steps(&mut governor, CALM, &points, 1), [ShedLevel::Whole]);
     }
 
     #[test]
     fn without_a_limit_only_a_loss_in_spite_of_fast_compression_counts() {
         let mut governor = Governor::new(Load::default());
         let lossy = |now| [Seen { dropped: 7, now, ..point(0, 9) }];
-        assert_eq!(steps(&mut governor, BUSY, &lossy(Step::Whole), 60), [Step::Whole]);
+        assert_eq!(steps(&mut governor, BUSY, &lossy(ShedLevel::Whole), 60), [ShedLevel::Whole]);
         let mut depth = Vec::new();
         for _ in 0..10 {
-            depth = governor.second(BUSY, &lossy(Step::Fastest));
+            depth = governor.second(BUSY, &lossy(ShedLevel::Fastest));
         }
-        assert_eq!(depth, [(Step::Cut128, Why::Loss)], "one point alone is never put off");
+        assert_eq!(depth, [(ShedLevel::Cut128, ShedReason::Loss)], "one point alone is never put off");
     }
 }

@@ -1,6 +1,6 @@
 //! Load shedding: what a point gives up so that the host is spared, or so that its ring does not run over.
 //!
-//! The order is that of [`Step`]: compression first, for it costs disk and no evidence; then the ends of frames, for
+//! The order is that of [`ShedLevel`]: compression first, for it costs disk and no evidence; then the ends of frames, for
 //! headers say most; then whole points, those that say least first ([`rank`]). A point takes the steps of compression by
 //! itself when its ring fills ([`Pressure`]); the rest is ordered for all points together, once a second ([`Governor`]).
 //! Every step, down and up, is a line in the point's ledger.
@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use netcap_bundle::ledger::{Step, StepLine, Why};
+use netcap_bundle::run::{ShedLevel, ShedLine, ShedReason};
 use netcap_bundle::{Nanos, Role};
 use netcap_filters::Instruction;
 use rust_i18n::t;
@@ -27,48 +27,48 @@ const WAITING_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Shedding {
     /// What the governor orders, and why.
-    order: Mutex<(Step, Why)>,
+    order: Mutex<(ShedLevel, ShedReason)>,
     /// What the point does at this moment.
-    now: Mutex<Step>,
-    waiting: Mutex<VecDeque<StepLine>>,
+    now: Mutex<ShedLevel>,
+    waiting: Mutex<VecDeque<ShedLine>>,
     /// Packets counted and not recorded.
     pub packets: AtomicU64,
 }
 
 impl Default for Shedding {
     fn default() -> Self {
-        let order = Mutex::new((Step::Whole, Why::Calm));
+        let order = Mutex::new((ShedLevel::Whole, ShedReason::Calm));
         Self { order, now: Mutex::default(), waiting: Mutex::default(), packets: AtomicU64::new(0) }
     }
 }
 
 impl Shedding {
     /// What the governor wants of the point.
-    pub(crate) fn order(&self) -> (Step, Why) {
+    pub(crate) fn order(&self) -> (ShedLevel, ShedReason) {
         *lock(&self.order)
     }
 
     /// The governor wants this of the point.
-    pub(crate) fn set_order(&self, step: Step, why: Why) {
+    pub(crate) fn set_order(&self, step: ShedLevel, why: ShedReason) {
         *lock(&self.order) = (step, why);
     }
 
     /// What the point does.
-    pub(crate) fn now(&self) -> Step {
+    pub(crate) fn now(&self) -> ShedLevel {
         *lock(&self.now)
     }
 
     /// The point takes a step: for the ledger.
-    pub(crate) fn took(&self, at: Nanos, step: Step, why: Why) {
+    pub(crate) fn took(&self, at: Nanos, step: ShedLevel, why: ShedReason) {
         let was = std::mem::replace(&mut *lock(&self.now), step);
         let mut waiting = lock(&self.waiting);
         if waiting.len() < WAITING_MAX {
-            waiting.push_back(StepLine { at, step, was, why });
+            waiting.push_back(ShedLine { at, step, was, why });
         }
     }
 
     /// Steps that are in no ledger yet.
-    pub(crate) fn take_steps(&self) -> VecDeque<StepLine> {
+    pub(crate) fn take_steps(&self) -> VecDeque<ShedLine> {
         std::mem::take(&mut *lock(&self.waiting))
     }
 
@@ -109,27 +109,27 @@ pub(crate) fn cut(program: &[Instruction], bytes: u32) -> Vec<Instruction> {
 }
 
 /// A step in words.
-pub(crate) fn word(step: Step) -> String {
+pub(crate) fn word(step: ShedLevel) -> String {
     let key = match step {
-        Step::Whole => "shed.whole",
-        Step::Level1 => "shed.level1",
-        Step::Fast => "shed.fast",
-        Step::Fastest => "shed.fastest",
-        Step::Cut256 => "shed.cut256",
-        Step::Cut128 => "shed.cut128",
-        Step::Off => "shed.off",
+        ShedLevel::Whole => "shed.whole",
+        ShedLevel::Level1 => "shed.level1",
+        ShedLevel::Fast => "shed.fast",
+        ShedLevel::Fastest => "shed.fastest",
+        ShedLevel::Cut256 => "shed.cut256",
+        ShedLevel::Cut128 => "shed.cut128",
+        ShedLevel::Off => "shed.off",
     };
     t!(key).into_owned()
 }
 
 /// Its reason in words.
-pub(crate) fn reason(why: Why) -> String {
+pub(crate) fn reason(why: ShedReason) -> String {
     let key = match why {
-        Why::Ring => "shed.by_ring",
-        Why::Loss => "shed.by_loss",
-        Why::Cpu => "shed.by_cpu",
-        Why::Memory => "shed.by_memory",
-        Why::Calm => "shed.by_calm",
+        ShedReason::Ring => "shed.by_ring",
+        ShedReason::Loss => "shed.by_loss",
+        ShedReason::Cpu => "shed.by_cpu",
+        ShedReason::Memory => "shed.by_memory",
+        ShedReason::Calm => "shed.by_calm",
     };
     t!(key).into_owned()
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use netcap_bundle::ledger::Step;
+use netcap_bundle::run::ShedLevel;
 
 /// Calm for so long, a step is taken back.
 const HOLD: Duration = Duration::from_secs(10);
@@ -12,7 +12,7 @@ const HOLD_MAX: Duration = Duration::from_mins(5);
 /// Where a point stands.
 #[derive(Debug)]
 pub(crate) struct Pressure {
-    step: Step,
+    step: ShedLevel,
     hold: Duration,
     /// The ring was last more than a little filled.
     busy: Instant,
@@ -23,17 +23,17 @@ pub(crate) struct Pressure {
 impl Pressure {
     /// At ease.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { step: Step::Whole, hold: HOLD, busy: now, eased: None }
+        Self { step: ShedLevel::Whole, hold: HOLD, busy: now, eased: None }
     }
 
     /// What the ring asks for, after a look at it: how many eighths of its blocks wait.
-    pub(crate) fn look(&mut self, eighths: u32, now: Instant) -> Step {
+    pub(crate) fn look(&mut self, eighths: u32, now: Instant) -> ShedLevel {
         let needed = match eighths {
             0 => return self.ease(now),
-            1 => Step::Whole,
-            2 => Step::Level1,
-            3 => Step::Fast,
-            _ => Step::Fastest,
+            1 => ShedLevel::Whole,
+            2 => ShedLevel::Level1,
+            3 => ShedLevel::Fast,
+            _ => ShedLevel::Fastest,
         };
         self.busy = now;
         if needed > self.step {
@@ -45,12 +45,12 @@ impl Pressure {
         self.step
     }
 
-    fn ease(&mut self, now: Instant) -> Step {
-        if self.step > Step::Whole && now.duration_since(self.busy) >= self.hold {
+    fn ease(&mut self, now: Instant) -> ShedLevel {
+        if self.step > ShedLevel::Whole && now.duration_since(self.busy) >= self.hold {
             self.step = match self.step {
-                Step::Fastest => Step::Fast,
-                Step::Fast => Step::Level1,
-                _ => Step::Whole,
+                ShedLevel::Fastest => ShedLevel::Fast,
+                ShedLevel::Fast => ShedLevel::Level1,
+                _ => ShedLevel::Whole,
             };
             (self.busy, self.eased) = (now, Some(now));
         }
@@ -67,20 +67,20 @@ mod tests {
         let begun = Instant::now();
         let mut pressure = Pressure::new(begun);
         let at = |s: u64| begun + Duration::from_secs(s);
-        assert_eq!(pressure.look(1, at(0)), Step::Whole);
-        assert_eq!(pressure.look(3, at(1)), Step::Fast);
-        assert_eq!(pressure.look(7, at(1)), Step::Fastest);
-        assert_eq!(pressure.look(0, at(10)), Step::Fastest);
-        assert_eq!(pressure.look(1, at(10)), Step::Fastest, "a little is not calm");
-        assert_eq!(pressure.look(0, at(19)), Step::Fastest);
-        assert_eq!(pressure.look(0, at(20)), Step::Fast);
-        assert_eq!(pressure.look(0, at(21)), Step::Fast);
+        assert_eq!(pressure.look(1, at(0)), ShedLevel::Whole);
+        assert_eq!(pressure.look(3, at(1)), ShedLevel::Fast);
+        assert_eq!(pressure.look(7, at(1)), ShedLevel::Fastest);
+        assert_eq!(pressure.look(0, at(10)), ShedLevel::Fastest);
+        assert_eq!(pressure.look(1, at(10)), ShedLevel::Fastest, "a little is not calm");
+        assert_eq!(pressure.look(0, at(19)), ShedLevel::Fastest);
+        assert_eq!(pressure.look(0, at(20)), ShedLevel::Fast);
+        assert_eq!(pressure.look(0, at(21)), ShedLevel::Fast);
         // Too soon: the next calm has to be twice as long.
-        assert_eq!(pressure.look(4, at(22)), Step::Fastest);
-        assert_eq!(pressure.look(0, at(41)), Step::Fastest);
-        assert_eq!(pressure.look(0, at(42)), Step::Fast);
-        assert_eq!(pressure.look(0, at(62)), Step::Level1);
-        assert_eq!(pressure.look(0, at(82)), Step::Whole);
-        assert_eq!(pressure.look(0, at(200)), Step::Whole);
+        assert_eq!(pressure.look(4, at(22)), ShedLevel::Fastest);
+        assert_eq!(pressure.look(0, at(41)), ShedLevel::Fastest);
+        assert_eq!(pressure.look(0, at(42)), ShedLevel::Fast);
+        assert_eq!(pressure.look(0, at(62)), ShedLevel::Level1);
+        assert_eq!(pressure.look(0, at(82)), ShedLevel::Whole);
+        assert_eq!(pressure.look(0, at(200)), ShedLevel::Whole);
     }
 }

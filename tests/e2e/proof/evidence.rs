@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::UNIX_EPOCH;
 
+use netcap_bundle::files::decompress;
 use netcap_bundle::layout;
-use netcap_bundle::manifest::SegmentInfo;
-use netcap_bundle::packets::{Packet, PacketReader, decompress};
+use netcap_bundle::packets::{Packet, PacketReader};
+use netcap_bundle::run::SegmentInfo;
 use netcap_tests::{files_below, said};
 
 use super::traffic::{Traffic, parse};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use netcap_bundle::input::Input;
-use netcap_bundle::manifest::{End, SegmentInfo};
 use netcap_bundle::packets::{PacketReader, Tail};
+use netcap_bundle::run::{End, SegmentInfo};
 use netcap_bundle::{Manifest, layout};
 use netcap_tests::said;
 

@@ -16,7 +16,7 @@ use netcap_analyze::report::text::{Look, render};
 use netcap_analyze::{analysis, engine::Progress};
 use netcap_words::{Lang, columns::COLUMNS};
 use netcap_bundle::input::Input;
-use netcap_bundle::packets::decompress;
+use netcap_bundle::files::decompress;
 
 /// Name and content, unfolded: a change of a segment must get past its compression.
 type Files = Vec<(String, Vec<u8>)>;

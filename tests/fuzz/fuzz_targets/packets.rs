@@ -4,7 +4,8 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use netcap_bundle::packets::{PacketReader, decompress};
+use netcap_bundle::packets::PacketReader;
+use netcap_bundle::files::decompress;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(stream) = decompress::open_within(Box::new(Cursor::new(bytes.to_vec())), 1 << 20) else { return };

@@ -6,9 +6,11 @@ use netcap_bundle::Nanos;
 use netcap_bundle::replay::{Dumps, Packet, replay};
 use netcap_bundle::source::{Outcome, RawItem, Snapshot};
 use netcap_bundle::sources::shared::OfPort;
-use netcap_bundle::sources::{
-    ovs_conntrack::OvsConntrack, ovs_datapath::OvsDatapath, ovs_fdb::OvsFdb, ovs_openflow::OvsOpenflow, ovsdb::Ovsdb,
-};
+use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
+use netcap_bundle::sources::ovs::datapath::OvsDatapath;
+use netcap_bundle::sources::ovs::fdb::OvsFdb;
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 
 fn parse<T: Snapshot>(texts: &[(&str, &str, &[u8])]) -> T {
     let items: Vec<_> = texts

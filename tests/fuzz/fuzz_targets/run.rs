@@ -4,7 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netcap_bundle::{changes, index, layout, seal};
+use netcap_bundle::run::{changes, index};
+use netcap_bundle::{layout, seal};
 
 fuzz_target!(|bytes: &[u8]| {
     let dir = tempfile::tempdir().expect("a place for a run");

@@ -4,11 +4,20 @@
 use libfuzzer_sys::fuzz_target;
 use netcap_bundle::Nanos;
 use netcap_bundle::source::{Outcome, RawItem, Snapshot};
-use netcap_bundle::sources::{
-    counters::Counters, disk::Disk, host::Host, libvirt::Libvirt, links::Links, linux_bridge::LinuxBridge,
-    neighbours::Neighbours, ovs_bond::OvsBond, ovs_conntrack::OvsConntrack, ovs_datapath::OvsDatapath, ovs_fdb::OvsFdb,
-    ovs_openflow::OvsOpenflow, ovsdb::Ovsdb, sysctl::Sysctl,
-};
+use netcap_bundle::sources::network::counters::Counters;
+use netcap_bundle::sources::storage::disk::Disk;
+use netcap_bundle::sources::host::system::system::system::Host;
+use netcap_bundle::sources::vm::libvirt::Libvirt;
+use netcap_bundle::sources::network::links::Links;
+use netcap_bundle::sources::network::linux_bridge::LinuxBridge;
+use netcap_bundle::sources::network::neighbours::Neighbours;
+use netcap_bundle::sources::ovs::bond::OvsBond;
+use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
+use netcap_bundle::sources::ovs::datapath::OvsDatapath;
+use netcap_bundle::sources::ovs::fdb::OvsFdb;
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
+use netcap_bundle::sources::host::system::system::sysctl::Sysctl;
 
 fn parse<T: Snapshot>(item: u8, bytes: &[u8]) {
     let recipes = T::DEF.recipes;

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use libfuzzer_sys::fuzz_target;
-use netcap_bundle::input::Files;
+use netcap_bundle::files::Files;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut bytes = bytes.to_vec();

@@ -1,7 +1,6 @@
 //! For people: a table of points and lines about what happened when.
 
-use netcap_bundle::changes::{Change, What};
-use netcap_bundle::ledger::{Step, Why};
+use netcap_bundle::run::{Change, ChangeKind, ShedLevel, ShedReason};
 
 use crate::measure::recording::{PointLoss, Recording, Spell, Steps};
 use crate::report::text::Page;
@@ -16,7 +15,7 @@ const NAME: usize = 15;
 const COUNT: usize = 12;
 
 impl Page {
-    /// What the recording lost, gave up and removed; nothing when it has all it was asked for.
+    /// ChangeKind the recording lost, gave up and removed; nothing when it has all it was asked for.
     pub(in crate::report) fn recording(&mut self, recording: &Recording) {
         if recording.is_empty() {
             return;
@@ -104,13 +103,13 @@ impl Page {
 
     fn change(&self, recording: &Recording, change: &Change) -> Text {
         let (key, id, from, to) = match &change.what {
-            What::Joined { point } => ("recording.joined", &point.id, "", ""),
-            What::Renamed { id, from, to } => ("recording.renamed", id, from.as_str(), to.as_str()),
-            What::Left { id } => ("recording.left", id, "", ""),
+            ChangeKind::Joined { point } => ("recording.joined", &point.id, "", ""),
+            ChangeKind::Renamed { id, from, to } => ("recording.renamed", id, from.as_str(), to.as_str()),
+            ChangeKind::Left { id } => ("recording.left", id, "", ""),
         };
         let mut text = Text::new(key).with("at", change.at.display(self.offset));
         text = text.with("point", recording.name(id)).with("from", from).with("to", to);
-        if let What::Joined { point } = &change.what {
+        if let ChangeKind::Joined { point } = &change.what {
             text = text.with("kind", point.role.word());
         }
         text
@@ -128,24 +127,24 @@ impl Page {
     }
 }
 
-fn word(step: Step) -> &'static str {
+fn word(step: ShedLevel) -> &'static str {
     match step {
-        Step::Whole => "recording.step-whole",
-        Step::Level1 => "recording.step-level1",
-        Step::Fast => "recording.step-fast",
-        Step::Fastest => "recording.step-fastest",
-        Step::Cut256 => "recording.step-cut256",
-        Step::Cut128 => "recording.step-cut128",
-        Step::Off => "recording.step-off",
+        ShedLevel::Whole => "recording.step-whole",
+        ShedLevel::Level1 => "recording.step-level1",
+        ShedLevel::Fast => "recording.step-fast",
+        ShedLevel::Fastest => "recording.step-fastest",
+        ShedLevel::Cut256 => "recording.step-cut256",
+        ShedLevel::Cut128 => "recording.step-cut128",
+        ShedLevel::Off => "recording.step-off",
     }
 }
 
-fn reason(why: Why) -> &'static str {
+fn reason(why: ShedReason) -> &'static str {
     match why {
-        Why::Ring => "recording.why-ring",
-        Why::Loss => "recording.why-loss",
-        Why::Cpu => "recording.why-cpu",
-        Why::Memory => "recording.why-memory",
-        Why::Calm => "recording.why-calm",
+        ShedReason::Ring => "recording.why-ring",
+        ShedReason::Loss => "recording.why-loss",
+        ShedReason::Cpu => "recording.why-cpu",
+        ShedReason::Memory => "recording.why-memory",
+        ShedReason::Calm => "recording.why-calm",
     }
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use netcap_bundle::changes::{self, Change, What};
 use netcap_bundle::input::Input;
-use netcap_bundle::ledger::{HostSpan, PointSpan, Step, StepLine, Why, line};
-use netcap_bundle::manifest::{End, Pruned};
 use netcap_bundle::packets::Direction;
+use netcap_bundle::run::{
+    Change, ChangeKind, End, HostSpan, PointSpan, Pruned, ShedLevel, ShedLine, ShedReason, json_line,
+};
 use netcap_bundle::{Mac, Nanos, Point, Role, layout};
 use netcap_tests::scene::{self, Scene, Sealed, at, mac};
 use serde_json::json;
@@ -21,7 +21,7 @@ use netcap_words::Lang;
 use netcap_words::columns::COLUMNS;
 
 fn text<T: serde::Serialize>(lines: &[T]) -> String {
-    lines.iter().map(|l| String::from_utf8(line(l).unwrap()).unwrap()).collect()
+    lines.iter().map(|l| String::from_utf8(json_line(l).unwrap()).unwrap()).collect()
 }
 
 fn frame() -> Vec<u8> {
@@ -40,11 +40,11 @@ fn ledger() -> String {
         ..PointSpan::default()
     };
     let spans = [span(1, 1, 0), span(2, 2, 2), span(3, 0, 0), span(4, 5, 5), span(9, 0, 0)];
-    let step = |s: i64, was, step, why| StepLine { at: at(s * 1000), step, was, why };
+    let step = |s: i64, was, step, why| ShedLine { at: at(s * 1000), step, was, why };
     let steps = [
-        step(5, Step::Whole, Step::Fastest, Why::Ring),
-        step(6, Step::Fastest, Step::Cut256, Why::Cpu),
-        step(8, Step::Cut256, Step::Whole, Why::Calm),
+        step(5, ShedLevel::Whole, ShedLevel::Fastest, ShedReason::Ring),
+        step(6, ShedLevel::Fastest, ShedLevel::Cut256, ShedReason::Cpu),
+        step(8, ShedLevel::Cut256, ShedLevel::Whole, ShedReason::Calm),
     ];
     text(&spans) + &text(&steps)
 }
@@ -63,11 +63,11 @@ fn troubled() -> (Sealed, Input) {
     let joined = Point { role: Role::Internal, ..Point::bare("vnet7") };
     let mut all = String::new();
     for (ms, what) in [
-        (3000, What::Joined { point: Box::new(joined) }),
-        (4000, What::Renamed { id: "vnet0".into(), from: "vnet0".into(), to: "\u{1b}[31mred".into() }),
-        (5000, What::Left { id: "vnet7".into() }),
+        (3000, ChangeKind::Joined { point: Box::new(joined) }),
+        (4000, ChangeKind::Renamed { id: "vnet0".into(), from: "vnet0".into(), to: "\u{1b}[31mred".into() }),
+        (5000, ChangeKind::Left { id: "vnet7".into() }),
     ] {
-        let line = changes::line(&Change { at: at(ms), what }).unwrap();
+        let line = json_line(&Change { at: at(ms), what }).unwrap();
         let _ = write!(all, "{}", String::from_utf8(line).unwrap());
     }
     let host = [HostSpan { at: at(7000), ms: 1000, dropped: 3, upcalls_lost: 1, ..HostSpan::default() }];
@@ -99,13 +99,16 @@ fn what_was_lost_given_up_and_removed_is_told_with_its_times() {
     let want = Spell { from: at(1000), to: at(4000), spans: 2, worst: (at(3000), at(4000), 5) };
     assert_eq!((eth2.dropped, eth2.shed), (Some(want), None));
     let steps = eth2.steps.as_ref().unwrap();
-    assert_eq!((steps.why.as_slice(), steps.shed.deepest), (&[Why::Ring, Why::Cpu][..], Step::Cut256));
+    assert_eq!(
+        (steps.why.as_slice(), steps.shed.deepest),
+        (&[ShedReason::Ring, ShedReason::Cpu][..], ShedLevel::Cut256)
+    );
     assert_eq!(steps.shed.cut_ms, 2000);
     assert_eq!(vnet0.pruned.as_ref().map(|gone| gone.packets), Some(77));
     let verdict = explain(&input, None, &Progress::default());
     let en = report(&verdict, Lang::En);
     for part in [
-        "What the recording lost",
+        "ChangeKind the recording lost",
         "dropped by the full ring: 2026-11-21 08:00:01.000 – 08:00:04.000 (3.0 s), 2 times; at worst 5",
         "at most frames cut to 256 bytes (its ring was filling; --cpu-limit); 3 steps",
         "2 segments with 77 packets",
@@ -149,7 +152,7 @@ fn a_recording_that_has_it_all_says_nothing() {
     let input = Input::open(&sealed.path).unwrap();
     assert!(Recording::of(&input).is_empty(), "what the filter did not want is no loss");
     let verdict = explain(&input, None, &Progress::default());
-    assert!(!report(&verdict, Lang::En).contains("What the recording lost"));
+    assert!(!report(&verdict, Lang::En).contains("ChangeKind the recording lost"));
     assert!(!Shape::One.verdict(&verdict, true).contains("\"recording\""));
 }
 

@@ -1,7 +1,7 @@
 //! For machines.
 
 use netcap_bundle::Nanos;
-use netcap_bundle::manifest::Pruned;
+use netcap_bundle::run::Pruned;
 use serde_json::{Map, Value, json};
 
 use crate::finding::utc_text;

@@ -1,7 +1,7 @@
 //! Packets by the buffer: found one after the other by one thread, so that others can look into them side by side.
 
-use super::{Direction, Format, LinkType, Packet, PacketReader, Step, array, u32_of};
-use crate::run::time::Nanos;
+use super::{Block, Direction, Format, LinkType, Packet, PacketReader, array, u32_of};
+use crate::run::Nanos;
 
 /// What one buffer held: whole packets and their bytes.
 #[derive(Debug, Default)]
@@ -53,8 +53,8 @@ impl PacketReader {
         let before = self.number;
         while self.tail.is_none() && (packets.is_empty() || self.holds_next()) {
             match self.step() {
-                Ok(Step::Packet) => {}
-                Ok(Step::Other) => continue,
+                Ok(Block::Packet) => {}
+                Ok(Block::Other) => continue,
                 Err(tail) => {
                     self.tail = Some(tail);
                     break;

@@ -1,10 +1,10 @@
 //! Classic pcap: a header of 24 bytes, then records of 16 bytes and the packet (pcap-savefile(5)).
 
 use super::{
-    Direction, Format, Found, Interface, LinkType, PACKET_MAX, PacketReader, SECOND, Step, Tail, array,
-    u32_of,
+    Block, Direction, Format, Interface, LinkType, PACKET_MAX, PacketPlace, PacketReader, SECOND, Tail,
+    array, u32_of,
 };
-use crate::run::time::Nanos;
+use crate::run::Nanos;
 
 impl PacketReader {
     pub(super) fn classic_header(mut self) -> Option<Self> {
@@ -27,7 +27,7 @@ impl PacketReader {
         Some(self)
     }
 
-    pub(super) fn classic_record(&mut self, big: bool, unit_ns: u64, extra: usize) -> Result<Step, Tail> {
+    pub(super) fn classic_record(&mut self, big: bool, unit_ns: u64, extra: usize) -> Result<Block, Tail> {
         let head = 16 + extra;
         self.need(head, false)?;
         let word = |at| array(self.rest(), at).map_or(0, |b| u32_of(b, big));
@@ -39,7 +39,7 @@ impl PacketReader {
         let from = self.consume(head + captured) + head;
         let nanos = u64::from(part).saturating_mul(unit_ns);
         let at = Nanos::from_parts(i64::from(secs), i64::try_from(nanos).unwrap_or(0));
-        self.found = Found {
+        self.found = PacketPlace {
             interface: 0,
             at,
             direction: Direction::Unknown,
@@ -48,6 +48,6 @@ impl PacketReader {
             start: from,
             captured,
         };
-        Ok(Step::Packet)
+        Ok(Block::Packet)
     }
 }

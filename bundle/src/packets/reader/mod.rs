@@ -128,14 +128,14 @@ pub struct PacketReader {
     /// First interface of the current section.
     section: usize,
     number: u64,
-    found: Found,
+    found: PacketPlace,
     tail: Option<Tail>,
 }
 
 /// The packet found last, and where it lies in the buffer. It stays in the reader: returned from step to step by value, it
 /// would be moved while its fields are still on their way to memory, which takes longer than finding it.
 #[derive(Debug, Default)]
-struct Found {
+struct PacketPlace {
     interface: u32,
     at: Nanos,
     direction: Direction,
@@ -146,7 +146,7 @@ struct Found {
 }
 
 /// What one block turned out to be.
-enum Step {
+enum Block {
     /// A packet: `found`.
     Packet,
     Other,
@@ -166,7 +166,7 @@ impl PacketReader {
             interfaces: Vec::new(),
             section: 0,
             number: 0,
-            found: Found::default(),
+            found: PacketPlace::default(),
             tail: None,
         };
         if reader.fill(4)? {
@@ -201,8 +201,8 @@ impl PacketReader {
                 return None;
             }
             match self.step() {
-                Ok(Step::Packet) => break,
-                Ok(Step::Other) => {}
+                Ok(Block::Packet) => break,
+                Ok(Block::Other) => {}
                 Err(tail) => self.tail = Some(tail),
             }
         }
@@ -221,7 +221,7 @@ impl PacketReader {
     }
 
     /// Reads one record or block.
-    fn step(&mut self) -> Result<Step, Tail> {
+    fn step(&mut self) -> Result<Block, Tail> {
         match self.format {
             Format::Pcap { big, unit_ns, extra } => self.classic_record(big, unit_ns, extra),
             Format::PcapNg { big } => self.block(big),

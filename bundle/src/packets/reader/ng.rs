@@ -6,8 +6,8 @@ use pcap_parser::pcapng::{
 };
 
 use super::{
-    Direction, Format, Found, Interface, LinkType, PACKET_MAX, PacketReader, SECTION_HEADER, Step, Tail,
-    array, u32_of, u64_of,
+    Block, Direction, Format, Interface, LinkType, PACKET_MAX, PacketPlace, PacketReader, SECTION_HEADER,
+    Tail, array, u32_of, u64_of,
 };
 use crate::Mac;
 
@@ -34,7 +34,7 @@ const ISB_IFDROP: u16 = 5;
 const ISB_OSDROP: u16 = 7;
 
 impl PacketReader {
-    pub(super) fn block(&mut self, mut big: bool) -> Result<Step, Tail> {
+    pub(super) fn block(&mut self, mut big: bool) -> Result<Block, Tail> {
         self.need(12, false)?;
         let word = |at, big| array(self.rest(), at).map_or(0, |b| u32_of(b, big));
         if word(0, false) == SECTION_HEADER {
@@ -66,7 +66,7 @@ impl PacketReader {
     }
 
     /// A block too large to be a packet: what it says is of no use here.
-    fn pass_over(&mut self, kind: u32, length: usize) -> Result<Step, Tail> {
+    fn pass_over(&mut self, kind: u32, length: usize) -> Result<Block, Tail> {
         let told = [SECTION_HEADER, INTERFACE_DESCRIPTION, SIMPLE_PACKET, OBSOLETE_PACKET, ENHANCED_PACKET];
         if told.contains(&kind) {
             return Err(self.damaged(format!("a packet or description of {length} bytes")));
@@ -78,11 +78,11 @@ impl PacketReader {
             self.consume(piece);
             left -= piece;
         }
-        Ok(Step::Other)
+        Ok(Block::Other)
     }
 
     /// Interprets the block at `start` without consuming it, so that its offset is still right in a complaint.
-    fn block_body(&mut self, kind: u32, big: bool, length: usize) -> Result<Step, Tail> {
+    fn block_body(&mut self, kind: u32, big: bool, length: usize) -> Result<Block, Tail> {
         match kind {
             SECTION_HEADER => self.section = self.interfaces.len(),
             INTERFACE_DESCRIPTION => self.interface_description(big, length)?,
@@ -92,7 +92,7 @@ impl PacketReader {
             OBSOLETE_PACKET => return self.obsolete_packet(big, length),
             _ => {}
         }
-        Ok(Step::Other)
+        Ok(Block::Other)
     }
 
     fn body(&self, length: usize) -> &[u8] {
@@ -155,7 +155,7 @@ impl PacketReader {
     /// The one block whose body is parsed here and not by the library: it occurs millions of times, and the library
     /// allocates a list of options for each (measured: a fifth of the time to read a recorded segment).
     #[inline]
-    fn enhanced_packet(&mut self, big: bool, length: usize) -> Result<Step, Tail> {
+    fn enhanced_packet(&mut self, big: bool, length: usize) -> Result<Block, Tail> {
         let block = self.body(length - 4);
         let Some((head, rest)) = block.split_first_chunk::<28>() else {
             return Err(self.damaged(format!("a packet in a block of {length} bytes")));
@@ -183,7 +183,7 @@ impl PacketReader {
         self.found(id, Some(stamp), direction, lost, wire_len, 28, captured, length)
     }
 
-    fn simple_packet(&mut self, big: bool, length: usize) -> Result<Step, Tail> {
+    fn simple_packet(&mut self, big: bool, length: usize) -> Result<Block, Tail> {
         let wire_len = array(self.rest(), 8).map_or(0, |b| u32_of(b, big));
         let snaplen = self.interfaces.get(self.section).map_or(0, |i| i.snaplen);
         let mut captured = (wire_len as usize).min(length.saturating_sub(16));
@@ -194,7 +194,7 @@ impl PacketReader {
     }
 
     /// The packet block of the first draft: 16-bit interface id and drop count in one word.
-    fn obsolete_packet(&mut self, big: bool, length: usize) -> Result<Step, Tail> {
+    fn obsolete_packet(&mut self, big: bool, length: usize) -> Result<Block, Tail> {
         let word = |at| array(self.rest(), at).map_or(0, |b| u32_of(b, big));
         let id = array::<2>(self.rest(), 8)
             .map_or(0, |b| if big { u16::from_be_bytes(b) } else { u16::from_le_bytes(b) });
@@ -215,7 +215,7 @@ impl PacketReader {
         head: usize,
         captured: usize,
         length: usize,
-    ) -> Result<Step, Tail> {
+    ) -> Result<Block, Tail> {
         if captured > PACKET_MAX || head + captured + 4 > length {
             return Err(self.damaged(format!("a packet of {captured} bytes in a block of {length}")));
         }
@@ -226,8 +226,8 @@ impl PacketReader {
         let at = stamp.map_or(self.found.at, |units| interface.time(units));
         let interface = u32::try_from(index).unwrap_or(u32::MAX);
         let start = self.start + head;
-        self.found = Found { interface, at, direction, lost, wire_len, start, captured };
-        Ok(Step::Packet)
+        self.found = PacketPlace { interface, at, direction, lost, wire_len, start, captured };
+        Ok(Block::Packet)
     }
 }
 

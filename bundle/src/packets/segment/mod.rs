@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use super::block::{self, Statistics};
 use super::frame::{Frame, SegmentMeta};
 use crate::Nanos;
-use crate::run::manifest::SegmentInfo;
+use crate::run::SegmentInfo;
 
 /// Uncompressed bytes collected before they are handed to the compressor.
 const CHUNK: usize = 128 * 1024;

@@ -65,10 +65,10 @@ fn exits(host: &Host, packet: Packet) -> Result<Vec<String>, Cause> {
         fdb: Some(&host.fdb),
         conntrack: None,
     };
-    match replay(&dumps, "br0", packet).verdict {
-        Verdict::Forwarded(exits) => Ok(exits.into_iter().map(|exit| exit.port).collect()),
-        Verdict::Dropped(end) => Err(end.cause),
-        Verdict::CannotTell { why, .. } => panic!("{why}"),
+    match replay(&dumps, "br0", packet).decision {
+        ForwardingDecision::Forwarded(exits) => Ok(exits.into_iter().map(|exit| exit.port).collect()),
+        ForwardingDecision::Dropped(end) => Err(end.cause),
+        ForwardingDecision::CannotTell { why, .. } => panic!("{why}"),
     }
 }
 
@@ -105,7 +105,7 @@ fn a_patch_port_leads_into_the_other_bridge() {
         conntrack: None,
     };
     let replay = replay(&dumps, "br0", ping(1, [1; 4]));
-    let Verdict::Dropped(end) = &replay.verdict else { panic!("{replay:#?}") };
+    let ForwardingDecision::Dropped(end) = &replay.decision else { panic!("{replay:#?}") };
     assert_eq!((end.bridge.as_str(), end.rule.unwrap().line), ("br1", 1));
     assert_eq!(replay.chain.iter().map(|rule| rule.bridge.as_str()).collect::<Vec<_>>(), ["br0", "br1"]);
 }

@@ -35,21 +35,21 @@ fn ping(port: u16, dst: [u8; 4]) -> Packet {
 
 /// Table and line of the rule that ends the packet.
 fn dropped_at(openflow: &OvsOpenflow, packet: Packet) -> Option<(u8, Option<usize>)> {
-    match replay(&bare(openflow), "br0", packet).verdict {
-        Verdict::Dropped(end) => Some((end.table, end.rule.map(|flow| flow.line))),
+    match replay(&bare(openflow), "br0", packet).decision {
+        ForwardingDecision::Dropped(end) => Some((end.table, end.rule.map(|flow| flow.line))),
         _ => None,
     }
 }
 
 fn forwarded(openflow: &OvsOpenflow, packet: Packet) -> Vec<String> {
-    match replay(&bare(openflow), "br0", packet).verdict {
-        Verdict::Forwarded(exits) => exits.into_iter().map(|exit| exit.port).collect(),
+    match replay(&bare(openflow), "br0", packet).decision {
+        ForwardingDecision::Forwarded(exits) => exits.into_iter().map(|exit| exit.port).collect(),
         _ => Vec::new(),
     }
 }
 
 fn cannot_tell(openflow: &OvsOpenflow, packet: Packet) -> bool {
-    matches!(replay(&bare(openflow), "br0", packet).verdict, Verdict::CannotTell { .. })
+    matches!(replay(&bare(openflow), "br0", packet).decision, ForwardingDecision::CannotTell { .. })
 }
 
 #[test]
@@ -60,7 +60,9 @@ fn the_rule_that_drops_the_ping_is_named_and_its_neighbours_pass() {
     assert_eq!(forwarded(&rules, ping(3, [172, 16, 51, 6])), ["NORMAL"]);
     let half = icmp([172, 16, 51, 20], [172, 16, 51, 6], 8);
     let cut = Packet::of_frame(Some(OfPort(4)), &half[..26]);
-    let Verdict::CannotTell { candidates, .. } = replay(&bare(&rules), "br0", cut).verdict else { panic!() };
+    let ForwardingDecision::CannotTell { candidates, .. } = replay(&bare(&rules), "br0", cut).decision else {
+        panic!()
+    };
     assert_eq!(candidates[0].line, 1);
 }
 
@@ -146,11 +148,11 @@ fn a_cut_frame_never_changes_a_verdict() {
         arp([10, 0, 0, 1], [10, 0, 0, 2]),
     ] {
         let verdict =
-            |frame: &[u8]| replay(&bare(&rules), "br0", Packet::of_frame(Some(OfPort(4)), frame)).verdict;
+            |frame: &[u8]| replay(&bare(&rules), "br0", Packet::of_frame(Some(OfPort(4)), frame)).decision;
         let full = verdict(&whole);
         for length in 0..whole.len() {
             let cut = verdict(&whole[..length]);
-            assert!(cut == full || matches!(cut, Verdict::CannotTell { .. }), "{length}: {cut:?}");
+            assert!(cut == full || matches!(cut, ForwardingDecision::CannotTell { .. }), "{length}: {cut:?}");
         }
     }
 }

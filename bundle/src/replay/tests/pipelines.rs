@@ -86,7 +86,9 @@ fn exit_clone_and_time_to_live() {
     ];
     let rules = rules(&text);
     assert_eq!(dropped_at(&rules, ping(1, ANY)), Some((1, Some(2))));
-    let Verdict::Dropped(end) = replay(&bare(&rules), "br0", ping(2, ANY)).verdict else { panic!() };
+    let ForwardingDecision::Dropped(end) = replay(&bare(&rules), "br0", ping(2, ANY)).decision else {
+        panic!()
+    };
     assert_eq!(end.cause, Cause::Ttl);
 }
 
@@ -144,10 +146,10 @@ fn with_connections(text: &str, packet: Packet) -> (String, Option<usize>) {
     let (rules, table) = (rules(FIREWALL), parse_one::<OvsConntrack>("dump", "", text).value);
     let replay = replay(&Dumps { conntrack: Some(&table), ..bare(&rules) }, "br0", packet);
     let state = replay.tracked.first().map(|lookup| lookup.state.clone()).unwrap_or_default();
-    let line = match replay.verdict {
-        Verdict::Dropped(end) => end.rule.map(|rule| rule.line),
-        Verdict::Forwarded(_) => Some(0),
-        Verdict::CannotTell { .. } => None,
+    let line = match replay.decision {
+        ForwardingDecision::Dropped(end) => end.rule.map(|rule| rule.line),
+        ForwardingDecision::Forwarded(_) => Some(0),
+        ForwardingDecision::CannotTell { .. } => None,
     };
     (state, line)
 }
@@ -180,7 +182,7 @@ fn conntrack_state_comes_from_the_dump() {
     let rules = rules(FIREWALL);
     let broken = OvsConntrack::default();
     let dumps = Dumps { conntrack: Some(&broken), ..bare(&rules) };
-    assert!(matches!(replay(&dumps, "br0", packet(2)).verdict, Verdict::CannotTell { .. }));
+    assert!(matches!(replay(&dumps, "br0", packet(2)).decision, ForwardingDecision::CannotTell { .. }));
     assert!(cannot_tell(&rules, packet(2)), "no dump at all");
 }
 
@@ -195,6 +197,6 @@ fn addresses_are_translated_as_the_connection_says() {
     let (rules, table) = (rules(&lines), parse_one::<OvsConntrack>("dump", "", dump).value);
     let packet = Packet::of_frame(Some(OfPort(3)), &tcp([10, 0, 0, 1], [10, 0, 0, 2], 4000, 80, 0x10));
     let replay = replay(&Dumps { conntrack: Some(&table), ..bare(&rules) }, "br0", packet);
-    let Verdict::Dropped(end) = &replay.verdict else { panic!("{replay:#?}") };
+    let ForwardingDecision::Dropped(end) = &replay.decision else { panic!("{replay:#?}") };
     assert_eq!((end.rule.unwrap().line, replay.tracked[0].entry.unwrap().line), (2, 1));
 }

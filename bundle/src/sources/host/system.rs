@@ -9,7 +9,7 @@ use crate::sources::shared::text::{lines, seconds_as_ms, usable};
 
 /// The machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Host {
+pub struct HostSystem {
     /// Kernel release (`6.1.0-18-amd64`).
     pub kernel: Option<String>,
     /// Milliseconds since it was started.
@@ -26,7 +26,7 @@ pub struct Host {
     pub dpdk_version: Option<String>,
 }
 
-impl Host {
+impl HostSystem {
     /// `Debian GNU/Linux 12 (bookworm)`.
     pub fn os_name(&self) -> Option<&str> {
         self.os.get("PRETTY_NAME").or_else(|| self.os.get("NAME")).map(String::as_str)
@@ -38,7 +38,7 @@ const fn file(item: &'static str, path: &'static str, bytes_max: usize) -> Recip
     Recipe { item, each: Each::Once, how: How::File(path), bytes_max, timeout_ms: 1_000 }
 }
 
-impl Snapshot for Host {
+impl Snapshot for HostSystem {
     const DEF: SourceDef = SourceDef {
         id: "host",
         about: "The machine: kernel, distribution, processors, uptime, Open vSwitch version",
@@ -82,20 +82,20 @@ impl Snapshot for Host {
 }
 
 /// `Linux version 6.1.0-18-amd64 (debian-kernel@…) …`.
-fn version(text: &str, host: &mut Host) -> bool {
+fn version(text: &str, host: &mut HostSystem) -> bool {
     let release = text.trim().strip_prefix("Linux version ").and_then(|rest| rest.split_whitespace().next());
     host.kernel = release.map(ToOwned::to_owned);
     host.kernel.is_some()
 }
 
 /// `350735.47 234388.90`: seconds up, seconds idle of all processors.
-fn uptime(text: &str, host: &mut Host) -> bool {
+fn uptime(text: &str, host: &mut HostSystem) -> bool {
     host.uptime_ms = text.split_whitespace().next().and_then(seconds_as_ms);
     host.uptime_ms.is_some()
 }
 
 /// os-release(5): `NAME=value`, the value perhaps in quotes.
-fn os_release(text: &str, host: &mut Host) -> bool {
+fn os_release(text: &str, host: &mut HostSystem) -> bool {
     for (_, line) in lines(text).filter(|(_, line)| !line.trim_start().starts_with('#')).take(200) {
         if let Some((name, value)) = line.split_once('=') {
             host.os.insert(name.trim().to_owned(), value.trim().trim_matches(['"', '\'']).to_owned());
@@ -104,7 +104,7 @@ fn os_release(text: &str, host: &mut Host) -> bool {
     !host.os.is_empty()
 }
 
-fn cpuinfo(text: &str, host: &mut Host) -> bool {
+fn cpuinfo(text: &str, host: &mut HostSystem) -> bool {
     for (_, line) in lines(text) {
         let Some((key, value)) = line.split_once(':') else { continue };
         match key.trim() {
@@ -119,7 +119,7 @@ fn cpuinfo(text: &str, host: &mut Host) -> bool {
 }
 
 /// `ovs-vswitchd (Open vSwitch) 3.1.0`, then perhaps `DPDK 22.11.4`.
-fn vswitchd(text: &str, host: &mut Host) -> bool {
+fn vswitchd(text: &str, host: &mut HostSystem) -> bool {
     for (_, line) in lines(text) {
         if let Some((_, version)) = line.split_once("(Open vSwitch) ") {
             host.ovs_version = version.split_whitespace().next().map(ToOwned::to_owned);
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_item_adds_its_part() {
-        let parsed = Host::parse(&[
+        let parsed = HostSystem::parse(&[
             item("version", "", VERSION),
             item("uptime", "", "350735.47 234388.90\n"),
             item("os-release", "", OS),
@@ -164,14 +164,14 @@ mod tests {
     #[test]
     fn something_else_is_a_defect() {
         for name in ["version", "uptime", "os-release", "cpuinfo", "vswitchd-version"] {
-            assert_eq!(parse_one::<Host>(name, "", "surprise").defects.len(), 1, "{name}");
+            assert_eq!(parse_one::<HostSystem>(name, "", "surprise").defects.len(), 1, "{name}");
         }
     }
 
     proptest! {
         #[test]
         fn hostile_text_never_panics(bytes in prop_oneof![hostile(VERSION), hostile(OS), hostile(CPU)], cut: bool) {
-            survives::<Host>(&bytes, cut);
+            survives::<HostSystem>(&bytes, cut);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From suspicion to finding.
 
-use netcap_bundle::time::human_ns;
+use netcap_bundle::run::human_ns;
 
 use super::suspicion::Suspicion;
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject, Victim};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use netcap_bundle::Nanos;
-use netcap_bundle::input::Kind;
-use netcap_bundle::ping::{Answer, PingLog, PingRecord};
+use netcap_bundle::input::{Kind, PingLog};
+use netcap_bundle::run::{Answer, PingRecord};
 use netcap_words::wire::ip_protocol::TCP;
 
 use super::neighbour;

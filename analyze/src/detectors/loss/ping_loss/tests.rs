@@ -1,7 +1,7 @@
 use std::net::Ipv4Addr;
 
 use netcap_bundle::packets::Direction::{In, Out};
-use netcap_bundle::ping::{Answer, PingRecord};
+use netcap_bundle::run::{Answer, PingRecord};
 use netcap_bundle::{Mac, Role};
 use netcap_tests::scene::{Scene, at, echo, mac, pcap};
 

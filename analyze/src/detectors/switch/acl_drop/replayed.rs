@@ -1,12 +1,12 @@
 //! The OpenFlow rule that ends such packets: one of them is replayed through every dump of the tables.
 
 use netcap_bundle::Nanos;
-use netcap_bundle::replay::{Dumps, Lookup, Packet, Verdict, replay};
-use netcap_bundle::sources::ovs_conntrack::OvsConntrack;
-use netcap_bundle::sources::ovs_datapath::OvsDatapath;
-use netcap_bundle::sources::ovs_fdb::OvsFdb;
-use netcap_bundle::sources::ovs_openflow::{Flow, OvsOpenflow};
-use netcap_bundle::sources::ovsdb::Ovsdb;
+use netcap_bundle::replay::{CtLookup, Dumps, ForwardingDecision, Packet, replay};
+use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
+use netcap_bundle::sources::ovs::datapath::OvsDatapath;
+use netcap_bundle::sources::ovs::fdb::OvsFdb;
+use netcap_bundle::sources::ovs::openflow::{Flow, OvsOpenflow};
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::state::Round;
 
 use super::absence::Lost;
@@ -113,13 +113,13 @@ fn ending(
         conntrack: around.conntrack.as_ref().map(|round| &round.parsed.value),
     };
     let replay = replay(&dumps, bridge, packet);
-    let (flow, certain) = match replay.verdict {
-        Verdict::Dropped(end) => (end.rule?, true),
-        Verdict::CannotTell { candidates, .. } => {
+    let (flow, certain) = match replay.decision {
+        ForwardingDecision::Dropped(end) => (end.rule?, true),
+        ForwardingDecision::CannotTell { candidates, .. } => {
             let drops = candidates.into_iter().filter(|flow| flow.is_drop());
             (drops.max_by_key(|flow| (flow.priority, flow.n_packets))?, false)
         }
-        Verdict::Forwarded(_) => return None,
+        ForwardingDecision::Forwarded(_) => return None,
     };
     let file = |bridge: &str| {
         file_of_arg(round, "dump-flows", bridge).or_else(|| file_of(round, "dump-flows")).unwrap_or_default()
@@ -141,7 +141,7 @@ fn ending(
     Some((drop, flow.clone()))
 }
 
-fn tracked(lookup: &Lookup<'_>, around: &Around) -> TrackedAs {
+fn tracked(lookup: &CtLookup<'_>, around: &Around) -> TrackedAs {
     let round = around.conntrack.as_ref();
     TrackedAs {
         zone: lookup.zone,

@@ -1,13 +1,12 @@
 //! What drops: the datapath flow, the OpenFlow rule, the network filter. Three facts, found independently.
 
-use netcap_bundle::Nanos;
-use netcap_bundle::Role;
-use netcap_bundle::layout;
 use netcap_bundle::source::{Outcome, Snapshot};
-use netcap_bundle::sources::libvirt::{self, Libvirt};
-use netcap_bundle::sources::ovs_datapath::{DpFlow, OvsDatapath};
-use netcap_bundle::sources::ovs_openflow::OvsOpenflow;
+use netcap_bundle::sources::ovs::datapath::{DpFlow, OvsDatapath};
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
 use netcap_bundle::sources::shared::{PacketFields, Ternary, VlanTag};
+use netcap_bundle::sources::vm::libvirt;
+use netcap_bundle::sources::vm::libvirt::Libvirt;
+use netcap_bundle::{Nanos, Role, layout};
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, SCTP, TCP, UDP};
 use netcap_words::wire::{ether_type, icmp, icmpv6};
 

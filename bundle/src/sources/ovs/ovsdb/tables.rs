@@ -21,7 +21,7 @@ struct Table {
 
 /// Rows by UUID, before they are joined.
 #[derive(Default)]
-pub(super) struct Tables {
+pub(super) struct Rows {
     root: Ovsdb,
     bridges: Vec<(Bridge, Vec<String>)>,
     ports: BTreeMap<String, (Port, Vec<String>)>,
@@ -51,8 +51,8 @@ fn is_heavy(dump: &str) -> bool {
     counts.iter().zip([OBJECTS_MAX, LISTS_MAX, VALUES_MAX]).any(|(count, max)| *count > max)
 }
 
-pub(super) fn read<T>(dump: &str, item: &RawItem<'_>, parsed: &mut Parsed<T>) -> Tables {
-    let mut tables = Tables::default();
+pub(super) fn read<T>(dump: &str, item: &RawItem<'_>, parsed: &mut Parsed<T>) -> Rows {
+    let mut tables = Rows::default();
     if is_heavy(dump) {
         parsed.give_up(item, "more values than fit in memory; the database is ignored");
         return tables;
@@ -76,7 +76,7 @@ pub(super) fn read<T>(dump: &str, item: &RawItem<'_>, parsed: &mut Parsed<T>) ->
     tables
 }
 
-impl Tables {
+impl Rows {
     fn take(&mut self, table: &Table, rows_left: &mut usize) {
         let name = table.caption.trim_end_matches(" table");
         for cells in &table.data {

@@ -20,7 +20,7 @@ pub use model::{
     Action, Direction, Disk, Domain, DomainInterface, FilterRef, Graphics, Nwfilter, Parameters, Protocol,
     Rule,
 };
-pub use verdict::{Verdict, ends};
+pub use verdict::{FilterVerdict, ends};
 
 /// A command of virsh; definitions of large machines reach some hundred kilobytes.
 const fn virsh(item: &'static str, each: Each, argv: &'static [&'static str]) -> Recipe {

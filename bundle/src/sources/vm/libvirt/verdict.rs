@@ -13,7 +13,7 @@ use crate::sources::shared::{MaskedIp, MaskedMac, PacketFields, Ternary, VlanTag
 
 /// What a filter's own rules say of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict<'a> {
+pub struct FilterVerdict<'a> {
     /// The first rule that matches.
     pub rule: &'a Rule,
     /// False when an earlier rule with another action may match too, or a rule was not understood.
@@ -30,7 +30,7 @@ impl Nwfilter {
         packet: &PacketFields,
         way: Direction,
         parameters: &Parameters,
-    ) -> Option<Verdict<'_>> {
+    ) -> Option<FilterVerdict<'_>> {
         let mut rules: Vec<&Rule> = self.rules.iter().filter(|rule| rule.direction.covers(way)).collect();
         rules.sort_by_key(|rule| (rule.priority, rule.index));
         let mut perhaps: Vec<Action> = Vec::new();
@@ -40,7 +40,7 @@ impl Nwfilter {
                 _ if rule.action == Action::Continue => {}
                 Ternary::Unknown => perhaps.push(rule.action),
                 Ternary::Yes => {
-                    return Some(Verdict {
+                    return Some(FilterVerdict {
                         rule,
                         certain: self.unread.is_empty()
                             && perhaps.iter().all(|action| *action == rule.action),

@@ -1,7 +1,7 @@
 //! Load shedding as a ledger tells it: lines of their own kind among the spans of a point.
 //!
 //! A recorder that may not use more of the host (processor, memory), or whose ring runs over, gives up in a stated order
-//! what costs least to miss. Each [`Step`] includes those before it.
+//! what costs least to miss. Each [`ShedLevel`] includes those before it.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::Nanos;
 /// What a point gives up; in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Step {
+pub enum ShedLevel {
     /// Nothing: recorded as asked.
     #[default]
     Whole,
@@ -28,10 +28,10 @@ pub enum Step {
     Off,
 }
 
-/// Why a point took a step, down or up.
+/// ShedReason a point took a step, down or up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Why {
+pub enum ShedReason {
     /// Its ring was filling.
     Ring,
     /// Rings lost packets.
@@ -46,15 +46,15 @@ pub enum Why {
 
 /// One step of a point: from here on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepLine {
+pub struct ShedLine {
     /// When.
     pub at: Nanos,
     /// What it gives up from now on.
-    pub step: Step,
+    pub step: ShedLevel,
     /// What it gave up before.
-    pub was: Step,
-    /// Why.
-    pub why: Why,
+    pub was: ShedLevel,
+    /// ShedReason.
+    pub why: ShedReason,
 }
 
 /// What one point gave up during a run.
@@ -65,14 +65,14 @@ pub struct Shed {
     /// Steps taken, down and up.
     pub steps: u64,
     /// The most that it gave up.
-    pub deepest: Step,
+    pub deepest: ShedLevel,
     /// Milliseconds in which frames were cut or not recorded.
     pub cut_ms: u64,
     /// Packets that were counted and not recorded.
     pub packets: u64,
 }
 
-impl Step {
+impl ShedLevel {
     /// The zstd level of a point that was asked to use `level`.
     pub fn level(self, level: i32) -> i32 {
         match self {
