@@ -6,9 +6,10 @@ use netcap_bundle::Nanos;
 use netcap_words::wire::ip_protocol::TCP;
 
 use super::hop::{CROSSING_NS, Crossing, Hop, copy_ns};
+use super::sighting::{Flags, Sighting};
 use super::stop::{Side, Stop};
 use super::tally::Tally;
-use super::{COPY, FRAGMENT, GROUP, REFLECTED, Sighting};
+
 use crate::engine::points::Scene;
 
 /// Pairs of stops in the order in which packets came by.
@@ -74,15 +75,15 @@ pub(super) fn flow(flow: &mut [Sighting], protocol: u8, scene: &Scene, tally: &m
         start = end;
     }
     // What goes to a group comes and goes by many ways at once; which of its sightings led to which is not told.
-    if flow.iter().any(|s| s.flags & GROUP != 0) {
+    if flow.iter().any(|s| s.flags.contains(Flags::GROUP)) {
         return;
     }
     let stops: BTreeSet<Stop> = flow.iter().map(Sighting::stop).collect();
     let hops: Vec<Hop> = stops.iter().map(|from| Hop { from: *from, to: edges.after(*from) }).collect();
-    let judged = !flow.iter().any(|s| s.flags & FRAGMENT != 0);
+    let judged = !flow.iter().any(|s| s.flags.contains(Flags::FRAGMENT));
     let split = flow.partition_point(|s| !s.is_range());
     let (singles, ranges) = flow.split_at_mut(split);
-    ranges.sort_unstable_by_key(super::Sighting::order);
+    ranges.sort_unstable_by_key(Sighting::order);
     let positions = super::ranges::positions(ranges);
     tally.resent(super::ranges::again(ranges, &positions, |stop| edges.is_first(stop)));
     for hop in hops {
@@ -153,7 +154,7 @@ fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut 
         if let Some(before) = seen.iter().rev().find(|s| s.stop() == stop && same(s)) {
             let mut owed = || ident == 0 && alike.as_mut().is_some_and(|alike| alike.owes(stop, at, scene));
             if looks_copied(before, sighting, protocol) && !owed() {
-                sighting.flags |= COPY;
+                sighting.flags |= Flags::COPY;
                 tally.copies(stop);
                 continue;
             }
@@ -168,7 +169,7 @@ fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut 
             _ => seen.iter().any(|s| same(s) && reflects(s)),
         };
         if reflected {
-            sighting.flags |= REFLECTED;
+            sighting.flags |= Flags::REFLECTED;
             tally.reflections(stop);
             continue;
         }

@@ -5,11 +5,13 @@
 //! full, half of what is in it goes, and the share that is followed is said. The result does not depend on the order in
 //! which segments are read, and absence of a followed packet is an absence.
 
+mod blocks;
 pub mod clock;
 mod hop;
 mod intervals;
 mod matching;
 mod ranges;
+mod sighting;
 mod singles;
 pub mod stop;
 mod summary;
@@ -20,21 +22,20 @@ mod translated;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
 
 use crate::engine::follow::{SIGHTINGS_MAX, is_chosen};
 use crate::engine::identity::{self, Carried, Identity, Tuple, mix};
 use crate::engine::points::Scene;
-use crate::engine::{Eth, Fold, FrameRef, Net, PacketView, PointId};
+use crate::engine::{Eth, Fold, Net, PacketView};
+
+use blocks::{block_hash, blocks};
+use sighting::{Flags, PROBE, Sighting};
 
 pub use clock::Clocks;
 pub use stop::{Side, Stop};
 pub use table::{Counts, HopStats, HopsTable, Lost, PairHop, PairKey};
 
-/// Sequence numbers of a flow are chosen by blocks of this many (a power of two), so that a super-segment and the
-/// segments made of it are chosen alike.
-const BLOCK_BITS: u32 = 18;
 /// Example frames kept, of one segment and in all.
 const SAMPLES_SEGMENT_MAX: usize = 4_096;
 const SAMPLES_MAX: usize = 32_768;
@@ -42,92 +43,6 @@ const SAMPLES_MAX: usize = 32_768;
 const SAMPLE_BYTES: usize = 128;
 /// Flows remembered as having their example already.
 const RECENT: usize = 256;
-
-/// The frame goes to a group: it leaves a switch at many ports or at none, rightly.
-pub(crate) const GROUP: u8 = 1;
-/// First octet of a connection.
-pub(crate) const OPENS: u8 = 2;
-/// The second part of a packet that reaches over the end of a block.
-pub(crate) const REST: u8 = 4;
-/// Fragments follow: further points may see other fragments.
-pub(crate) const FRAGMENT: u8 = 8;
-/// A copy of the packet before.
-pub(crate) const COPY: u8 = 16;
-/// Came back from the network behind an uplink.
-pub(crate) const REFLECTED: u8 = 32;
-/// It left by the interface.
-const OUT: u8 = 64;
-/// Comes later than others of one stamp.
-const LATE: u8 = 128;
-/// Content of a range that may be a keep-alive; that of others is 0.
-pub(crate) const PROBE: u64 = 1;
-
-/// One packet at one stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sighting {
-    /// Hash of its flow, before translation.
-    pub flow: u64,
-    /// Hash of its content; 0 or [`PROBE`] for a range of TCP.
-    pub content: u64,
-    /// First sequence number of a range.
-    pub seq: u32,
-    /// Length of a range, 0 for all else.
-    pub len: u32,
-    pub at: Nanos,
-    pub file: u32,
-    pub number: u32,
-    point: u32,
-    pub ident: u16,
-    /// Time to live: the same packet has less of it behind a router.
-    pub ttl: u8,
-    pub flags: u8,
-}
-
-impl Sighting {
-    pub(crate) fn stop(&self) -> Stop {
-        let direction = if self.flags & OUT == 0 { Direction::In } else { Direction::Out };
-        Stop { point: PointId(self.point), direction }
-    }
-
-    pub(crate) fn frame(&self) -> FrameRef {
-        FrameRef { file: self.file, number: u64::from(self.number) }
-    }
-
-    pub(crate) fn is_range(&self) -> bool {
-        self.len > 0
-    }
-
-    /// What tells a packet whatever its addresses are: its content, or the first of its sequence numbers, which a
-    /// super-segment and the first segment made of it share.
-    fn mark(&self) -> u64 {
-        if self.is_range() { mix(u64::from(self.seq), 11) } else { self.content }
-    }
-
-    /// In order of time; of one stamp in the order of the way.
-    pub(crate) fn order(&self) -> (Nanos, u8, u32, u32, u8) {
-        (self.at, self.flags & LATE, self.file, self.number, self.flags & REST)
-    }
-
-    /// By which it is chosen.
-    fn choice(&self) -> u64 {
-        if self.is_range() { block_hash(self.seq) } else { self.content }
-    }
-}
-
-/// A range, cut at the ends of blocks: first number and length of each part.
-fn blocks(mut seq: u32, mut left: u32) -> impl Iterator<Item = (u32, u32)> {
-    std::iter::from_fn(move || {
-        let len = left.min((1u32 << BLOCK_BITS) - (seq & ((1 << BLOCK_BITS) - 1)));
-        let part = (len > 0).then_some((seq, len));
-        seq = seq.wrapping_add(len);
-        left -= len;
-        part
-    })
-}
-
-fn block_hash(seq: u32) -> u64 {
-    mix(u64::from(seq >> BLOCK_BITS), 7)
-}
 
 /// A packet of a flow at a stop, as an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +55,15 @@ pub struct Sample {
     pub wire_len: u32,
     /// Addresses.
     pub eth: Eth,
+}
+
+/// What of a packet is one sighting: all of it, or a part of its sequence numbers.
+#[derive(Clone, Copy)]
+struct Part {
+    content: u64,
+    seq: u32,
+    len: u32,
+    flags: Flags,
 }
 
 /// The fold.
@@ -187,15 +111,17 @@ impl Fold for HopsFold {
             return;
         };
         match identity.carried {
-            Carried::Single(content) => self.keep(packet, eth, &identity, (content, 0, 0, 0)),
+            Carried::Single(content) => {
+                self.keep(packet, eth, &identity, Part { content, seq: 0, len: 0, flags: Flags::empty() });
+            }
             Carried::Range { seq, len, opens, probe } => {
-                let mut flags = if opens { OPENS } else { 0 };
+                let mut flags = Flags::OPENS.when(opens);
                 let content = if probe { PROBE } else { 0 };
                 for (seq, len) in blocks(seq, len) {
                     if is_chosen(block_hash(seq), self.shift) {
-                        self.keep(packet, eth, &identity, (content, seq, len, flags));
+                        self.keep(packet, eth, &identity, Part { content, seq, len, flags });
                     }
-                    flags |= REST;
+                    flags |= Flags::REST;
                 }
             }
         }
@@ -224,32 +150,27 @@ impl Fold for HopsFold {
 }
 
 impl HopsFold {
-    fn keep(
-        &mut self,
-        packet: &PacketView<'_>,
-        eth: Eth,
-        identity: &Identity,
-        (content, seq, len, flags): (u64, u32, u32, u8),
-    ) {
+    fn keep(&mut self, packet: &PacketView<'_>, eth: Eth, identity: &Identity, part: Part) {
         let tuple = self.scene.follow.nat.origin(identity.tuple);
         let flow = tuple.hash();
-        let group = if eth.dst.0[0] & 1 == 1 { GROUP } else { 0 };
-        let fragment = if identity.fragment { FRAGMENT } else { 0 };
-        let out = if packet.direction == Direction::Out { OUT } else { 0 };
         let stop = Stop { point: packet.point, direction: packet.direction };
-        let late = if stop.is_late(&self.scene) { LATE } else { 0 };
+        let flags = part.flags
+            | Flags::GROUP.when(eth.dst.is_multicast())
+            | Flags::FRAGMENT.when(identity.fragment)
+            | Flags::OUT.when(packet.direction == Direction::Out)
+            | Flags::LATE.when(stop.is_late(&self.scene));
         self.sightings.push(Sighting {
             flow,
-            content,
-            seq,
-            len,
+            content: part.content,
+            seq: part.seq,
+            len: part.len,
             at: packet.at,
             file: packet.frame.file,
             number: u32::try_from(packet.frame.number).unwrap_or(u32::MAX),
             point: packet.point.0,
             ident: identity.ident,
             ttl: if let Net::Ip(ip) = packet.net { ip.ttl } else { 0 },
-            flags: flags | group | fragment | out | late,
+            flags,
         });
         self.sample(packet, eth, flow, tuple);
         self.thin(self.scene.follow.segment_max);

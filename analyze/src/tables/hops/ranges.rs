@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::hop::{CROSSING_NS, Crossing, Hop};
 use super::intervals::{Cover, Pending};
+use super::sighting::{Flags, PROBE, Sighting};
+use super::stop::Stop;
 use super::table::Lost;
-use super::{COPY, OPENS, PROBE, REFLECTED, REST, Sighting, Stop};
 
 /// Further than any window: sequence numbers of another connection of the same ports begin there.
 const APART: i64 = 1 << 33;
@@ -19,7 +20,7 @@ pub(super) fn positions(ranges: &[Sighting]) -> Vec<i64> {
     let mut highest: Option<(u32, i64)> = None;
     let mut opened: Option<u32> = None;
     for range in ranges {
-        let new = range.flags & OPENS != 0 && opened.replace(range.seq) != Some(range.seq);
+        let new = range.flags.contains(Flags::OPENS) && opened.replace(range.seq) != Some(range.seq);
         let position = match highest {
             Some((_, high)) if new => high + APART,
             Some((seq, high)) => high + i64::from(range.seq.wrapping_sub(seq).cast_signed()),
@@ -61,7 +62,7 @@ pub(super) fn again(ranges: &[Sighting], positions: &[i64], first: impl Fn(Stop)
         }
         let again = cover.add(from, from + i64::from(range.len));
         // A keep-alive repeats what was acknowledged.
-        if again && range.content != PROBE && range.flags & REST == 0 {
+        if again && range.content != PROBE && !range.flags.contains(Flags::REST) {
             count += u64::from(range.len.div_ceil(segment));
         }
     }
@@ -75,7 +76,7 @@ fn is_near(before: &Sighting, range: &Sighting) -> bool {
 
 fn pairs<'a>(ranges: &'a [Sighting], positions: &'a [i64]) -> impl Iterator<Item = (&'a Sighting, i64)> {
     let all = ranges.iter().zip(positions.iter().copied());
-    all.filter(|(range, _)| range.flags & (COPY | REFLECTED) == 0)
+    all.filter(|(range, _)| !range.is_repeat())
 }
 
 /// Matches the ranges of a flow over one hop.
@@ -86,7 +87,7 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
     let mut lost: BTreeMap<usize, i64> = BTreeMap::new();
     let mut segment = 1;
     for (index, (range, from)) in ranges.iter().zip(positions.iter().copied()).enumerate() {
-        if range.flags & (COPY | REFLECTED) != 0 {
+        if range.is_repeat() {
             continue;
         }
         let to = from + i64::from(range.len);
@@ -107,7 +108,7 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
             if pending.take(from, to, &mut seen) == 0 {
                 older.take(from, to, &mut seen);
             }
-            if let Some(sent) = first.filter(|_| range.flags & REST == 0) {
+            if let Some(sent) = first.filter(|_| !range.flags.contains(Flags::REST)) {
                 crossing.passed.push((stop, range.at, sent));
             }
         }
@@ -119,7 +120,7 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
     for (who, bytes) in lost {
         let Some(range) = ranges.get(who) else { continue };
         // Both parts of one packet are one loss.
-        let continued = range.flags & REST != 0 && before == Some(range.frame());
+        let continued = range.flags.contains(Flags::REST) && before == Some(range.frame());
         let whole = bytes >= i64::from(range.len);
         let bytes = bytes.unsigned_abs();
         let packets = if continued {

@@ -1,15 +1,15 @@
 //! Packets that are one everywhere: matched one by one.
 
 use super::hop::{CROSSING_NS, Crossing, Hop};
+use super::sighting::Sighting;
 use super::table::Lost;
-use super::{COPY, REFLECTED, Sighting};
 
 /// Matches the packets of a flow over one hop; `singles` is sorted by content and time.
 pub(super) fn cross(singles: &[Sighting], hop: &Hop, crossing: &mut Crossing) {
     for group in singles.chunk_by(|a, b| a.content == b.content) {
         // The last one sent is the one that is seen: what was sent before it and not seen by then is lost.
         let mut open: Vec<&Sighting> = Vec::new();
-        for sighting in group.iter().filter(|s| s.flags & (COPY | REFLECTED) == 0) {
+        for sighting in group.iter().filter(|s| !s.is_repeat()) {
             let stop = sighting.stop();
             if stop == hop.from {
                 open.push(sighting);

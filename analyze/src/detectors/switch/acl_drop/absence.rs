@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use netcap_bundle::Role;
 use netcap_bundle::packets::Direction;
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
+use netcap_words::wire::is_tag;
 
 use crate::engine::{PointId, PointInfo, Tags};
 use crate::fidelity::Trust;
@@ -134,7 +135,9 @@ fn others_lost<'a>(view: &'a View<'_>) -> impl Iterator<Item = Lost<'a>> {
 /// The tag of a frame, else the port's own VLAN.
 fn tags(frame: &[u8], access: u16) -> Tags {
     let tag = match frame.get(12..16) {
-        Some([0x81, 0x00, high, low]) => u16::from_be_bytes([*high, *low]) & 0xfff,
+        Some([a, b, high, low]) if is_tag(u16::from_be_bytes([*a, *b])) => {
+            u16::from_be_bytes([*high, *low]) & 0xfff
+        }
         _ => 0,
     };
     Tags { outer: if tag == 0 { access } else { tag }, inner: 0 }

@@ -13,7 +13,6 @@ use crate::tables::runs::Sight;
 use crate::text::Text;
 use crate::view::View;
 
-/// IP protocol numbers (RFC 768, RFC 9260).
 /// Requests shown.
 const FRAMES_MAX: usize = 3;
 /// A counter that grew by at least this part of the lost requests, in percent, counted them: the samples begin and end

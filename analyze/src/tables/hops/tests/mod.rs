@@ -12,7 +12,7 @@ use netcap_tests::scene::{Scene, datagram, mac, segment, tagged};
 use super::*;
 use crate::engine::decode::decode;
 use crate::engine::points::Scene as Points;
-use crate::engine::{DomainId, Tags};
+use crate::engine::{DomainId, FrameRef, PointId, Tags};
 use crate::testing::with_view;
 use crate::view::View;
 
