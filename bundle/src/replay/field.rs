@@ -4,6 +4,7 @@
 use super::bits::ones;
 use crate::Mac;
 use crate::sources::shared::text::number;
+use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, SCTP, TCP, UDP};
 
 /// Where a value is kept, as in OVS's `struct flow` (include/openvswitch/flow.h): ICMP type and code share the places
 /// of ports, an ARP packet's addresses those of IPv4.
@@ -97,11 +98,6 @@ pub(super) struct Field {
     pub(super) need: Need,
 }
 
-const ICMP: u8 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const ICMPV6: u8 = 58;
-const SCTP: u8 = 132;
 /// Bit 12 of a tag's TCI, which OVS uses to say that there is a tag (`VLAN_CFI`).
 pub(super) const TAGGED: u128 = 0x1000;
 

@@ -4,13 +4,10 @@ use super::bits::Bits;
 use super::field::{FRAG_ANY, FRAG_LATER, Slot, TAGGED};
 use super::packet::Packet;
 use crate::sources::shared::OfPort;
-use crate::sources::shared::fields::{
-    ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP,
-};
+use netcap_words::wire::{TPIDS_KERNEL, ether_type, ip_protocol};
 
 /// What an LLC frame without SNAP has for a type (`FLOW_DL_TYPE_NONE`, include/openvswitch/flow.h).
 const NO_TYPE: u128 = 0x05ff;
-const TPIDS: [u16; 2] = [0x8100, 0x88a8];
 /// Extension headers of IPv6 walked over; OVS has no limit, a packet of 160 bytes does.
 const EXTENSIONS_MAX: usize = 8;
 
@@ -50,12 +47,12 @@ impl Packet {
         let mut at = 14;
         packet.set(Slot::Tci, 0);
         packet.set(Slot::TciInner, 0);
-        if TPIDS.contains(&eth_type) {
+        if TPIDS_KERNEL.contains(&eth_type) {
             packet.put(
                 Slot::Tci,
                 short(frame, 14).map_or(Bits::UNKNOWN, |tci| Bits::known(u128::from(tci) | TAGGED)),
             );
-            let Some(behind) = short(frame, 16).filter(|behind| !TPIDS.contains(behind)) else {
+            let Some(behind) = short(frame, 16).filter(|behind| !TPIDS_KERNEL.contains(behind)) else {
                 return packet;
             };
             eth_type = behind;
@@ -80,9 +77,9 @@ impl Packet {
             self.set(slot, 0);
         }
         match u16::try_from(eth_type).unwrap_or(0) {
-            ETH_IPV4 => self.ip4(body),
-            ETH_IPV6 => self.ip6(body),
-            ETH_ARP | ETH_RARP => self.arp(body),
+            ether_type::IPV4 => self.ip4(body),
+            ether_type::IPV6 => self.ip6(body),
+            ether_type::ARP | ether_type::RARP => self.arp(body),
             _ => {}
         }
     }
@@ -163,17 +160,17 @@ impl Packet {
 
     fn transport(&mut self, proto: u8, body: &[u8]) {
         match proto {
-            PROTO_TCP | PROTO_UDP | PROTO_SCTP => {
+            ip_protocol::TCP | ip_protocol::UDP | ip_protocol::SCTP => {
                 self.put(Slot::TpSrc, big(body, 0, 2));
                 self.put(Slot::TpDst, big(body, 2, 2));
-                if proto == PROTO_TCP {
+                if proto == ip_protocol::TCP {
                     self.put(Slot::TcpFlags, big(body, 12, 2).part(0, 12));
                 }
             }
-            PROTO_ICMP | PROTO_ICMPV6 => {
+            ip_protocol::ICMP | ip_protocol::ICMPV6 => {
                 self.put(Slot::TpSrc, big(body, 0, 1));
                 self.put(Slot::TpDst, big(body, 1, 1));
-                if proto == PROTO_ICMPV6 && matches!(body.first(), Some(135 | 136)) {
+                if proto == ip_protocol::ICMPV6 && matches!(body.first(), Some(135 | 136)) {
                     self.put(Slot::NdTarget, big(body, 8, 16));
                     // The options are not read: rules on them are rare, and a guess is worse than none.
                     self.put(Slot::NdSll, Bits::UNKNOWN);

@@ -1,10 +1,10 @@
 //! A packet in a pipeline: every field a rule can ask for, each known, partly known or not.
 
+use netcap_words::wire::ether_type;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::bits::Bits;
 use super::field::{Field, Need, SLOTS, Slot, TAGGED};
-use crate::sources::shared::fields::{ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP};
 use crate::sources::shared::{OfPort, Ternary};
 
 /// A packet with its metadata.
@@ -74,13 +74,13 @@ impl Packet {
         match need {
             Need::Nothing => Ternary::Yes,
             Need::Vlan => self.get(Slot::Tci).agrees(TAGGED, TAGGED),
-            Need::Arp => self.is_eth_type(&[ETH_ARP, ETH_RARP]),
-            Need::Ip4 => self.is_eth_type(&[ETH_IPV4]),
-            Need::Ip6 => self.is_eth_type(&[ETH_IPV6]),
-            Need::Ip => self.is_eth_type(&[ETH_IPV4, ETH_IPV6]),
-            Need::Proto(number) => self.is_eth_type(&[ETH_IPV4, ETH_IPV6]).and(proto(number)),
-            Need::Icmp(1) => self.is_eth_type(&[ETH_IPV4]).and(proto(1)),
-            Need::Icmp(number) => self.is_eth_type(&[ETH_IPV6]).and(proto(number)),
+            Need::Arp => self.is_eth_type(&[ether_type::ARP, ether_type::RARP]),
+            Need::Ip4 => self.is_eth_type(&[ether_type::IPV4]),
+            Need::Ip6 => self.is_eth_type(&[ether_type::IPV6]),
+            Need::Ip => self.is_eth_type(&[ether_type::IPV4, ether_type::IPV6]),
+            Need::Proto(number) => self.is_eth_type(&[ether_type::IPV4, ether_type::IPV6]).and(proto(number)),
+            Need::Icmp(1) => self.is_eth_type(&[ether_type::IPV4]).and(proto(1)),
+            Need::Icmp(number) => self.is_eth_type(&[ether_type::IPV6]).and(proto(number)),
         }
     }
 
@@ -112,8 +112,8 @@ impl Packet {
             |slot| Some(Ipv4Addr::from_bits(u32::try_from(self.get(slot).exact_low(32)?).ok()?).into());
         let six = |slot| Some(Ipv6Addr::from_bits(self.get(slot).exact()?).into());
         match self.get(Slot::EthType).exact_low(16)? {
-            v if v == u128::from(ETH_IPV4) => Some((four(Slot::Ip4Src)?, four(Slot::Ip4Dst)?)),
-            v if v == u128::from(ETH_IPV6) => Some((six(Slot::Ip6Src)?, six(Slot::Ip6Dst)?)),
+            v if v == u128::from(ether_type::IPV4) => Some((four(Slot::Ip4Src)?, four(Slot::Ip4Dst)?)),
+            v if v == u128::from(ether_type::IPV6) => Some((six(Slot::Ip6Src)?, six(Slot::Ip6Dst)?)),
             _ => None,
         }
     }

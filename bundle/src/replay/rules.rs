@@ -1,12 +1,12 @@
 //! The rules of one bridge, made ready for lookups, and the lookup itself (lib/classifier.c).
 
+use netcap_words::wire::ether_type;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, actions};
 use super::field::{self, Field, Slot, TAGGED};
 use super::packet::Packet;
 use crate::sources::ovs::openflow::{BridgeFlows, Flow, FlowMatch};
-use crate::sources::shared::fields::{ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP};
 use crate::sources::shared::{OfPort, Ternary};
 
 /// Rules that may decide, shown at most.
@@ -199,18 +199,18 @@ impl<'a> Rule<'a> {
     /// `icmp` and its like (lib/ofp-match.c, `ofp_parse_protocol`).
     fn shorthand(&mut self, name: &str) -> bool {
         let (eth_type, proto) = match name {
-            "ip" | "ipv4" => (ETH_IPV4, None),
-            "icmp" => (ETH_IPV4, Some(1)),
-            "tcp" => (ETH_IPV4, Some(6)),
-            "udp" => (ETH_IPV4, Some(17)),
-            "sctp" => (ETH_IPV4, Some(132)),
-            "ipv6" | "ip6" => (ETH_IPV6, None),
-            "icmp6" | "icmpv6" => (ETH_IPV6, Some(58)),
-            "tcp6" => (ETH_IPV6, Some(6)),
-            "udp6" => (ETH_IPV6, Some(17)),
-            "sctp6" => (ETH_IPV6, Some(132)),
-            "arp" => (ETH_ARP, None),
-            "rarp" => (ETH_RARP, None),
+            "ip" | "ipv4" => (ether_type::IPV4, None),
+            "icmp" => (ether_type::IPV4, Some(1)),
+            "tcp" => (ether_type::IPV4, Some(6)),
+            "udp" => (ether_type::IPV4, Some(17)),
+            "sctp" => (ether_type::IPV4, Some(132)),
+            "ipv6" | "ip6" => (ether_type::IPV6, None),
+            "icmp6" | "icmpv6" => (ether_type::IPV6, Some(58)),
+            "tcp6" => (ether_type::IPV6, Some(6)),
+            "udp6" => (ether_type::IPV6, Some(17)),
+            "sctp6" => (ether_type::IPV6, Some(132)),
+            "arp" => (ether_type::ARP, None),
+            "rarp" => (ether_type::RARP, None),
             "mpls" => (0x8847, None),
             "mplsm" => (0x8848, None),
             "eth" => return true,

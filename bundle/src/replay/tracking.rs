@@ -3,6 +3,7 @@
 //! A reply is established; the original direction is new until an answer was seen. What the dump does not show (the
 //! status of connections without a state, reopened connections, errors about other packets) stays unknown.
 
+use netcap_words::wire::ip_protocol;
 use std::net::IpAddr;
 
 use super::bits::Bits;
@@ -10,7 +11,6 @@ use super::field::{CT_DNAT, CT_EST, CT_INV, CT_NEW, CT_REL, CT_RPL, CT_SNAT, CT_
 use super::packet::Packet;
 use crate::sources::ovs::conntrack::{CtEntry, CtTuple, OvsConntrack};
 use crate::sources::shared::Ternary;
-use crate::sources::shared::fields::{PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP};
 
 const FIN: u128 = 0x01;
 const SYN: u128 = 0x02;
@@ -52,7 +52,8 @@ pub(super) fn lookup<'a>(table: Option<&'a OvsConntrack>, packet: &Packet, zone:
     };
     let of_zone = || table.entries.iter().filter(|entry| entry.zone == zone && is_proto(entry, proto));
     if let Some(entry) = of_zone().find(|entry| same(&entry.orig, &wanted)) {
-        let is_syn = proto == PROTO_TCP && packet.get(Slot::TcpFlags).agrees(SYN, SYN | ACK) != Ternary::No;
+        let is_syn =
+            proto == ip_protocol::TCP && packet.get(Slot::TcpFlags).agrees(SYN, SYN | ACK) != Ternary::No;
         return Tracked { state: original(entry, is_syn), entry: Some(entry), is_reply: false };
     }
     if let Some(entry) = of_zone().find(|entry| same_reply(&entry.reply, &wanted)) {
@@ -79,8 +80,8 @@ fn original(entry: &CtEntry, is_syn: bool) -> Bits {
 fn unseen(packet: &Packet, proto: u8) -> Bits {
     let flag = |mask: u128| packet.get(Slot::TcpFlags).agrees(mask, mask);
     match proto {
-        PROTO_UDP => state(CT_NEW),
-        PROTO_TCP => match (flag(SYN), flag(ACK), flag(RST), flag(FIN)) {
+        ip_protocol::UDP => state(CT_NEW),
+        ip_protocol::TCP => match (flag(SYN), flag(ACK), flag(RST), flag(FIN)) {
             // Neither datapath opens a connection for the second step of a handshake.
             (Ternary::Yes, Ternary::Yes, ..) => state(CT_INV),
             // A first step, or picked up in the middle (`nf_conntrack_tcp_loose`, and always in lib/conntrack-tcp.c).
@@ -88,13 +89,13 @@ fn unseen(packet: &Packet, proto: u8) -> Bits {
             | (Ternary::No, Ternary::Yes, Ternary::No, Ternary::No) => state(CT_NEW),
             _ => open(),
         },
-        PROTO_ICMP => match packet.small(Slot::TpSrc) {
+        ip_protocol::ICMP => match packet.small(Slot::TpSrc) {
             // Echo, timestamp and information requests (nf_conntrack_proto_icmp.c, lib/conntrack-icmp.c).
             Some(8 | 13 | 15 | 17) => state(CT_NEW),
             Some(0 | 14 | 16 | 18) => state(CT_INV),
             _ => open(),
         },
-        PROTO_ICMPV6 => match packet.small(Slot::TpSrc) {
+        ip_protocol::ICMPV6 => match packet.small(Slot::TpSrc) {
             Some(128) => state(CT_NEW),
             Some(129) => state(CT_INV),
             _ => open(),
@@ -113,7 +114,7 @@ fn tuple(packet: &Packet) -> Option<(u8, CtTuple)> {
     let (low, high) = (packet.small(Slot::TpSrc)?, packet.small(Slot::TpDst)?);
     let mut tuple = CtTuple { src: Some(src), dst: Some(dst), ..CtTuple::default() };
     match proto {
-        PROTO_ICMP | PROTO_ICMPV6 => tuple.icmp_type = u8::try_from(low).ok(),
+        ip_protocol::ICMP | ip_protocol::ICMPV6 => tuple.icmp_type = u8::try_from(low).ok(),
         _ => (tuple.sport, tuple.dport) = (Some(low), Some(high)),
     }
     Some((proto, tuple))

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use netcap_words::foreign::clean_short;
 use unicode_width::UnicodeWidthStr;
 
 use super::model::{Port, Switch, SwitchKind, Topology};
@@ -101,9 +102,11 @@ fn table(out: &mut String, ports: &[Port]) {
     }
 }
 
-/// Without control characters: names come from hosts and files, and the text goes to a terminal.
+/// Characters of a name or a line that are shown: names come from hosts and files.
+const CHARS_MAX: usize = 200;
+
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(200).collect()
+    clean_short(text, CHARS_MAX)
 }
 
 fn kind(port: &Port) -> String {

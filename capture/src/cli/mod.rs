@@ -5,6 +5,7 @@ use crate::control::stop::{self, Stopping};
 use crate::error::Result;
 use crate::session::cost;
 use crate::{finish, sandbox, ui};
+use netcap_words::{Lang, lang};
 use options::{COMMANDS, Command, Other, Record};
 
 mod detach;
@@ -25,7 +26,7 @@ pub fn main() -> u8 {
         return sandbox::helper::main();
     }
     // Help and complaints about the command line come before it is read.
-    ui::set_language(help::language(&words).as_deref());
+    ui::set_language(lang::asked(&words).and_then(Lang::named));
     let done = if COMMANDS.contains(&first) {
         match help::parse::<Other>(&words) {
             Ok(other) => self::other(other.command),
@@ -52,38 +53,38 @@ fn usage(error: &clap::Error) -> u8 {
 fn other(command: Command) -> Result<u8> {
     match command {
         Command::Points { ovs_rundir, lang } => {
-            ui::set_language(lang.as_deref());
+            ui::set_language(lang);
             lists::points(ovs_rundir)
         }
         Command::Sources { lang } => {
-            ui::set_language(lang.as_deref());
+            ui::set_language(lang);
             lists::sources();
             Ok(0)
         }
         Command::Presets { lang } => {
-            ui::set_language(lang.as_deref());
+            ui::set_language(lang);
             lists::presets();
             Ok(0)
         }
         Command::Bundle { dir, moving, output, lang } => {
-            ui::set_language(lang.as_deref());
+            ui::set_language(lang);
             finish::bundle(&dir, moving, output.as_deref())
         }
         Command::Status { run, json, out, lang } => {
-            ui::set_language(lang.as_deref());
+            ui::set_language(lang);
             show::status(run.as_deref(), json, &out)
         }
         Command::Stop { run, all, timeout, no_wait, analyze, out, lang } => {
-            ui::set_language(lang.as_deref());
+            ui::set_language(lang);
             let patience = (!no_wait).then_some(timeout);
             stop::stop(&Stopping { words: run, all, patience, analyze, out })
         }
         Command::Rotate { run, all, lang } => {
-            ui::set_language(lang.as_deref());
+            ui::set_language(lang);
             stop::rotate(&run, all)
         }
         Command::Seal { dir, no_bundle, lang } => {
-            ui::set_language(lang.as_deref());
+            ui::set_language(lang);
             finish::seal_dead(&dir, !no_bundle)
         }
     }

@@ -3,12 +3,13 @@
 //! Every option of the old script works with and without `=`, with `_` and with `-`. The words of the filter need no
 //! quotes as long as the shell leaves them alone, so a first word decides whether it is a command ([`COMMANDS`]).
 
+use netcap_words::Lang;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::ui::{self, units};
+use crate::ui::units;
 
 /// First words that are commands and not the start of a filter.
 pub(super) const COMMANDS: [&str; 9] =
@@ -143,8 +144,8 @@ pub(super) struct Manner {
     #[arg(long)]
     pub quiet: bool,
     /// Language: en or zh-CN; else that of the environment
-    #[arg(long, value_name = "LANG", value_parser = ui::language)]
-    pub lang: Option<String>,
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Lang>,
 }
 
 impl Record {
@@ -177,20 +178,20 @@ pub(super) enum Command {
         #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
         ovs_rundir: Option<PathBuf>,
         /// Language: en or zh-CN
-        #[arg(long, value_name = "LANG", value_parser = ui::language)]
-        lang: Option<String>,
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
     /// List what is recorded of the host's state
     Sources {
         /// Language: en or zh-CN
-        #[arg(long, value_name = "LANG", value_parser = ui::language)]
-        lang: Option<String>,
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
     /// List the ready-made filters
     Presets {
         /// Language: en or zh-CN
-        #[arg(long, value_name = "LANG", value_parser = ui::language)]
-        lang: Option<String>,
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
     /// Make one file of a run's directory
     Bundle {
@@ -204,8 +205,8 @@ pub(super) enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
         /// Language: en or zh-CN
-        #[arg(long, value_name = "LANG", value_parser = ui::language)]
-        lang: Option<String>,
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
     /// Say how the runs of this host are doing, and what dead ones left behind
     Status {
@@ -218,8 +219,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR", default_value = OUT)]
         out: PathBuf,
         /// Language: en or zh-CN
-        #[arg(long, value_name = "LANG", value_parser = ui::language)]
-        lang: Option<String>,
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
     /// End a run, wait for its bundle, and say where it is
     Stop {
@@ -241,8 +242,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR", default_value = OUT)]
         out: PathBuf,
         /// Language: en or zh-CN
-        #[arg(long, value_name = "LANG", value_parser = ui::language)]
-        lang: Option<String>,
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
     /// Begin new segments now, so that what was recorded up to here can be copied away
     Rotate {
@@ -252,8 +253,8 @@ pub(super) enum Command {
         #[arg(long, conflicts_with = "run")]
         all: bool,
         /// Language: en or zh-CN
-        #[arg(long, value_name = "LANG", value_parser = ui::language)]
-        lang: Option<String>,
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
     /// Close a run that was killed, and bundle it
     Seal {
@@ -263,8 +264,8 @@ pub(super) enum Command {
         #[arg(long, alias = "no_bundle")]
         no_bundle: bool,
         /// Language: en or zh-CN
-        #[arg(long, value_name = "LANG", value_parser = ui::language)]
-        lang: Option<String>,
+        #[arg(long, value_name = "LANG")]
+        lang: Option<Lang>,
     },
 }
 

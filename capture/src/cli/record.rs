@@ -22,7 +22,7 @@ use crate::{finish, sandbox, sys, ui};
 const NICE: i32 = 5;
 
 pub(super) fn record(mut options: Record) -> Result<u8> {
-    ui::set_language(options.manner.lang.as_deref());
+    ui::set_language(options.manner.lang);
     // Others are told where a run is, and a detached one leaves the directory it was started in.
     for path in [Some(&mut options.limits.out), options.manner.ovs_rundir.as_mut()].into_iter().flatten() {
         *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());

@@ -16,7 +16,7 @@ use rust_i18n::t;
 
 use super::find::{self, Socket};
 use super::protocol::{self, ANSWER_MAX, Answer, Ask, Request, Status};
-use crate::ui::printable;
+use netcap_words::foreign::clean;
 
 /// Time a run has to say how it is.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,8 +66,8 @@ pub(crate) fn runs() -> Vec<Run> {
 
 fn run(socket: Socket, answer: &Receiver<Result<Answer, Silent>>) -> Option<Run> {
     let status = match wait(answer, PATIENCE) {
-        Ok(Answer { status: Some(status), .. }) => Ok(clean(status)),
-        Ok(answer) => Err(printable(&answer.error.unwrap_or_else(|| "?".into()))),
+        Ok(Answer { status: Some(status), .. }) => Ok(harmless(status)),
+        Ok(answer) => Err(clean(&answer.error.unwrap_or_else(|| "?".into()))),
         Err(Silent::Gone | Silent::HungUp) => return None,
         Err(Silent::Because(why)) => Err(why),
     };
@@ -142,12 +142,12 @@ fn exchange(socket: &Socket, request: Request, patience: Duration) -> Result<Ans
 }
 
 /// Names come from command lines and from who answers: nothing in them may steer a terminal.
-fn clean(mut status: Status) -> Status {
+fn harmless(mut status: Status) -> Status {
     for text in [&mut status.run, &mut status.filter] {
-        *text = printable(text);
+        *text = clean(text);
     }
     for point in &mut status.points {
-        point.iface = printable(&point.iface);
+        point.iface = clean(&point.iface);
     }
     status
 }

@@ -1,5 +1,7 @@
 //! `netcap status`: the runs of this host, for people and for programs.
 
+use netcap_words::columns::wrap_words;
+use netcap_words::foreign::clean;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -115,7 +117,7 @@ fn print(runs: &[Run], left: &[Left], detail: bool) {
         }
     }
     for left in left {
-        let (run, bytes, dir) = (ui::printable(&left.run), human_bytes(left.bytes), left.dir.display());
+        let (run, bytes, dir) = (clean(&left.run), human_bytes(left.bytes), left.dir.display());
         let text = if left.held {
             t!("status.held", run = run, bytes = bytes, dir = dir)
         } else {
@@ -219,7 +221,8 @@ fn about(status: &Status, filter_lines: usize) -> Vec<String> {
     }
     let everything = t!("run.everything");
     let filter = if status.filter.is_empty() { &everything } else { status.filter.as_str() };
-    let mut filter = ui::wrap(&format!("  {}", t!("status.filter")), filter.split(' '));
+    let mut filter =
+        wrap_words(ui::answer_columns(), &format!("  {}", t!("status.filter")), filter.split(' '));
     if filter.len() > filter_lines {
         filter.truncate(filter_lines);
         if let Some(last) = filter.last_mut() {
@@ -227,7 +230,7 @@ fn about(status: &Status, filter_lines: usize) -> Vec<String> {
         }
     }
     out.append(&mut filter);
-    out.push(format!("  {}", t!("status.dir", dir = ui::printable(&status.dir.display().to_string()))));
+    out.push(format!("  {}", t!("status.dir", dir = clean(&status.dir.display().to_string()))));
     out
 }
 
@@ -247,7 +250,7 @@ fn one_run(status: &Status) {
         ui::answer(&line);
     }
     for ping in &status.pings {
-        let (address, sent) = (ui::printable(&ping.address), ping.sent);
+        let (address, sent) = (clean(&ping.address), ping.sent);
         let (answered, lost) = (ping.answered, ping.lost);
         let text = t!("status.ping", address = address, sent = sent, answered = answered, lost = lost);
         ui::answer(&format!("  {text}"));

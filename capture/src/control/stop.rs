@@ -1,5 +1,6 @@
 //! `netcap stop` and `netcap rotate`.
 
+use netcap_words::foreign::clean;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -79,7 +80,7 @@ pub(crate) fn rotate(words: &[String], all: bool) -> Result<u8> {
             Ok(Answer { error: None, .. }) => ui::answer(&t!("rotate.done", run = name)),
             Ok(Answer { error: Some(why), .. }) | Err(Silent::Because(why)) => {
                 worst = 1;
-                ui::tell(&t!("stop.refused", run = name, why = ui::printable(&why)));
+                ui::tell(&t!("stop.refused", run = name, why = clean(&why)));
             }
             Err(Silent::Gone | Silent::HungUp) => {
                 worst = 1;
@@ -141,7 +142,7 @@ fn settle(
             (0, None)
         }
         Ok(Answer { error: why, .. }) => {
-            let why = ui::printable(&why.unwrap_or_else(|| "?".into()));
+            let why = clean(&why.unwrap_or_else(|| "?".into()));
             ui::tell(&t!("stop.refused", run = name, why = why));
             (1, None)
         }
@@ -185,7 +186,7 @@ fn progress(run: &Run, waited: Duration) {
 /// What became of a run that said so itself.
 fn told(name: &str, ended: Ended) -> (u8, Option<PathBuf>) {
     if let Some(why) = ended.unsealed {
-        ui::tell(&t!("stop.unsealed", run = name, why = ui::printable(&why), dir = ended.path.display()));
+        ui::tell(&t!("stop.unsealed", run = name, why = clean(&why), dir = ended.path.display()));
         return (1, None);
     }
     let outcome = Outcome { path: ended.path, bytes: ended.bytes, no_tar: ended.no_tar };

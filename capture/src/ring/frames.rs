@@ -2,6 +2,7 @@
 //!
 //! The block comes from the kernel, but every offset in it is still checked: a wrong one ends the block, never the run.
 
+use netcap_words::wire::TPID_8021Q;
 use std::mem::{offset_of, size_of};
 
 use libc::{tpacket_block_desc, tpacket_hdr_v1, tpacket_hdr_variant1, tpacket3_hdr};
@@ -25,9 +26,6 @@ const TPID_AT: usize = offset_of!(tpacket3_hdr, hv1) + offset_of!(tpacket_hdr_va
 /// The `sockaddr_ll` follows the header, aligned to `TPACKET_ALIGNMENT`.
 const ADDRESS_AT: usize = size_of::<tpacket3_hdr>().next_multiple_of(16);
 const PKTTYPE_AT: usize = ADDRESS_AT + offset_of!(libc::sockaddr_ll, sll_pkttype);
-
-/// The tag's ethertype when the kernel does not say it (before Linux 3.14).
-const TPID_DEFAULT: u16 = 0x8100;
 
 /// The frames of one block, in the order they were seen.
 #[derive(Debug, Clone)]
@@ -70,7 +68,8 @@ fn tag(header: &[u8], status: u32) -> Option<(u16, u16)> {
     }
     let tci = u16::try_from(u32_at(header, TCI_AT)? & 0xffff).ok()?;
     let said = status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
-    let tpid = if said { u16_at(header, TPID_AT)? } else { TPID_DEFAULT };
+    // Before Linux 3.14 the kernel does not say it.
+    let tpid = if said { u16_at(header, TPID_AT)? } else { TPID_8021Q };
     Some((tpid, tci))
 }
 

@@ -1,5 +1,6 @@
 //! What the user sees of a run while it runs, and what is remembered of it.
 
+use netcap_words::columns::wrap_words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -105,12 +106,16 @@ impl Session {
         if plan.points.is_empty() {
             lines.push(t!("run.no_points").into_owned());
         } else {
-            lines.extend(ui::wrap(&t!("run.points"), plan.points.iter().map(|p| p.iface.as_str())));
-            lines.extend(ui::wrap(&t!("run.filter"), filters(plan).split(' ')));
+            lines.extend(wrap_words(
+                ui::columns(),
+                &t!("run.points"),
+                plan.points.iter().map(|p| p.iface.as_str()),
+            ));
+            lines.extend(wrap_words(ui::columns(), &t!("run.filter"), filters(plan).split(' ')));
         }
         let pings: Vec<String> = plan.pings.iter().map(ToString::to_string).collect();
         if !pings.is_empty() {
-            lines.extend(ui::wrap(&t!("run.pings"), pings.iter().map(String::as_str)));
+            lines.extend(wrap_words(ui::columns(), &t!("run.pings"), pings.iter().map(String::as_str)));
         }
         lines.push(if background {
             t!("run.into_detached", dir = run.path.display()).into_owned()

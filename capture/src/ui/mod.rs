@@ -1,26 +1,33 @@
 //! The only place that prints. What was asked for goes to standard output, progress and complaints to standard error.
 //!
-//! A terminal that has gone away (a broken SSH line) must not end a recording, so failed writes are ignored.
+//! A terminal that has gone away (a broken SSH line) must not end a recording, so failed writes are ignored. Every line is
+//! cleaned here, for names of interfaces, machines and runs, and what other programs say, are foreign text.
 
 use std::io::{self, IsTerminal, Write};
 
+use netcap_words::foreign::clean;
+use netcap_words::{Lang, columns};
 use rust_i18n::t;
-use unicode_width::UnicodeWidthStr;
 
 pub(crate) mod units;
 pub(crate) mod wording;
 
 /// What was asked for: lists, where the bundle is.
 pub(crate) fn answer(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    write(&mut io::stdout().lock(), text);
 }
 
 /// Progress and complaints.
 pub(crate) fn tell(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    write(&mut io::stderr().lock(), text);
 }
 
-/// Text with control sequences, as it is.
+/// Lines in which nothing steers a terminal.
+fn write(out: &mut impl Write, text: &str) {
+    let _ = writeln!(out, "{}", text.split('\n').map(clean).collect::<Vec<_>>().join("\n"));
+}
+
+/// Text with control sequences, as it is: what is foreign in it must be clean already.
 pub(crate) fn draw(text: &str) {
     let mut out = io::stderr().lock();
     let _ = out.write_all(text.as_bytes());
@@ -32,54 +39,24 @@ pub(crate) fn on_terminal() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Languages by the names they may be asked for; compared without case, `_` being `-`.
-const LANGUAGES: [(&str, &str); 4] = [("en", "en"), ("en-us", "en"), ("zh", "zh-CN"), ("zh-cn", "zh-CN")];
-
-/// A language as people type it: `en`, `zh`, `zh-CN` or `zh_CN`.
-pub(crate) fn language(text: &str) -> Result<String, String> {
-    let plain = text.trim().to_ascii_lowercase().replace('_', "-");
-    let found = LANGUAGES.iter().find(|(name, _)| *name == plain);
-    found
-        .map(|(_, locale)| (*locale).to_owned())
-        .ok_or_else(|| t!("units.language", text = text).into_owned())
-}
-
 /// Chooses the language: the one asked for, else that of the environment (`zh_CN.UTF-8`); English otherwise.
-pub(crate) fn set_language(asked: Option<&str>) {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let from_environment = || ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
-    let language = asked.map(str::to_owned).or_else(from_environment).unwrap_or_default();
-    let locale = if language.to_ascii_lowercase().starts_with("zh") { "zh-CN" } else { "en" };
-    rust_i18n::set_locale(locale);
+pub(crate) fn set_language(asked: Option<Lang>) {
+    rust_i18n::set_locale(asked.unwrap_or_else(Lang::of_environment).code());
 }
 
-/// Columns of a line that nobody has to scroll for.
-const WIDTH: usize = 100;
-
-/// A heading and words, broken into lines of at most 100 columns (a longer word stays whole), the further ones
-/// indented under the first word.
-pub(crate) fn wrap<'a>(head: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let indent = " ".repeat(head.width());
-    let (mut lines, mut line) = (Vec::new(), head.to_owned());
-    let mut empty = true;
-    for word in words {
-        if !empty && line.width() + 1 + word.width() > WIDTH {
-            lines.push(std::mem::replace(&mut line, indent.clone()));
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    lines.push(line);
-    lines
+/// The language that is set.
+pub(crate) fn language() -> Lang {
+    Lang::of_locale(&rust_i18n::locale())
 }
 
-/// Text of others without control characters: nothing in it may steer a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+/// Columns of a line of standard output.
+pub(crate) fn answer_columns() -> usize {
+    columns::of(&io::stdout())
+}
+
+/// Columns of a line of standard error.
+pub(crate) fn columns() -> usize {
+    columns::of(&io::stderr())
 }
 
 /// Seconds as people read them: `01:02:03`.

@@ -1,5 +1,6 @@
 //! pcapng: the walk over blocks is ours, because a cut or damaged file must give what it has; a library parses bodies.
 
+use netcap_words::foreign::clean;
 use pcap_parser::pcapng::{
     PcapNGOption, parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le,
     parse_interfacestatisticsblock_be, parse_interfacestatisticsblock_le,
@@ -250,7 +251,7 @@ fn option<'a>(options: &'a [PcapNGOption<'_>], code: u16) -> Option<&'a [u8]> {
 
 fn text_of(value: &[u8], chars_max: usize) -> String {
     let text = String::from_utf8_lossy(value);
-    text.trim_end_matches('\0').chars().filter(|c| !c.is_control()).take(chars_max).collect()
+    clean(text.trim_end_matches('\0')).chars().take(chars_max).collect()
 }
 
 /// Options of a block: code, length, value padded to 32 bits, until code 0 or the end. What does not fit ends the walk.

@@ -1,29 +1,10 @@
 //! The fields of one packet that flow tables and filters match on, each of them known or not.
 
+use netcap_words::wire::ether_type;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::OfPort;
 use crate::Mac;
-
-/// EtherType of IPv4 (RFC 894).
-pub const ETH_IPV4: u16 = 0x0800;
-/// EtherType of ARP (RFC 826).
-pub const ETH_ARP: u16 = 0x0806;
-/// EtherType of IPv6 (RFC 2464).
-pub const ETH_IPV6: u16 = 0x86dd;
-/// EtherType of RARP (RFC 903).
-pub const ETH_RARP: u16 = 0x8035;
-
-/// IP protocol number of ICMP (RFC 792).
-pub const PROTO_ICMP: u8 = 1;
-/// IP protocol number of TCP (RFC 9293).
-pub const PROTO_TCP: u8 = 6;
-/// IP protocol number of UDP (RFC 768).
-pub const PROTO_UDP: u8 = 17;
-/// Next-header number of ICMPv6 (RFC 4443).
-pub const PROTO_ICMPV6: u8 = 58;
-/// IP protocol number of SCTP (RFC 9260).
-pub const PROTO_SCTP: u8 = 132;
 
 /// A packet as a flow table sees it. `None` means "not known", and then no rule on that field is certain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,7 +83,7 @@ pub enum CtKnowledge {
 impl PacketFields {
     /// True when it is certainly IPv4 or IPv6, false when certainly not.
     pub fn is_ip(&self) -> Option<bool> {
-        self.eth_type.map(|t| t == ETH_IPV4 || t == ETH_IPV6)
+        self.eth_type.map(|t| t == ether_type::IPV4 || t == ether_type::IPV6)
     }
 
     /// The IPv4 source, or the sender of an ARP packet, as OpenFlow's `nw_src` sees it (ovs-fields(7)).
@@ -117,6 +98,6 @@ impl PacketFields {
 
     /// True for ARP and RARP.
     pub fn is_arp(&self) -> bool {
-        matches!(self.eth_type, Some(ETH_ARP | ETH_RARP))
+        matches!(self.eth_type, Some(ether_type::ARP | ether_type::RARP))
     }
 }

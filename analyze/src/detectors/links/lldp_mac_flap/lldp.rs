@@ -1,5 +1,6 @@
 //! Who sent an LLDP frame: the first TLVs of IEEE 802.1AB, clause 8.5.
 
+use netcap_words::foreign::clean_short;
 use netcap_words::wire::{TAG_BYTES, ether_type, is_tag};
 
 const END: u8 = 0;
@@ -55,9 +56,8 @@ fn payload(frame: &[u8]) -> Option<&[u8]> {
 }
 
 fn text(bytes: &[u8]) -> Option<String> {
-    let text: String =
-        String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(TEXT_MAX).collect();
-    (!text.trim().is_empty()).then(|| text.trim().to_owned())
+    let text = clean_short(String::from_utf8_lossy(bytes).trim_matches(char::is_control).trim(), TEXT_MAX);
+    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]

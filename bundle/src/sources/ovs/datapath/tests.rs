@@ -1,8 +1,8 @@
 use crate::sources::shared::OfPort;
+use netcap_words::wire::{ether_type, ip_protocol};
 use proptest::prelude::*;
 
 use super::*;
-use crate::sources::shared::fields::{ETH_IPV4, PROTO_ICMP};
 use crate::sources::shared::testing::{corpus_texts, hostile, parse_one, score, survives};
 use crate::sources::shared::{CtKnowledge, PacketFields, Ternary, VlanTag};
 
@@ -51,11 +51,11 @@ fn ping_to_gateway() -> PacketFields {
     PacketFields {
         dp_port: Some(5),
         port_name: Some("vnet1".to_owned()),
-        eth_type: Some(ETH_IPV4),
+        eth_type: Some(ether_type::IPV4),
         vlan: VlanTag::None,
         ip_src: Some([172, 16, 51, 20].into()),
         ip_dst: Some([172, 16, 51, 6].into()),
-        ip_proto: Some(PROTO_ICMP),
+        ip_proto: Some(ip_protocol::ICMP),
         icmp_type: Some(8),
         icmp_code: Some(0),
         ct: CtKnowledge::Untracked,

@@ -1,8 +1,8 @@
 use crate::Mac;
+use netcap_words::wire::{ether_type, ip_protocol};
 use proptest::prelude::*;
 
 use super::*;
-use crate::sources::shared::fields::{ETH_ARP, ETH_IPV4, PROTO_ICMP, PROTO_TCP};
 use crate::sources::shared::testing::{corpus_texts, hostile, item, parse_one, score, survives};
 use crate::sources::shared::{PacketFields, VlanTag};
 
@@ -79,11 +79,11 @@ const LIST: &str = " UUID                                   Name
 
 fn ping(dst: [u8; 4]) -> PacketFields {
     PacketFields {
-        eth_type: Some(ETH_IPV4),
+        eth_type: Some(ether_type::IPV4),
         vlan: VlanTag::None,
         ip_src: Some([172, 16, 51, 20].into()),
         ip_dst: Some(dst.into()),
-        ip_proto: Some(PROTO_ICMP),
+        ip_proto: Some(ip_protocol::ICMP),
         icmp_type: Some(8),
         icmp_code: Some(0),
         ..PacketFields::default()
@@ -134,7 +134,7 @@ fn the_drop_rule_is_named_with_its_direction_although_libvirt_would_accept_first
         assert!(verdict.certain && verdict.rule.action == Action::Accept);
     }
     assert!(acl.ends(&ping([172, 16, 51, 7]), &Parameters::new()).is_empty());
-    let tcp = PacketFields { ip_proto: Some(PROTO_TCP), icmp_type: None, ..gateway.clone() };
+    let tcp = PacketFields { ip_proto: Some(ip_protocol::TCP), icmp_type: None, ..gateway.clone() };
     assert!(acl.ends(&tcp, &Parameters::new()).is_empty());
     let unknown = PacketFields { ip_dst: None, ..gateway };
     assert!(acl.ends(&unknown, &Parameters::new()).is_empty());
@@ -144,7 +144,7 @@ fn the_drop_rule_is_named_with_its_direction_although_libvirt_would_accept_first
 fn variables_negation_and_rules_without_protocol() {
     let spoof = filter(SPOOF);
     let arp = PacketFields {
-        eth_type: Some(ETH_ARP),
+        eth_type: Some(ether_type::ARP),
         arp_sha: Some(Mac([1, 2, 3, 4, 5, 6])),
         arp_spa: Some([10, 0, 0, 9].into()),
         ..PacketFields::default()
@@ -169,8 +169,8 @@ fn ports_and_masks() {
         <tcp srcipaddr='10.0.0.0' srcipmask='255.0.0.0' dstportstart='20' dstportend='22'/></rule></filter>";
     let filter = filter(text);
     let packet = |port, src: [u8; 4]| PacketFields {
-        eth_type: Some(ETH_IPV4),
-        ip_proto: Some(PROTO_TCP),
+        eth_type: Some(ether_type::IPV4),
+        ip_proto: Some(ip_protocol::TCP),
         ip_src: Some(src.into()),
         l4_dst: Some(port),
         ..PacketFields::default()

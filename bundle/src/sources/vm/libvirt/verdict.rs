@@ -1,13 +1,11 @@
 //! Does a network filter's rule match a packet, and which rule decides?
 
+use netcap_words::wire::{TPID_8021Q, ether_type, ip_protocol};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::model::{Action, Direction, Nwfilter, Parameters, Protocol, Rule};
 use crate::Mac;
-use crate::sources::shared::fields::{
-    ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP,
-};
 use crate::sources::shared::text::number;
 use crate::sources::shared::{MaskedIp, MaskedMac, PacketFields, Ternary, VlanTag};
 
@@ -113,13 +111,14 @@ impl Protocol {
         let eth_type = |wanted: u16| Ternary::of(packet.eth_type.map(|known| known == wanted));
         let proto = |wanted: u8| Ternary::of(packet.ip_proto.map(|known| known == wanted));
         let name = self.name.strip_suffix("-ipv6");
-        let family = if name.is_some() || self.name == "icmpv6" { ETH_IPV6 } else { ETH_IPV4 };
+        let family =
+            if name.is_some() || self.name == "icmpv6" { ether_type::IPV6 } else { ether_type::IPV4 };
         match name.unwrap_or(&self.name) {
             "mac" => Ternary::Yes,
-            "arp" => eth_type(ETH_ARP),
-            "rarp" => eth_type(ETH_RARP),
-            "ip" => eth_type(ETH_IPV4),
-            "ipv6" => eth_type(ETH_IPV6),
+            "arp" => eth_type(ether_type::ARP),
+            "rarp" => eth_type(ether_type::RARP),
+            "ip" => eth_type(ether_type::IPV4),
+            "ipv6" => eth_type(ether_type::IPV6),
             "vlan" => match packet.vlan {
                 VlanTag::None => Ternary::No,
                 VlanTag::Tagged { .. } => Ternary::Yes,
@@ -234,14 +233,14 @@ fn loose_mac(text: &str) -> Option<Mac> {
 /// Protocol elements and the numbers of IANA's registry.
 fn protocol_number(word: &str) -> Option<u8> {
     Some(match word {
-        "icmp" => PROTO_ICMP,
+        "icmp" => ip_protocol::ICMP,
         "igmp" => 2,
-        "tcp" => PROTO_TCP,
-        "udp" => PROTO_UDP,
+        "tcp" => ip_protocol::TCP,
+        "udp" => ip_protocol::UDP,
         "esp" => 50,
         "ah" => 51,
-        "icmpv6" => PROTO_ICMPV6,
-        "sctp" => PROTO_SCTP,
+        "icmpv6" => ip_protocol::ICMPV6,
+        "sctp" => ip_protocol::SCTP,
         "udplite" => 136,
         _ => return None,
     })
@@ -253,11 +252,11 @@ fn ip_protocol(text: &str) -> Option<u8> {
 
 fn eth_type(text: &str) -> Option<u16> {
     Some(match text {
-        "arp" => ETH_ARP,
-        "rarp" => ETH_RARP,
-        "ipv4" => ETH_IPV4,
-        "ipv6" => ETH_IPV6,
-        "vlan" => 0x8100,
+        "arp" => ether_type::ARP,
+        "rarp" => ether_type::RARP,
+        "ipv4" => ether_type::IPV4,
+        "ipv6" => ether_type::IPV6,
+        "vlan" => TPID_8021Q,
         other => u16::try_from(number(other)?).ok()?,
     })
 }
