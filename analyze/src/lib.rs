@@ -6,6 +6,7 @@
 //! report is the same for any number of threads.
 
 pub mod analysis;
+pub mod causes;
 pub mod cli;
 pub mod clocks;
 pub mod detectors;
@@ -14,10 +15,13 @@ pub mod fidelity;
 pub mod finding;
 pub mod host;
 pub mod measure;
+pub mod registry;
 pub mod report;
+pub mod symptoms;
 pub mod tables;
 pub mod text;
 pub mod together;
+pub mod unit;
 pub mod view;
 
 #[cfg(test)]

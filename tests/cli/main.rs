@@ -63,9 +63,9 @@ fn captures() -> (tempfile::TempDir, PathBuf, PathBuf) {
     (dir, bad, good)
 }
 
-/// Every detector there is.
+/// Everything that looks or measures.
 fn ids() -> impl Iterator<Item = &'static str> {
-    netcap_analyze::detectors::ALL.iter().map(|detector| detector.id)
+    netcap_analyze::registry::units().into_iter().map(|unit| unit.id)
 }
 
 fn name(path: &Path) -> &str {

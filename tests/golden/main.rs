@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use netcap_analyze::detectors;
+use netcap_analyze::{measure, registry};
 use netcap_tests::lab::said;
 use netcap_tests::{files_below, root};
 use serde_json::Value;
@@ -36,16 +36,22 @@ fn main() -> ExitCode {
 #[derive(Clone)]
 struct Sample {
     dir: PathBuf,
-    /// The detector it is about.
+    /// The unit it is about.
     id: String,
     /// `fires`, `near-miss`, `exonerated`, `fires-HOW`.
     case: String,
 }
 
-/// Keys that goldens name. One that none names is new, and compared once the samples are blessed.
+/// Keys that goldens name. One that none names is new, and compared once the samples are blessed; one that only the
+/// samples of its own measurement name is compared there.
 fn known(samples: &[Sample]) -> BTreeSet<String> {
-    let goldens = samples.iter().filter_map(|sample| std::fs::read_to_string(sample.golden()).ok());
-    goldens.flat_map(|text| parts(&text).into_keys().map(str::to_owned).collect::<Vec<_>>()).collect()
+    let mut known = BTreeSet::new();
+    for sample in samples {
+        let text = std::fs::read_to_string(sample.golden()).unwrap_or_default();
+        let own = measure::ALL.iter().find(|m| m.unit.id == sample.id).map(|m| m.key);
+        known.extend(parts(&text).into_keys().filter(|key| Some(*key) != own).map(str::to_owned));
+    }
+    known
 }
 
 impl Sample {
@@ -89,7 +95,8 @@ impl Sample {
         let part = |of: &BTreeMap<&str, &str>, key: &str| -> String {
             of.get(key).map_or_else(|| "(absent)".to_owned(), |text| (*text).to_owned())
         };
-        let both = known.iter().map(|key| (key, part(&golden, key), part(&now, key)));
+        let keys: BTreeSet<&str> = known.iter().map(String::as_str).chain(golden.keys().copied()).collect();
+        let both = keys.into_iter().map(|key| (key, part(&golden, key), part(&now, key)));
         let differing = both.filter(|(_, golden, now)| golden != now);
         let lines: Vec<String> =
             differing.map(|(key, golden, now)| format!("{key}, {}", difference(&golden, &now))).collect();
@@ -107,7 +114,7 @@ impl Sample {
         Ok(())
     }
 
-    /// What the folder's name promises, independent of the golden: a blessed mistake must not pass. Its detector looked,
+    /// What the folder's name promises, independent of the golden: a blessed mistake must not pass. Its unit looked,
     /// fires in the first case, and nowhere near it.
     fn keeps_the_promise_of_its_folder(&self) -> Result<(), Failed> {
         let json: Value = serde_json::from_str(&self.json("1")?)?;
@@ -115,13 +122,12 @@ impl Sample {
         let of = |entry: &&Value| entry["detector"] == self.id.as_str();
         let blind = list(UNCOMPARED);
         ensure(!blind.iter().any(|entry| of(&entry)), || format!("{} could not look: {blind:?}", self.id))?;
-        let detector =
-            detectors::by_id(&self.id).ok_or_else(|| format!("there is no detector {}", self.id))?;
+        ensure(registry::by_id(&self.id).is_some(), || format!("there is no unit {}", self.id))?;
         let findings = list("findings");
         let alarms = findings.iter().filter(of).filter(|f| f["severity"] != "info").count();
-        if detector.severity.is_none() {
+        if let Some(measurement) = measure::ALL.iter().find(|measurement| measurement.unit.id == self.id) {
             ensure(alarms == 0, || format!("{alarms} alarms of what only measures"))?;
-            return ensure(!list("histograms").is_empty(), || "nothing was measured".into());
+            return ensure(!list(measurement.key).is_empty(), || "nothing was measured".into());
         }
         ensure((alarms > 0) == self.case.starts_with("fires"), || format!("{alarms} alarms"))
     }

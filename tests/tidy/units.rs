@@ -1,7 +1,7 @@
 //! One unit = one file + one registry line + its samples.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use netcap_tests::{files_below, root};
 
@@ -10,68 +10,98 @@ use crate::law::{Law, code, is_test, read};
 /// Bytes of samples/ in all, at most.
 const SAMPLES_MAX: u64 = 5 * 1024 * 1024;
 
-/// What a detector, which reads tables and snapshots, has no use for.
+/// What a unit, which reads tables and snapshots, has no use for.
 const IO: [&str; 7] =
     ["std::fs", "TcpStream", "UdpSocket", "std::process", "std::thread", "std::env", "input::Files"];
 
-/// A detector as its files say it.
-struct Detector {
+/// Rooms of units that make findings, each with the line by which the file of a unit is known.
+const ROOMS: [(&str, &str); 3] = [
+    ("analyze/src/causes", "const CAUSE: Cause"),
+    ("analyze/src/detectors", "const DETECTOR: Detector"),
+    ("analyze/src/symptoms", "const SYMPTOM: Symptom"),
+];
+
+/// A unit that makes findings, as its files say it.
+struct Unit {
     /// The name of its file or folder.
     name: String,
-    /// Where its line in the registry finds it: a chapter and the detector in it.
-    path: String,
+    /// Its room.
+    room: &'static str,
+    /// Its line in the registry of the room: a chapter, the unit in it, and the constant.
+    line: String,
 }
 
-fn detectors() -> Vec<Detector> {
-    let dir = root().join("analyze/src/detectors");
-    let is_detector = |path: &PathBuf| code(path).contains("const DETECTOR: Detector");
-    let found = files_below(&dir, ".rs").into_iter().filter(is_detector).map(|path| {
-        let unit = if path.ends_with("mod.rs") { path.parent().unwrap_or(&dir) } else { &path };
-        let inside = unit.strip_prefix(&dir).expect("a path below").with_extension("");
-        let names: Vec<_> = inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        Detector { name: names.last().cloned().unwrap_or_default(), path: names.join("::") }
-    });
-    let found: Vec<_> = found.collect();
+fn units() -> Vec<Unit> {
+    let mut found = Vec::new();
+    for (room, known) in ROOMS {
+        let dir = root().join(room);
+        let constant = known.split([' ', ':']).nth(1).unwrap_or_default();
+        for path in files_below(&dir, ".rs").into_iter().filter(|path| code(path).contains(known)) {
+            let unit = if path.ends_with("mod.rs") { path.parent().unwrap_or(&dir) } else { &path };
+            let inside = unit.strip_prefix(&dir).expect("a path below").with_extension("");
+            let names: Vec<_> = inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+            let line = format!("{}::{constant}", names.join("::"));
+            found.push(Unit { name: names.last().cloned().unwrap_or_default(), room, line });
+        }
+    }
     assert!(!found.is_empty());
     found
 }
 
+/// A measurement: the name of its file, and whether it is made of every input.
+fn measurements() -> Vec<(String, bool)> {
+    let files = files_below(&root().join("analyze/src/measure"), ".rs");
+    let measures = files.iter().map(|path| (path, code(path)));
+    let measures = measures.filter(|(_, code)| code.contains("const MEASUREMENT: Measurement ="));
+    let name = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    measures.filter_map(|(path, code)| Some((name(path)?, code.contains("always: true")))).collect()
+}
+
 #[test]
-fn detectors_do_no_io_and_know_no_other_detector() {
-    let dir = root().join("analyze/src/detectors");
-    let all = detectors();
-    let mut law = Law::new("a detector reads tables and snapshots, never files, and never another detector");
-    for path in files_below(&dir, ".rs").into_iter().filter(|p| *p != dir.join("mod.rs") && !is_test(p)) {
-        let code = code(&path);
-        for word in IO.iter().filter(|w| code.contains(**w)) {
-            law.breach(&path, *word);
-        }
-        let inside = path.strip_prefix(&dir).unwrap().with_extension("");
-        let others = all.iter().filter(|other| !inside.iter().any(|part| part == other.name.as_str()));
-        for other in others.filter(|other| code.contains(&format!("{}::", other.name))) {
-            law.breach(&path, &other.name);
+fn units_do_no_io_and_know_no_other_unit() {
+    let all = units();
+    let mut law = Law::new(
+        "a cause, detector or symptom reads tables and snapshots, never files, and never another unit",
+    );
+    for dir in ROOMS.map(|(room, _)| root().join(room)) {
+        for path in files_below(&dir, ".rs").into_iter().filter(|p| *p != dir.join("mod.rs") && !is_test(p)) {
+            let code = code(&path);
+            for word in IO.iter().filter(|w| code.contains(**w)) {
+                law.breach(&path, *word);
+            }
+            let inside = path.strip_prefix(&dir).unwrap().with_extension("");
+            let others = all.iter().filter(|other| !inside.iter().any(|part| part == other.name.as_str()));
+            for other in others.filter(|other| code.contains(&format!("{}::", other.name))) {
+                law.breach(&path, &other.name);
+            }
         }
     }
     law.judge();
 }
 
 #[test]
-fn every_detector_has_its_file_its_line_and_its_samples() {
-    let mut law =
-        Law::new("one detector = one file + one registry line + one sample folder with its three cases");
-    let registry = root().join("analyze/src/detectors/mod.rs");
-    let lines = read(&registry);
-    let all = detectors();
-    for Detector { name, path } in &all {
-        if !lines.contains(&format!("    {path}::DETECTOR,")) {
-            law.breach(&registry, format!("no line for {name}"));
+fn every_unit_has_its_file_its_line_and_its_samples() {
+    let mut law = Law::new(
+        "one cause, detector or symptom = one file + one registry line + one sample folder with its three cases",
+    );
+    let mut sampled = Vec::new();
+    for Unit { name, room, line } in units() {
+        let registry = root().join(room).join("mod.rs");
+        if !read(&registry).contains(&line) {
+            law.breach(&registry, format!("no {line}"));
         }
+        sampled.push(name);
+    }
+    // What is measured of every input is in every golden.
+    let (always, asked): (Vec<_>, Vec<_>) = measurements().into_iter().partition(|(_, always)| *always);
+    sampled.extend(asked.into_iter().map(|(name, _)| name));
+    for name in &sampled {
         three_cases(&mut law, &root().join("samples").join(name.replace('_', "-")));
     }
+    sampled.extend(always.into_iter().map(|(name, _)| name));
     for entry in fs::read_dir(root().join("samples")).unwrap().flatten().filter(|e| e.path().is_dir()) {
-        let name = entry.file_name().to_string_lossy().replace('-', "_");
-        if !all.iter().any(|detector| detector.name == name) {
-            law.breach(&entry.path(), "samples of no detector");
+        if !sampled.contains(&entry.file_name().to_string_lossy().replace('-', "_")) {
+            law.breach(&entry.path(), "samples of no unit");
         }
     }
     law.judge();

@@ -4,8 +4,8 @@
 
 use netcap_bundle::input::Input;
 
-use crate::detectors;
 use crate::finding::Finding;
+use crate::registry;
 use crate::text::Text;
 use crate::view::View;
 
@@ -42,10 +42,10 @@ pub(crate) fn of_input(input: &Input) -> impl Iterator<Item = (&'static str, u64
 
 /// Detectors that made as many findings as they may.
 fn stopped(findings: &[Finding]) -> impl Iterator<Item = Text> {
-    detectors::ALL.iter().filter_map(|detector| {
-        let most = detector.most?;
-        let made = findings.iter().filter(|finding| finding.detector == detector.id).count();
-        (made >= most).then(|| Text::new("remark.findings").with("detector", detector.id).with("count", most))
+    registry::units().into_iter().filter_map(|unit| {
+        let most = unit.most?;
+        let made = findings.iter().filter(|finding| finding.detector == unit.id).count();
+        (made >= most).then(|| Text::new("remark.findings").with("detector", unit.id).with("count", most))
     })
 }
 

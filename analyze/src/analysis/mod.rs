@@ -1,18 +1,21 @@
 //! One input from packets to verdict.
 
 pub(crate) mod caps;
+mod look;
+mod relate;
 mod remarks;
 
 use netcap_bundle::input::Input;
 
-use crate::detectors::{self, NotEvaluated};
 use crate::engine::Progress;
 use crate::finding::Finding;
-use crate::measure::latency::{self, HopTimes, JourneyCounts, Latency};
+use crate::measure::Measured;
 use crate::measure::recording::Recording;
 use crate::measure::stats::Stats;
 use crate::text::Text;
+use crate::unit::NotEvaluated;
 use crate::view::{self, View};
+use look::Diagnosis;
 
 /// What is said about one input.
 #[derive(Debug)]
@@ -29,14 +32,10 @@ pub struct Verdict {
     pub looked: Vec<&'static str>,
     /// Detectors that could not look.
     pub not_evaluated: Vec<NotEvaluated>,
-    /// Round-trip times.
-    pub latency: Vec<Latency>,
+    /// Numbers that are no findings.
+    pub measured: Measured,
     /// What of the input is gone, to be said before anything else.
     pub incomplete: Option<Text>,
-    /// Times from point to point.
-    pub hops: Vec<HopTimes>,
-    /// How the followed packets fared.
-    pub journeys: JourneyCounts,
     /// Counts.
     pub stats: Stats,
     /// What the recording lost, gave up and removed.
@@ -52,15 +51,10 @@ pub fn explain(input: &Input, only: Option<&[String]>, progress: &Progress) -> V
 
 fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
     let input = view.input;
-    let (findings, not_evaluated) = detectors::run(view, only);
-    let wanted = |id: &str| only.is_none_or(|ids| ids.iter().any(|i| i == id));
-    let could = |id: &str| !not_evaluated.iter().any(|not| not.detector == id);
-    let faults = detectors::ALL.iter().filter(|d| d.severity.is_some()).map(|d| d.id);
-    let looked = faults.filter(|id| wanted(id) && could(id)).collect();
-    let (latency, unmeasured) = if wanted(latency::ID) { latency::measure(view) } else { (Vec::new(), 0) };
+    let Diagnosis { findings, looked, not_evaluated, measured } = look::look(view, only);
     let recording = Recording::of(input);
     let mut remarks = remarks::of(view, &recording);
-    remarks.append(&mut caps::remarks(view, &findings, unmeasured));
+    remarks.append(&mut caps::remarks(view, &findings, measured.latency.unmeasured));
     Verdict {
         name: input.name.clone(),
         run: input.info.as_ref().map(|i| format!("{} ({})", i.run, i.tool)),
@@ -68,9 +62,7 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
         findings,
         looked,
         not_evaluated,
-        latency,
-        hops: latency::hops(view),
-        journeys: latency::journeys(view),
+        measured,
         incomplete: remarks::incomplete(input),
         stats: Stats::of(view),
         remarks,

@@ -20,9 +20,9 @@ use netcap_words::columns::{self, fill, left, wrap};
 use netcap_words::foreign::clean;
 
 use crate::analysis::{self, Verdict};
-use crate::detectors;
 use crate::engine::Progress;
 use crate::finding::Severity;
+use crate::registry;
 use crate::report::expect;
 use crate::report::words::severity_key;
 use crate::text::{Text, phrase};
@@ -212,18 +212,18 @@ fn list(args: &Args) -> Result<()> {
     let columns = columns::of(&io::stdout());
     use std::fmt::Write as _;
     let (mut out, lang) = (String::new(), language(args));
-    for detector in detectors::ALL {
-        let severity = match detector.severity {
+    for unit in registry::units() {
+        let severity = match unit.severity {
             Some((least, most)) if least == most => severity_word(least, lang),
             Some((least, most)) => format!("{}–{}", severity_word(least, lang), severity_word(most, lang)),
             None => "-".to_owned(),
         };
-        let head = format!("{:<15} {} ", detector.id, left(&severity, 14));
-        for line in wrap(columns, &head, &" ".repeat(31), &detector.summary(lang)) {
+        let head = format!("{:<15} {} ", unit.id, left(&severity, 14));
+        for line in wrap(columns, &head, &" ".repeat(31), &unit.summary(lang)) {
             let _ = writeln!(out, "{line}");
         }
         if args.verbose {
-            for need in detector.needs {
+            for need in unit.needs {
                 for line in wrap(columns, &" ".repeat(31), &" ".repeat(33), &phrase(need.key, lang)) {
                     let _ = writeln!(out, "{line}");
                 }
@@ -241,21 +241,21 @@ fn severity_word(severity: Severity, lang: Lang) -> String {
 }
 
 fn page(id: &str) -> Result<()> {
-    let Some(detector) = detectors::by_id(id) else { bail!(unknown(id)) };
+    let Some(unit) = registry::by_id(id) else { bail!(unknown(id)) };
     io::stdout()
-        .write_all(fill(columns::of(&io::stdout()), &detector.page()).as_bytes())
+        .write_all(fill(columns::of(&io::stdout()), &unit.page()).as_bytes())
         .context("cannot write to standard output")
 }
 
 fn check_ids(args: &Args) -> Result<()> {
-    match args.only.iter().find(|id| detectors::by_id(id).is_none()) {
+    match args.only.iter().find(|id| registry::by_id(id).is_none()) {
         Some(id) => bail!(unknown(id)),
         None => Ok(()),
     }
 }
 
 fn unknown(id: &str) -> String {
-    let ids: Vec<&str> = detectors::ALL.iter().map(|d| d.id).collect();
+    let ids: Vec<&str> = registry::units().iter().map(|unit| unit.id).collect();
     format!("there is no detector '{id}'; there are {}", ids.join(", "))
 }
 

@@ -11,8 +11,7 @@ use super::args::{Args, Color};
 use super::{is_stdout, language};
 use crate::analysis::Verdict;
 use crate::finding::Severity;
-use crate::measure::latency;
-use crate::report::{json, many, text};
+use crate::report::{hlog, json, many, text};
 
 /// Where reports go.
 pub(super) struct Reports {
@@ -66,12 +65,11 @@ impl Reports {
         let number = self.read + 1;
         match &mut self.hlog {
             Some(Hlog::Stream(out)) => {
-                latency::write_log(out, &verdict.latency, &verdict.hops)
-                    .context("cannot write the histogram log")?;
+                hlog::write(out, &verdict.measured).context("cannot write the histogram log")?;
             }
             Some(Hlog::Folder(dir)) => {
                 let mut out = create(&dir.join(format!("latency-{number}.hlog")))?;
-                latency::write_log(&mut out, &verdict.latency, &verdict.hops)
+                hlog::write(&mut out, &verdict.measured)
                     .and_then(|()| out.flush())
                     .context("cannot write the histogram log")?;
             }

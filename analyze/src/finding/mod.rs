@@ -105,7 +105,7 @@ pub enum Victim {
 
 impl Victim {
     /// It is hit when pings of that pair are lost; `src` is `None` for the host that wrote a log.
-    fn covers(self, src: Option<IpAddr>, dst: &str) -> bool {
+    pub(crate) fn covers(self, src: Option<IpAddr>, dst: &str) -> bool {
         let is = |ip: IpAddr| ip.to_string() == dst;
         match self {
             Self::Address(ip) => src == Some(ip) || is(ip),
@@ -115,7 +115,7 @@ impl Victim {
     }
 
     /// It is hit when packets of that flow are lost on a hop.
-    fn covers_flow(self, src: IpAddr, dst: IpAddr, protocol: u8) -> bool {
+    pub(crate) fn covers_flow(self, src: IpAddr, dst: IpAddr, protocol: u8) -> bool {
         match self {
             Self::Address(ip) => ip == src || ip == dst,
             Self::Pair(..) => false,
@@ -125,42 +125,6 @@ impl Victim {
 }
 
 impl Finding {
-    /// Marks the symptoms of other findings, which stay as information: one fault is one alarm, with one remedy. Packets
-    /// lost on a hop are a symptom of what drops them there, and what else they explain is then its symptom as well.
-    pub fn relate(findings: &mut [Self]) {
-        let is_hop = |f: &Self| matches!(f.subject, Subject::Hop { .. });
-        Self::explain(findings, |f| !is_hop(f), |f| is_hop(f));
-        Self::explain(findings, |_| true, |f| f.victims.is_empty() && !is_hop(f));
-    }
-
-    fn explain(findings: &mut [Self], may: impl Fn(&Self) -> bool, shows: impl Fn(&Self) -> bool) {
-        let causes: Vec<_> = findings
-            .iter()
-            .filter(|f| !f.victims.is_empty() && f.confidence > Confidence::CannotTell && may(f))
-            .map(|f| (f.detector, f.severity, f.from, f.to, f.victims.clone()))
-            .collect();
-        for symptom in findings.iter_mut().filter(|f| shows(f)) {
-            let subject = &symptom.subject;
-            let hit = |victim: &Victim| match subject {
-                Subject::Pair { src, dst } => victim.covers(*src, dst),
-                Subject::Hop { flow: Some(flow), .. } => victim.covers_flow(flow.src, flow.dst, flow.number),
-                _ => false,
-            };
-            let cause = causes.iter().filter(|(_, severity, from, to, victims)| {
-                let together = overlap((*from, *to), (symptom.from, symptom.to));
-                together && *severity >= symptom.severity && victims.iter().any(hit)
-            });
-            // The worst explains; among equals the order of the registry decides.
-            let Some((id, ..)) = cause.min_by_key(|c| (std::cmp::Reverse(c.1), c.0)) else { continue };
-            symptom.explained_by = Some(id);
-            symptom.severity = Severity::Info;
-            symptom.victims.clear();
-            let claim = symptom.claim.clone();
-            symptom.claim = Text::new("related.claim").with_text("claim", claim).with("by", id);
-            symptom.remedy = Text::new("related.remedy").with("by", id);
-        }
-    }
-
     /// Evidence in order of time; what has no time comes last.
     pub fn sort_evidence(findings: &mut [Self]) {
         for finding in findings {
@@ -174,18 +138,6 @@ impl Finding {
             let rank = (std::cmp::Reverse(f.severity), std::cmp::Reverse(f.confidence), f.detector);
             (rank, f.subject.line().english(), f.from, f.claim.english())
         });
-    }
-}
-
-/// How far apart cause and symptom may be: a fault shows first in what is sent next.
-const RELATED_NS_MAX: i64 = 10_000_000_000;
-
-fn overlap(a: (Option<Nanos>, Option<Nanos>), b: (Option<Nanos>, Option<Nanos>)) -> bool {
-    match (a, b) {
-        ((Some(a), Some(b)), (Some(c), Some(d))) => {
-            a.plus(-RELATED_NS_MAX) <= d && c.plus(-RELATED_NS_MAX) <= b
-        }
-        _ => false,
     }
 }
 

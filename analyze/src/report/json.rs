@@ -8,7 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::analysis::Verdict;
 use crate::finding::{Finding, utc_text};
-use crate::measure::latency::{HopTimes, JourneyCounts, Latency, PERCENTILES};
+use crate::measure::PERCENTILES;
+use crate::measure::hops::HopTimes;
+use crate::measure::journeys::JourneyCounts;
+use crate::measure::latency::Latency;
 
 use super::many::Total;
 use super::recording;
@@ -102,9 +105,9 @@ fn one(verdict: &Verdict, schema: bool) -> Value {
     map.insert("input".into(), json!(verdict.name));
     map.insert("findings".into(), verdict.findings.iter().map(finding).collect());
     map.insert("not_evaluated".into(), not_evaluated(verdict));
-    map.insert("histograms".into(), verdict.latency.iter().map(histogram).collect());
-    map.insert("hops".into(), verdict.hops.iter().map(hop).collect());
-    map.insert("journeys".into(), journeys(&verdict.journeys));
+    map.insert("histograms".into(), verdict.measured.latency.pairs.iter().map(histogram).collect());
+    map.insert("hops".into(), verdict.measured.hops.0.iter().map(hop).collect());
+    map.insert("journeys".into(), journeys(&verdict.measured.journeys));
     map.insert("stats".into(), stats(verdict));
     if !verdict.recording.is_empty() {
         map.insert("recording".into(), recording::value(&verdict.recording));

@@ -1,6 +1,7 @@
 //! Reports: the same verdict for people and for machines.
 
 pub mod expect;
+pub mod hlog;
 pub mod json;
 pub mod many;
 mod numbers;

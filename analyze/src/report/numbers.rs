@@ -6,7 +6,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::text::Page;
 use crate::analysis::Verdict;
-use crate::measure::latency::{JourneyCounts, PERCENTILES};
+use crate::measure::PERCENTILES;
+use crate::measure::journeys::JourneyCounts;
 use crate::text::Text;
 use netcap_words::columns::{left, right};
 
@@ -53,7 +54,7 @@ fn placed(sum: u64, list: &[(String, u64)]) -> String {
 
 impl Page {
     pub(super) fn latency(&mut self, verdict: &Verdict) {
-        if verdict.latency.is_empty() {
+        if verdict.measured.latency.pairs.is_empty() {
             return;
         }
         self.heading("report.latency");
@@ -65,7 +66,7 @@ impl Page {
             head.push_str(&right(name, 9));
         }
         self.line(&head);
-        let mut rows: Vec<_> = verdict.latency.iter().collect();
+        let mut rows: Vec<_> = verdict.measured.latency.pairs.iter().collect();
         rows.sort_by_key(|l| std::cmp::Reverse(l.histogram.len()));
         let shown = rows.get(..LATENCY_ROWS_MAX.min(rows.len())).unwrap_or_default();
         let mut shown = shown.to_vec();
@@ -94,7 +95,7 @@ impl Page {
 
     /// From point to point: how long it took, and what overtook.
     pub(super) fn hops(&mut self, verdict: &Verdict) {
-        if verdict.hops.is_empty() {
+        if verdict.measured.hops.0.is_empty() {
             return;
         }
         self.heading("report.hops");
@@ -106,7 +107,7 @@ impl Page {
         }
         head.push_str(&right(&moved, 10));
         self.line(&head);
-        for times in verdict.hops.iter().take(LATENCY_ROWS_MAX) {
+        for times in verdict.measured.hops.0.iter().take(LATENCY_ROWS_MAX) {
             let mut name = format!("{} → {}", times.from.0, times.to.0);
             if name.width() > HOP_COLUMNS {
                 self.line(&format!("  {name}"));
@@ -121,11 +122,11 @@ impl Page {
             row.push_str(&right(&times.reordered.to_string(), 10));
             self.line(&row);
         }
-        if let Some(more) = verdict.hops.len().checked_sub(LATENCY_ROWS_MAX).filter(|n| *n > 0) {
+        if let Some(more) = verdict.measured.hops.0.len().checked_sub(LATENCY_ROWS_MAX).filter(|n| *n > 0) {
             let text = self.text(&Text::new("report.more").with("count", more));
             self.line(&format!("  {text}"));
         }
-        let text = self.text(&fared(&verdict.journeys));
+        let text = self.text(&fared(&verdict.measured.journeys));
         self.wrapped("  ", "    ", &text);
     }
 

@@ -156,7 +156,7 @@ impl Page {
             .collect();
         let (text, style) = match verdict.findings.first() {
             None => {
-                let silent = verdict.stats.packets == 0 && verdict.latency.is_empty();
+                let silent = verdict.stats.packets == 0 && verdict.measured.latency.pairs.is_empty();
                 let text = if silent { nothing(verdict) } else { healthy(verdict) };
                 (text, if silent { AnsiColor::Yellow } else { AnsiColor::Green })
             }

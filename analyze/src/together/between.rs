@@ -196,7 +196,7 @@ fn finding(joined: &Joined<'_>, case: &Case<'_>) -> Option<Finding> {
         Flow { src: key.src, dst: key.dst, protocol: protocol_name(key.protocol), number: key.protocol };
     let claim = if sure { "packet-loss.claim" } else { "packet-loss.claim.doubtful" };
     Some(Finding {
-        detector: crate::detectors::loss::packet_loss::DETECTOR.id,
+        detector: crate::symptoms::loss::packet_loss::SYMPTOM.unit.id,
         severity: if sure && count >= LOST_MIN { Severity::Warning } else { Severity::Info },
         // What lies between two hosts was not recorded, nor was every way into the other one.
         confidence: if sure { Confidence::Likely } else { Confidence::CannotTell },

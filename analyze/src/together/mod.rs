@@ -241,7 +241,7 @@ fn remarks(joined: &Joined<'_>, findings: usize) -> Vec<Text> {
         |(key, count)| Text::new("remark.given-up").with_text("what", Text::new(key).with("count", count));
     let mut out: Vec<Text> = sums.into_iter().map(given_up).collect();
     if findings >= between::FINDINGS_MAX {
-        let id = crate::detectors::loss::packet_loss::DETECTOR.id;
+        let id = crate::symptoms::loss::packet_loss::SYMPTOM.unit.id;
         out.push(Text::new("remark.findings").with("detector", id).with("count", findings));
     }
     out

@@ -31,21 +31,24 @@ mod evidence;
 mod judge;
 mod report;
 
-use crate::detectors::{Detector, Need};
+use crate::detectors::Detector;
 use crate::finding::{Finding, Severity};
+use crate::unit::{Need, Unit};
 use crate::view::View;
 
 /// The registry's line.
 pub const DETECTOR: Detector = Detector {
-    id: "ip-conflict",
-    severity: Some((Severity::Info, Severity::Error)),
-    most: Some(FINDINGS_MAX),
-    needs: &[Need {
-        key: "need.address-claims",
-        met: |view| Some(view.tables.claims.addresses.values().any(claimants::is_told)),
-    }],
+    unit: Unit {
+        id: "ip-conflict",
+        severity: Some((Severity::Info, Severity::Error)),
+        most: Some(FINDINGS_MAX),
+        needs: &[Need {
+            key: "need.address-claims",
+            met: |view| Some(view.tables.claims.addresses.values().any(claimants::is_told)),
+        }],
+        source: include_str!("mod.rs"),
+    },
     run,
-    source: include_str!("mod.rs"),
 };
 
 /// Findings made of one input; a scan of a whole network that all conflicts must not bury the rest.

@@ -17,7 +17,7 @@ pub(super) fn finding(view: &View<'_>, case: &Case, verdict: &Verdict) -> Findin
     let (from, to) = span(case, verdict);
     let claim = claim(case, verdict, &claimants);
     Finding {
-        detector: super::DETECTOR.id,
+        detector: super::DETECTOR.unit.id,
         severity: if rule.is_conflict() { Severity::Error } else { Severity::Info },
         confidence: rule.confidence(),
         subject: Subject::Address {

@@ -86,7 +86,7 @@ impl Log<'_> {
             _ => "ping-loss.claim.log",
         };
         Some(Finding {
-            detector: super::DETECTOR.id,
+            detector: super::SYMPTOM.unit.id,
             severity: if count >= 2 { Severity::Warning } else { Severity::Info },
             // The log is the pinging program's own word; where the request went, no packet tells.
             confidence: if view.input.kind == Kind::Bundle { Confidence::Proven } else { Confidence::Likely },

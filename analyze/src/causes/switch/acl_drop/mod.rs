@@ -33,39 +33,36 @@ mod replayed;
 mod report;
 mod rules;
 
-use crate::detectors::{Detector, Need};
+use crate::causes::{Answer, Cause};
 use crate::finding::{Finding, Severity};
+use crate::unit::{Need, Unit};
 use crate::view::View;
 
 /// The registry's line.
-pub const DETECTOR: Detector = Detector {
-    id: "acl-drop",
-    severity: Some((Severity::Warning, Severity::Error)),
-    most: Some(FINDINGS_MAX),
-    needs: &[
-        Need { key: "need.vm-port", met: |view| Some(absence::has_vm_port(view)) },
-        Need { key: "need.vm-switch", met: absence::has_vm_switch },
-        Need { key: "need.other-port", met: absence::has_other_port },
-    ],
-    run,
-    source: include_str!("mod.rs"),
+pub const CAUSE: Cause = Cause {
+    unit: Unit {
+        id: "acl-drop",
+        severity: Some((Severity::Warning, Severity::Error)),
+        most: Some(FINDINGS_MAX),
+        needs: &[
+            Need { key: "need.vm-port", met: |view| Some(absence::has_vm_port(view)) },
+            Need { key: "need.vm-switch", met: absence::has_vm_switch },
+            Need { key: "need.other-port", met: absence::has_other_port },
+        ],
+        source: include_str!("mod.rs"),
+    },
+    ask,
 };
 
 /// Findings made of one input.
 const FINDINGS_MAX: usize = 100;
 
-fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
-    let mut made = 0;
-    for lost in absence::all(view) {
+fn ask(view: &View<'_>, _symptoms: &[Finding]) -> Answer {
+    let found = absence::all(view).into_iter().filter_map(|lost| {
         let rules = rules::Rules::find(view, &lost);
-        if let Some(finding) = report::finding(view, &lost, &rules) {
-            findings.push(finding);
-            made += 1;
-            if made >= FINDINGS_MAX {
-                return;
-            }
-        }
-    }
+        report::finding(view, &lost, &rules)
+    });
+    Answer::of(found.take(FINDINGS_MAX).collect())
 }
 
 #[cfg(test)]

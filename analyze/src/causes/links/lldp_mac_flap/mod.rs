@@ -26,28 +26,30 @@ mod evidence;
 mod lldp;
 mod suspicion;
 
-use crate::detectors::{Detector, Need};
+use crate::causes::{Answer, Cause};
 use crate::finding::{Finding, Severity};
+use crate::unit::{Need, Unit};
 use crate::view::View;
 
 /// The registry's line.
-pub const DETECTOR: Detector = Detector {
-    id: "lldp-mac-flap",
-    severity: Some((Severity::Warning, Severity::Error)),
-    most: None,
-    needs: &[
-        Need { key: "need.bond-state", met: |view| Some(view.bonds.any_active_backup()) },
-        Need { key: "need.bond-members", met: suspicion::members_recorded },
-        Need { key: "need.lldp-shown", met: suspicion::lldp_would_show },
-    ],
-    run,
-    source: include_str!("mod.rs"),
+pub const CAUSE: Cause = Cause {
+    unit: Unit {
+        id: "lldp-mac-flap",
+        severity: Some((Severity::Warning, Severity::Error)),
+        most: None,
+        needs: &[
+            Need { key: "need.bond-state", met: |view| Some(view.bonds.any_active_backup()) },
+            Need { key: "need.bond-members", met: suspicion::members_recorded },
+            Need { key: "need.lldp-shown", met: suspicion::lldp_would_show },
+        ],
+        source: include_str!("mod.rs"),
+    },
+    ask,
 };
 
-fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
-    for suspicion in suspicion::all(view) {
-        findings.push(evidence::finding(view, &suspicion));
-    }
+fn ask(view: &View<'_>, _symptoms: &[Finding]) -> Answer {
+    let found = suspicion::all(view).into_iter().map(|suspicion| evidence::finding(view, &suspicion));
+    Answer::of(found.collect())
 }
 
 #[cfg(test)]

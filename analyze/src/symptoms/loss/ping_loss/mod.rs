@@ -30,18 +30,21 @@ mod neighbour;
 mod refused;
 mod report;
 
-use crate::detectors::{Detector, Need};
 use crate::finding::{Finding, Severity};
+use crate::symptoms::Symptom;
+use crate::unit::{Need, Unit};
 use crate::view::View;
 
 /// The registry's line.
-pub const DETECTOR: Detector = Detector {
-    id: "ping-loss",
-    severity: Some((Severity::Info, Severity::Warning)),
-    most: Some(FINDINGS_MAX),
-    needs: &[Need { key: "need.echo", met: |view| Some(view.has_echo()) }],
+pub const SYMPTOM: Symptom = Symptom {
+    unit: Unit {
+        id: "ping-loss",
+        severity: Some((Severity::Info, Severity::Warning)),
+        most: Some(FINDINGS_MAX),
+        needs: &[Need { key: "need.echo", met: |view| Some(view.has_echo()) }],
+        source: include_str!("mod.rs"),
+    },
     run,
-    source: include_str!("mod.rs"),
 };
 
 /// Findings made of one input: a scan of a whole network must not bury the rest.

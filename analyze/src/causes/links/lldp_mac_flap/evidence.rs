@@ -18,7 +18,7 @@ pub(super) fn finding(view: &View<'_>, suspicion: &Suspicion<'_>) -> Finding {
     let last = suspicion.lldp.last().map(|s| s.at);
     let astray_last = suspicion.astray.last().map(|r| r.last.at);
     Finding {
-        detector: super::DETECTOR.id,
+        detector: super::CAUSE.unit.id,
         severity: if consequence { Severity::Error } else { Severity::Warning },
         confidence: if complete { Confidence::Proven } else { Confidence::Likely },
         subject: Subject::BondMac {

@@ -30,7 +30,7 @@ pub(super) fn finding(view: &View<'_>, lost: &Lost<'_>, rules: &Rules) -> Option
     let vm = vm(view, lost);
     let named = rules.datapath.is_some() || rules.openflow.is_some();
     Some(Finding {
-        detector: super::DETECTOR.id,
+        detector: super::CAUSE.unit.id,
         severity: if confidence == Confidence::CannotTell || !named {
             Severity::Warning
         } else {

@@ -37,7 +37,7 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
     let few = pair.lost.len() < 2;
     let place = last_seen(pair).and_then(|(point, _)| view.points.named(point));
     Finding {
-        detector: super::DETECTOR.id,
+        detector: super::SYMPTOM.unit.id,
         severity: if few || one_sided { Severity::Info } else { Severity::Warning },
         confidence,
         subject: Subject::Pair { src: Some(pair.src), dst: pair.dst.to_string() },

@@ -27,18 +27,21 @@
 mod judge;
 mod report;
 
-use crate::detectors::{Detector, Need};
 use crate::finding::{Finding, Severity};
+use crate::symptoms::Symptom;
+use crate::unit::{Need, Unit};
 use crate::view::View;
 
 /// The registry's line.
-pub const DETECTOR: Detector = Detector {
-    id: "packet-loss",
-    severity: Some((Severity::Info, Severity::Warning)),
-    most: Some(FINDINGS_MAX),
-    needs: &[Need { key: "need.two-points", met: |view| Some(has_two_points(view)) }],
+pub const SYMPTOM: Symptom = Symptom {
+    unit: Unit {
+        id: "packet-loss",
+        severity: Some((Severity::Info, Severity::Warning)),
+        most: Some(FINDINGS_MAX),
+        needs: &[Need { key: "need.two-points", met: |view| Some(has_two_points(view)) }],
+        source: include_str!("mod.rs"),
+    },
     run,
-    source: include_str!("mod.rs"),
 };
 
 /// Findings made of one input.

@@ -53,7 +53,7 @@ pub(super) fn finding(view: &View<'_>, group: &Group<'_>) -> Option<Finding> {
     let pings = matches!(worst.key.protocol, ICMP | ICMPV6) && alone && sure;
     let (src, dst) = (worst.key.src, worst.key.dst);
     Some(Finding {
-        detector: super::DETECTOR.id,
+        detector: super::SYMPTOM.unit.id,
         severity: if sure && sums.lost >= LOST_MIN { Severity::Warning } else { Severity::Info },
         confidence,
         subject: Subject::Hop {

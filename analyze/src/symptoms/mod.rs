@@ -1,0 +1,22 @@
+//! The registry of symptoms: what somebody suffers. One line each, alphabetical.
+//!
+//! A symptom says what did not arrive, where it was last seen, where it should have been seen next, when, and whose it
+//! was. It blames nobody: what explains it is a [cause](crate::causes).
+
+pub mod loss;
+
+use crate::finding::Finding;
+use crate::unit::Unit;
+use crate::view::View;
+
+/// One symptom.
+#[derive(Debug, Clone, Copy)]
+pub struct Symptom {
+    /// Id, needs and manual page.
+    pub unit: Unit,
+    /// Finds; the subject of a finding is the place.
+    pub run: fn(&View<'_>, &mut Vec<Finding>),
+}
+
+/// All symptoms.
+pub const ALL: &[Symptom] = &[loss::packet_loss::SYMPTOM, loss::ping_loss::SYMPTOM];
