@@ -20,7 +20,7 @@ fn near(net: &Net, words: &str) {
     ip(&format!("-n {} {words}", net.near));
 }
 
-/// ChangeKind happened to the points, in short.
+/// What happened to the points, in short.
 fn changes(bundle: &Bundle) -> Vec<String> {
     let short = |what: &ChangeKind| match what {
         ChangeKind::Joined { point } => format!("+{} {}", point.id, point.role.word()),

@@ -1,6 +1,7 @@
 //! What a detector says: a claim with its evidence, what would exonerate it, and the remedy.
 
 mod evidence;
+mod exoneration;
 mod subject;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::{Serialize, Serializer};
 use crate::text::Text;
 
 pub use evidence::Evidence;
+pub use exoneration::Exoneration;
 pub use subject::{Claimant, Flow, Subject};
 
 /// How bad it is.
@@ -83,7 +85,7 @@ pub struct Finding {
     /// Why.
     pub evidence: Vec<Evidence>,
     /// What would exonerate it, and why that does not apply.
-    pub exonerations: Vec<Text>,
+    pub exonerations: Vec<Exoneration>,
     /// What to do.
     pub remedy: Text,
     /// Whose packets this fault stops: findings about these are its symptoms.

@@ -127,7 +127,7 @@ pub(super) fn finding(finding: &Finding) -> Value {
         "to": finding.to.map(utc_text),
         "claim": finding.claim.english(),
         "evidence": finding.evidence,
-        "exonerations": finding.exonerations.iter().map(Text::english).collect::<Vec<_>>(),
+        "exonerations": finding.exonerations.iter().map(|e| e.sentence().english()).collect::<Vec<_>>(),
         "remedy": finding.remedy.english(),
     });
     if let (Some(by), Some(map)) = (finding.explained_by, value.as_object_mut()) {

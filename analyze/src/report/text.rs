@@ -12,7 +12,7 @@ use netcap_words::foreign::clean;
 use super::many::Total;
 use super::words::{color, confidence_key, count_key, severity_key};
 use crate::analysis::Verdict;
-use crate::finding::{Evidence, Finding, Severity};
+use crate::finding::{Evidence, Exoneration, Finding, Severity};
 use crate::text::{Text, phrase};
 
 /// Remarks shown.
@@ -197,8 +197,8 @@ impl Page {
         } else if !finding.exonerations.is_empty() {
             let label = self.phrase("report.exonerations");
             self.line(&format!("  {label}"));
-            for text in &finding.exonerations {
-                let text = self.text(text);
+            for exoneration in &finding.exonerations {
+                let text = self.text(&exoneration.sentence());
                 self.wrapped("    - ", "      ", &text);
             }
         }
@@ -208,19 +208,19 @@ impl Page {
 
     /// What was ruled out, by name only; what was not, in full.
     fn exonerations(&mut self, finding: &Finding) {
-        let open = self.phrase("report.open");
-        let (mut out, mut not, mut other) = (Vec::new(), Vec::new(), Vec::new());
-        for text in &finding.exonerations {
-            let counted = text.has("count");
-            let text = self.text(text);
-            match text.strip_prefix(&open) {
-                Some(rest) => not.push(rest.trim().to_owned()),
-                None if counted => other.push(text),
-                None => out.push(text.split([':', '：']).next().unwrap_or(&text).trim().to_owned()),
+        let (mut ruled_out, mut open, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+        for exoneration in &finding.exonerations {
+            match exoneration {
+                Exoneration::RuledOut(text) => {
+                    let text = self.text(text);
+                    ruled_out.push(text.split([':', '：']).next().unwrap_or(&text).trim().to_owned());
+                }
+                Exoneration::Open(text) => open.push(self.text(text)),
+                Exoneration::Counted(text) => counted.push(self.text(text)),
             }
         }
         let gap = if self.look.lang == Lang::En { "; " } else { "；" };
-        let parts = [("report.ruled-out", out), ("report.open", not), ("report.counted", other)];
+        let parts = [("report.ruled-out", ruled_out), ("report.open", open), ("report.counted", counted)];
         for (key, list) in parts.into_iter().filter(|(_, list)| !list.is_empty()) {
             self.labelled(key, &list.join(gap));
         }

@@ -11,7 +11,7 @@ use super::{Host, Joined};
 use crate::engine::identity::protocol_name;
 use crate::engine::{HostId, PointId};
 use crate::fidelity::Trust;
-use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject};
+use crate::finding::{Confidence, Evidence, Exoneration, Finding, Flow, Severity, Subject};
 use crate::tables::hops::{HopStats, Lost, PairHop, PairKey, Sample};
 use crate::text::Text;
 
@@ -253,25 +253,27 @@ fn evidence(joined: &Joined<'_>, case: &Case<'_>, lost: &[Lost], sure: bool) -> 
     out
 }
 
-fn exonerations(joined: &Joined<'_>, case: &Case<'_>, sure: bool) -> Vec<Text> {
+fn exonerations(joined: &Joined<'_>, case: &Case<'_>, sure: bool) -> Vec<Exoneration> {
     let capture = if sure {
-        Text::new("packet-loss.not.capture")
+        Exoneration::RuledOut(Text::new("packet-loss.not.capture"))
     } else {
-        Text::new("packet-loss.not.capture-lossy").with_list("at", lossy(joined, case))
+        Exoneration::Open(Text::new("packet-loss.not.capture-lossy").with_list("at", lossy(joined, case)))
     };
     let mut out = vec![capture];
-    out.push(Text::new("packet-loss.not.filter"));
-    out.push(Text::new("packet-loss.not.again"));
+    out.push(Exoneration::RuledOut(Text::new("packet-loss.not.filter")));
+    out.push(Exoneration::RuledOut(Text::new("packet-loss.not.again")));
     if !case.learned {
-        out.push(Text::new("packet-loss.not.elsewhere").with("dst", case.key.dst));
+        out.push(Exoneration::Open(Text::new("packet-loss.not.elsewhere").with("dst", case.key.dst)));
     }
-    out.push(Text::new("packet-loss.not.other-way"));
+    out.push(Exoneration::Open(Text::new("packet-loss.not.other-way")));
     let more = case.unjudged + if sure { packets(&case.doubtful) } else { 0 };
     if more > 0 {
-        out.push(Text::new("packet-loss.not.doubtful").with("count", more));
+        out.push(Exoneration::Counted(Text::new("packet-loss.not.doubtful").with("count", more)));
     }
     if joined.table.one_in > 1 {
-        out.push(Text::new("packet-loss.not.thinned").with("count", joined.table.one_in));
+        out.push(Exoneration::Counted(
+            Text::new("packet-loss.not.thinned").with("count", joined.table.one_in),
+        ));
     }
     out
 }

@@ -141,7 +141,7 @@ fn packets_of_which_none_arrives_are_missed_where_their_address_lives() {
     let [finding] = together.findings.as_slice() else { panic!("{:#?}", together.findings) };
     let Subject::Hop { flow: Some(flow), .. } = &finding.subject else { panic!("{finding:?}") };
     assert_eq!(flow.dst, IpAddr::from(VM3), "what went to a far address may be anywhere");
-    let open: Vec<String> = finding.exonerations.iter().map(Text::english).collect();
+    let open: Vec<String> = finding.exonerations.iter().map(|e| e.sentence().english()).collect();
     assert!(open.iter().any(|text| text.contains("meant for another place")), "{open:?}");
 }
 

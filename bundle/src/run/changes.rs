@@ -1,4 +1,4 @@
-//! ChangeKind became of the points while a run lasted: who joined, was renamed, and left.
+//! What became of the points while a run lasted: who joined, was renamed, and left.
 //!
 //! `run.json` says what was recorded from the start and never changes, for the run's lock hangs on it. Each change is a
 //! line of its own file, appended when it happens, so a crash takes none of them.
@@ -23,7 +23,7 @@ pub struct Change {
     pub what: ChangeKind,
 }
 
-/// ChangeKind happened.
+/// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
 pub enum ChangeKind {

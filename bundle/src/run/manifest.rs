@@ -1,4 +1,4 @@
-//! ChangeKind a run says about itself: at its start ([`RunInfo`]) and when it is sealed ([`Manifest`]).
+//! What a run says about itself: at its start ([`RunInfo`]) and when it is sealed ([`Manifest`]).
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{Nanos, Point};
 /// Version of the manifest's shape. Readers refuse a larger one with a sentence.
 pub const SCHEMA: u32 = 1;
 
-/// ChangeKind is known when a run starts.
+/// What is known when a run starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunInfo {
     /// [`SCHEMA`].
@@ -37,20 +37,20 @@ pub struct RunInfo {
     pub utc_offset_s: i32,
     /// When the run started.
     pub started: Clock,
-    /// ChangeKind was recorded.
+    /// What was recorded.
     pub points: Vec<Point>,
-    /// ChangeKind was pinged.
+    /// What was pinged.
     #[serde(default)]
     pub pings: Vec<String>,
     /// Where Open vSwitch was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ovs_rundir: Option<String>,
-    /// ChangeKind the recorder could still do to the host while it recorded; absent when it did not say.
+    /// What the recorder could still do to the host while it recorded; absent when it did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Sandbox>,
 }
 
-/// ChangeKind the recorder could still do to the host, as the kernel confirmed it: `/proc/self/status` (proc(5)).
+/// What the recorder could still do to the host, as the kernel confirmed it: `/proc/self/status` (proc(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sandbox {
     /// False after `--no-sandbox`: then nothing below was tried.
@@ -81,7 +81,7 @@ pub struct Clock {
 /// A sealed run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// ChangeKind was known at the start.
+    /// What was known at the start.
     #[serde(flatten)]
     pub info: RunInfo,
     /// When it ended; absent when the end was never reached.
@@ -89,10 +89,10 @@ pub struct Manifest {
     pub ended: Option<Clock>,
     /// Why it ended.
     pub end: End,
-    /// ChangeKind became of the points meanwhile; those that joined are among `points` too.
+    /// What became of the points meanwhile; those that joined are among `points` too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// ChangeKind each point counted.
+    /// What each point counted.
     #[serde(default)]
     pub counts: Vec<PointCounts>,
     /// Every segment, in order of point and number.
@@ -101,21 +101,21 @@ pub struct Manifest {
     /// Segments that were removed again to keep to the disk budget, by point; points that lost none are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pruned: Vec<Pruned>,
-    /// ChangeKind points gave up to spare the host or to keep up; those that gave up nothing are left out.
+    /// What points gave up to spare the host or to keep up; those that gave up nothing are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shed: Vec<Shed>,
-    /// ChangeKind the recording took of the host, until it was sealed.
+    /// What the recording took of the host, until it was sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
     /// Every other file.
     #[serde(default)]
     pub files: Vec<FileInfo>,
-    /// ChangeKind a reader must know before trusting silence: what was lost, cut, repaired or not recorded.
+    /// What a reader must know before trusting silence: what was lost, cut, repaired or not recorded.
     #[serde(default)]
     pub remarks: Vec<String>,
 }
 
-/// ChangeKind a recording took of the host: the recorder, its privileged helper, and the commands they ran.
+/// What a recording took of the host: the recorder, its privileged helper, and the commands they ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// Milliseconds of wall clock it is about.

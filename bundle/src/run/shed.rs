@@ -28,7 +28,7 @@ pub enum ShedLevel {
     Off,
 }
 
-/// ShedReason a point took a step, down or up.
+/// Why a point took a step, down or up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShedReason {

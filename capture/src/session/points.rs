@@ -121,7 +121,7 @@ impl Session {
         let listener = listener(stage.plan, &point, ring);
         let opened =
             listener.open().map_err(|source| Error::Listen { iface: point.iface.clone(), source })?;
-        // ChangeKind its end takes is held back from the start, as for those of the start.
+        // What its end takes is held back from the start, as for those of the start.
         self.budget.reserve_more(POINT_RESERVE).map_err(|e| Error::Other(e.to_string()))?;
         let since = clock::now();
         let ring_bytes = opened.0.bytes() as u64;

@@ -15,7 +15,7 @@ const NAME: usize = 15;
 const COUNT: usize = 12;
 
 impl Page {
-    /// ChangeKind the recording lost, gave up and removed; nothing when it has all it was asked for.
+    /// What the recording lost, gave up and removed; nothing when it has all it was asked for.
     pub(in crate::report) fn recording(&mut self, recording: &Recording) {
         if recording.is_empty() {
             return;

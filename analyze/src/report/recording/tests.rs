@@ -108,7 +108,7 @@ fn what_was_lost_given_up_and_removed_is_told_with_its_times() {
     let verdict = explain(&input, None, &Progress::default());
     let en = report(&verdict, Lang::En);
     for part in [
-        "ChangeKind the recording lost",
+        "What the recording lost",
         "dropped by the full ring: 2026-11-21 08:00:01.000 – 08:00:04.000 (3.0 s), 2 times; at worst 5",
         "at most frames cut to 256 bytes (its ring was filling; --cpu-limit); 3 steps",
         "2 segments with 77 packets",
@@ -152,7 +152,7 @@ fn a_recording_that_has_it_all_says_nothing() {
     let input = Input::open(&sealed.path).unwrap();
     assert!(Recording::of(&input).is_empty(), "what the filter did not want is no loss");
     let verdict = explain(&input, None, &Progress::default());
-    assert!(!report(&verdict, Lang::En).contains("ChangeKind the recording lost"));
+    assert!(!report(&verdict, Lang::En).contains("What the recording lost"));
     assert!(!Shape::One.verdict(&verdict, true).contains("\"recording\""));
 }
 

@@ -3,7 +3,7 @@
 use netcap_bundle::run::human_ns;
 
 use super::suspicion::Suspicion;
-use crate::finding::{Confidence, Evidence, Finding, Severity, Subject, Victim};
+use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject, Victim};
 use crate::tables::runs::Sight;
 use crate::text::Text;
 use crate::view::View;
@@ -120,22 +120,22 @@ fn evidence(view: &View<'_>, suspicion: &Suspicion<'_>) -> Vec<Evidence> {
     out
 }
 
-fn exonerations(suspicion: &Suspicion<'_>) -> Vec<Text> {
+fn exonerations(suspicion: &Suspicion<'_>) -> Vec<Exoneration> {
     let mut out = vec![
-        Text::new("lldp-mac-flap.not.mode").with("bond", &suspicion.bond.name),
-        Text::new("lldp-mac-flap.not.own-mac").with("mac", suspicion.mac),
-        Text::new("lldp-mac-flap.not.failover"),
+        Exoneration::RuledOut(Text::new("lldp-mac-flap.not.mode").with("bond", &suspicion.bond.name)),
+        Exoneration::RuledOut(Text::new("lldp-mac-flap.not.own-mac").with("mac", suspicion.mac)),
+        Exoneration::RuledOut(Text::new("lldp-mac-flap.not.failover")),
     ];
     out.push(if suspicion.other_at_backup == 0 {
-        Text::new("lldp-mac-flap.not.announcement")
+        Exoneration::RuledOut(Text::new("lldp-mac-flap.not.announcement"))
     } else {
-        Text::new("lldp-mac-flap.not.only-lldp").with("count", suspicion.other_at_backup)
+        Exoneration::Open(Text::new("lldp-mac-flap.not.only-lldp").with("count", suspicion.other_at_backup))
     });
     if !suspicion.directed {
-        out.push(Text::new("lldp-mac-flap.not.directed"));
+        out.push(Exoneration::Open(Text::new("lldp-mac-flap.not.directed")));
     }
     if !suspicion.has_consequence() {
-        out.push(Text::new("lldp-mac-flap.not.consequence"));
+        out.push(Exoneration::Open(Text::new("lldp-mac-flap.not.consequence")));
     }
     out
 }

@@ -7,7 +7,7 @@ use super::absence::{LOST_MIN, Lost};
 use super::replayed::{RuleDrop, TrackedAs};
 use super::rules::Rules;
 use crate::engine::identity::protocol_name;
-use crate::finding::{Confidence, Evidence, Finding, Severity, Subject, Victim};
+use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject, Victim};
 use crate::tables::journeys::Event;
 use crate::tables::runs::Sight;
 use crate::text::Text;
@@ -219,21 +219,21 @@ fn counter(name: &str, packets: (u64, u64), times: (Nanos, Nanos), key: &'static
     })
 }
 
-fn exonerations(lost: &Lost<'_>) -> Vec<Text> {
+fn exonerations(lost: &Lost<'_>) -> Vec<Exoneration> {
     let mut out = Vec::new();
     if lost.absent.is_empty() {
         let key = if lost.complete { "acl-drop.not.capture-lossy" } else { "acl-drop.not.exits-missing" };
-        out.push(Text::new(key));
+        out.push(Exoneration::Open(Text::new(key)));
     } else {
-        out.push(Text::new("acl-drop.not.capture"));
-        out.push(Text::new("acl-drop.not.filter"));
-        out.push(Text::new("acl-drop.not.local"));
+        out.push(Exoneration::RuledOut(Text::new("acl-drop.not.capture")));
+        out.push(Exoneration::RuledOut(Text::new("acl-drop.not.filter")));
+        out.push(Exoneration::RuledOut(Text::new("acl-drop.not.local")));
     }
     if !lost.absent.is_empty() && !lost.doubtful.is_empty() {
-        out.push(Text::new("acl-drop.not.doubtful").with("count", lost.doubtful.len()));
+        out.push(Exoneration::Counted(Text::new("acl-drop.not.doubtful").with("count", lost.doubtful.len())));
     }
     if lost.passed > 0 {
-        out.push(Text::new("acl-drop.not.passed").with("count", lost.passed));
+        out.push(Exoneration::Counted(Text::new("acl-drop.not.passed").with("count", lost.passed)));
     }
     out
 }

@@ -5,7 +5,7 @@ use netcap_bundle::{Mac, Nanos};
 use super::claimants::Case;
 use super::evidence::{evidence, suspect};
 use super::judge::{Rule, Verdict};
-use crate::finding::{Claimant, Finding, Severity, Subject, Victim};
+use crate::finding::{Claimant, Exoneration, Finding, Severity, Subject, Victim};
 use crate::text::Text;
 use crate::view::View;
 
@@ -89,19 +89,22 @@ fn span(case: &Case, verdict: &Verdict) -> (Option<Nanos>, Option<Nanos>) {
 }
 
 /// What was looked for, and why it is not that.
-fn exonerations(rule: Rule) -> Vec<Text> {
+fn exonerations(rule: Rule) -> Vec<Exoneration> {
     let takeover = match rule {
-        Rule::HandOver => "ip-conflict.not.hand-over-it-is",
-        Rule::Returned => "ip-conflict.not.returned-it-is",
-        Rule::AnnouncedTogether => "ip-conflict.not.takeover-maybe",
-        Rule::OwnAddress | Rule::OwnAddressAgain => "ip-conflict.not.takeover-own",
-        Rule::Probers | Rule::ProbeAnswered => "ip-conflict.not.takeover-probe",
-        Rule::Announcers | Rule::Alternation | Rule::TakingTurns => "ip-conflict.not.takeover",
+        // A takeover within that minute would look the same.
+        Rule::AnnouncedTogether => Exoneration::Open(Text::new("ip-conflict.not.takeover-maybe")),
+        Rule::HandOver => ruled_out("ip-conflict.not.hand-over-it-is"),
+        Rule::Returned => ruled_out("ip-conflict.not.returned-it-is"),
+        Rule::OwnAddress | Rule::OwnAddressAgain => ruled_out("ip-conflict.not.takeover-own"),
+        Rule::Probers | Rule::ProbeAnswered => ruled_out("ip-conflict.not.takeover-probe"),
+        Rule::Announcers | Rule::Alternation | Rule::TakingTurns => ruled_out("ip-conflict.not.takeover"),
     };
-    [takeover, "ip-conflict.not.router", "ip-conflict.not.one-device", "ip-conflict.not.proxy"]
-        .into_iter()
-        .map(Text::new)
-        .collect()
+    let others = ["ip-conflict.not.router", "ip-conflict.not.one-device", "ip-conflict.not.proxy"];
+    std::iter::once(takeover).chain(others.map(ruled_out)).collect()
+}
+
+fn ruled_out(key: &'static str) -> Exoneration {
+    Exoneration::RuledOut(Text::new(key))
 }
 
 fn remedy(case: &Case, rule: Rule) -> Text {

@@ -9,7 +9,7 @@ use super::judge::{Case, Group};
 use crate::engine::PointId;
 use crate::engine::identity::protocol_name;
 use crate::fidelity::Trust;
-use crate::finding::{Confidence, Evidence, Finding, Flow, Severity, Subject, Victim};
+use crate::finding::{Confidence, Evidence, Exoneration, Finding, Flow, Severity, Subject, Victim};
 use crate::tables::hops::{Lost, Side};
 use crate::tables::runs::Sight;
 use crate::text::Text;
@@ -151,19 +151,21 @@ fn lossy(view: &View<'_>, group: &Group<'_>) -> Vec<Text> {
     points.into_iter().map(|id| Text::verbatim(view.points.name(id))).collect()
 }
 
-fn exonerations(view: &View<'_>, group: &Group<'_>, sums: &Sums, sure: bool) -> Vec<Text> {
+fn exonerations(view: &View<'_>, group: &Group<'_>, sums: &Sums, sure: bool) -> Vec<Exoneration> {
     let mut out = Vec::new();
     out.push(match (sure, sums.trust) {
-        (false, _) => Text::new("packet-loss.not.capture-lossy").with_list("at", lossy(view, group)),
-        (true, Trust::Sound) => Text::new("packet-loss.not.capture"),
-        (true, _) => Text::new("packet-loss.not.capture-unknown"),
+        (false, _) => {
+            Exoneration::Open(Text::new("packet-loss.not.capture-lossy").with_list("at", lossy(view, group)))
+        }
+        (true, Trust::Sound) => Exoneration::RuledOut(Text::new("packet-loss.not.capture")),
+        (true, _) => Exoneration::Open(Text::new("packet-loss.not.capture-unknown")),
     });
     if sure {
-        out.push(Text::new("packet-loss.not.filter"));
-        out.push(Text::new("packet-loss.not.again"));
+        out.push(Exoneration::RuledOut(Text::new("packet-loss.not.filter")));
+        out.push(Exoneration::RuledOut(Text::new("packet-loss.not.again")));
     }
     if !group.complete {
-        out.push(Text::new("packet-loss.not.other-way"));
+        out.push(Exoneration::Open(Text::new("packet-loss.not.other-way")));
     }
     let counted = [
         ("packet-loss.not.doubtful", sums.doubtful),
@@ -171,7 +173,7 @@ fn exonerations(view: &View<'_>, group: &Group<'_>, sums: &Sums, sure: bool) -> 
         ("packet-loss.not.thinned", view.tables.hops.one_in),
     ];
     for (key, count) in counted.into_iter().filter(|(key, n)| *n > u64::from(key.ends_with("thinned"))) {
-        out.push(Text::new(key).with("count", count));
+        out.push(Exoneration::Counted(Text::new(key).with("count", count)));
     }
     out
 }

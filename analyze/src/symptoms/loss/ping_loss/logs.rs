@@ -9,7 +9,7 @@ use netcap_bundle::run::{Answer, PingRecord};
 use netcap_words::wire::ip_protocol::TCP;
 
 use super::neighbour;
-use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
+use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::text::Text;
 use crate::view::View;
 
@@ -99,7 +99,7 @@ impl Log<'_> {
                 .with("dst", &log.address)
                 .with("bursts", bursts),
             evidence: self.evidence().into_iter().chain(silent.clone()).collect(),
-            exonerations: vec![Text::new("ping-loss.not.log-end")],
+            exonerations: vec![Exoneration::RuledOut(Text::new("ping-loss.not.log-end"))],
             remedy: match &silent {
                 Some(_) => neighbour::remedy(&log.address),
                 None => Text::new(self.remedy(view)).with("dst", &log.address),

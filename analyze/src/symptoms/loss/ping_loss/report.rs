@@ -7,7 +7,7 @@ use super::logs::{self, Log};
 use super::neighbour;
 use super::refused::Told;
 use crate::fidelity::Trust;
-use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
+use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::tables::runs::Sight;
 use crate::text::Text;
 use crate::view::View;
@@ -119,21 +119,21 @@ fn evidence(view: &View<'_>, pair: &Pair, log: Option<Log<'_>>, told: Option<&To
     out
 }
 
-fn exonerations(view: &View<'_>, pair: &Pair, one_sided: bool) -> Vec<Text> {
-    let mut out = vec![Text::new("ping-loss.not.end")];
+fn exonerations(view: &View<'_>, pair: &Pair, one_sided: bool) -> Vec<Exoneration> {
+    let mut out = vec![Exoneration::RuledOut(Text::new("ping-loss.not.end"))];
     if pair.refused.len() < pair.lost.len() {
         out.push(match pair.trust {
-            Trust::Sound => Text::new("ping-loss.not.capture-sound"),
-            _ => Text::new("ping-loss.not.capture-unknown"),
+            Trust::Sound => Exoneration::RuledOut(Text::new("ping-loss.not.capture-sound")),
+            _ => Exoneration::Open(Text::new("ping-loss.not.capture-unknown")),
         });
     }
     if pair.uncertain > 0 {
-        out.push(Text::new("ping-loss.not.uncertain").with("count", pair.uncertain));
+        out.push(Exoneration::Counted(Text::new("ping-loss.not.uncertain").with("count", pair.uncertain)));
     }
     if one_sided {
-        out.push(Text::new("ping-loss.not.one-sided"));
+        out.push(Exoneration::Open(Text::new("ping-loss.not.one-sided")));
     } else if view.input.kind == Kind::Bundle {
-        out.push(Text::new("ping-loss.not.copies"));
+        out.push(Exoneration::RuledOut(Text::new("ping-loss.not.copies")));
     }
     out
 }
