@@ -133,7 +133,7 @@ pub struct Defect {
 }
 
 /// Defects kept per source; a hostile or foreign dump must not fill the memory with complaints.
-pub const DEFECTS_MAX: usize = 64;
+pub(crate) const DEFECTS_MAX: usize = 64;
 
 impl<T> Parsed<T> {
     /// Notes that something was left out to keep to the memory there is.

@@ -20,7 +20,7 @@ const HEAD_MAX: u64 = 18;
 /// the free allowance it is a bomb.
 const RATIO_MAX: u64 = 1_000;
 /// Bytes that may always be unfolded, so that tiny files are not judged by their ratio.
-pub const FREE_BYTES: u64 = 64 * 1024 * 1024;
+pub(crate) const FREE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Decompresses zstd and gzip by their magic; everything else passes as it is.
 pub fn open(raw: Stream) -> io::Result<Stream> {

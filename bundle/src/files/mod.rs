@@ -108,7 +108,7 @@ impl Files {
     }
 
     /// Files with more lines than whoever read them wanted, in order of path.
-    pub fn unread(&self) -> Vec<String> {
+    pub(crate) fn unread(&self) -> Vec<String> {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
@@ -119,7 +119,7 @@ impl Files {
     }
 
     /// Up to so many bytes of a file that is not a packet file, uncompressed, and whether there were more.
-    pub fn read_part(&self, path: &str, most: usize) -> Option<(Vec<u8>, bool)> {
+    pub(crate) fn read_part(&self, path: &str, most: usize) -> Option<(Vec<u8>, bool)> {
         let mut stream = self.open_small(path)?;
         let mut out = Vec::new();
         // What was read before an error is kept: a torn file is worth reading up to the tear.

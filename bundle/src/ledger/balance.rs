@@ -6,7 +6,7 @@ use crate::run::Manifest;
 impl Ledger {
     /// Where the sums of a run do not agree, one sentence for each place: received = written + dropped + shed, and the ledger
     /// says the same as the segments, those included that were removed to keep to the disk budget.
-    pub fn imbalances(&self, manifest: &Manifest) -> Vec<String> {
+    pub(crate) fn imbalances(&self, manifest: &Manifest) -> Vec<String> {
         let mut out = Vec::new();
         for count in &manifest.counts {
             let point = &count.point;

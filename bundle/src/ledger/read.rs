@@ -6,7 +6,6 @@ use super::joined::{Joins, Kept};
 use super::sums::Sums;
 use crate::Nanos;
 use crate::files::Files;
-use crate::run::OvsDrops;
 use crate::run::ShedLine;
 use crate::run::layout;
 use crate::run::{HostSpan, PointSpan};
@@ -77,17 +76,6 @@ impl PointLedger {
     /// Packets that the filter did not want, over the whole run; absent when no line tells.
     pub fn filtered(&self) -> Option<u64> {
         self.spans.iter().filter_map(|span| span.filtered).reduce(u64::saturating_add)
-    }
-
-    /// What its interface and its port dropped over the whole run: NIC or stack, then Open vSwitch, both directions.
-    pub fn dropped_outside(&self) -> (u64, u64) {
-        let nic = self
-            .spans
-            .iter()
-            .filter_map(|span| span.iface)
-            .map(|i| i.rx_dropped.saturating_add(i.tx_dropped));
-        let ovs = self.spans.iter().filter_map(|span| span.ovs).map(OvsDrops::both);
-        (nic.fold(0, u64::saturating_add), ovs.fold(0, u64::saturating_add))
     }
 }
 

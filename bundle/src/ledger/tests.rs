@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Nanos;
-use crate::run::{IfaceCounts, PointSpan, json_line};
+use crate::run::{IfaceCounts, OvsDrops, PointSpan, json_line};
 
 #[test]
 fn lines_are_read_as_they_were_written_and_a_torn_one_is_counted() {
@@ -29,12 +29,14 @@ fn lines_are_read_as_they_were_written_and_a_torn_one_is_counted() {
 fn lines_of_older_recorders_say_nothing_of_what_they_did_not_know() {
     let ledger = PointLedger::from_lines("x", "{\"at\":5,\"ms\":1000,\"r\":2,\"w\":2,\"if\":{\"rx\":9}}\n");
     assert_eq!((ledger.spans.len(), ledger.defects), (1, 0));
-    assert_eq!((ledger.filtered(), ledger.spans[0].seen(), ledger.dropped_outside()), (None, None, (0, 0)));
-    let told = PointLedger::from_lines(
+    assert_eq!((ledger.filtered(), ledger.spans[0].seen(), ledger.spans[0].ovs), (None, None, None));
+    let newer = PointLedger::from_lines(
         "x",
         "{\"at\":5,\"ms\":1,\"r\":2,\"f\":7,\"if\":{\"rxd\":1,\"txd\":2},\"ovs\":{\"rxd\":4}}\n{\"at\":6,\"ms\":1}\n",
     );
-    assert_eq!((told.filtered(), told.spans[0].seen(), told.dropped_outside()), (Some(7), Some(9), (3, 4)));
+    assert_eq!((newer.filtered(), newer.spans[0].seen()), (Some(7), Some(9)));
+    assert_eq!(newer.spans[0].iface.unwrap().tx_dropped, 2);
+    assert_eq!(newer.spans[0].ovs, Some(OvsDrops { rx_dropped: 4, tx_dropped: 0 }));
 }
 
 proptest! {

@@ -88,7 +88,7 @@ pub fn ledger(point: &str) -> String {
 }
 
 /// The point of a ledger path, if it is one.
-pub fn parse_ledger(path: &str) -> Option<&str> {
+pub(crate) fn parse_ledger(path: &str) -> Option<&str> {
     let file = path.strip_prefix(LEDGERS)?.strip_prefix('/')?;
     file.strip_suffix(LEDGER_END).filter(|point| !point.contains('/'))
 }

@@ -35,7 +35,7 @@ impl Mac {
     }
 
     /// The address without separators, as `ovs_dbg_listports` prints it.
-    pub fn compact(self) -> String {
+    pub(crate) fn compact(self) -> String {
         self.to_string().replace(':', "")
     }
 }

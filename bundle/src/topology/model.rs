@@ -138,11 +138,6 @@ pub struct Port {
 }
 
 impl Switch {
-    /// The switch's own port: the one with its name.
-    pub fn own_port(&self) -> Option<&Port> {
-        self.ports.iter().find(|port| port.role == Role::Internal && port.iface == self.name)
-    }
-
     /// Physical ports, bond members one by one.
     pub fn uplinks(&self) -> impl Iterator<Item = &Port> {
         self.ports.iter().filter(|port| matches!(port.role, Role::Uplink { .. }))
@@ -255,31 +250,10 @@ impl Topology {
         self.all().find(|(_, port)| port.iface == iface)
     }
 
-    /// The ports behind which that guest MAC is (more than one only when it is configured twice).
-    pub fn by_guest_mac(&self, mac: Mac) -> Vec<(Option<&Switch>, &Port)> {
-        self.all().filter(|(_, port)| port.guest_mac == Some(mac)).collect()
-    }
-
-    /// The ports of that machine.
-    pub fn by_vm(&self, name: &str) -> Vec<(Option<&Switch>, &Port)> {
-        self.all().filter(|(_, port)| port.vm.as_deref() == Some(name)).collect()
-    }
-
     /// The interface that owns that address: the host's own, or a guest's.
     pub fn by_ip(&self, ip: IpAddr) -> Option<(Option<&Switch>, &Port)> {
         let own = self.all().find(|(_, port)| port.ips.contains(&ip));
         own.or_else(|| self.all().find(|(_, port)| port.guest_ips.contains(&ip)))
-    }
-
-    /// The port with that OpenFlow number in that bridge.
-    pub fn port_by_ofport(&self, bridge: &str, number: OfPort) -> Option<&Port> {
-        let mut bridges = self.switches.iter().filter(|s| s.kind == SwitchKind::Ovs && s.name == bridge);
-        bridges.next()?.ports.iter().find(|port| port.ofport == Some(number))
-    }
-
-    /// The port with that datapath number; a datapath is shared by all its bridges.
-    pub fn port_by_dp(&self, number: u32) -> Option<(&Switch, &Port)> {
-        self.switch_ports().find(|(_, port)| port.dp_port == Some(number))
     }
 
     /// Every port with its switch, then the interfaces of no switch.

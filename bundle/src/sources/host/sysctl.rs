@@ -24,11 +24,6 @@ impl Sysctl {
     pub fn ip_forward(&self) -> Option<bool> {
         self.get("ip-forward").map(|value| value != 0)
     }
-
-    /// Frames on kernel bridges pass iptables; absent when br_netfilter is not loaded, which means no.
-    pub fn bridge_nf_call_iptables(&self) -> Option<bool> {
-        self.get("bridge-nf-call-iptables").map(|value| value != 0)
-    }
 }
 
 /// A setting.
@@ -101,7 +96,7 @@ mod tests {
             truncated: false,
         };
         let parsed = Sysctl::parse(&[item("ip-forward", "", "1\n"), absent, item("rp-filter", "", "many\n")]);
-        assert_eq!((parsed.value.ip_forward(), parsed.value.bridge_nf_call_iptables()), (Some(true), None));
+        assert_eq!(parsed.value.ip_forward(), Some(true));
         assert_eq!(parsed.defects.len(), 1);
     }
 

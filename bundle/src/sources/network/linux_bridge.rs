@@ -75,19 +75,9 @@ pub struct PortVlan {
 }
 
 impl LinuxBridge {
-    /// The ports of one bridge.
-    pub fn ports_of(&self, bridge: &str) -> impl Iterator<Item = &BridgePort> {
-        self.ports.iter().filter(move |port| port.bridge == bridge)
-    }
-
     /// Where an address was learned.
     pub fn learned(&self, mac: Mac) -> impl Iterator<Item = &BridgeFdb> {
         self.fdb.iter().filter(move |entry| entry.mac == mac && !entry.permanent && entry.bridge.is_some())
-    }
-
-    /// VLAN of untagged frames coming in at a port.
-    pub fn pvid(&self, iface: &str) -> Option<u16> {
-        self.vlans.iter().find(|vlan| vlan.iface == iface && vlan.pvid).map(|vlan| vlan.first)
     }
 }
 
@@ -217,11 +207,12 @@ mod tests {
             LinuxBridge::parse(&[item("link", "", LINK), item("fdb", "", FDB), item("vlan", "", VLAN)]);
         assert_eq!(parsed.defects, []);
         let bridge = parsed.value;
-        assert_eq!(bridge.ports_of("br9").map(|p| p.iface.as_str()).collect::<Vec<_>>(), ["vnet9"]);
+        assert_eq!((bridge.ports[0].bridge.as_str(), bridge.ports[0].iface.as_str()), ("br9", "vnet9"));
         assert_eq!(bridge.ports[0].state, "forwarding");
         assert_eq!(bridge.learned("da:a9:30:d4:56:d8".parse().unwrap()).count(), 1);
         assert_eq!(bridge.learned("9e:84:d1:89:1a:3c".parse().unwrap()).count(), 0);
-        assert_eq!((bridge.fdb[2].vlan, bridge.pvid("vnet9"), bridge.vlans[1].last), (Some(5), Some(1), 9));
+        assert_eq!((bridge.fdb[2].vlan, bridge.vlans[1].last), (Some(5), 9));
+        assert!(bridge.vlans[0].pvid && bridge.vlans[0].first == 1);
     }
 
     #[test]

@@ -71,14 +71,14 @@ pub struct CtTuple {
 
 impl CtTuple {
     /// Goes from here to there, any port.
-    pub fn is_between(&self, src: IpAddr, dst: IpAddr) -> bool {
+    pub(crate) fn is_between(&self, src: IpAddr, dst: IpAddr) -> bool {
         self.src == Some(src) && self.dst == Some(dst)
     }
 }
 
 impl CtEntry {
     /// Only one side was ever seen: TCP before the answer, or a status without `SEEN_REPLY`.
-    pub fn is_half_open(&self) -> bool {
+    pub(crate) fn is_half_open(&self) -> bool {
         let by_state = matches!(self.state.as_str(), "SYN_SENT" | "SYN_RECV");
         by_state
             || (!self.status.is_empty()

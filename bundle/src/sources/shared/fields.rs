@@ -81,11 +81,6 @@ pub enum CtKnowledge {
 }
 
 impl PacketFields {
-    /// True when it is certainly IPv4 or IPv6, false when certainly not.
-    pub fn is_ip(&self) -> Option<bool> {
-        self.eth_type.map(|t| t == ether_type::IPV4 || t == ether_type::IPV6)
-    }
-
     /// The IPv4 source, or the sender of an ARP packet, as OpenFlow's `nw_src` sees it (ovs-fields(7)).
     pub fn nw_src(&self) -> Option<IpAddr> {
         if self.is_arp() { self.arp_spa.map(IpAddr::V4) } else { self.ip_src }
@@ -97,7 +92,7 @@ impl PacketFields {
     }
 
     /// True for ARP and RARP.
-    pub fn is_arp(&self) -> bool {
+    pub(crate) fn is_arp(&self) -> bool {
         matches!(self.eth_type, Some(ether_type::ARP | ether_type::RARP))
     }
 }

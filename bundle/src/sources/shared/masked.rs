@@ -118,7 +118,7 @@ impl MaskedIp {
     }
 
     /// True when no bit counts: every address of the family matches.
-    pub fn is_any(self) -> bool {
+    pub(crate) fn is_any(self) -> bool {
         self.mask.is_unspecified()
     }
 }

@@ -1,11 +1,11 @@
 //! What several sources share: reading recorded text, OpenFlow port numbers, packet fields and three-valued matching.
 
-pub mod fields;
-pub mod ofport;
-pub mod ternary;
+mod fields;
+mod ofport;
+mod ternary;
 
 pub(crate) mod json;
-pub(crate) mod masked;
+mod masked;
 pub(crate) mod text;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ impl OfPort {
     /// The bridge's own port, `OFPP_LOCAL`.
     pub const LOCAL: Self = Self(0xfffe);
     /// "No port", `OFPP_NONE`.
-    pub const NONE: Self = Self(0xffff);
+    pub(crate) const NONE: Self = Self(0xffff);
 }
 
 impl fmt::Display for OfPort {

@@ -7,9 +7,6 @@ use serde::Serialize;
 use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
 use crate::sources::shared::text::{lines, usable};
 
-/// Bytes of a sector in `/proc/diskstats`, whatever the device's own sectors are.
-pub const SECTOR_BYTES: u64 = 512;
-
 /// All block devices.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Disk {

@@ -142,17 +142,17 @@ pub struct Route {
 
 impl Link {
     /// Administratively up.
-    pub fn admin_up(&self) -> bool {
+    pub(crate) fn admin_up(&self) -> bool {
         self.has_flag("UP")
     }
 
     /// Carrier present: the physical link is there.
-    pub fn carrier(&self) -> bool {
+    pub(crate) fn carrier(&self) -> bool {
         self.has_flag("LOWER_UP") && !self.has_flag("NO-CARRIER")
     }
 
     /// It has that flag.
-    pub fn has_flag(&self, flag: &str) -> bool {
+    pub(crate) fn has_flag(&self, flag: &str) -> bool {
         self.flags.iter().any(|f| f == flag)
     }
 }

@@ -1,7 +1,6 @@
 //! One flow of `dpctl/dump-flows` (lib/odp-util.c `odp_flow_format`, lib/dpif.c `dpif_flow_stats_format`).
 
 use super::model::{DpFlow, OvsDatapath};
-use crate::Mac;
 use crate::source::{Parsed, RawItem};
 use crate::sources::shared::text::{call, lines, number, push_capped, seconds_as_ms, split_top, value_of};
 use crate::sources::shared::{Masked, MaskedIp, MaskedMac};
@@ -81,11 +80,6 @@ impl DpFlow {
         u8::try_from(Masked::parse(text)?.exact(8)?).ok()
     }
 
-    /// TCP, UDP or SCTP source port.
-    pub fn l4_src(&self) -> Option<Masked> {
-        self.l4("src")
-    }
-
     /// TCP, UDP or SCTP destination port.
     pub fn l4_dst(&self) -> Option<Masked> {
         self.l4("dst")
@@ -108,30 +102,6 @@ impl DpFlow {
     /// Conntrack state as printed: `+new-est`, `-trk` or `0x2a/0x3f`.
     pub fn ct_state(&self) -> Option<&str> {
         self.field("ct_state")
-    }
-
-    /// Conntrack zone matched, when matched exactly.
-    pub fn ct_zone(&self) -> Option<u16> {
-        u16::try_from(Masked::parse(self.field("ct_zone")?)?.exact(16)?).ok()
-    }
-
-    /// Zones of the `ct()` actions, 0 where none is given.
-    pub fn ct_action_zones(&self) -> Vec<u16> {
-        let actions = split_top(&self.actions, ',');
-        let inside = actions.iter().filter_map(|action| match *action {
-            "ct" => Some(""),
-            other => call(other).filter(|(name, _)| *name == "ct").map(|(_, inside)| inside),
-        });
-        inside
-            .map(|inside| {
-                value_of(inside, "zone").and_then(number).and_then(|z| u16::try_from(z).ok()).unwrap_or(0)
-            })
-            .collect()
-    }
-
-    /// Either end of the flow is that Ethernet address, exactly.
-    pub fn names_mac(&self, mac: Mac) -> bool {
-        [self.eth_src(), self.eth_dst()].into_iter().flatten().any(|matched| matched.exact() == Some(mac))
     }
 }
 

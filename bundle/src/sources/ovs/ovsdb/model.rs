@@ -128,12 +128,12 @@ pub struct Interface {
 
 impl Interface {
     /// The guest's MAC behind a tap, `external_ids:attached-mac`.
-    pub fn attached_mac(&self) -> Option<Mac> {
+    pub(crate) fn attached_mac(&self) -> Option<Mac> {
         self.external_ids.get("attached-mac").and_then(|text| text.parse().ok())
     }
 
     /// The VM's name as the platform wrote it beside the port, if it did.
-    pub fn vm_hint(&self) -> Option<&str> {
+    pub(crate) fn vm_hint(&self) -> Option<&str> {
         let key =
             ["vm-name", "vm_name", "vm-id", "vm-uuid"].into_iter().find_map(|key| self.external_ids.get(key));
         key.map(String::as_str).filter(|name| !name.is_empty())
@@ -142,7 +142,7 @@ impl Interface {
 
 impl Port {
     /// More than one interface: a bond.
-    pub fn is_bond(&self) -> bool {
+    pub(crate) fn is_bond(&self) -> bool {
         self.interfaces.len() > 1
     }
 

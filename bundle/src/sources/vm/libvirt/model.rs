@@ -178,7 +178,7 @@ impl DomainInterface {
 
 impl Action {
     /// The packet ends here.
-    pub fn ends_packet(self) -> bool {
+    pub(crate) fn ends_packet(self) -> bool {
         matches!(self, Self::Drop | Self::Reject)
     }
 
