@@ -5,17 +5,18 @@ pub mod decompress;
 mod members;
 mod place;
 
-pub(crate) use place::Place;
 pub use place::Stream;
+pub(crate) use place::{Place, Source};
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::files::members::Members;
+use crate::held::{Dir, Kind};
 use crate::{BundleError, Result};
 
 /// Files kept of one input: a month of samples that all differ. Each takes some 200 bytes of memory.
@@ -56,24 +57,39 @@ pub struct Files {
 impl Files {
     /// The files below a directory. Symbolic links are not followed: a bundle has none.
     pub fn directory(top: &Path) -> Result<Self> {
+        Self::below(&Dir::visit(top).map_err(BundleError::io("list", top))?)
+    }
+
+    /// The same of a directory that is held open.
+    pub fn below(top: &Dir) -> Result<Self> {
         let mut files = Self::default();
-        files.walk(top, "", 0)?;
+        let held = Arc::new(top.clone());
+        files.walk(&held, top, "", 0).map_err(BundleError::io("list", top.path()))?;
         Ok(files)
     }
 
     /// The members of a tar, or `None` when the file is not one.
     pub fn tar(path: &Path) -> Result<Option<Self>> {
-        let mut file = File::open(path).map_err(BundleError::io("open", path))?;
+        Self::tar_of(Source::Named(path.to_owned()), path)
+    }
+
+    /// The same of a tar that lies in a directory that is held open.
+    pub fn tar_in(dir: &Dir, name: &str) -> Result<Option<Self>> {
+        let source = Source::Below { top: Arc::new(dir.clone()), path: name.into() };
+        Self::tar_of(source, &dir.path().join(name))
+    }
+
+    fn tar_of(source: Source, path: &Path) -> Result<Option<Self>> {
+        let file = source.open().map_err(BundleError::io("open", path))?;
         let mut head = Vec::new();
-        file.by_ref().take(512).read_to_end(&mut head).map_err(BundleError::io("read", path))?;
+        (&file).take(512).read_to_end(&mut head).map_err(BundleError::io("read", path))?;
         let (at, magic) = TAR_MAGIC;
         if head.get(at..at + magic.len()) != Some(magic) {
             return Ok(None);
         }
-        let file = File::open(path).map_err(BundleError::io("open", path))?;
         let size = file.metadata().map_or(0, |m| m.len());
         let mut files = Self::default();
-        files.members(path, &file, size);
+        files.members(source, &file, size);
         Ok(Some(files))
     }
 
@@ -192,20 +208,20 @@ impl Files {
         self.map.iter().map(|(path, place)| (path.as_str(), place))
     }
 
-    fn walk(&mut self, dir: &Path, prefix: &str, depth: usize) -> Result<()> {
-        for entry in fs::read_dir(dir).map_err(BundleError::io("list", dir))? {
-            let entry = entry.map_err(BundleError::io("list", dir))?;
-            let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
-            let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-            if kind.is_dir() && depth < DEPTH_MAX {
-                self.walk(&entry.path(), &path, depth + 1)?;
-            } else if kind.is_dir() {
-                self.deep += 1;
-            } else if kind.is_file() {
-                self.add(path, Place::File(entry.path()));
+    fn walk(&mut self, top: &Arc<Dir>, dir: &Dir, prefix: &str, depth: usize) -> io::Result<()> {
+        dir.each(|name, kind| {
+            let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+            match kind {
+                Kind::Dir if depth < DEPTH_MAX => self.walk(top, &dir.dir(name)?, &path, depth + 1)?,
+                Kind::Dir => self.deep += 1,
+                Kind::File => {
+                    let source = Source::Below { top: Arc::clone(top), path: path.as_str().into() };
+                    self.add(path, Place::File(source));
+                }
+                Kind::Other => {}
             }
-        }
-        Ok(())
+            Ok(true)
+        })
     }
 
     /// False when there is no room for more.
@@ -227,8 +243,8 @@ impl Files {
         false
     }
 
-    fn members(&mut self, path: &Path, file: &File, size: u64) {
-        let tar: Arc<Path> = path.into();
+    fn members(&mut self, source: Source, file: &File, size: u64) {
+        let tar = Arc::new(source);
         let mut refused = 0;
         for member in Members::new(file) {
             let Ok(member) = member else {

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::Dir;
 use super::below::plain;
 use super::trust::{self, Mistrust};
-use crate::layout;
+use crate::run::layout::PARTIAL_END;
 
 /// Mode of a directory of ours, less the umask.
 pub(super) const DIR_MODE: Mode = Mode::from_raw_mode(0o755);
@@ -178,5 +178,5 @@ pub(super) fn partial(path: &str) -> String {
     let at = path.rfind('/').map_or(0, |slash| slash + 1);
     let (folder, name) = path.split_at(at);
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    format!("{folder}{stem}{}", layout::PARTIAL_END)
+    format!("{folder}{stem}{PARTIAL_END}")
 }

@@ -25,15 +25,6 @@ pub enum Kind {
     Other,
 }
 
-/// One name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The name.
-    pub name: String,
-    /// What it stands for.
-    pub kind: Kind,
-}
-
 /// What is known of a file without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta {
@@ -54,20 +45,19 @@ impl Kind {
 }
 
 impl Dir {
-    /// The names in it that are text, in no order.
-    pub fn list(&self) -> io::Result<Vec<Entry>> {
-        self.list_some(usize::MAX)
+    /// Visits the names in it that are text, in no order, until `visit` returns false.
+    pub fn each(&self, mut visit: impl FnMut(&str, Kind) -> io::Result<bool>) -> io::Result<()> {
+        each(&self.fd, |name, kind| name.to_str().map_or(Ok(true), |name| visit(name, Kind::of(kind))))
     }
 
-    /// The same, so many at most.
-    pub fn list_some(&self, most: usize) -> io::Result<Vec<Entry>> {
+    /// The names in it that are text, in order; so many at most.
+    pub fn list(&self, most: usize) -> io::Result<Vec<(String, Kind)>> {
         let mut out = Vec::new();
-        each(&self.fd, |name, kind| {
-            if let Ok(name) = name.to_str() {
-                out.push(Entry { name: name.to_owned(), kind: Kind::of(kind) });
-            }
+        self.each(|name, kind| {
+            out.push((name.to_owned(), kind));
             Ok(out.len() < most)
         })?;
+        out.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(out)
     }
 

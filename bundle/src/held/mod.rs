@@ -27,7 +27,7 @@ mod list;
 mod trust;
 mod walk;
 
-pub use list::{Entry, Kind, Meta};
+pub use list::{Kind, Meta};
 pub use trust::{Mistrust, Trust, mistrust};
 
 /// A directory that is held open.

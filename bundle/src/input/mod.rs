@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::BundleError;
 use crate::Result;
-use crate::files::Place;
+use crate::files::{Place, Source};
 use crate::packets::PacketReader;
 use crate::run::layout;
 
@@ -26,7 +26,11 @@ pub use ping::PingLog;
 impl Input {
     /// Opens an input of any kind.
     pub fn open(path: &Path) -> Result<Self> {
-        let meta = std::fs::metadata(path).map_err(BundleError::io("open", path))?;
+        let meta = path.metadata().map_err(BundleError::io("open", path))?;
+        if !meta.is_dir() && !meta.is_file() {
+            // A pipe can be read once, and what it is shows only by looking.
+            return Err(BundleError::Unknown { path: path.to_owned() });
+        }
         if meta.is_dir() {
             let files = Files::directory(path)?;
             return if files.has(layout::RUN) || files.has(layout::MANIFEST) {
@@ -47,7 +51,7 @@ impl Input {
 
     fn capture(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let segment = Segment::new(None, name.clone(), Place::File(path.to_owned()));
+        let segment = Segment::new(None, name.clone(), Place::File(Source::Named(path.to_owned())));
         let stream = segment.open()?;
         let known = PacketReader::open(stream).map_err(BundleError::io("read", path))?;
         if known.is_none() {
