@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 
-use crate::disassemble;
-use crate::error::{Diagnosis, FilterError};
-use crate::instruction::{Instruction, SNAPLEN_MAX_BYTES, op};
-use crate::lexer::{self, Token};
-use crate::libpcap::{self, Compiler};
-use crate::locate;
-use crate::names;
-use crate::program::{Program, Unsound};
-use crate::reason::Reason;
+use netcap_words::foreign::clean;
+
+use crate::diagnosis::Mistake;
+use crate::error::FilterError;
+use crate::language::lexer::{self, Token};
+use crate::language::{locate, names};
+use crate::libpcap::{Compiler, Complaint, ComplaintKind};
+use crate::program::disassemble;
+use crate::program::instruction::{Instruction, SNAPLEN_MAX_BYTES, op};
+use crate::program::verified::{Program, Unsound};
+use crate::program::vm::{self, Packet, VlanTag};
 use crate::rewrite::{Reach, Unfit, rewrite};
-use crate::vm::{self, Packet, VlanTag};
 
 /// How VLAN tags are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +48,7 @@ const TERMS_MAX: usize = 256;
 pub struct Filter {
     expression: String,
     options: Options,
-    needs_live_handle: bool,
+    differs_live: bool,
     program: Program,
 }
 
@@ -58,34 +59,14 @@ impl Filter {
     pub fn compile(expression: &str, options: Options) -> Result<Self, FilterError> {
         let as_meant = options.vlan == VlanMode::AsMeant;
         let tokens = read(expression, as_meant)?;
-        let needs_live_handle = !as_meant && tokens.iter().any(|token| token.is("vlan"));
-        let compiler = Compiler::new().map_err(|message| libpcap_error(expression, message))?;
+        let differs_live = !as_meant && tokens.iter().any(|token| token.is("vlan"));
+        let compiler = Compiler::new().map_err(|complaint| libpcap_error(expression, complaint))?;
         let compiled = compiler
-            .compile(&locate::text(&tokens))
-            .map_err(|message| explain(&compiler, &tokens, expression, &message))?;
+            .compile(&lexer::text(&tokens))
+            .map_err(|complaint| explain(&compiler, &tokens, expression, complaint))?;
         let reach = Reach { tags: as_meant, inner: options.inner };
         let program = rewrite(&compiled, reach).map_err(|unfit| untranslatable(expression, unfit))?;
-        Ok(Self { expression: expression.to_owned(), options, needs_live_handle, program })
-    }
-
-    /// Compiles an expression with libpcap's literal meaning on a handle of the caller, for filters for which
-    /// [`Filter::needs_live_handle`] says so: only a live handle knows that the kernel moves tags into metadata.
-    pub fn compile_on<S: pcap::Activated + ?Sized>(
-        handle: &pcap::Capture<S>,
-        expression: &str,
-    ) -> Result<Self, FilterError> {
-        let options = Options { vlan: VlanMode::Literal, inner: false };
-        let tokens = read(expression, false)?;
-        let compiled = match libpcap::compile_on(handle, &locate::text(&tokens)) {
-            Ok(compiled) => compiled,
-            Err(message) => {
-                let compiler = Compiler::new().map_err(|message| libpcap_error(expression, message))?;
-                return Err(explain(&compiler, &tokens, expression, &message));
-            }
-        };
-        let reach = Reach { tags: false, inner: false };
-        let program = rewrite(&compiled, reach).map_err(|unfit| untranslatable(expression, unfit))?;
-        Ok(Self { expression: expression.to_owned(), options, needs_live_handle: false, program })
+        Ok(Self { expression: expression.to_owned(), options, differs_live, program })
     }
 
     /// The expression as it was given.
@@ -98,14 +79,10 @@ impl Filter {
         self.options
     }
 
-    /// Whether live capture needs [`Filter::compile_on`]: only for [`VlanMode::Literal`] with `vlan` in the expression.
-    pub fn needs_live_handle(&self) -> bool {
-        self.needs_live_handle
-    }
-
-    /// Whether the filter keeps every frame.
-    pub fn matches_everything(&self) -> bool {
-        matches!(self.instructions().first(), Some(first) if first.code == op::RET_K && first.k > 0)
+    /// Whether libpcap would compile another program on an interface, where it knows that the kernel moves tags into
+    /// metadata: only for [`VlanMode::Literal`] with `vlan` in the expression.
+    pub fn differs_live(&self) -> bool {
+        self.differs_live
     }
 
     /// The program for `SO_ATTACH_FILTER`; keeps [`SNAPLEN_MAX_BYTES`] of what matches.
@@ -145,9 +122,8 @@ impl Filter {
         let mut out = String::new();
         let expression =
             if self.expression.trim().is_empty() { "(everything)" } else { self.expression.trim() };
-        let expression: String = expression.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "# filter: {expression}");
+        let _ = writeln!(out, "# filter: {}", clean(expression));
         let _ = writeln!(out, "# frames: {}", self.frames());
         let _ =
             writeln!(out, "# program: {} instructions, in the kernel and offline", self.instructions().len());
@@ -160,9 +136,7 @@ impl Filter {
             VlanMode::AsMeant => {
                 "untagged, tagged in offload metadata, and with one or two tags in the payload (0x8100, 0x88a8, 0x9100)"
             }
-            VlanMode::Literal if self.needs_live_handle => {
-                "as libpcap takes them offline; live, the program is compiled on the interface"
-            }
+            VlanMode::Literal if self.differs_live => "as libpcap takes them offline",
             VlanMode::Literal => "as they are, VLAN tags not looked through",
         };
         let inner = if self.options.inner { "; and the frames inside VXLAN and Geneve" } else { "" };
@@ -175,54 +149,36 @@ fn read(expression: &str, as_meant: bool) -> Result<Vec<Token>, FilterError> {
     if expression.len() > EXPRESSION_BYTES_MAX {
         return Err(FilterError::TooLarge { bytes: expression.len(), bytes_max: EXPRESSION_BYTES_MAX });
     }
-    let mut tokens =
-        lexer::tokens(expression).map_err(|stray| at(expression, stray.span, stray.why, stray.suggestion))?;
+    let at = |mistake: Mistake| FilterError::At(Box::new(mistake.in_expression(expression)));
+    let mut tokens = lexer::tokens(expression).map_err(at)?;
     let terms =
         1 + tokens.iter().filter(|token| token.is_one_of(&["and", "or", "&&", "||", "portrange"])).count();
     if terms > TERMS_MAX {
         return Err(FilterError::TooManyTerms { terms, terms_max: TERMS_MAX });
     }
-    names::translate(&mut tokens, as_meant)
-        .map_err(|refusal| at(expression, refusal.span, refusal.message, refusal.suggestion))?;
+    names::translate(&mut tokens, as_meant).map_err(at)?;
     Ok(tokens)
 }
 
-fn at(
-    expression: &str,
-    span: std::ops::Range<usize>,
-    message: Reason,
-    suggestion: Option<String>,
-) -> FilterError {
-    FilterError::At(Box::new(Diagnosis { expression: expression.to_owned(), span, message, suggestion }))
+fn libpcap_error(expression: &str, complaint: Complaint) -> FilterError {
+    FilterError::Libpcap { expression: expression.to_owned(), message: complaint.text }
 }
 
-fn libpcap_error(expression: &str, message: String) -> FilterError {
-    FilterError::Libpcap { expression: expression.to_owned(), message }
-}
-
-/// Turns libpcap's message into one with a place.
-fn explain(compiler: &Compiler, tokens: &[Token], expression: &str, message: &str) -> FilterError {
-    if message.contains("rejects all packets") {
+/// Gives libpcap's complaint a place.
+fn explain(compiler: &Compiler, tokens: &[Token], expression: &str, complaint: Complaint) -> FilterError {
+    if complaint.kind == ComplaintKind::MatchesNothing {
         return FilterError::MatchesNothing { expression: expression.to_owned() };
     }
     if tokens.is_empty() {
-        return libpcap_error(expression, message.to_owned());
+        return libpcap_error(expression, complaint);
     }
-    let found = locate::locate(compiler, tokens, message, expression);
-    at(expression, found.span, found.message, found.suggestion)
+    let mistake = locate::locate(compiler, tokens, &complaint, expression);
+    FilterError::At(Box::new(mistake.in_expression(expression)))
 }
 
-fn untranslatable(expression: &str, unfit: Unfit) -> FilterError {
-    let advice = match unfit {
-        Unfit::Unsound(Unsound::Length(instructions)) => return FilterError::TooLong { instructions },
-        Unfit::Straddles(..) => {
-            "compare the parts on each side by themselves, or use the literal meaning (--no-vlan)"
-        }
-        Unfit::Scratch => "simplify the arithmetic in the filter, or leave out --inner",
-        Unfit::Unsound(_) => "check the offsets in brackets, no frame has such bytes",
-        Unfit::Code(_) | Unfit::Loop => {
-            "write it without the part that computes, or use the literal meaning (--no-vlan)"
-        }
-    };
-    FilterError::Untranslatable { expression: expression.to_owned(), why: unfit.to_string(), advice }
+fn untranslatable(expression: &str, why: Unfit) -> FilterError {
+    match why {
+        Unfit::Unsound(Unsound::Length(instructions)) => FilterError::TooLong { instructions },
+        why => FilterError::Untranslatable { expression: expression.to_owned(), why },
+    }
 }

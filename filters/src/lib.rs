@@ -10,34 +10,25 @@
 //! packets untagged, tagged in offload metadata, tagged in the payload, and in both (QinQ). The one program runs in the
 //! kernel ([`Filter::instructions`]) and offline ([`Filter::matches`]), so both give the same answer.
 //!
-//! The way through the crate: expression → `lexer` → `names` and `questions` (words that libpcap must not see) →
-//! `libpcap` → `rewrite` (`tags`, `inner`) → `program` (verified) → kernel or `vm`. A failure anywhere comes back as a [`FilterError`] that points at its place.
+//! The way through the crate: expression → `language` (`lexer`, then `names` and `questions` for words that libpcap must
+//! not see) → `libpcap` → `rewrite` (`tags`, `inner`) → `program` (verified) → kernel or its interpreter. A failure
+//! anywhere comes back as a [`FilterError`] that points at its place.
 
-mod assemble;
-mod combine;
-mod disassemble;
+mod diagnosis;
+mod english;
 mod error;
 mod filter;
-mod inner;
-mod instruction;
-mod lexer;
+mod language;
 mod libpcap;
-mod locate;
-mod names;
-mod presets;
 mod program;
-mod questions;
-mod reason;
 mod rewrite;
-mod suggest;
-mod tables;
-mod tags;
-mod vm;
 
-pub use combine::{all_of, any_of};
-pub use error::{Diagnosis, FilterError};
+pub use diagnosis::{Diagnosis, Reason, Suggestion};
+pub use error::FilterError;
 pub use filter::{Filter, Options, VlanMode};
-pub use instruction::{INSTRUCTIONS_MAX, Instruction, SNAPLEN_MAX_BYTES};
-pub use presets::{Argument, Preset, PresetError, list, preset};
-pub use reason::{REASONS, Reason};
-pub use vm::VlanTag;
+pub use language::combine::any_of;
+pub use language::presets::{Argument, Preset, PresetError, list, preset};
+pub use program::instruction::{INSTRUCTIONS_MAX, Instruction, SNAPLEN_MAX_BYTES};
+pub use program::verified::Unsound;
+pub use program::vm::VlanTag;
+pub use rewrite::{Advice, Unfit};

@@ -10,7 +10,7 @@ fn error(expression: &str) -> FilterError {
 fn points_at(expression: &str) -> (String, String) {
     let error = error(expression);
     let diagnosis = error.diagnosis().unwrap_or_else(|| panic!("no place: {error}"));
-    let suggestion = diagnosis.suggestion.clone().unwrap_or_default();
+    let suggestion = diagnosis.suggestion.as_ref().map(ToString::to_string).unwrap_or_default();
     (expression[diagnosis.span.clone()].to_owned(), suggestion)
 }
 

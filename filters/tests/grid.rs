@@ -3,10 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not inside test functions")]
 
-mod common;
-
-use common::{ENCAPSULATIONS, expressions, frames, libpcap_says, stripped, tagged, without_names};
 use netcap_filters::{Filter, Options, VlanMode};
+use netcap_tests::frames::{
+    self, ENCAPSULATIONS, expressions, frames, libpcap_says, stripped, tagged, without_names,
+};
 use pcap::{Capture, Linktype};
 
 #[test]
@@ -52,7 +52,7 @@ fn the_literal_meaning_is_libpcaps_own() {
         expressions().iter().map(String::as_str).chain(["vlan", "vlan 100 and icmp", "vlan and vlan"])
     {
         let filter = Filter::compile(expression, options).unwrap();
-        assert_eq!(filter.needs_live_handle(), expression.starts_with("vlan"));
+        assert_eq!(filter.differs_live(), expression.starts_with("vlan"));
         let handle = Capture::dead(Linktype::ETHERNET).unwrap();
         let reference = handle.compile(&without_names(expression), true).unwrap();
         for (name, frame) in frames() {
@@ -68,7 +68,7 @@ fn the_literal_meaning_is_libpcaps_own() {
 /// The measured case: one ping in four encapsulations, of which libpcap's `icmp` finds one offline.
 #[test]
 fn four_of_four() {
-    let ping = common::ipv4(1, &common::icmp(8, 0));
+    let ping = frames::ipv4(1, &frames::icmp(8, 0));
     let four: [&[u16]; 4] = [&[], &[0x8100], &[0x88a8, 0x8100], &[0x8100, 0x8100]];
     let count =
         |matches: &dyn Fn(&[u8]) -> bool| four.iter().filter(|tpids| matches(&tagged(&ping, tpids))).count();

@@ -1,10 +1,8 @@
 //! Frames inside VXLAN and Geneve: the filter says of the tunnel packet what libpcap says of the outer or the inner
 //! frame without tags.
 
-mod common;
-
-use common::{ENCAPSULATIONS, frames, ipv4, libpcap_says, tagged, tunnels, udp, vxlan};
 use netcap_filters::{Filter, Options};
+use netcap_tests::frames::{self, ENCAPSULATIONS, frames, ipv4, libpcap_says, tagged, tunnels, udp, vxlan};
 
 const EXPRESSIONS: &[&str] = &[
     "arp",
@@ -50,14 +48,14 @@ fn inner_frames_match_as_if_they_were_alone() {
 
 #[test]
 fn without_the_option_nobody_looks_inside() {
-    let packet = vxlan(&[], 4789, &ipv4(1, &common::icmp(8, 0)));
+    let packet = vxlan(&[], 4789, &ipv4(1, &frames::icmp(8, 0)));
     assert!(!Filter::compile("icmp", Options::default()).unwrap().matches(&packet, packet.len()));
 }
 
 #[test]
 fn inner_tags_and_lengths_are_the_inner_frames_own() {
     let options = Options { inner: true, ..Options::default() };
-    let inner = tagged(&ipv4(1, &common::icmp(8, 0)), &[0x8100]);
+    let inner = tagged(&ipv4(1, &frames::icmp(8, 0)), &[0x8100]);
     let packet = tagged(&vxlan(&[], 4789, &inner), &[0x88a8]);
     let matches = |expression: &str| {
         let filter = Filter::compile(expression, options).unwrap_or_else(|e| panic!("{e}"));
@@ -75,12 +73,12 @@ fn inner_tags_and_lengths_are_the_inner_frames_own() {
 #[test]
 fn what_only_looks_like_a_tunnel_is_not_entered() {
     let filter = Filter::compile("icmp", Options { inner: true, ..Options::default() }).unwrap();
-    let inner = ipv4(1, &common::icmp(8, 0));
+    let inner = ipv4(1, &frames::icmp(8, 0));
     let no_vni = ipv4(17, &udp(1, 4789, &[&[0; 8][..], &inner].concat()));
     let not_ethernet = ipv4(17, &udp(1, 6081, &[&[0, 0, 8, 0, 0, 0, 0, 0][..], &inner].concat()));
     let later_version = ipv4(17, &udp(1, 6081, &[&[0x40, 0, 0x65, 0x58, 0, 0, 0, 0][..], &inner].concat()));
     let fragment =
-        common::ipv4_with(17, &[], 5, &udp(1, 4789, &[&[8, 0, 0, 0, 0, 0, 0, 0][..], &inner].concat()));
+        frames::ipv4_with(17, &[], 5, &udp(1, 4789, &[&[8, 0, 0, 0, 0, 0, 0, 0][..], &inner].concat()));
     for packet in [no_vni, not_ethernet, later_version, fragment] {
         assert!(!filter.matches(&packet, packet.len()));
     }

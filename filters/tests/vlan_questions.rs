@@ -1,9 +1,7 @@
 //! `vlan` and the ethertypes of tags: the same answer with the outer tag in metadata and in the payload.
 
-mod common;
-
-use common::{icmp, ipv4, stripped, tagged};
 use netcap_filters::{Filter, Options};
+use netcap_tests::frames::{self, icmp, ipv4, stripped, tagged};
 
 /// The encapsulations of a ping (ids 100, 101, … from outside) for which the expression holds; panics when metadata
 /// and payload disagree.
@@ -11,7 +9,7 @@ fn holds_for(expression: &str) -> Vec<Vec<u16>> {
     let filter = Filter::compile(expression, Options::default()).unwrap_or_else(|e| panic!("{e}"));
     let ping = ipv4(1, &icmp(8, 0));
     let mut out = Vec::new();
-    for tpids in common::ENCAPSULATIONS {
+    for tpids in frames::ENCAPSULATIONS {
         let whole = tagged(&ping, tpids);
         let in_payload = filter.matches(&whole, whole.len());
         let in_metadata = match stripped(&ping, tpids) {
@@ -27,7 +25,7 @@ fn holds_for(expression: &str) -> Vec<Vec<u16>> {
 }
 
 fn all() -> Vec<Vec<u16>> {
-    common::ENCAPSULATIONS.iter().map(|tpids| tpids.to_vec()).collect()
+    frames::ENCAPSULATIONS.iter().map(|tpids| tpids.to_vec()).collect()
 }
 
 fn all_where(keep: impl Fn(&[u16]) -> bool) -> Vec<Vec<u16>> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr)] // a skipped test says so on stderr
 
+pub mod frames;
 pub mod lab;
 pub mod scene;
 pub mod shift;

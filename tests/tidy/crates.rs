@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use netcap_tests::{files_below, root};
 
-use crate::law::{CRATES, Exceptions, Law, code, read};
+use crate::law::{CRATES, Law, code, read};
 
 /// Each crate of the product and what it may be built from.
 const ALLOWED: [(&str, &[&str]); 5] = [
@@ -49,7 +49,6 @@ fn plain(path: &Path) -> PathBuf {
 fn no_crate_compiles_a_file_of_another() {
     let mut law =
         Law::new("code that two crates need is a crate: `#[path]` and `include!` stay in their own");
-    let mut except = Exceptions::of(&BORROWED);
     for krate in CRATES.into_iter().chain(["tests"]) {
         let home = root().join(krate);
         for path in files_below(&home, ".rs") {
@@ -57,16 +56,12 @@ fn no_crate_compiles_a_file_of_another() {
             for mark in ["#[path = \"", "include!(\""] {
                 for target in text.split(mark).skip(1).filter_map(|rest| rest.split('"').next()) {
                     let target = plain(&path.parent().unwrap_or(&home).join(target));
-                    if !target.starts_with(&home) && !except.allow(&path) {
+                    if !target.starts_with(&home) {
                         law.breach(&path, format!("{mark}… of {}", crate::law::short(&target)));
                     }
                 }
             }
         }
     }
-    except.settle(&mut law);
     law.judge();
 }
-
-/// What is left of the time before this law.
-const BORROWED: [&str; 1] = ["tests/e2e/grid.rs"];

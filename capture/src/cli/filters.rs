@@ -22,7 +22,7 @@ pub(super) fn filter(options: &Record) -> Result<Filter> {
 fn compile(expression: &str, manner: &Manner) -> Result<Filter> {
     let vlan = if manner.no_vlan { VlanMode::Literal } else { VlanMode::AsMeant };
     let filter = Filter::compile(expression, Options { vlan, inner: manner.inner })?;
-    if filter.needs_live_handle() {
+    if filter.differs_live() {
         return Err(Error::Usage(t!("usage.literal_vlan").into_owned()));
     }
     Ok(filter)

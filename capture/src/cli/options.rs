@@ -74,7 +74,7 @@ pub(super) struct Limits {
     #[arg(long, alias = "rotate_time", value_name = "TIME", default_value = "5m", value_parser = units::duration, allow_hyphen_values = true)]
     pub rotate_time: Duration,
     /// Bytes kept of each frame
-    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    #[arg(long, value_name = "BYTES", default_value_t = netcap_filters::SNAPLEN_MAX_BYTES)]
     pub snaplen: u32,
     /// Ring memory for all points together
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::size, allow_hyphen_values = true)]

@@ -14,9 +14,11 @@
 //! To get there, the words are replaced before compilation by comparisons of bytes at offsets that no frame has, and
 //! the loads of these "bytes" are replaced afterwards by code that finds the answer.
 
-use crate::assemble::Assembler;
-use crate::instruction::{Instruction, METADATA_VLAN_PRESENT, METADATA_VLAN_TCI, METADATA_VLAN_TPID, op};
-use crate::rewrite::{ETHERTYPE, TAG_BYTES};
+use super::layout::{ETHERTYPE, TAG_BYTES};
+use crate::program::assemble::Assembler;
+use crate::program::instruction::{
+    Instruction, METADATA_VLAN_PRESENT, METADATA_VLAN_TCI, METADATA_VLAN_TPID, op,
+};
 
 /// Offsets from here up are questions. 2 GiB frames do not exist, and libpcap takes offsets up to 31 bits.
 const MARK: u32 = 0x7ff0_0000;
@@ -97,7 +99,7 @@ pub(crate) fn ask(asm: &mut Assembler, query: Query, payload: u32) {
         Query::Id(position) => (position, METADATA_VLAN_TCI),
         Query::Tpid(position) => (position, METADATA_VLAN_TPID),
     };
-    let (absent, present, end) = (asm.label(), asm.label(), asm.label());
+    let [absent, present, end] = asm.labels();
     asm.plain(op::LD_W_ABS, METADATA_VLAN_PRESENT);
     asm.branch(op::JEQ, 0, absent, present);
     asm.place(present);

@@ -5,9 +5,7 @@
 
 use std::net::IpAddr;
 
-use thiserror::Error;
-
-use crate::suggest;
+use super::nearest::nearest;
 
 /// What may follow the name and a colon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,44 +34,29 @@ pub struct Preset {
 }
 
 /// Why a preset gives no expression.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PresetError {
     /// There is none of this name.
-    #[error("there is no preset `{name}`{}; `netcap presets` lists them", did_you_mean(suggestion.as_deref()))]
     Unknown {
         /// What was typed.
         name: String,
         /// The nearest name.
-        suggestion: Option<String>,
+        suggestion: Option<&'static str>,
     },
     /// The argument is not what the preset takes.
-    #[error("the preset `{name}` takes {takes}, not `{argument}`")]
     Argument {
         /// The preset.
         name: &'static str,
         /// What it takes.
-        takes: &'static str,
+        takes: Argument,
         /// What was typed.
         argument: String,
     },
 }
 
-fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
-}
+impl std::error::Error for PresetError {}
 
 impl Argument {
-    /// For people: what the preset takes.
-    pub const fn takes(self) -> &'static str {
-        match self {
-            Self::None => "no argument",
-            Self::Ipv4 => "an IPv4 address",
-            Self::Ipv6 => "an IPv6 address",
-            Self::Ip => "an IPv4 or IPv6 address",
-        }
-    }
-
     fn accepts(self, address: IpAddr) -> bool {
         match self {
             Self::None => false,
@@ -97,10 +80,10 @@ impl Preset {
     }
 
     /// The expression for this argument.
-    pub fn expression_for(&self, argument: Option<&str>) -> Result<String, PresetError> {
+    fn expression_for(&self, argument: Option<&str>) -> Result<String, PresetError> {
         let Some(argument) = argument.map(str::trim) else { return Ok(self.expression.to_owned()) };
-        let takes = self.argument.takes();
-        let wrong = || PresetError::Argument { name: self.name, takes, argument: argument.to_owned() };
+        let wrong =
+            || PresetError::Argument { name: self.name, takes: self.argument, argument: argument.to_owned() };
         let address: IpAddr = argument.parse().map_err(|_| wrong())?;
         if !self.argument.accepts(address) {
             return Err(wrong());
@@ -124,8 +107,8 @@ pub fn preset(text: &str) -> Result<String, PresetError> {
     if let Some(found) = PRESETS.iter().find(|preset| preset.name == lower) {
         return found.expression_for(argument);
     }
-    let near = suggest::nearest(&lower, PRESETS.iter().map(|preset| preset.name));
-    Err(PresetError::Unknown { name: name.to_owned(), suggestion: near.map(str::to_owned) })
+    let suggestion = nearest(&lower, PRESETS.iter().map(|preset| preset.name));
+    Err(PresetError::Unknown { name: name.to_owned(), suggestion })
 }
 
 /// All presets by name.

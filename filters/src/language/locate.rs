@@ -4,11 +4,9 @@
 //! continued is found by trying the few continuations that the grammar has. Any other message is about the first
 //! prefix that already gives it.
 
-use std::ops::Range;
-
-use crate::lexer::{Kind, Token};
-use crate::libpcap::Compiler;
-use crate::reason::Reason;
+use super::lexer::{Kind, Token, text};
+use crate::diagnosis::{Mistake, Reason, Suggestion};
+use crate::libpcap::{Compiler, Complaint, ComplaintKind};
 
 /// What can follow a prefix, from nothing to the rest of a comparison of bytes.
 const CONTINUATIONS: [&str; 14] = [
@@ -27,56 +25,42 @@ const CONTINUATIONS: [&str; 14] = [
     " 0>0",
     " 255.0.0.0",
 ];
-/// A place and perhaps what to write there.
-pub(crate) struct Found {
-    pub(crate) span: Range<usize>,
-    pub(crate) message: Reason,
-    pub(crate) suggestion: Option<String>,
-}
 
-/// The text that libpcap gets for these words.
-pub(crate) fn text(tokens: &[Token]) -> String {
-    let mut out = String::new();
-    for token in tokens.iter().filter(|token| !token.text.is_empty()) {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(&token.text);
-    }
-    out
-}
-
-/// Finds the place of the message.
-pub(crate) fn locate(compiler: &Compiler, tokens: &[Token], message: &str, expression: &str) -> Found {
-    let message = message.trim_start_matches("can't parse filter expression: ");
-    if message.contains("syntax error") {
+/// Finds the place that libpcap complains about.
+pub(crate) fn locate(
+    compiler: &Compiler,
+    tokens: &[Token],
+    complaint: &Complaint,
+    expression: &str,
+) -> Mistake {
+    if complaint.kind == ComplaintKind::Syntax {
         return syntax(compiler, tokens, expression);
     }
     let count = shortest(tokens, |prefix| {
         let closed = format!("{}{}", text(prefix), ")".repeat(open(prefix)));
-        compiler.complaint(&closed).is_some_and(|other| other.ends_with(message))
+        compiler.complaint(&closed).as_ref() == Some(complaint)
     });
-    let count = count.unwrap_or(tokens.len());
-    let span =
-        count.checked_sub(1).and_then(|last| tokens.get(last)).map_or(0..0, |token| token.span.clone());
-    Found { span, message: Reason::of("libpcap", message), suggestion: rewording(tokens, count, message) }
+    let read = tokens.get(..count.unwrap_or(tokens.len())).unwrap_or_default();
+    Mistake {
+        span: read.last().map_or(0..0, |token| token.span.clone()),
+        reason: Reason::Libpcap(complaint.text.clone()),
+        suggestion: rewording(read, &complaint.kind),
+    }
 }
 
-fn syntax(compiler: &Compiler, tokens: &[Token], expression: &str) -> Found {
+fn syntax(compiler: &Compiler, tokens: &[Token], expression: &str) -> Mistake {
     let end = expression.trim_end().len();
     let bad = shortest(tokens, |prefix| !can_go_on(compiler, prefix)).and_then(|count| count.checked_sub(1));
     match bad.and_then(|at| tokens.get(at).map(|token| (at, token))) {
         Some((at, token)) => {
             let word = expression.get(token.span.clone()).unwrap_or_default();
-            let message = Reason::of("here", word);
-            Found { span: token.span.clone(), message, suggestion: instead(tokens, at) }
+            token.mistake(Reason::Misplaced(word.to_owned()), instead(tokens, at))
         }
         None if open(tokens) > 0 => {
-            let message = Reason::of("parenthesis", "");
-            let suggestion = Some(format!("`{}` at the end", ")".repeat(open(tokens))));
-            Found { span: end..end, message, suggestion }
+            let missing = Suggestion::AtEnd(")".repeat(open(tokens)));
+            Mistake { span: end..end, reason: Reason::OpenParenthesis, suggestion: Some(missing) }
         }
-        None => Found { span: end..end, message: Reason::of("early", ""), suggestion: None },
+        None => Mistake { span: end..end, reason: Reason::EndsEarly, suggestion: None },
     }
 }
 
@@ -95,7 +79,7 @@ fn can_go_on(compiler: &Compiler, prefix: &[Token]) -> bool {
     let close = ")".repeat(open(prefix));
     CONTINUATIONS.iter().any(|more| {
         let complaint = compiler.complaint(&format!("{words}{more}{close}"));
-        complaint.is_none_or(|message| !message.contains("syntax error"))
+        complaint.is_none_or(|complaint| complaint.kind != ComplaintKind::Syntax)
     })
 }
 
@@ -106,45 +90,46 @@ fn open(tokens: &[Token]) -> usize {
 }
 
 /// What to write instead of a word that is right elsewhere.
-fn instead(tokens: &[Token], at: usize) -> Option<String> {
+fn instead(tokens: &[Token], at: usize) -> Option<Suggestion> {
     let token = tokens.get(at)?;
     let before = at.checked_sub(1).and_then(|i| tokens.get(i));
     if before.is_some_and(|before| before.is("proto")) && token.kind == Kind::Keyword {
-        return Some(format!("`\\{}`", token.text));
+        return Some(Suggestion::Write(format!("\\{}", token.text)));
     }
     if token.is_one_of(&["&", "|"]) {
-        return Some(if token.is("&") { "`and`" } else { "`or`" }.to_owned());
+        return Some(Suggestion::Write(if token.is("&") { "and" } else { "or" }.to_owned()));
     }
     let ends_a_term = before.is_some_and(|before| {
         before.kind != Kind::Operator
             && !before.is_one_of(&["and", "or", "not", "host", "port", "net", "proto"])
     });
     let starts_a_term = matches!(token.kind, Kind::Keyword) && !token.is_one_of(&["and", "or"]);
-    (ends_a_term && starts_a_term).then(|| format!("`and {}` or `or {}`", token.text, token.text))
+    let joined = |word| format!("{word} {}", token.text);
+    (ends_a_term && starts_a_term).then(|| Suggestion::Either(joined("and"), joined("or")))
 }
 
-/// What to write instead of a combination that the language does not have.
-fn rewording(tokens: &[Token], count: usize, message: &str) -> Option<String> {
-    if message.contains("non-network bits") {
-        return network(tokens, count);
-    }
-    let address = &count.checked_sub(1).and_then(|last| tokens.get(last))?.text;
-    let (modifier, object) = message.strip_prefix('\'')?.split_once("' modifier applied to ")?;
+/// What to write instead of a combination that the language does not have. The last word is what libpcap complains
+/// about.
+fn rewording(tokens: &[Token], complaint: &ComplaintKind) -> Option<Suggestion> {
+    let address = &tokens.last()?.text;
+    let ComplaintKind::Qualifier { qualifier, object } = complaint else {
+        return network(tokens).filter(|_| *complaint == ComplaintKind::HostBits);
+    };
     // `icmp host 10.0.0.1` is the most common of them.
-    match (modifier, object) {
-        ("ip6", "ip host") => Some(format!("`host {address}`")),
-        ("ip", "ip6 host") => Some(format!("`ip6 host {address}`")),
-        (_, "host" | "ip6 host") => Some(format!("`{modifier} and host {address}`")),
+    match (qualifier.as_str(), object.as_str()) {
+        ("ip6", "ip host") => Some(Suggestion::Write(format!("host {address}"))),
+        ("ip", "ip6 host") => Some(Suggestion::Write(format!("ip6 host {address}"))),
+        (_, "host" | "ip6 host") => Some(Suggestion::Write(format!("{qualifier} and host {address}"))),
         _ => None,
     }
 }
 
 /// `net 10.1.2.3/24` → `10.1.2.0/24`.
-fn network(tokens: &[Token], count: usize) -> Option<String> {
-    let last = tokens.get(..count)?;
-    let [.., address, slash, length] = last else { return None };
+fn network(tokens: &[Token]) -> Option<Suggestion> {
+    let [.., address, slash, length] = tokens else { return None };
     let Kind::Number(bits @ 0..=32) = length.kind else { return None };
     let ip: std::net::Ipv4Addr = address.text.parse().ok().filter(|_| slash.is("/"))?;
     let mask = u32::MAX.checked_shl(u32::BITS - bits).unwrap_or(0);
-    Some(format!("`{}/{bits}` or `host {ip}`", std::net::Ipv4Addr::from_bits(ip.to_bits() & mask)))
+    let network = std::net::Ipv4Addr::from_bits(ip.to_bits() & mask);
+    Some(Suggestion::Either(format!("{network}/{bits}"), format!("host {ip}")))
 }

@@ -3,21 +3,9 @@
 //! Port and protocol names become numbers. Host names are refused: a look-up takes seconds on a host whose network is
 //! being diagnosed, adds packets to the capture, and gives another answer tomorrow.
 
-use std::ops::Range;
-
-use crate::lexer::{self, Kind, Token};
-use crate::questions;
-use crate::reason::Reason;
-use crate::suggest;
-use crate::tables;
-
-/// A word that cannot stay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) span: Range<usize>,
-    pub(crate) message: Reason,
-    pub(crate) suggestion: Option<String>,
-}
+use super::lexer::{self, Kind, Token};
+use super::{questions, suggest, tables};
+use crate::diagnosis::{Mistake, Reason, Suggestion};
 
 /// What a name or a number means after the words before it (libpcap's qualifiers, which also hold for what follows
 /// `or`, as in `port 80 or 443`).
@@ -34,7 +22,7 @@ enum Expect {
 }
 
 /// Checks every word and translates the names. `as_meant`: `vlan` and tag ethertypes become questions (see `tags`).
-pub(crate) fn translate(tokens: &mut [Token], as_meant: bool) -> Result<(), Refusal> {
+pub(crate) fn translate(tokens: &mut [Token], as_meant: bool) -> Result<(), Mistake> {
     let mut expect = Expect::Nothing;
     let mut before = String::new();
     for token in tokens.iter_mut() {
@@ -44,7 +32,7 @@ pub(crate) fn translate(tokens: &mut [Token], as_meant: bool) -> Result<(), Refu
             Kind::Name | Kind::Escaped => name(token, expect)?,
             Kind::Address => {
                 if let Some(defect) = lexer::address_defect(&word) {
-                    return refuse(token, defect, None);
+                    return Err(token.mistake(defect, None));
                 }
             }
             Kind::Number(_) | Kind::Operator => {}
@@ -57,11 +45,11 @@ pub(crate) fn translate(tokens: &mut [Token], as_meant: bool) -> Result<(), Refu
     Ok(())
 }
 
-pub(crate) fn refuse<T>(token: &Token, message: Reason, suggestion: Option<String>) -> Result<T, Refusal> {
-    Err(Refusal { span: token.span.clone(), message, suggestion })
+fn write(text: &str) -> Suggestion {
+    Suggestion::Write(text.to_owned())
 }
 
-fn after_keyword(token: &Token, before: &str, expect: Expect) -> Result<Expect, Refusal> {
+fn after_keyword(token: &Token, before: &str, expect: Expect) -> Result<Expect, Mistake> {
     Ok(match token.text.as_str() {
         "and" | "or" | "not" => expect,
         "host" | "net" | "gateway" | "src" | "dst" | "mask" => Expect::Address,
@@ -72,18 +60,16 @@ fn after_keyword(token: &Token, before: &str, expect: Expect) -> Result<Expect, 
         }
         "proto" if matches!(before, "iso" | "isis" | "clnp") => Expect::Own,
         "proto" => Expect::Protocol,
-        "protochain" => {
-            return refuse(token, Reason::of("protochain", ""), Some("`proto`".to_owned()));
-        }
+        "protochain" => return Err(token.mistake(Reason::Protochain, Some(write("proto")))),
+        // libpcap would need the interface's netmask, and takes 0.0.0.0 when it has none.
         "broadcast" if before == "ip" => {
-            // libpcap would need the interface's netmask, and takes 0.0.0.0 when it has none.
-            return refuse(token, Reason::of("broadcast", ""), Some("`ether broadcast`".to_owned()));
+            return Err(token.mistake(Reason::NoNetmask, Some(write("ether broadcast"))));
         }
         "inbound" | "outbound" => {
-            return refuse(token, Reason::of("direction", token.text.as_str()), None);
+            return Err(token.mistake(Reason::Direction(token.text.clone()), None));
         }
         "ifindex" | "on" | "ifname" => {
-            return refuse(token, Reason::of("interface", token.text.as_str()), None);
+            return Err(token.mistake(Reason::Interface(token.text.clone()), None));
         }
         "llc" | "type" | "subtype" | "dir" | "direction" | "reason" | "action" | "rset" | "ruleset" => {
             Expect::Own
@@ -92,47 +78,49 @@ fn after_keyword(token: &Token, before: &str, expect: Expect) -> Result<Expect, 
     })
 }
 
-fn name(token: &mut Token, expect: Expect) -> Result<(), Refusal> {
+fn name(token: &mut Token, expect: Expect) -> Result<(), Mistake> {
     let word = token.text.trim_start_matches('\\').to_owned();
     match expect {
-        Expect::Own => Ok(()),
-        Expect::Port | Expect::PortRange => match ports(&word, expect == Expect::PortRange) {
-            Some(number) => {
-                token.text = number;
-                Ok(())
-            }
-            None if expect == Expect::Port && ports(&word, true).is_some() => {
-                let suggestion = format!("`portrange {word}`");
-                refuse(token, Reason::of("range", word), Some(suggestion))
-            }
-            None => {
-                let suggestion = suggest::for_service(&word);
-                refuse(token, Reason::of("port", word), suggestion)
-            }
-        },
-        Expect::Protocol => {
-            let Some(number) = tables::protocol(&word) else {
-                let suggestion = suggest::for_protocol(&word);
-                return refuse(token, Reason::of("protocol", word), suggestion);
-            };
-            token.text = number.to_string();
-            Ok(())
-        }
-        Expect::EtherProtocol if tables::ETHER_PROTOCOLS.binary_search(&word.as_str()).is_ok() => Ok(()),
-        Expect::EtherProtocol => refuse(token, Reason::of("ethertype", word), None),
-        Expect::Address | Expect::Nothing => unknown(token, &word, expect),
+        Expect::Own => {}
+        Expect::Port | Expect::PortRange => token.text = port(token, word, expect == Expect::PortRange)?,
+        Expect::Protocol => token.text = protocol(token, word)?,
+        Expect::EtherProtocol if tables::ETHER_PROTOCOLS.binary_search(&word.as_str()).is_ok() => {}
+        Expect::EtherProtocol => return Err(token.mistake(Reason::UnknownEtherType(word), None)),
+        Expect::Address | Expect::Nothing => return Err(unknown(token, word, expect)),
     }
+    Ok(())
 }
 
-fn unknown(token: &Token, word: &str, expect: Expect) -> Result<(), Refusal> {
-    let suggestion = suggest::for_word(word);
+/// The number that libpcap gets for the name of a port, or for a range of names and numbers.
+fn port(token: &Token, word: String, range: bool) -> Result<String, Mistake> {
+    if let Some(number) = ports(&word, range) {
+        return Ok(number);
+    }
+    if ports(&word, true).is_some() {
+        let suggestion = write(&format!("portrange {word}"));
+        return Err(token.mistake(Reason::PortRange(word), Some(suggestion)));
+    }
+    let suggestion = suggest::for_service(&word);
+    Err(token.mistake(Reason::UnknownPort(word), suggestion))
+}
+
+/// The number that libpcap gets for the name of an IP protocol.
+fn protocol(token: &Token, word: String) -> Result<String, Mistake> {
+    tables::protocol(&word).map(|number| number.to_string()).ok_or_else(|| {
+        let suggestion = suggest::for_protocol(&word);
+        token.mistake(Reason::UnknownProtocol(word), suggestion)
+    })
+}
+
+fn unknown(token: &Token, word: String, expect: Expect) -> Mistake {
+    let suggestion = suggest::for_word(&word);
     let no_typo = suggestion.is_none() || word.contains(|c: char| c.is_ascii_digit());
     let keyword = tables::is_keyword(&word.to_ascii_lowercase());
     let looks_like_host = !keyword && (word.contains('.') || (expect == Expect::Address && no_typo));
     if looks_like_host {
-        return refuse(token, Reason::of("name", word), None);
+        return token.mistake(Reason::HostName(word), None);
     }
-    refuse(token, Reason::of("word", word), suggestion)
+    token.mistake(Reason::UnknownWord(word), suggestion)
 }
 
 /// The number for a port name, or both ends of a range of names and numbers.
@@ -158,11 +146,10 @@ fn ports(word: &str, range: bool) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn translated(expression: &str) -> Result<String, Refusal> {
+    fn translated(expression: &str) -> Result<String, Mistake> {
         let mut tokens = lexer::tokens(expression).unwrap();
         translate(&mut tokens, true)?;
-        let words: Vec<String> = tokens.into_iter().map(|t| t.text).filter(|text| !text.is_empty()).collect();
-        Ok(words.join(" "))
+        Ok(lexer::text(&tokens))
     }
 
     #[test]
@@ -192,10 +179,10 @@ mod tests {
             ("tcp and http", "http"),
             ("host \\icmp", "\\icmp"),
         ] {
-            let refusal = translated(written).unwrap_err();
-            assert_eq!(&written[refusal.span], word);
+            let mistake = translated(written).unwrap_err();
+            assert_eq!(&written[mistake.span], word);
         }
-        assert_eq!(translated("tcp and http").unwrap_err().suggestion.as_deref(), Some("`port http`"));
-        assert_eq!(translated("port 80-90").unwrap_err().suggestion.as_deref(), Some("`portrange 80-90`"));
+        assert_eq!(translated("tcp and http").unwrap_err().suggestion, Some(write("port http")));
+        assert_eq!(translated("port 80-90").unwrap_err().suggestion, Some(write("portrange 80-90")));
     }
 }

@@ -3,9 +3,7 @@
 //! The rules are those of `bpf_check_classic` in Linux' `net/core/filter.c`, so a program that passes here is one that
 //! `SO_ATTACH_FILTER` takes, and one that the interpreter finishes in at most as many steps as it has instructions.
 
-use thiserror::Error;
-
-use crate::instruction::{
+use super::instruction::{
     INSTRUCTIONS_MAX, Instruction, METADATA_VLAN_PRESENT, METADATA_VLAN_TCI, METADATA_VLAN_TPID,
     SCRATCH_SLOTS, op,
 };
@@ -15,17 +13,28 @@ use crate::instruction::{
 pub(crate) struct Program(Vec<Instruction>);
 
 /// Why a program cannot run.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum Unsound {
-    #[error("it has {0} instructions, and 1 to {INSTRUCTIONS_MAX} are allowed")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsound {
+    /// It has no instructions, or more than the kernel takes.
     Length(usize),
-    #[error("instruction {0} jumps backwards or out of the program")]
-    Jump(usize),
-    #[error("instruction {at} has the unknown code {code:#x}")]
-    Code { at: usize, code: u16 },
-    #[error("instruction {0} has an operand that is out of range")]
-    Operand(usize),
-    #[error("it does not end with a return")]
+    /// An instruction jumps backwards or out of the program.
+    Jump {
+        /// Its place.
+        at: usize,
+    },
+    /// An instruction has a code that nobody knows.
+    Code {
+        /// Its place.
+        at: usize,
+        /// The code.
+        code: u16,
+    },
+    /// An instruction has an operand that is out of range.
+    Operand {
+        /// Its place.
+        at: usize,
+    },
+    /// The last instruction is no return.
     NoReturn,
 }
 
@@ -58,8 +67,8 @@ const WITHOUT_OPERAND_RULES: [u16; 9] =
 /// Checks one instruction that has `after` instructions behind it.
 fn check(at: usize, instruction: Instruction, after: usize) -> Result<(), Unsound> {
     let Instruction { code, jt, jf, k } = instruction;
-    let operand = |good: bool| if good { Ok(()) } else { Err(Unsound::Operand(at)) };
-    let jump = |good: bool| if good { Ok(()) } else { Err(Unsound::Jump(at)) };
+    let operand = |good: bool| if good { Ok(()) } else { Err(Unsound::Operand { at }) };
+    let jump = |good: bool| if good { Ok(()) } else { Err(Unsound::Jump { at }) };
     match code {
         op::LD_W_ABS | op::LD_H_ABS | op::LD_B_ABS => operand(i32::try_from(k).is_ok() || is_metadata(k)),
         op::LD_W_IND | op::LD_H_IND | op::LD_B_IND | op::LDX_MSH => operand(i32::try_from(k).is_ok()),
@@ -96,9 +105,9 @@ mod tests {
     #[test]
     fn a_jump_past_the_end_and_a_loop_are_refused() {
         let past = Instruction { code: op::JEQ, jt: 0, jf: 1, k: 0 };
-        assert_eq!(Program::new(vec![past, ACCEPT]), Err(Unsound::Jump(0)));
+        assert_eq!(Program::new(vec![past, ACCEPT]), Err(Unsound::Jump { at: 0 }));
         let back = Instruction::plain(op::JA, u32::MAX);
-        assert_eq!(Program::new(vec![ACCEPT, back, ACCEPT]), Err(Unsound::Jump(1)));
+        assert_eq!(Program::new(vec![ACCEPT, back, ACCEPT]), Err(Unsound::Jump { at: 1 }));
         let onto_the_return = Instruction { code: op::JEQ, jt: 0, jf: 0, k: 0 };
         assert!(Program::new(vec![onto_the_return, ACCEPT]).is_ok());
     }
@@ -109,10 +118,10 @@ mod tests {
             (vec![], Unsound::Length(0)),
             (vec![ACCEPT; INSTRUCTIONS_MAX + 1], Unsound::Length(INSTRUCTIONS_MAX + 1)),
             (vec![Instruction::plain(op::TAX, 0)], Unsound::NoReturn),
-            (vec![Instruction::plain(op::DIV, 0), ACCEPT], Unsound::Operand(0)),
-            (vec![Instruction::plain(op::LSH, 32), ACCEPT], Unsound::Operand(0)),
-            (vec![Instruction::plain(op::ST, 16), ACCEPT], Unsound::Operand(0)),
-            (vec![Instruction::plain(op::LD_B_ABS, 0x8000_0000), ACCEPT], Unsound::Operand(0)),
+            (vec![Instruction::plain(op::DIV, 0), ACCEPT], Unsound::Operand { at: 0 }),
+            (vec![Instruction::plain(op::LSH, 32), ACCEPT], Unsound::Operand { at: 0 }),
+            (vec![Instruction::plain(op::ST, 16), ACCEPT], Unsound::Operand { at: 0 }),
+            (vec![Instruction::plain(op::LD_B_ABS, 0x8000_0000), ACCEPT], Unsound::Operand { at: 0 }),
             (vec![Instruction::plain(0xff, 0), ACCEPT], Unsound::Code { at: 0, code: 0xff }),
         ];
         for (program, why) in cases {

@@ -3,7 +3,7 @@
 //! A conditional jump of classic BPF reaches 255 instructions. Rewriting makes programs longer, so a jump that was
 //! short may no longer reach; it then goes over a `ja` behind it, whose distance has 32 bits.
 
-use crate::instruction::{Instruction, op};
+use super::instruction::{Instruction, op};
 
 /// A place in the program, known before it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,11 @@ impl Assembler {
     pub(crate) fn label(&mut self) -> Label {
         self.places.push(None);
         Label(self.places.len() - 1)
+    }
+
+    /// As many new labels as are asked for.
+    pub(crate) fn labels<const N: usize>(&mut self) -> [Label; N] {
+        std::array::from_fn(|_| self.label())
     }
 
     /// Puts the label before the next line.
@@ -143,13 +148,13 @@ fn distance(places: &[Option<usize>], addresses: &[usize], at: usize, label: Lab
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::Program;
-    use crate::vm::{Packet, run};
+    use crate::program::verified::Program;
+    use crate::program::vm::{Packet, run};
 
     /// `if A == first {1} else {2}` with `gap` lines between the jump and its targets.
     fn with_gap(gap: usize) -> Program {
         let mut asm = Assembler::default();
-        let (one, two) = (asm.label(), asm.label());
+        let [one, two] = asm.labels();
         asm.plain(op::LD_B_ABS, 0);
         asm.branch(op::JEQ, 7, one, two);
         for _ in 0..gap {

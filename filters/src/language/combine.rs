@@ -4,19 +4,7 @@
 //! parentheses and `or`. So an expression with one of them goes last. Of two such expressions the later one is about
 //! what is inside the earlier one; no order avoids that.
 
-use crate::lexer;
-
-/// All of them hold. Empty expressions match everything and so add nothing.
-pub fn all_of<I: IntoIterator<Item = S>, S: AsRef<str>>(expressions: I) -> String {
-    let mut parts = Vec::new();
-    for expression in expressions {
-        let expression = expression.as_ref().trim();
-        if !expression.is_empty() {
-            parts.push(expression.to_owned());
-        }
-    }
-    join(parts, " and ")
-}
+use super::lexer;
 
 /// At least one of them holds. An empty expression matches everything, and then so does the result; so does no
 /// expression at all, because nothing was asked for.
@@ -29,18 +17,18 @@ pub fn any_of<I: IntoIterator<Item = S>, S: AsRef<str>>(expressions: I) -> Strin
         }
         parts.push(expression.to_owned());
     }
-    join(parts, " or ")
+    join(parts)
 }
 
 /// One expression stays as it is; several go into parentheses, because `and` and `or` have the same precedence in
 /// libpcap and what follows them inherits qualifiers (`port 80 or 443`).
-fn join(mut parts: Vec<String>, word: &str) -> String {
+fn join(mut parts: Vec<String>) -> String {
     if parts.len() == 1 {
         return parts.pop().unwrap_or_default();
     }
     parts.sort_by_key(|part| changes_what_follows(part));
     let parts: Vec<String> = parts.into_iter().map(|part| format!("({part})")).collect();
-    parts.join(word)
+    parts.join(" or ")
 }
 
 fn changes_what_follows(expression: &str) -> bool {
@@ -54,11 +42,9 @@ mod tests {
 
     #[test]
     fn each_part_keeps_its_meaning() {
-        assert_eq!(all_of(["arp or icmp", "", "host 10.0.0.1"]), "(arp or icmp) and (host 10.0.0.1)");
         assert_eq!(any_of(["arp", "icmp and host 10.0.0.1"]), "(arp) or (icmp and host 10.0.0.1)");
-        assert_eq!(all_of([" arp "]), "arp");
+        assert_eq!(any_of([" arp "]), "arp");
         assert_eq!(any_of(["mpls", "arp", "host 10.0.0.1"]), "(arp) or (host 10.0.0.1) or (mpls)");
-        assert_eq!(all_of(Vec::<String>::new()), "");
         assert_eq!(any_of(["arp", " "]), "");
         assert_eq!(any_of(Vec::<String>::new()), "");
     }

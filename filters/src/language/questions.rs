@@ -1,23 +1,22 @@
 //! Finds `vlan` and the ethertypes of tags among the words and replaces them by questions (see `tags`).
 
-use crate::lexer::{Kind, Token};
-use crate::names::{Refusal, refuse};
-use crate::reason::Reason;
-use crate::rewrite::TPIDS;
-use crate::tags;
+use super::lexer::{Kind, Token};
+use crate::diagnosis::{Mistake, Reason, Suggestion};
+use crate::rewrite::{TPIDS, tags};
 
 /// Replaces `vlan …` and comparisons of the ethertype with a tag's by questions.
-pub(crate) fn ask_for_tags(tokens: &mut [Token]) -> Result<(), Refusal> {
+pub(crate) fn ask_for_tags(tokens: &mut [Token]) -> Result<(), Mistake> {
     let mut chain = Chain::default();
     for at in 0..tokens.len() {
         if tokens[at].is("vlan") {
             vlan(tokens, at, &mut chain)?;
-        } else if let Some((len, tpid, negated)) = tag_ethertype(&tokens[at..]) {
-            let question = tags::tpid_text(tpid);
-            let question = if negated { format!("(not {question})") } else { question };
-            replace(&mut tokens[at..at + len], question);
+        } else if let Some(comparison) = tag_comparison(&tokens[at..]) {
+            let question = tags::tpid_text(comparison.tpid);
+            let question = if comparison.negated { format!("(not {question})") } else { question };
+            replace(&mut tokens[at..at + comparison.tokens], question);
         } else if let Some(token) = bare_tag_ethertype(tokens, at) {
-            return refuse(token, Reason::of("taglist", ""), Some(format!("`ether proto {}`", token.text)));
+            let alone = Suggestion::Write(format!("ether proto {}", token.text));
+            return Err(token.mistake(Reason::TagInList, Some(alone)));
         }
     }
     Ok(())
@@ -31,7 +30,7 @@ struct Chain {
     position: u32,
 }
 
-fn vlan(tokens: &mut [Token], at: usize, chain: &mut Chain) -> Result<(), Refusal> {
+fn vlan(tokens: &mut [Token], at: usize, chain: &mut Chain) -> Result<(), Mistake> {
     let (id, len) = match kinds(tokens, at + 1) {
         [Some(Kind::Number(id)), ..] => (Some(id), 2),
         [Some(Kind::Operator), Some(Kind::Number(id)), Some(Kind::Operator)]
@@ -42,7 +41,7 @@ fn vlan(tokens: &mut [Token], at: usize, chain: &mut Chain) -> Result<(), Refusa
         _ => (None, 1),
     };
     if id.is_some_and(|id| id > tags::VID_MAX) {
-        return refuse(&tokens[at + len / 2], Reason::of("vid", ""), None);
+        return Err(tokens[at + len / 2].mistake(Reason::VlanIdTooLarge, None));
     }
     let after = at + len;
     let joined = |at: usize| tokens.get(at).is_some_and(|token| token.is_one_of(&["and", "&&"]));
@@ -54,7 +53,7 @@ fn vlan(tokens: &mut [Token], at: usize, chain: &mut Chain) -> Result<(), Refusa
     };
     chain.next = (goes_on && !negated).then_some(after + 1);
     if !tags::chain_fits(chain.position) {
-        return refuse(&tokens[at], Reason::of("tags", ""), None);
+        return Err(tokens[at].mistake(Reason::TooManyTags, None));
     }
     replace(&mut tokens[at..after], tags::vlan_text(id, chain.position));
     Ok(())
@@ -64,22 +63,29 @@ fn kinds(tokens: &[Token], at: usize) -> [Option<Kind>; 3] {
     [0, 1, 2].map(|offset| tokens.get(at + offset).map(|token| token.kind))
 }
 
-/// `ether proto 0x8100`, `ether[12:2] = 0x8100`, `ether[12:2] != 0x8100`: tokens, ethertype, negated.
-fn tag_ethertype(tokens: &[Token]) -> Option<(usize, u32, bool)> {
+/// A comparison of the ethertype with a tag's.
+struct TagComparison {
+    /// How many words it takes.
+    tokens: usize,
+    tpid: u32,
+    negated: bool,
+}
+
+/// `ether proto 0x8100`, `ether[12:2] = 0x8100`, `ether[12:2] != 0x8100`.
+fn tag_comparison(tokens: &[Token]) -> Option<TagComparison> {
     if !tokens.first()?.is_one_of(&["ether", "link"]) {
         return None;
     }
-    let tpid = |at: usize| tpid_of(tokens.get(at)?);
     if tokens.get(1)?.is("proto") {
-        return Some((3, tpid(2)?, false));
+        return Some(TagComparison { tokens: 3, tpid: tpid_of(tokens.get(2)?)?, negated: false });
     }
     let slice = [("[", None), ("", Some(12)), (":", None), ("", Some(2)), ("]", None)];
     let fits = slice.iter().zip(tokens.get(1..)?).all(|((operator, number), token)| match number {
         Some(number) => token.kind == Kind::Number(*number),
         None => token.is(operator),
     });
-    let relation = tokens.get(6)?;
-    (fits && relation.is_one_of(&["=", "==", "!="])).then_some((8, tpid(7)?, relation.is("!=")))
+    let relation = tokens.get(6).filter(|relation| fits && relation.is_one_of(&["=", "==", "!="]))?;
+    Some(TagComparison { tokens: 8, tpid: tpid_of(tokens.get(7)?)?, negated: relation.is("!=") })
 }
 
 /// The second of `ether proto 0x0800 or 0x8100`.
@@ -114,12 +120,12 @@ fn replace(tokens: &mut [Token], question: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lexer;
+    use crate::language::lexer;
 
-    fn translated(expression: &str) -> Result<String, Refusal> {
+    fn translated(expression: &str) -> Result<String, Mistake> {
         let mut tokens = lexer::tokens(expression).unwrap();
         ask_for_tags(&mut tokens)?;
-        Ok(crate::locate::text(&tokens))
+        Ok(lexer::text(&tokens))
     }
 
     #[test]

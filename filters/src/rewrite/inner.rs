@@ -4,24 +4,21 @@
 //! the start of what follows its own tags are computed once and kept in scratch memory, and each load adds one of them.
 //! Sources: RFC 7348 section 5 (VXLAN), RFC 8926 section 3 (Geneve).
 
-use crate::assemble::{Assembler, Label};
-use crate::instruction::{Instruction, SCRATCH_SLOTS, op};
-use crate::rewrite::{ETHERTYPE, Geometry, PAYLOAD_TAGS_MAX, TAG_BYTES, TPIDS, Unfit, copy};
-use crate::tags::{self, Query};
+use netcap_words::wire::{ether_type, ip_protocol, tunnel_port};
+
+use super::copy::{Geometry, Unfit, copy};
+use super::layout::{ETHERTYPE, PAYLOAD_TAGS_MAX, TAG_BYTES, TPIDS, widened};
+use super::tags::{self, Query};
+use crate::program::assemble::{Assembler, Label};
+use crate::program::instruction::{Instruction, SCRATCH_SLOTS, op};
 
 const ETHERNET_BYTES: u32 = 14;
 const UDP_BYTES: u32 = 8;
 /// Bytes of a VXLAN header, and of a Geneve header without options.
 const TUNNEL_BYTES: u32 = 8;
-const IPV4: u32 = 0x0800;
-const IPV6: u32 = 0x86dd;
 const IPV6_BYTES: u32 = 40;
-const UDP: u32 = 17;
-/// IANA's port, and the one Linux used before there was one.
-const VXLAN_PORTS: [u32; 2] = [4789, 8472];
-const GENEVE_PORTS: [u32; 1] = [6081];
-/// Geneve's protocol type for an Ethernet frame inside (RFC 8926 section 3.4).
-const TRANS_ETHER: u32 = 0x6558;
+const VXLAN_PORTS: [u32; 2] = widened(tunnel_port::VXLAN);
+const GENEVE_PORTS: [u32; 1] = widened(tunnel_port::GENEVE);
 
 /// Scratch slots that the program itself leaves free.
 #[derive(Clone, Copy)]
@@ -49,7 +46,7 @@ pub(crate) fn look_inside(asm: &mut Assembler, program: &[Instruction], tags: bo
 
 /// Leaves in X where the UDP header is, less the 14 bytes of Ethernet; rejects everything that is not UDP.
 fn outer_ip(asm: &mut Assembler, tags: bool, rejected: Label) {
-    let (ip, v4, v6, udp) = (asm.label(), asm.label(), asm.label(), asm.label());
+    let [ip, v4, v6, udp] = asm.labels();
     let tags_max = if tags { PAYLOAD_TAGS_MAX } else { 0 };
     for tags in 0..=tags_max {
         let one_more = asm.label();
@@ -62,17 +59,17 @@ fn outer_ip(asm: &mut Assembler, tags: bool, rejected: Label) {
         asm.place(one_more);
     }
     asm.place(ip);
-    asm.branch_any(&[IPV4], v4);
-    asm.branch(op::JEQ, IPV6, v6, rejected);
+    asm.branch_any(&widened([ether_type::IPV4]), v4);
+    asm.branch(op::JEQ, u32::from(ether_type::IPV6), v6, rejected);
 
     asm.place(v6);
-    require(asm, op::LD_B_IND, ETHERNET_BYTES + 6, UDP, rejected);
+    require(asm, op::LD_B_IND, ETHERNET_BYTES + 6, u32::from(ip_protocol::UDP), rejected);
     asm.plain(op::TXA, 0);
     asm.plain(op::ADD, IPV6_BYTES);
     asm.goto(udp);
 
     asm.place(v4);
-    require(asm, op::LD_B_IND, ETHERNET_BYTES + 9, UDP, rejected);
+    require(asm, op::LD_B_IND, ETHERNET_BYTES + 9, u32::from(ip_protocol::UDP), rejected);
     let first_fragment = asm.label();
     asm.plain(op::LD_H_IND, ETHERNET_BYTES + 6);
     asm.branch(op::JSET, 0x1fff, rejected, first_fragment);
@@ -88,7 +85,7 @@ fn outer_ip(asm: &mut Assembler, tags: bool, rejected: Label) {
 
 /// Leaves in A where the inner frame begins.
 fn inner_start(asm: &mut Assembler, rejected: Label) {
-    let (vxlan, geneve, found) = (asm.label(), asm.label(), asm.label());
+    let [vxlan, geneve, found] = asm.labels();
     let udp = ETHERNET_BYTES;
     let tunnel = udp + UDP_BYTES;
     asm.plain(op::LD_H_IND, udp + 2);
@@ -105,7 +102,7 @@ fn inner_start(asm: &mut Assembler, rejected: Label) {
     asm.goto(found);
 
     asm.place(geneve);
-    require(asm, op::LD_H_IND, tunnel + 2, TRANS_ETHER, rejected);
+    require(asm, op::LD_H_IND, tunnel + 2, u32::from(ether_type::BRIDGED), rejected);
     let version_0 = asm.label();
     asm.plain(op::LD_B_IND, tunnel);
     asm.branch(op::JSET, 0xc0, rejected, version_0);
@@ -171,7 +168,7 @@ impl Slots {
         if k >= ETHERTYPE {
             asm.plain(op::LD_MEM, self.behind_tags);
         } else {
-            let (behind, before, end) = (asm.label(), asm.label(), asm.label());
+            let [behind, before, end] = asm.labels();
             asm.plain(op::TXA, 0);
             asm.branch(op::JGE, ETHERTYPE - k, behind, before);
             asm.place(behind);
@@ -229,7 +226,7 @@ impl Geometry for Slots {
         match query {
             Query::Count => asm.plain(op::RSH, 2),
             Query::Id(position) | Query::Tpid(position) => {
-                let (there, absent, end) = (asm.label(), asm.label(), asm.label());
+                let [there, absent, end] = asm.labels();
                 asm.branch(op::JGE, TAG_BYTES * position, there, absent);
                 asm.place(there);
                 asm.plain(op::LD_H_IND, tags::field_offset(query, position));
@@ -247,8 +244,8 @@ impl Geometry for Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::vm::{Packet, run};
     use crate::rewrite::{Reach, rewrite};
-    use crate::vm::{Packet, run};
 
     /// libpcap rarely keeps A across `ldxb`, but nothing forbids it.
     #[test]

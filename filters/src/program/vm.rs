@@ -8,10 +8,10 @@
 //! A load outside the frame ends the program with "no match", as in libpcap and the kernel. An offset that wraps
 //! around 32 bits also does, as in libpcap.
 
-use crate::instruction::{
+use super::instruction::{
     Instruction, METADATA_VLAN_PRESENT, METADATA_VLAN_TCI, METADATA_VLAN_TPID, SCRATCH_SLOTS, op,
 };
-use crate::program::Program;
+use super::verified::Program;
 
 /// A VLAN tag that travels beside the frame instead of in it (`PACKET_AUXDATA`, `skb->vlan_tci`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

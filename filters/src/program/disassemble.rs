@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::instruction::{Instruction, METADATA_VLAN_PRESENT, METADATA_VLAN_TCI, METADATA_VLAN_TPID, op};
+use super::instruction::{Instruction, METADATA_VLAN_PRESENT, METADATA_VLAN_TCI, METADATA_VLAN_TPID, op};
 
 /// One line for each instruction.
 pub(crate) fn listing(program: &[Instruction]) -> String {

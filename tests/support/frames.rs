@@ -1,8 +1,7 @@
 //! Frames for the tests, and libpcap's own answer.
-#![allow(dead_code, unreachable_pub, reason = "each test crate uses its part")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests are not inside test functions")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "helpers of tests, each used by some")]
 
-use netcap_filters::{Argument, VlanTag, list};
+use netcap_filters::{Argument, VlanTag, list, preset};
 use pcap::{Capture, Linktype};
 
 /// The encapsulations in which the same frame travels: ethertypes of the tags, outermost first.
@@ -253,14 +252,14 @@ pub const EXPRESSIONS: &[&str] = &[
 /// Each expression, and each preset with and without its argument.
 pub fn expressions() -> Vec<String> {
     let mut out: Vec<String> = EXPRESSIONS.iter().map(ToString::to_string).collect();
-    for preset in list() {
-        out.push(preset.expression.to_owned());
-        let address = match preset.argument {
+    for each in list() {
+        out.push(each.expression.to_owned());
+        let address = match each.argument {
             Argument::None => continue,
             Argument::Ipv4 | Argument::Ip => "172.16.51.23",
             Argument::Ipv6 => "fe80::1",
         };
-        out.push(preset.expression_for(Some(address)).unwrap());
+        out.push(preset(&format!("{}:{address}", each.name)).unwrap());
     }
     out
 }

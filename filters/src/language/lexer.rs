@@ -6,8 +6,8 @@
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
-use crate::reason::Reason;
-use crate::tables;
+use super::tables;
+use crate::diagnosis::{Mistake, Reason, Suggestion};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,21 +44,25 @@ impl Token {
     pub(crate) fn is_one_of(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.is(word))
     }
+
+    /// What is wrong with it.
+    pub(crate) fn mistake(&self, reason: Reason, suggestion: Option<Suggestion>) -> Mistake {
+        Mistake { span: self.span.clone(), reason, suggestion }
+    }
 }
 
-/// A character or number that no filter contains.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stray {
-    pub(crate) span: Range<usize>,
-    pub(crate) why: Reason,
-    pub(crate) suggestion: Option<String>,
+/// The text that libpcap gets for these words.
+pub(crate) fn text(tokens: &[Token]) -> String {
+    let words: Vec<&str> =
+        tokens.iter().map(|token| token.text.as_str()).filter(|text| !text.is_empty()).collect();
+    words.join(" ")
 }
 
 const OPERATORS_OF_TWO: [&str; 8] = [">=", "<=", "!=", "==", "<<", ">>", "&&", "||"];
 const OPERATORS: &str = "+-*/%:[]!<>()&|^=";
 
 /// Splits the expression.
-pub(crate) fn tokens(expression: &str) -> Result<Vec<Token>, Stray> {
+pub(crate) fn tokens(expression: &str) -> Result<Vec<Token>, Mistake> {
     let mut out = Vec::new();
     let mut at = 0;
     while let Some(rest) = expression.get(at..) {
@@ -77,7 +81,7 @@ pub(crate) fn tokens(expression: &str) -> Result<Vec<Token>, Stray> {
 }
 
 /// The kind and length of the token at the start of `rest`, which is not empty and begins with no blank.
-fn scan(rest: &str, at: usize) -> Result<(Kind, usize), Stray> {
+fn scan(rest: &str, at: usize) -> Result<(Kind, usize), Mistake> {
     if let Some(len) = address(rest) {
         return Ok((Kind::Address, len));
     }
@@ -101,24 +105,24 @@ fn scan(rest: &str, at: usize) -> Result<(Kind, usize), Stray> {
     }
     let span = at..at + first.len_utf8();
     let shown = if first.is_control() { first.escape_default().to_string() } else { first.to_string() };
-    Err(Stray { span, why: Reason::of("character", shown), suggestion: ascii_for(first) })
+    Err(Mistake { span, reason: Reason::Character(shown), suggestion: ascii_for(first) })
 }
 
 /// What was probably meant by a character that an input method or a word processor made.
-fn ascii_for(character: char) -> Option<String> {
+fn ascii_for(character: char) -> Option<Suggestion> {
+    let write = |text: &str| Some(Suggestion::Write(text.to_owned()));
     let code = u32::from(character);
-    let meant = match character {
-        '\u{3000}' | '\u{a0}' => "a space".to_owned(),
-        '“' | '”' | '‘' | '’' | '"' | '\'' => "no quotes inside the filter".to_owned(),
-        '–' | '—' => "`-`".to_owned(),
-        '，' | ',' => "`and` or `or`".to_owned(),
-        '{' => "`(`".to_owned(),
-        '}' => "`)`".to_owned(),
+    match character {
+        '\u{3000}' | '\u{a0}' => Some(Suggestion::Space),
+        '“' | '”' | '‘' | '’' | '"' | '\'' => Some(Suggestion::NoQuotes),
+        '–' | '—' => write("-"),
+        '，' | ',' => Some(Suggestion::Either("and".to_owned(), "or".to_owned())),
+        '{' => write("("),
+        '}' => write(")"),
         // Full-width forms lie at a fixed distance from ASCII (Unicode block FF00).
-        _ if (0xff01..=0xff5e).contains(&code) => format!("`{}`", char::from_u32(code - 0xfee0)?),
-        _ => return None,
-    };
-    Some(meant)
+        _ if (0xff01..=0xff5e).contains(&code) => write(&char::from_u32(code - 0xfee0)?.to_string()),
+        _ => None,
+    }
 }
 
 /// Length of the word at the start.
@@ -140,7 +144,7 @@ fn address(rest: &str) -> Option<usize> {
     (colons >= 2 && starts).then_some(run)
 }
 
-fn classify(text: &str, at: usize) -> Result<Kind, Stray> {
+fn classify(text: &str, at: usize) -> Result<Kind, Mistake> {
     if tables::is_keyword(text) {
         return Ok(Kind::Keyword);
     }
@@ -154,13 +158,13 @@ fn classify(text: &str, at: usize) -> Result<Kind, Stray> {
         _ if text.len() > 1 && text.starts_with('0') => (text, 8),
         _ => (text, 10),
     };
-    let stray =
-        |why: Reason, suggestion: Option<String>| Stray { span: at..at + text.len(), why, suggestion };
+    let span = at..at + text.len();
     if radix == 8 && digits.contains(['8', '9']) {
-        let decimal = format!("`{}`", digits.trim_start_matches('0'));
-        return Err(stray(Reason::of("octal", text), Some(decimal)));
+        let decimal = Suggestion::Write(digits.trim_start_matches('0').to_owned());
+        return Err(Mistake { span, reason: Reason::BadOctal(text.to_owned()), suggestion: Some(decimal) });
     }
-    u32::from_str_radix(digits, radix).map(Kind::Number).map_err(|_| stray(Reason::of("large", text), None))
+    let large = |_| Mistake { span, reason: Reason::NumberTooLarge(text.to_owned()), suggestion: None };
+    u32::from_str_radix(digits, radix).map(Kind::Number).map_err(large)
 }
 
 /// MAC addresses without colons: `aa-bb-cc-dd-ee-ff`, `aa.bb.cc.dd.ee.ff`, `aabb.ccdd.eeff`, `aabbccddeeff`.
@@ -187,10 +191,10 @@ pub(crate) fn address_defect(text: &str) -> Option<Reason> {
     if text.contains(':') {
         let mac = text.split(':').all(|group| (1..=2).contains(&group.len()) && is_hex(group));
         let mac = mac && text.split(':').count() == 6;
-        return (!mac && text.parse::<Ipv6Addr>().is_err()).then(|| Reason::of("ipv6", text));
+        return (!mac && text.parse::<Ipv6Addr>().is_err()).then(|| Reason::BadIpv6OrMac(text.to_owned()));
     }
     let out_of_range = |part: &str| part.parse::<u32>().is_ok_and(|n| n > 255) || part.len() > 3;
-    (is_dotted(text) && text.split('.').any(out_of_range)).then(|| Reason::of("ipv4", text))
+    (is_dotted(text) && text.split('.').any(out_of_range)).then(|| Reason::BadIpv4(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -241,16 +245,17 @@ mod tests {
     }
 
     #[test]
-    fn strays_come_with_what_was_meant() {
-        let stray = tokens("（icmp)").unwrap_err();
-        assert_eq!((stray.span, stray.suggestion.as_deref()), (0..3, Some("`(`")));
-        assert_eq!(tokens("port 099").unwrap_err().suggestion.as_deref(), Some("`99`"));
+    fn strange_characters_come_with_what_was_meant() {
+        let write = |text: &str| Some(Suggestion::Write(text.to_owned()));
+        let mistake = tokens("（icmp)").unwrap_err();
+        assert_eq!((mistake.span, mistake.suggestion), (0..3, write("(")));
+        assert_eq!(tokens("port 099").unwrap_err().suggestion, write("99"));
         assert_eq!(tokens("port 4294967296").unwrap_err().span, 5..15);
         assert_eq!(tokens("a\0b").unwrap_err().span, 1..2);
     }
 
     #[test]
-    fn bad_addresses_are_told_apart() {
+    fn bad_addresses_are_distinguished() {
         assert!(address_defect("aa:bb:cc:dd:ee").is_some());
         assert!(address_defect("10.0.0.256").is_some());
         for good in ["aa:b:cc:dd:ee:ff", "::1", "10.1", "255.255.255.255"] {
