@@ -26,7 +26,7 @@ need_root() {
 
 # tool:package, all in Debian 12.
 TOOLS=(ovs-vsctl:openvswitch-switch ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch
-    ovsdb-tool:openvswitch-common ip:iproute2 bridge:iproute2 nft:nftables nsenter:util-linux
+    ovsdb-tool:openvswitch-common ip:iproute2 bridge:iproute2 tc:iproute2 nft:nftables ebtables:iptables nsenter:util-linux
     unshare:util-linux setsid:util-linux flock:util-linux hostname:hostname ping:iputils-ping arping:iputils-arping ethtool:ethtool
     lldpd:lldpd socat:socat dnsmasq:dnsmasq-base)
 LIBVIRT_TOOLS=(libvirtd:libvirt-daemon-system virsh:libvirt-clients qemu-system-x86_64:qemu-system-x86)

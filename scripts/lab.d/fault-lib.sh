@@ -5,8 +5,12 @@
 # NAME_broken succeeds when what must be broken is; NAME_repaired when all is
 # well again. The last two leave in WHY what they saw.
 
-FAULTS=(ip-conflict lldp-backup acl-drop ct-zone cable mtu loss unplug-vm)
-TWINS=(lldp-active ct-ok acl-other)
+FAULTS=(ip-conflict lldp-backup acl-drop acl-in ct-zone cable no-member lacp mtu loss shape meter
+    unplug-vm port-down vm-off ip-mac-binding same-mac vlan-tag reflect)
+TWINS=(lldp-active ct-ok acl-other lacp-fallback shape-wide meter-wide mirror)
+# Those that need a lab of another shape: with --vlan, with --bridge.
+VLAN_FAULTS=(trunk trunk-ok)
+BRIDGE_FAULTS=(nwfilter nft-bridge stp nft-other stp-spare)
 
 cmd_faults() {
     cat <<'EOF'
@@ -18,36 +22,67 @@ Faults; each takes --host H (default host1), and the options named with it:
                 switch moves the MAC there, the gateway's pings die  --interval SECONDS (2)
   acl-drop      an OpenFlow rule drops the VM's ICMP to the gateway; with --libvirt also
                 nwfilter acl-test in the domain   --victim vmN  --direction out|in (out)
+  acl-in        ICMP to the VM is sent to a table that drops                --victim vmN
   ct-zone       stateful firewall, zone 188 (or the VLAN) on the first VM's port and 0 on
                 the second's: TCP between them does not open; needs two VMs on the host
   cable         the cable of a member is pulled: no carrier; the bond fails over
                                                     --member eth2|eth3 (the active one)
-  mtu           both uplinks carry only 1400 octets: big packets vanish, small ones pass
+  no-member     the cables of both members are pulled
+  lacp          the bond speaks LACP, the switch does not: no member is enabled
+  mtu           1400 octets at both uplinks, or at the VM's port: big packets vanish,
+                small ones pass          --victim vmN  --at uplink|vnet (uplink)
   loss          frames from the host are lost on their way to the switch  --percent N (30)
+  shape         both uplinks send 400 kbit/s from a short queue: bursts lose  --victim vmN
+  meter         an OpenFlow meter lets the VM send 10 packets a second      --victim vmN
   unplug-vm     the VM's port is no longer in the vswitch                   --victim vmN
+  port-down     the VM's port is in the vswitch, and down                   --victim vmN
+  vm-off        the VM is off: its port and its interface are gone          --victim vmN
+  ip-mac-binding  the VM uses a second address that its port is not bound to  --victim vmN
+  same-mac      the second VM has the first one's MAC, and both speak; needs two VMs
+  vlan-tag      the VM's port has a wrong tag         --victim vmN  --tag N (77)
+  reflect       the switch sends broadcasts back, the vswitch learns the VM outside
+
+With `lab up --vlan TAG`:
+
+  trunk         the trunk of the bond leaves the VMs' VLAN out
+
+With `lab up --bridge`; each takes --victim vmN:
+
+  nwfilter      ebtables drops the VM's ICMP, as nwfilter does   --direction out|in (out)
+  nft-bridge    nftables drops the VM's ICMP where the bridge forwards
+  stp           the VM's port waits a minute for the spanning tree
 
 Healthy twins, which look like a fault and must not be taken for one:
 
   lldp-active   the same LLDP, but on the active member: the MAC does not move
   ct-ok         the same firewall with one zone on both ports: TCP opens
   acl-other     an ICMP drop for an address nobody uses         --victim vmN
+  lacp-fallback the same LACP, but the bond falls back to active-backup
+  shape-wide    the same queues, at a rate that is enough       --victim vmN
+  meter-wide    the same meter, at a rate that is enough        --victim vmN
+  mirror        a mirror of the whole vswitch to a port of its own
+  trunk-ok      a trunk that names the VMs' VLAN                (--vlan)
+  nft-other     an ICMP drop on the bridge for an address nobody uses      (--bridge)
+  stp-spare     a second uplink that the spanning tree blocks              (--bridge)
 EOF
 }
 
 cmd_fault() {
     local action=${1:-} name=${2:-} fn
     [[ $action == on || $action == off ]] || die "usage: lab fault on|off NAME [options]; \`lab faults\` lists them"
-    [[ " ${FAULTS[*]} ${TWINS[*]} " == *" $name "* && -n $name ]] ||
-        die "no fault '$name'; there are: ${FAULTS[*]}, and healthy twins: ${TWINS[*]}"
+    [[ " ${FAULTS[*]} ${TWINS[*]} ${VLAN_FAULTS[*]} ${BRIDGE_FAULTS[*]} " == *" $name "* && -n $name ]] ||
+        die "no fault '$name'; \`lab faults\` lists them"
     shift 2
     load_config
+    [[ $BRIDGE == 0 || " ${BRIDGE_FAULTS[*]} " == *" $name "* ]] ||
+        die "$name is a fault of Open vSwitch, and this lab has a Linux bridge"
     parse_fault "$@"
     fn=${name//-/_}
     "fault_$action" "$name" "$fn" "$STATE/faults/$name.$HOST"
 }
 
 parse_fault() {
-    HOST=host1 VICTIM='' INTERVAL=2 MEMBER='' PERCENT=30 DIRECTION=out OPTIONS=''
+    HOST=host1 VICTIM='' INTERVAL=2 MEMBER='' PERCENT=30 DIRECTION=out AT=uplink TAG=77 OPTIONS=''
     while (($#)); do
         [[ -n ${2:-} ]] || die "option '$1' wants a value"
         [[ $1 == --host ]] || OPTIONS+=" $1 $2"
@@ -58,6 +93,8 @@ parse_fault() {
         --percent) number PERCENT "$1" "$2" 1 99 ;;
         --member) MEMBER=$2 ;;
         --direction) DIRECTION=$2 ;;
+        --at) AT=$2 ;;
+        --tag) number TAG "$1" "$2" 1 4094 ;;
         *) die "unknown option '$1'; \`lab faults\` names the options" ;;
         esac
         shift 2
@@ -67,6 +104,7 @@ parse_fault() {
         die "no victim '$VICTIM'; there are: $(nodes | grep -E '^(host|vm)' | paste -sd' ')"
     [[ -z $MEMBER || $MEMBER == eth2 || $MEMBER == eth3 ]] || die "--member is eth2 or eth3, not '$MEMBER'"
     [[ $DIRECTION == in || $DIRECTION == out ]] || die "--direction is in or out, not '$DIRECTION'"
+    [[ $AT == uplink || $AT == vnet ]] || die "--at is uplink or vnet, not '$AT'"
     # A VM that is named says on which host the fault is.
     [[ $VICTIM != vm* ]] || HOST=$(vm_host "$VICTIM")
     [[ $VICTIM != host* ]] || HOST=$VICTIM

@@ -34,8 +34,9 @@ cable_repaired() {
 mtu_prepare() { need_vm; }
 
 mtu_set() {
-    local member
-    for member in eth2 eth3; do ip -n "$(ns "$HOST")" link set "$member" mtu "$1"; done
+    local dev devs=(eth2 eth3)
+    [[ $AT == uplink ]] || devs=("$TAP")
+    for dev in "${devs[@]}"; do ip -n "$(ns "$HOST")" link set "$dev" mtu "$1"; done
 }
 
 mtu_on() {
@@ -48,7 +49,7 @@ big_vanish() { ! reaches "$VICTIM" "$(vm_gw)" -M "do" -s 1472; }
 mtu_broken() {
     until_true 5 big_vanish || { WHY="packets of 1500 octets from $VICTIM still reach the gateway" && return 1; }
     reaches "$VICTIM" "$(vm_gw)" || { WHY="small packets do not pass either" && return 1; }
-    WHY="eth2 and eth3 of $HOST carry 1400 octets, $VICTIM sends 1500: these vanish, small ones pass"
+    WHY="$([[ $AT == uplink ]] && echo "eth2 and eth3" || echo "$TAP") of $HOST carry 1400 octets, packets of 1500 vanish, small ones pass"
 }
 
 mtu_off() { mtu_set 1500; }

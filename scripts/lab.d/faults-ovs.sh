@@ -71,6 +71,25 @@ vm_reaches_gw() {
 
 acl_drop_repaired() { vm_reaches_gw; }
 
+ACL_IN_COOKIE=0x302
+
+# Towards the VM, by a second table in which nothing matches, as the private VLANs of a platform do it.
+acl_in_prepare() { need_vm; }
+acl_in_on() {
+    reaches gw "$(vm_ip "$VICTIM")" || { WHY="the gateway does not reach $VICTIM even before" && return 1; }
+    {
+        say "cookie=$ACL_IN_COOKIE,table=0,priority=70,icmp,dl_dst=$(vm_mac "$VICTIM") actions=resubmit(,1)"
+        say "cookie=$ACL_IN_COOKIE,table=1,priority=0 actions=drop"
+    } | flows_add "$HOST"
+}
+acl_in_broken() {
+    until_true 5 acl_cut || { WHY="$VICTIM still gets answers of the gateway" && return 1; }
+    tcp_opens gw "$(vm_ip "$VICTIM")" || { WHY="TCP to $VICTIM does not open either" && return 1; }
+    WHY="ICMP to $VICTIM ends in table 1, which drops; TCP to it opens"
+}
+acl_in_off() { flows_del "$HOST" "cookie=$ACL_IN_COOKIE/-1"; }
+acl_in_repaired() { vm_reaches_gw; }
+
 acl_other_prepare() { need_vm; }
 acl_other_on() { acl_flow "$OTHER_COOKIE" "$NOBODY"; }
 acl_other_broken() { vm_reaches_gw && WHY="ICMP of $VICTIM to $NOBODY is dropped, and $WHY"; }

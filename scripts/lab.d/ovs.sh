@@ -40,6 +40,17 @@ ovs_bridge() {
     inside "$host" ovs-vsctl --timeout=10 "${words[@]}"
 }
 
+# The host's vswitch with its uplinks and taps: ovs_vswitch HOST TAP...
+ovs_vswitch() {
+    local host=$1 dev
+    shift
+    keep_from_stack "$host" eth2 eth3 "$@"
+    for dev in eth2 eth3 "$@"; do ip -n "$(ns "$host")" link set "$dev" up; done
+    ovs_start "$host"
+    ovs_bridge "$host"
+    plug "$host" vswitch0 "$(host_ip "$host")/24" "$GW_IP"
+}
+
 # The tagged legs of gateway and PC. The kernel's bridge may be built without
 # VLAN filtering, so a small Open vSwitch beside br0 takes the tag off.
 ovs_access_switch() {

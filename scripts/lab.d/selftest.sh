@@ -40,14 +40,23 @@ nothing_left() {
 
 machine_links() { ip -o link show | awk '{ print $2 }' | paste -sd' '; }
 
-selftest_faults() {
+# Each fault on, refused a second time, off, and all well again: selftest_each NAME...
+selftest_each() {
     local name
-    for name in "${FAULTS[@]}" "${TWINS[@]}"; do
+    for name in "$@"; do
         expect "$name on" "$SELF" fault on "$name"
         refuse "$name on twice is refused" "$SELF" fault on "$name"
         expect "$name off" "$SELF" fault off "$name"
         expect "healthy after $name" "$SELF" check
     done
+}
+
+selftest_faults() {
+    selftest_each "${FAULTS[@]}" "${TWINS[@]}"
+    expect "the MTU of a VM's port" "$SELF" fault on mtu --at vnet
+    expect "and its end" "$SELF" fault off mtu
+    refuse "a fault of a VLAN is refused without one" "$SELF" fault on trunk
+    refuse "a fault of a Linux bridge is refused" "$SELF" fault on nwfilter
     expect "a conflict over a VM's address" "$SELF" fault on ip-conflict --victim vm1
     expect "and its end" "$SELF" fault off ip-conflict --victim vm1
     expect "unplugged" "$SELF" fault on unplug-vm
@@ -61,6 +70,20 @@ selftest_libvirt() {
     expect "the filter is there" "$SELF" exec host1 virsh -q nwfilter-dumpxml acl-test
     expect "acl-drop off" "$SELF" fault off acl-drop
     refuse "the filter is gone" "$SELF" exec host1 virsh -q nwfilter-dumpxml acl-test
+}
+
+# The faults that need a lab of another shape.
+selftest_shapes() {
+    expect "up with a VLAN" "$SELF" up --vlan 188
+    selftest_each "${VLAN_FAULTS[@]}" vlan-tag
+    expect "down" "$SELF" down
+    expect "up with a Linux bridge" "$SELF" up --bridge
+    expect "its status" "$SELF" status
+    selftest_each "${BRIDGE_FAULTS[@]}"
+    expect "nwfilter towards the VM" "$SELF" fault on nwfilter --direction in
+    expect "and its end" "$SELF" fault off nwfilter
+    refuse "a fault of Open vSwitch is refused" "$SELF" fault on mtu
+    expect "down" "$SELF" down
 }
 
 # Killed at once, early, in the middle, and late; only the script itself is
@@ -109,6 +132,7 @@ cmd_selftest() {
     expect "down" "$SELF" down
     expect "nothing is left of it" nothing_left
     expect "down twice" "$SELF" down
+    selftest_shapes
     selftest_kills
     say "$PASSED passed, $FAILED failed, in $SECONDS s"
     ((FAILED == 0))

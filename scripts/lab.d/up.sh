@@ -2,18 +2,20 @@
 # Raising the lab, and showing what it is.
 
 parse_up() {
-    HOSTS=1 VMS=2 VLAN=0 LIBVIRT=0
+    HOSTS=1 VMS=2 VLAN=0 LIBVIRT=0 BRIDGE=0
     while (($#)); do
         case $1 in
         --hosts) number HOSTS "$1" "${2:-}" 1 16 && shift ;;
         --vms) number VMS "$1" "${2:-}" 1 20 && shift ;;
         --vlan) number VLAN "$1" "${2:-}" 2 4094 && shift ;;
         --libvirt) LIBVIRT=1 ;;
-        *) die "unknown option '$1' of \`lab up\`; it knows --hosts N, --vms N, --vlan TAG, --libvirt" ;;
+        --bridge) BRIDGE=1 ;;
+        *) die "unknown option '$1' of \`lab up\`; it knows --hosts N, --vms N, --vlan TAG, --libvirt, --bridge" ;;
         esac
         shift
     done
     ((HOSTS * VMS <= 80)) || die "$HOSTS hosts with $VMS VMs each are more than the 80 VMs a lab can have"
+    ((BRIDGE == 0 || VLAN + LIBVIRT == 0)) || die "--bridge goes with neither --vlan nor --libvirt"
 }
 
 # number VARIABLE OPTION VALUE LOWEST HIGHEST
@@ -34,7 +36,7 @@ cmd_up() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     mkdir -p "$STATE/faults"
-    printf '%s\n' "HOSTS=$HOSTS VMS=$VMS VLAN=$VLAN LIBVIRT=$LIBVIRT" >"$STATE/config"
+    printf '%s\n' "HOSTS=$HOSTS VMS=$VMS VLAN=$VLAN LIBVIRT=$LIBVIRT BRIDGE=$BRIDGE" >"$STATE/config"
     raise
     touch "$STATE/ready"
     trap - EXIT INT TERM
@@ -99,11 +101,7 @@ raise_host() {
         cable "$vm" eth0 "$(vm_mac "$vm")" "$host" "$tap"
         ip -n "$(ns "$host")" link set "$tap" address "$(tap_mac "$vm")"
     done
-    keep_from_stack "$host" eth2 eth3 "${taps[@]}"
-    for tap in eth2 eth3 "${taps[@]}"; do ip -n "$(ns "$host")" link set "$tap" up; done
-    ovs_start "$host"
-    ovs_bridge "$host"
-    plug "$host" vswitch0 "$(host_ip "$host")/24" "$GW_IP"
+    if ((BRIDGE)); then linux_bridge "$host" "${taps[@]}"; else ovs_vswitch "$host" "${taps[@]}"; fi
     for vm in $(vm_nodes); do
         [[ $(vm_host "$vm") != "$host" ]] || plug "$vm" eth0 "$(vm_ip "$vm")/24" "$(vm_gw)"
     done
@@ -120,7 +118,7 @@ cmd_status() {
         pc "$PC_IP" "$PC_MAC" "switch pc$( ((VLAN == 0)) || echo "; eth1 $(vm_net).50")"
     for host in $(host_nodes); do
         printf '%-8s %-16s %-18s %s\n' "$host" "$(host_ip "$host")" "$(host_mac "$host" eth2)" \
-            "switch $host-eth2 $host-eth3; active $(active_member "$host"); OVS_RUNDIR=$STATE/$host/ovs"
+            "$( ((BRIDGE)) && echo "switch $host-eth2; Linux bridge br0" || echo "switch $host-eth2 $host-eth3; active $(active_member "$host"); OVS_RUNDIR=$STATE/$host/ovs")"
     done
     for node in $(vm_nodes); do
         printf '%-8s %-16s %-18s %s\n' "$node" "$(vm_ip "$node")" "$(vm_mac "$node")" "$(vm_host "$node") $(vm_tap "$node")"
