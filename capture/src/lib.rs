@@ -15,6 +15,7 @@ mod ledger;
 mod ping;
 mod plan;
 mod point;
+mod privileged;
 mod ring;
 mod sandbox;
 mod session;

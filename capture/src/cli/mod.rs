@@ -1,9 +1,10 @@
 //! The command line: which command was meant, and doing it. The one visible match of the program is here.
 
+use std::time::Instant;
+
 use crate::control::show;
 use crate::control::stop::{self, Stopping};
 use crate::error::Result;
-use crate::session::cost;
 use crate::{finish, sandbox, ui};
 use netcap_words::{Lang, lang};
 use options::{COMMANDS, Command, Other, Record};
@@ -19,7 +20,7 @@ mod runtime;
 
 /// Runs the command line; gives the exit status.
 pub fn main() -> u8 {
-    cost::begin();
+    let began = Instant::now();
     let words: Vec<_> = std::env::args_os().collect();
     let first = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
     if first == sandbox::HELPER {
@@ -34,7 +35,7 @@ pub fn main() -> u8 {
         }
     } else {
         match help::parse::<Record>(&words) {
-            Ok(options) => record::record(options),
+            Ok(options) => record::record(options, began),
             Err(e) => return usage(&e),
         }
     };

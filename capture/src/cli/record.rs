@@ -1,6 +1,8 @@
 //! The command without a name: recording.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
 use netcap_filters::Filter;
 use rust_i18n::t;
@@ -15,13 +17,15 @@ use crate::control::protocol::{Ended, Phase};
 use crate::error::{Error, Result};
 use crate::host::exec::Host;
 use crate::host::inventory::Inventory;
+use crate::privileged::{Direct, Privileged, Process};
 use crate::session::{self, Known, Leave};
 use crate::{finish, sandbox, sys, ui};
 
 /// Nice value of everything but the recording threads.
 const NICE: i32 = 5;
 
-pub(super) fn record(mut options: Record) -> Result<u8> {
+/// Records as these options say; the program began at `began`.
+pub(super) fn record(mut options: Record, began: Instant) -> Result<u8> {
     ui::set_language(options.manner.lang);
     // Others are told where a run is, and a detached one leaves the directory it was started in.
     for path in [Some(&mut options.limits.out), options.manner.ovs_rundir.as_mut()].into_iter().flatten() {
@@ -57,27 +61,33 @@ pub(super) fn record(mut options: Record) -> Result<u8> {
     }
     let _ = sys::nice_this_thread(NICE);
     raise_file_limit();
-    block_on(run(options, filter, own))?
+    block_on(run(options, filter, own, began))?
 }
 
-async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
+async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Result<u8> {
     let analyzer = options.manner.analyze.then(finish::analyzer).transpose()?;
     let rope = options.manner.detach.then(Rope::take).transpose()?;
     let leave = rope.map(|rope| Box::new(|run: &_| rope.let_go(run)) as Leave);
     let host = Host::this(options.manner.ovs_rundir.clone());
     let prepared = prepare(&options, &host, analyzer.as_deref())?;
-    let inventory = Inventory::take(&host).await;
+    let privileged: Arc<dyn Privileged> = match &prepared {
+        Some(prepared) => prepared.helper(),
+        None => Arc::new(Direct::new(host.clone())),
+    };
+    let inventory = Inventory::take(&*privileged).await;
     let (bundle, out) = (!options.manner.no_bundle, options.limits.out.clone());
     let plan = plan(options, filter, own, &inventory)?;
     // From here on there is nothing left to lose but the recording itself: packets come next, and threads.
-    match prepared {
+    let owner = nix::unistd::getuid().as_raw();
+    let sandbox = match prepared {
         Some(prepared) => prepared.enter()?,
         None => sandbox::off(),
-    }
+    };
+    let process = Process { privileged: privileged.clone(), sandbox, owner, began };
     let topology = inventory.table();
     let old = inventory.indexes.into_values().collect();
     let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology, old };
-    let ended = session::record(plan, known, leave).await?;
+    let ended = session::record(plan, known, process, leave).await?;
     let failed = matches!(ended.end, netcap_bundle::run::End::Failed { .. });
     let (mut signals, control, dir) = (ended.signals, ended.control, ended.run.path.clone());
     control.board.phase(Phase::Sealing);
@@ -100,7 +110,7 @@ async fn run(options: Record, filter: Filter, own: Own) -> Result<u8> {
     let (manifest, result) = sealed.inspect_err(|_| ui::tell(&t!("end.unsealed", dir = dir.display())))?;
     finish::summary(&manifest, &result);
     if let Some(program) = analyzer {
-        finish::analyze_run(&program, &result.path).await;
+        finish::analyze_run(&*privileged, &program, &result.path).await;
     }
     Ok(u8::from(failed))
 }
@@ -111,7 +121,7 @@ fn prepare(options: &Record, host: &Host, analyzer: Option<&Path>) -> Result<Opt
     if *no_sandbox {
         return Ok(None);
     }
-    sandbox::prepare(sandbox::Wish {
+    sandbox::prepare(sandbox::Options {
         user: sandbox::User::find(user.as_deref())?,
         ovs_rundir: host.ovs_rundir.clone(),
         out: options.limits.out.clone(),

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::NAME;
+use crate::privileged::CONTROL_NAME;
 
 /// Bytes read of one list of sockets: a host of a thousand VMs has some tens of thousand lines of a hundred bytes.
 const LIST_MAX: u64 = 64 << 20;
@@ -27,7 +27,7 @@ pub(crate) struct Socket {
 impl Socket {
     /// The run it says it is; the one who answers says it again.
     pub(crate) fn run(&self) -> &str {
-        let run = self.name.strip_prefix(NAME).unwrap_or(&self.name);
+        let run = self.name.strip_prefix(CONTROL_NAME).unwrap_or(&self.name);
         run.split('/').next().unwrap_or(run)
     }
 }
@@ -68,7 +68,7 @@ fn name_in(line: &str) -> Option<String> {
     let mut words = line.split_ascii_whitespace();
     let flags = u32::from_str_radix(words.nth(3)?, 16).ok()?;
     let name = words.nth(3)?.strip_prefix('@')?;
-    let ours = name.strip_prefix(NAME).is_some_and(|run| !run.is_empty()) && words.next().is_none();
+    let ours = name.strip_prefix(CONTROL_NAME).is_some_and(|run| !run.is_empty()) && words.next().is_none();
     (flags & LISTENS != 0 && ours && !name.contains(char::is_control)).then(|| name.to_owned())
 }
 
@@ -115,7 +115,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
         #[test]
         fn any_line_is_answered(line in "([0-9a-f: ]{0,40} 0001[0-9]{0,4} 1 2 3 @(netcap/)?\\PC{0,20})|\\PC{0,80}") {
             if let Some(name) = name_in(&line) {
-                prop_assert!(name.starts_with(NAME) && name.len() > NAME.len());
+                prop_assert!(name.starts_with(CONTROL_NAME) && name.len() > CONTROL_NAME.len());
             }
         }
     }

@@ -35,6 +35,7 @@ use crate::finish::Outcome;
 use crate::ping::Tally;
 use crate::plan::Plan;
 use crate::point::counters::Counters;
+use crate::privileged::Process;
 use signals::Signals;
 
 impl Ended {
@@ -44,9 +45,6 @@ impl Ended {
         Self { path, bytes: outcome.bytes, no_tar: outcome.no_tar.clone(), unsealed: None, status }
     }
 }
-
-/// How the names of control sockets begin; the run's follows.
-pub(crate) const NAME: &str = "netcap/";
 
 /// A run's side: what it says of itself, and the socket through which it is asked.
 #[derive(Debug)]
@@ -60,7 +58,13 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// Opens the desk of a run that has just got its directory.
-    pub(crate) fn open(plan: &Plan, run: &RunDir, budget: &Arc<Budget>, signals: &mut Signals) -> Self {
+    pub(crate) fn open(
+        plan: &Plan,
+        run: &RunDir,
+        budget: &Arc<Budget>,
+        process: &Process,
+        signals: &mut Signals,
+    ) -> Self {
         let dir = std::path::absolute(&run.path).unwrap_or_else(|_| run.path.clone());
         let about = About {
             duration: plan.duration,
@@ -71,7 +75,7 @@ impl Desk {
         };
         let (board, asked) = Board::new(about, budget.clone());
         signals.listen(asked);
-        let (socket, closed) = match Control::open(board.clone()) {
+        let (socket, closed) = match Control::open(board.clone(), &*process.privileged, process.owner) {
             Ok(socket) => (Some(socket), None),
             Err(e) => (None, Some(e.to_string())),
         };

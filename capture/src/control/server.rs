@@ -6,8 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,10 +14,9 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{Shutdown, getsockopt, shutdown, sockopt::PeerCredentials};
 use rust_i18n::t;
 
-use super::NAME;
 use super::board::Board;
 use super::protocol::{self, Answer, Ask, Ended, REQUEST_MAX};
-use crate::sandbox;
+use crate::privileged::Privileged;
 
 /// Time a client has for its line, and for taking in the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -26,9 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const WAITING_MAX: usize = 32;
 /// Rest after an error or a stranger: neither may make this thread busy.
 const REST: Duration = Duration::from_millis(10);
-/// Names tried when somebody holds that of the run.
-const NAMES_MAX: u32 = 8;
-
 /// The control socket of a run; gone when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Control {
@@ -52,15 +47,11 @@ struct Waiting {
 }
 
 impl Control {
-    /// Begins to listen. Needs no right and no file, but root's name: who asks wants to know that root answers. A
-    /// confined recording, which is nobody, has the socket from its helper.
-    pub(crate) fn open(board: Arc<Board>) -> io::Result<Self> {
-        let listener = match sandbox::helper() {
-            Some(helper) => UnixListener::from(helper.listen(board.run())?),
-            None => bind(board.run())?,
-        };
-        let listener = Arc::new(listener);
-        let shared = Arc::new(Shared { board, owner: sandbox::owner(), ending: Mutex::default() });
+    /// Begins to listen. Besides root it answers `owner`, who started the run. Needs no right and no file, but root's
+    /// name: who asks wants to know that root answers.
+    pub(crate) fn open(board: Arc<Board>, privileged: &dyn Privileged, owner: u32) -> io::Result<Self> {
+        let listener = Arc::new(privileged.control(board.run())?);
+        let shared = Arc::new(Shared { board, owner, ending: Mutex::default() });
         let (socket, desk) = (listener.clone(), shared.clone());
         thread::Builder::new().name("control".into()).spawn(move || {
             for stream in socket.incoming() {
@@ -93,19 +84,6 @@ impl Drop for Control {
         // The thread sleeps in accept(2) and holds the socket: this wakes it, and the name goes with it.
         let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
     }
-}
-
-/// Anybody may take a name; then another one is found in `/proc/net/unix` all the same.
-pub(crate) fn bind(run: &str) -> io::Result<UnixListener> {
-    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for n in 1..=NAMES_MAX {
-        let name = if n == 1 { format!("{NAME}{run}") } else { format!("{NAME}{run}/{n}") };
-        match UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?) {
-            Err(e) if e.kind() == io::ErrorKind::AddrInUse => last = e,
-            done => return done,
-        }
-    }
-    Err(last)
 }
 
 impl Shared {
@@ -208,19 +186,28 @@ fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use std::io::BufRead;
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::SocketAddr;
 
     use super::*;
     use crate::control::board::tests::board;
     use crate::control::protocol::{Request, Status};
     use crate::control::signals::Asked;
+    use crate::host::exec::Host;
+    use crate::privileged::{CONTROL_NAME, Direct};
 
     /// Names are shared by the whole network namespace.
     fn name(test: &str) -> String {
         format!("test-{test}-{}", std::process::id())
     }
 
+    fn open(board: Arc<Board>) -> Control {
+        let owner = nix::unistd::getuid().as_raw();
+        Control::open(board, &Direct::new(Host::this(None)), owner).unwrap()
+    }
+
     fn connect(run: &str) -> UnixStream {
-        let address = SocketAddr::from_abstract_name(format!("{NAME}{run}")).unwrap();
+        let address = SocketAddr::from_abstract_name(format!("{CONTROL_NAME}{run}")).unwrap();
         let stream = UnixStream::connect_addr(&address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream
@@ -246,14 +233,14 @@ mod tests {
     fn it_answers_what_is_asked_and_the_name_goes_with_it() {
         let run = name("answers");
         let (board, mut inbox) = board(&run);
-        let control = Control::open(board).unwrap();
+        let control = open(board);
         assert_eq!(status(&run).run, run);
         assert!(ask(&run, &Request::new(Ask::Rotate, false).line()).done);
         assert_eq!(inbox.try_recv(), Ok(Asked::Rotate));
         assert!(ask(&run, &Request::new(Ask::Stop, false).line()).done);
         assert_eq!(inbox.try_recv(), Ok(Asked::End("netcap stop")));
         drop(control);
-        let address = SocketAddr::from_abstract_name(format!("{NAME}{run}")).unwrap();
+        let address = SocketAddr::from_abstract_name(format!("{CONTROL_NAME}{run}")).unwrap();
         let until = Instant::now() + Duration::from_secs(5);
         while UnixListener::bind_addr(&address).is_err() {
             assert!(Instant::now() < until, "the name is still taken");
@@ -265,7 +252,7 @@ mod tests {
     fn all_who_wait_hear_of_the_end_and_so_do_late_ones() {
         let run = name("waiters");
         let (board, mut inbox) = board(&run);
-        let control = Control::open(board).unwrap();
+        let control = open(board);
         let wait = Request::new(Ask::Stop, true).line();
         let mut early: Vec<UnixStream> = (0..3).map(|_| connect(&run)).collect();
         for stream in &mut early {
@@ -287,7 +274,7 @@ mod tests {
     fn garbage_slowness_and_crowds_do_no_harm() {
         let run = name("hostile");
         let (board, _inbox) = board(&run);
-        let _control = Control::open(board).unwrap();
+        let _control = open(board);
         assert!(ask(&run, b"GET / HTTP/1.1\r\n\r\n").error.is_some());
         assert!(ask(&run, &[0xff; 3 * REQUEST_MAX]).error.unwrap().contains("more than"));
         assert!(ask(&run, &[&[b'['; 1000][..], b"\n"].concat()).error.is_some());
@@ -316,10 +303,10 @@ mod tests {
     #[test]
     fn a_name_that_somebody_holds_does_not_keep_a_run_from_being_asked() {
         let run = name("squatted");
-        let address = SocketAddr::from_abstract_name(format!("{NAME}{run}")).unwrap();
+        let address = SocketAddr::from_abstract_name(format!("{CONTROL_NAME}{run}")).unwrap();
         let _squatter = UnixListener::bind_addr(&address).unwrap();
         let (board, _inbox) = board(&run);
-        let _control = Control::open(board).unwrap();
+        let _control = open(board);
         assert_eq!(status(&format!("{run}/2")).run, run);
     }
 }

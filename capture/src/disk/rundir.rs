@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use netcap_bundle::run::SCHEMA;
-use netcap_bundle::{Point, RunInfo, layout, seal};
+use netcap_bundle::run::{RunInfo, SCHEMA, Sandbox};
+use netcap_bundle::{Point, layout, seal};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::utsname::{UtsName, uname};
 use rust_i18n::t;
@@ -32,6 +32,8 @@ pub(crate) struct Start {
     pub(crate) pings: Vec<String>,
     /// Directory of Open vSwitch's sockets, if there are any.
     pub(crate) ovs_rundir: Option<String>,
+    /// How the recording is confined.
+    pub(crate) sandbox: Option<Sandbox>,
 }
 
 /// Runs of one second on one host: more are not started by people.
@@ -52,7 +54,7 @@ pub(crate) fn tool() -> String {
 impl RunDir {
     /// Makes `OUT/HOST-STAMP` and writes what is known at the start; `taken` are names of runs in other directories.
     pub(crate) fn create(out: &Path, taken: &[String], start: Start) -> Result<Self> {
-        let Start { points, pings, ovs_rundir } = start;
+        let Start { points, pings, ovs_rundir, sandbox } = start;
         fs::create_dir_all(out).map_err(Error::file("create", out))?;
         let started = clock::both();
         let utc_offset_s = clock::utc_offset_s();
@@ -77,7 +79,7 @@ impl RunDir {
             points,
             pings,
             ovs_rundir,
-            sandbox: crate::sandbox::state(),
+            sandbox,
         };
         let described = seal::write_json(&path.join(layout::RUN), &info).map_err(Error::from);
         let described = described.and_then(|()| seal::sync_parent(&path).map_err(Error::file("write", out)));

@@ -1,12 +1,12 @@
 //! The program that explains a recording: finding it, and running it on a result.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rust_i18n::t;
 
 use super::said::quoted;
 use crate::error::{Error, Result};
+use crate::privileged::{Privileged, analyzer_command};
 use crate::ui;
 
 /// Name of the program that explains a run.
@@ -38,12 +38,9 @@ pub(crate) fn analyze(program: &Path, path: &Path) -> Option<i32> {
     explained(program, path, status.map(|status| status.code()))
 }
 
-/// The same for a recording, which asks its helper if it may not run programs itself.
-pub(crate) async fn analyze_run(program: &Path, path: &Path) -> Option<i32> {
-    match crate::sandbox::helper() {
-        Some(helper) => explained(program, path, helper.analyze(path).await),
-        None => analyze(program, path),
-    }
+/// The same for a recording, which may not be allowed to run programs itself.
+pub(crate) async fn analyze_run(privileged: &dyn Privileged, program: &Path, path: &Path) -> Option<i32> {
+    explained(program, path, privileged.explain(program, path).await)
 }
 
 fn explained(program: &Path, path: &Path, done: std::io::Result<Option<i32>>) -> Option<i32> {
@@ -54,15 +51,6 @@ fn explained(program: &Path, path: &Path, done: std::io::Result<Option<i32>>) ->
             None
         }
     }
-}
-
-/// The command that explains a result.
-pub(crate) fn analyzer_command(program: &Path, path: &Path, lang: &str) -> Command {
-    // The host's own work goes first; the nice value is inherited.
-    let _ = crate::sys::nice_this_thread(10);
-    let mut command = Command::new(program);
-    command.arg("--lang").arg(lang).arg(path);
-    command
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::ui;
 use crate::ui::units::human_bytes;
 pub(crate) use analyzer::find_program;
-pub(crate) use analyzer::{analyze, analyze_run, analyzer, analyzer_command};
+pub(crate) use analyzer::{analyze, analyze_run, analyzer};
 use said::quoted;
 pub(crate) use said::{place, summary};
 pub(crate) use tar::wrap_up;

@@ -16,10 +16,10 @@ use netcap_bundle::state::Taken;
 use netcap_bundle::topology::{self, Inputs, Port, Topology};
 use rust_i18n::t;
 
-use super::exec::{Host, MISSING, NO_SOCKET};
+use super::exec::{MISSING, NO_SOCKET};
 use super::here::{Here, SwitchKind};
 use super::iface::Iface;
-use super::sample::{self, Elements, snapshot};
+use super::sample::{self, Elements, Sampler, snapshot};
 
 /// What was found.
 pub(crate) struct Inventory {
@@ -49,12 +49,12 @@ const SOURCES: [SourceDef; 8] = [
 
 impl Inventory {
     /// Looks at the host.
-    pub(crate) async fn take(host: &Host) -> Self {
+    pub(crate) async fn take(sampler: &dyn Sampler) -> Self {
         let mut taken = Vec::new();
         let mut elements = Elements::default();
         for wanted in &SOURCES {
             if let Some(def) = netcap_bundle::sources::by_id(wanted.id) {
-                taken.extend(sample::source(host, def, &mut elements).await);
+                taken.extend(sample::source(sampler, def, &mut elements).await);
             }
         }
         let topology = join(&taken);

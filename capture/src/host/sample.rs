@@ -1,12 +1,29 @@
 //! Taking a source: all its recipes, one after the other, each for every element it is repeated over.
 
-use netcap_bundle::source::{Each, Outcome, Parsed, RawItem, Snapshot, SourceDef};
+use std::pin::Pin;
+
+use netcap_bundle::source::{Each, Outcome, Parsed, RawItem, Recipe, Snapshot, SourceDef};
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::sources::vm::libvirt::Libvirt;
 use netcap_bundle::state::Taken;
 
 use super::clock;
 use super::exec::{self, Host};
+
+/// Carries out recipes: this process, or one that has the privileges.
+pub(crate) trait Sampler: Send + Sync {
+    /// A sample, whatever becomes of it.
+    fn take<'a>(&'a self, source: &'static str, recipe: &'static Recipe, arg: &'a str) -> Later<'a, Taken>;
+}
+
+/// What is there when it has been waited for.
+pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl Sampler for Host {
+    fn take<'a>(&'a self, source: &'static str, recipe: &'static Recipe, arg: &'a str) -> Later<'a, Taken> {
+        Box::pin(exec::take(self, source, recipe, arg))
+    }
+}
 
 /// Elements of one kind that are asked for at most: a host has tens of bridges and hundreds of machines.
 const ELEMENTS_MAX: usize = 1000;
@@ -47,7 +64,11 @@ impl Elements {
 
 /// Takes every recipe of a source. Once one has timed out, what is repeated over elements is not tried for the others: a
 /// daemon that hangs would hang for each of them.
-pub(crate) async fn source(host: &Host, def: &'static SourceDef, elements: &mut Elements) -> Vec<Taken> {
+pub(crate) async fn source(
+    sampler: &dyn Sampler,
+    def: &'static SourceDef,
+    elements: &mut Elements,
+) -> Vec<Taken> {
     let mut out: Vec<Taken> = Vec::new();
     for recipe in def.recipes {
         if recipe.each != Each::Once {
@@ -58,7 +79,7 @@ pub(crate) async fn source(host: &Host, def: &'static SourceDef, elements: &mut 
             let taken = if hangs && recipe.each != Each::Once {
                 exec::not_taken(def.id, recipe, clock::now(), "not tried: the one before timed out")
             } else {
-                exec::take(host, def.id, recipe, &arg).await
+                sampler.take(def.id, recipe, &arg).await
             };
             out.push(Taken { arg, ..taken });
         }

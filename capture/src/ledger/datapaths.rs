@@ -1,12 +1,12 @@
 //! What Open vSwitch drops, once a second. A daemon that takes long to answer is asked less often, and one that hangs is
 //! left alone.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use netcap_bundle::ledger::{Datapaths, parse_dpctl_show};
 
-use crate::host::unixctl::Link;
+use crate::privileged::Privileged;
 
 /// Share of the daemon's time that may go into answers: one in so many.
 const SHARE: u32 = 100;
@@ -16,16 +16,16 @@ const RETRY: Duration = Duration::from_secs(10);
 /// What the datapaths counted, as differences.
 #[derive(Debug)]
 pub(super) struct Drops {
-    link: Link,
+    privileged: Arc<dyn Privileged>,
     before: Option<Datapaths>,
     /// Not asked before this time.
     next: Instant,
 }
 
 impl Drops {
-    /// Will ask the daemon of that directory; a confined recording asks its helper, which asks the daemon.
-    pub(super) fn new(rundir: &Path) -> Self {
-        Self { link: Link::new(rundir), before: None, next: Instant::now() }
+    /// Nothing is asked before the first look.
+    pub(super) fn new(privileged: Arc<dyn Privileged>) -> Self {
+        Self { privileged, before: None, next: Instant::now() }
     }
 
     /// What was counted since the last answer; `None` when there was no answer, when it is not time to ask, and the first
@@ -35,11 +35,7 @@ impl Drops {
         if start < self.next {
             return None;
         }
-        let answer = match crate::sandbox::helper() {
-            Some(helper) => helper.datapaths(),
-            None => self.link.ask(),
-        };
-        let Ok(text) = answer else {
+        let Ok(text) = self.privileged.datapaths() else {
             self.before = None;
             self.next = Instant::now() + RETRY;
             return None;
@@ -66,9 +62,12 @@ fn difference(now: &Datapaths, before: &Datapaths) -> Datapaths {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::exec::Host;
     use crate::host::unixctl::{ANSWER_MAX, QUESTION};
+    use crate::privileged::Direct;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixListener;
+    use std::path::Path;
     use std::thread;
 
     fn daemon(answers: Vec<String>) -> (tempfile::TempDir, thread::JoinHandle<()>) {
@@ -87,6 +86,10 @@ mod tests {
         (dir, thread)
     }
 
+    fn drops(rundir: &Path) -> Drops {
+        Drops::new(Arc::new(Direct::new(Host { root: "/".into(), ovs_rundir: rundir.to_owned() })))
+    }
+
     fn shown(dropped: u64, lost: u64) -> String {
         let text = format!(
             "x:\n lookups: hit:1 missed:{lost} lost:{lost}\n port 1: vnet0\n RX dropped:{dropped}\n TX dropped:1\n"
@@ -97,7 +100,7 @@ mod tests {
     #[test]
     fn differences_are_given_and_a_daemon_that_goes_is_no_error() {
         let (dir, thread) = daemon(vec![shown(5, 1), shown(9, 3), shown(0, 0)]);
-        let mut ctl = Drops::new(dir.path());
+        let mut ctl = drops(dir.path());
         let mut next = || {
             ctl.next = Instant::now();
             ctl.since_last()
@@ -113,12 +116,12 @@ mod tests {
     #[test]
     fn a_hanging_daemon_holds_nothing_up() {
         let (dir, thread) = daemon(vec!["{\"id\":".into()]);
-        let mut ctl = Drops::new(dir.path());
+        let mut ctl = drops(dir.path());
         let start = Instant::now();
         assert_eq!(ctl.since_last(), None);
         assert!(start.elapsed() < 3 * ANSWER_MAX);
         assert_eq!(ctl.since_last(), None, "not asked again at once");
         thread.join().unwrap();
-        assert_eq!(Drops::new(Path::new("/nonexistent")).since_last(), None);
+        assert_eq!(drops(Path::new("/nonexistent")).since_last(), None);
     }
 }

@@ -21,6 +21,7 @@ use crate::host::clock;
 use crate::host::netdev::{self, Softnet};
 use crate::point::counters::{Counters, HostCounters};
 use crate::point::event::Event;
+use crate::privileged::Privileged;
 use datapaths::Drops;
 use entry::Entry;
 
@@ -60,11 +61,11 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Makes the files. `ovs_rundir` is where Open vSwitch's sockets lie, if there are any.
+    /// Makes the files. `ovs` asks Open vSwitch, if it is there.
     pub(crate) fn create(
         dir: &Path,
         points: &[(&Point, Arc<Counters>)],
-        ovs_rundir: Option<&Path>,
+        ovs: Option<Arc<dyn Privileged>>,
         sums: Arc<HostCounters>,
         events: Sender<Event>,
         open: Open,
@@ -78,7 +79,7 @@ impl Ledger {
         let points = points.iter().map(entry).collect::<io::Result<Vec<_>>>()?;
         let mut softnet = Softnet::default();
         let _ = softnet.since_last();
-        let mut ovs = ovs_rundir.map(Drops::new);
+        let mut ovs = ovs.map(Drops::new);
         let _ = ovs.as_mut().and_then(Drops::since_last);
         let host_file = open(&dir.join(layout::SOFTNET))?;
         let (dir, host, host_line) = (dir.to_owned(), HostSpan::default(), Instant::now());

@@ -18,8 +18,8 @@ use netcap_bundle::run::{Answer, Clock, NS_PER_S};
 
 use crate::disk::budget::Budget;
 use crate::host::clock;
+use crate::privileged::Privileged;
 use log::Log;
-pub(crate) use socket::raw;
 use socket::{Heard, Socket};
 
 mod log;
@@ -83,8 +83,9 @@ pub(crate) fn start(
     tally: Arc<Tally>,
     stop: Arc<AtomicBool>,
     budget: &Arc<Budget>,
+    privileged: &dyn Privileged,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
-    let socket = Socket::open(address)?;
+    let socket = Socket::open(address, privileged)?;
     let log = Log::create(dir, address, utc_offset_s, budget)?;
     let pinger = Pinger { socket, log, tally, next: 1, waiting: BTreeMap::new() };
     thread::Builder::new().name("ping".into()).spawn(move || pinger.run(&stop))

@@ -12,14 +12,11 @@ use std::time::Duration;
 use netcap_bundle::Nanos;
 use nix::cmsg_space;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage,
-    TimestampingFlag, Timestamps, recvmsg, sendmsg, setsockopt, socket, sockopt,
-};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, Timestamps, recvmsg, sendmsg};
 
 use super::packet::{self, Said};
 use crate::host::clock;
-use crate::sys;
+use crate::privileged::Privileged;
 
 /// Packets read in one turn; more are read in the next.
 const TURN: usize = 64;
@@ -43,14 +40,10 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Opens the socket with a filter for this ping's own identifier. A confined recording gets it from its helper.
-    pub(super) fn open(address: IpAddr) -> io::Result<Self> {
+    /// Opens the socket with a filter for this ping's own identifier.
+    pub(super) fn open(address: IpAddr, privileged: &dyn Privileged) -> io::Result<Self> {
         let id = identifier();
-        let fd = match crate::sandbox::helper() {
-            Some(helper) => helper.ping(address, id)?,
-            None => raw(address, id)?,
-        };
-        Ok(Self { fd, address, id })
+        Ok(Self { fd: privileged.ping(address, id)?, address, id })
     }
 
     /// Sends one request.
@@ -147,28 +140,6 @@ fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
     let v4 = || address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
     let v6 = || address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip()));
     v4().or_else(v6)
-}
-
-/// The part of it that needs `CAP_NET_RAW`: the socket, which hears only what concerns the pings of this identifier.
-pub(crate) fn raw(address: IpAddr, id: u16) -> io::Result<OwnedFd> {
-    let (family, protocol) = match address {
-        IpAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp),
-        IpAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6),
-    };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let fd = socket(family, SockType::Raw, flags, protocol)?;
-    sys::attach_filter(fd.as_fd(), &packet::filter(address, id))?;
-    if address.is_ipv6() {
-        setsockopt(&fd, sockopt::Ipv6RecvHopLimit, &true)?;
-    }
-    let stamps = TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
-    let sending = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
-        | TimestampingFlag::from_bits_retain(libc::SOF_TIMESTAMPING_TX_SCHED);
-    // Without the stamps of sending (before Linux 4.0) those of arrival still help.
-    if setsockopt(&fd, sockopt::Timestamping, &(stamps | sending)).is_err() {
-        setsockopt(&fd, sockopt::Timestamping, &stamps)?;
-    }
-    Ok(fd)
 }
 
 /// An identifier that no other ping of this program has, and others hardly: process number and a count.

@@ -22,8 +22,9 @@ use super::segments::Segments;
 use crate::disk::writer;
 use crate::host::clock;
 use crate::host::iface::Iface;
+use crate::privileged;
 use crate::ring::frames::Frames;
-use crate::ring::listener::{self, Listener};
+use crate::ring::listener::{Listener, OpenRing};
 use crate::shed::{self, Pressure};
 use crate::sys::{RETIRE_MS, Ring};
 
@@ -41,7 +42,7 @@ const DRAIN: Duration = Duration::from_millis(4 * RETIRE_MS as u64);
 /// Starts the thread of a point whose ring is already open, so that a start that fails fails before anything is recorded.
 pub(crate) fn start(
     listener: Listener,
-    opened: (Ring, u32),
+    opened: OpenRing,
     segments: Segments,
     counters: Arc<Counters>,
     stop: Arc<AtomicBool>,
@@ -132,8 +133,8 @@ impl Worker {
     }
 
     /// Records until stopped. An error is one of writing: reading errors are gaps.
-    fn run(&mut self, opened: (Ring, u32)) -> io::Result<()> {
-        self.counters.index.store(opened.1, Relaxed);
+    fn run(&mut self, opened: OpenRing) -> io::Result<()> {
+        self.counters.index.store(opened.index, Relaxed);
         let mut ring = Some(opened);
         self.segments.begin()?;
         if Iface::find(&self.listener.iface).is_some_and(|iface| !iface.up) {
@@ -141,7 +142,7 @@ impl Worker {
         }
         while !self.stop.load(Relaxed) {
             ring = match ring {
-                Some((ring, index)) => self.listen(ring, index)?,
+                Some(ring) => self.listen(ring)?,
                 None if !self.listener.waits => {
                     self.leave();
                     return Ok(());
@@ -150,18 +151,19 @@ impl Worker {
             };
             self.segments.tick()?;
         }
-        if let Some((mut ring, _)) = ring {
+        if let Some(OpenRing { mut ring, .. }) = ring {
             self.drain(&mut ring)?;
         }
         self.segments.end()
     }
 
     /// One round: everything that is ready, then a wait. Gives the ring back unless the interface is gone.
-    fn listen(&mut self, mut ring: Ring, index: u32) -> io::Result<Option<(Ring, u32)>> {
-        self.consume(&mut ring)?;
-        self.shed(&ring)?;
-        if self.count_when_due(&ring, COUNT_EVERY) {
-            self.still_there(index)?;
+    fn listen(&mut self, mut open: OpenRing) -> io::Result<Option<OpenRing>> {
+        let ring = &mut open.ring;
+        self.consume(ring)?;
+        self.shed(ring)?;
+        if self.count_when_due(ring, COUNT_EVERY) {
+            self.still_there(open.index)?;
         }
         match ring.wait(WAIT) {
             Ok(ready) => {
@@ -169,24 +171,24 @@ impl Worker {
                     // The kernel speaks of a block that is not ours yet; do not spin until it is.
                     thread::sleep(Duration::from_millis(2));
                 }
-                self.after_gap(ring, index)
+                self.after_gap(open)
             }
-            Err(why) => self.interrupted(ring, index, &why),
+            Err(why) => self.interrupted(open, &why),
         }
     }
 
     /// During a gap: is the interface up again, or has it become another one?
-    fn after_gap(&mut self, ring: Ring, index: u32) -> io::Result<Option<(Ring, u32)>> {
+    fn after_gap(&mut self, open: OpenRing) -> io::Result<Option<OpenRing>> {
         if self.gap.is_none() {
-            return Ok(Some((ring, index)));
+            return Ok(Some(open));
         }
-        if !self.still_there(index)? {
-            return self.give_up(ring);
+        if !self.still_there(open.index)? {
+            return self.give_up(open.ring);
         }
-        if Iface::find(&self.listener.iface).is_some_and(|iface| iface.index == index && iface.up) {
+        if Iface::find(&self.listener.iface).is_some_and(|iface| iface.index == open.index && iface.up) {
             self.heard_again();
         }
-        Ok(Some((ring, index)))
+        Ok(Some(open))
     }
 
     /// Whether the interface is still there. Its index is what makes it the same one: with another name it goes on in a
@@ -242,23 +244,18 @@ impl Worker {
     }
 
     /// The interface went down or away. Down: the kernel resumes by itself on this socket. Away: the ring is given up.
-    fn interrupted(
-        &mut self,
-        mut ring: Ring,
-        index: u32,
-        why: &io::Error,
-    ) -> io::Result<Option<(Ring, u32)>> {
-        self.consume(&mut ring)?;
-        self.count(&ring);
+    fn interrupted(&mut self, mut open: OpenRing, why: &io::Error) -> io::Result<Option<OpenRing>> {
+        self.consume(&mut open.ring)?;
+        self.count(&open.ring);
         self.begin_gap(why.to_string());
-        if self.still_there(index)? {
-            return Ok(Some((ring, index)));
+        if self.still_there(open.index)? {
+            return Ok(Some(open));
         }
-        self.give_up(ring)
+        self.give_up(open.ring)
     }
 
     /// The interface is gone: what the ring still holds is written, then the ring goes too.
-    fn give_up(&mut self, mut ring: Ring) -> io::Result<Option<(Ring, u32)>> {
+    fn give_up(&mut self, mut ring: Ring) -> io::Result<Option<OpenRing>> {
         self.counters.index.store(0, Relaxed);
         self.drain(&mut ring)?;
         self.late.0 = 0;
@@ -267,7 +264,7 @@ impl Worker {
     }
 
     /// Looks for the interface once, after a pause.
-    fn look_again(&mut self) -> io::Result<Option<(Ring, u32)>> {
+    fn look_again(&mut self) -> io::Result<Option<OpenRing>> {
         let until = Instant::now() + RETRY;
         while Instant::now() < until && !self.stop.load(Relaxed) {
             thread::sleep(WAIT);
@@ -275,16 +272,16 @@ impl Worker {
         let opened = match self.listener.open() {
             Ok(opened) => opened,
             Err(e) => {
-                if listener::is_foreign(&e) {
+                if privileged::is_foreign(&e) {
                     self.wait_on(t!("gap.foreign").into_owned());
                 }
                 return Ok(None);
             }
         };
         if self.step.snaplen().is_some() {
-            let _ = opened.0.refilter(&self.program(self.step));
+            let _ = opened.ring.refilter(&self.program(self.step));
         }
-        self.counters.index.store(opened.1, Relaxed);
+        self.counters.index.store(opened.index, Relaxed);
         self.segments.begin()?;
         Ok(Some(opened))
     }

@@ -3,7 +3,6 @@
 //! Ring memory is locked: the kernel cannot take it back, so on a host that is there for its guests a careless number
 //! would be paid by them.
 
-use std::io;
 use std::path::Path;
 
 use rust_i18n::t;
@@ -74,7 +73,7 @@ pub(crate) fn fit(asked: Option<u64>, buffer: u64, points: usize, level: i32, ro
         BASE.saturating_add(points.saturating_mul(POINT + (mib << 20)))
     };
     let (least, most) = (QUEUE_MIN as u64, QUEUE_MAX as u64);
-    let rings_least = points.saturating_mul(BLOCKS.start() * u64::from(BLOCK_BYTES));
+    let rings_least = points.saturating_mul(LEAST);
     let ceiling = asked.unwrap_or_else(|| {
         let usual = available(root).map_or(CEILING, |bytes| CEILING.min(bytes / CEILING_SHARE));
         usual.max(fixed(level).saturating_add(buffer.max(rings_least)).saturating_add(most))
@@ -100,30 +99,15 @@ pub(crate) fn fit(asked: Option<u64>, buffer: u64, points: usize, level: i32, ro
     Ok(Fitted { buffer: rings, queue, level: fit_level, ceiling, remarks })
 }
 
-/// Tries with less and less while the kernel is out of memory, down to the smallest ring there is.
-pub(crate) fn shrinking<T>(wanted: RingSize, open: impl Fn(RingSize) -> io::Result<T>) -> io::Result<T> {
-    let least = u32::try_from(*BLOCKS.start()).unwrap_or(1);
-    let mut size = wanted;
-    loop {
-        match open(size) {
-            Err(e) if e.raw_os_error() == Some(libc::ENOMEM) && size.blocks > least => {
-                size.blocks = (size.blocks / 2).max(least);
-            }
-            done => return done,
-        }
-    }
-}
-
-/// Block size of a ring: a frame is never larger than that with any offload but BIG TCP.
-pub(crate) const BLOCK_BYTES: u32 = 256 * 1024;
-/// Blocks of a ring: less cannot take turns, more than this is no use to anyone.
-pub(crate) const BLOCKS: std::ops::RangeInclusive<u64> = 4..=4096;
+/// Bytes of the smallest ring.
+const LEAST: u64 = *RingSize::BLOCKS.start() as u64 * RingSize::BLOCK_BYTES as u64;
 
 /// The ring of each of `points` points, so that all together keep to the budget as far as a ring can be that small.
 pub(crate) fn ring_size(budget: u64, points: usize) -> RingSize {
     let each = budget / (points.max(1) as u64);
-    let blocks = (each / u64::from(BLOCK_BYTES)).clamp(*BLOCKS.start(), *BLOCKS.end());
-    RingSize { block_bytes: BLOCK_BYTES, blocks: u32::try_from(blocks).unwrap_or(4) }
+    let (least, most) = RingSize::BLOCKS.into_inner();
+    let blocks = u32::try_from(each / u64::from(RingSize::BLOCK_BYTES)).unwrap_or(most).clamp(least, most);
+    RingSize { block_bytes: RingSize::BLOCK_BYTES, blocks }
 }
 
 /// Part of the ring memory that is kept for points that join, where any can: one in so many.
@@ -138,9 +122,8 @@ pub(crate) fn starters_memory(budget: u64, can_grow: bool) -> u64 {
 /// first get more, so that there is some left for the others.
 pub(crate) fn newcomers_ring(budget: u64, held: u64) -> Option<RingSize> {
     let left = (budget / NEWCOMERS).saturating_sub(held);
-    let least = BLOCKS.start() * u64::from(BLOCK_BYTES);
     // A budget of which a quarter is less than one ring still has room for one.
-    (left >= least || held == 0).then(|| ring_size(left, 4))
+    (left >= LEAST || held == 0).then(|| ring_size(left, 4))
 }
 
 #[cfg(test)]
@@ -191,21 +174,6 @@ mod tests {
         assert_eq!(tight.remarks.len(), 2);
         let refused = fit(Some(60 << 20), 64 << 20, 10, 1).unwrap_err().to_string();
         assert!(refused.contains("--max-memory") && refused.contains("89.0 MiB"), "{refused}");
-    }
-
-    #[test]
-    fn less_is_tried_only_when_memory_is_short() {
-        let wanted = RingSize { block_bytes: 4096, blocks: 100 };
-        let has = |most: u32, code: i32| {
-            shrinking(wanted, move |size| {
-                if size.blocks <= most { Ok(size.blocks) } else { Err(io::Error::from_raw_os_error(code)) }
-            })
-        };
-        assert_eq!(has(100, libc::ENOMEM).unwrap(), 100);
-        assert_eq!(has(30, libc::ENOMEM).unwrap(), 25);
-        assert_eq!(has(4, libc::ENOMEM).unwrap(), 4);
-        assert_eq!(has(3, libc::ENOMEM).unwrap_err().raw_os_error(), Some(libc::ENOMEM));
-        assert_eq!(has(30, libc::EPERM).unwrap_err().raw_os_error(), Some(libc::EPERM));
     }
 
     #[test]

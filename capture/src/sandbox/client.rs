@@ -6,12 +6,12 @@
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use netcap_bundle::source::Recipe;
@@ -19,9 +19,11 @@ use netcap_bundle::state::Taken;
 use netcap_filters::Instruction;
 
 use super::HELPER;
-use super::usage::{Memory, Times, Usage};
+use super::usage;
 use super::wire::{self, Answer, Request};
+use crate::host::sample::{Later, Sampler};
 use crate::host::{clock, exec};
+use crate::privileged::{Privileged, RingSocket, Usage};
 use crate::sys;
 use crate::sys::RingSize;
 
@@ -32,17 +34,24 @@ const SOCKET_MAX: Duration = Duration::from_secs(20);
 
 /// The connection to the helper.
 #[derive(Debug)]
-pub(crate) struct Client {
-    /// For what takes its time; made ready for the runtime when it is first used there.
-    slow: tokio::sync::Mutex<Slow>,
+pub(super) struct Client {
+    slow: Arc<SlowChannel>,
     /// For sockets, which must not wait behind a command that hangs.
     sockets: Mutex<UnixStream>,
-    lost: AtomicBool,
     /// What it takes of the host; absent when `/proc` does not say.
-    usage: Option<Usage>,
+    usage: Option<usage::Files>,
     /// Kept, so that its process id is not given to another while we live, and never waited for, so that what it took
     /// can be asked after its end.
     _child: Child,
+}
+
+/// For what takes its time.
+#[derive(Debug)]
+struct SlowChannel {
+    /// Made ready for the runtime when it is first used there.
+    stream: tokio::sync::Mutex<Slow>,
+    /// The helper is gone.
+    lost: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -76,85 +85,33 @@ impl Client {
         wire::send(&slow, &hello, Some(sockets_there.as_fd()))?;
         slow.set_nonblocking(true)?;
         Ok(Self {
-            slow: tokio::sync::Mutex::new(Slow::Fresh(slow)),
+            slow: Arc::new(SlowChannel {
+                stream: tokio::sync::Mutex::new(Slow::Fresh(slow)),
+                lost: AtomicBool::new(false),
+            }),
             sockets: Mutex::new(sockets),
-            lost: AtomicBool::new(false),
-            usage: Usage::of(child.id()).ok(),
+            usage: usage::Files::of(child.id()).ok(),
             _child: child,
         })
     }
 
-    /// The helper has ended before us.
-    pub(crate) fn lost(&self) -> bool {
-        self.lost.load(Relaxed)
-    }
-
-    /// Processor time that it and its commands took so far.
-    pub(crate) fn times(&self) -> Times {
-        self.usage.as_ref().and_then(Usage::times).unwrap_or_default()
-    }
-
-    /// Memory that is its own; that of a command that runs at this moment is not told.
-    pub(crate) fn memory(&self) -> Memory {
-        self.usage.as_ref().and_then(Usage::memory).unwrap_or_default()
-    }
-
-    /// A packet socket with its ring on an interface: the socket, the size that the ring got, the interface's index.
-    pub(crate) fn ring(
-        &self,
-        iface: &str,
-        program: &[Instruction],
-        size: RingSize,
-    ) -> io::Result<(OwnedFd, RingSize, u32)> {
-        let RingSize { block_bytes, blocks } = size;
-        let program = wire::steps(program);
-        match self.socket(&Request::Ring { iface: iface.to_owned(), program, block_bytes, blocks })? {
-            (Answer::Ring { index, blocks }, Some(fd)) => Ok((fd, RingSize { block_bytes, blocks }, index)),
-            (answer, _) => Err(answer.error()),
-        }
-    }
-
-    /// A raw socket for the pings of an address.
-    pub(crate) fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd> {
-        match self.socket(&Request::Ping { address, id })? {
-            (Answer::Ping, Some(fd)) => Ok(fd),
-            (answer, _) => Err(answer.error()),
-        }
-    }
-
-    /// The control socket of a run.
-    pub(crate) fn listen(&self, run: &str) -> io::Result<OwnedFd> {
-        match self.socket(&Request::Listen { run: run.to_owned() })? {
-            (Answer::Listening, Some(fd)) => Ok(fd),
-            (answer, _) => Err(answer.error()),
-        }
-    }
-
-    /// What the datapaths of Open vSwitch have counted so far, as `dpctl/show -s` says it.
-    pub(crate) fn datapaths(&self) -> io::Result<String> {
-        match self.socket(&Request::Datapaths)? {
-            (Answer::Datapaths { text }, _) => Ok(text),
-            (answer, _) => Err(answer.error()),
-        }
-    }
-
     fn socket(&self, request: &Request) -> io::Result<(Answer, Option<OwnedFd>)> {
         let channel = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.lost() {
+        if self.slow.lost.load(Relaxed) {
             return Err(gone());
         }
         let asked = wire::send(&channel, request, None).and_then(|()| wire::receive(&channel));
         // After an answer that did not come, the next would be taken for it.
-        asked.ok().flatten().ok_or_else(|| self.lose())
+        asked.ok().flatten().ok_or_else(|| self.slow.lose())
     }
 
-    /// A sample, as [`exec::take`] would have taken it.
-    pub(crate) async fn recipe(
-        &'static self,
-        source: &'static str,
-        recipe: &'static Recipe,
-        arg: &str,
-    ) -> Taken {
+    /// Asks in a task of its own: who does not wait for the answer any more must not leave it to the next.
+    async fn ask(&self, request: Request, limit: Option<Duration>) -> io::Result<(Answer, Vec<u8>)> {
+        let slow = self.slow.clone();
+        tokio::spawn(async move { slow.ask(&request, limit).await }).await.map_err(io::Error::other)?
+    }
+
+    async fn sample(&self, source: &'static str, recipe: &'static Recipe, arg: &str) -> Taken {
         let (at, start) = (clock::now(), Instant::now());
         let request =
             Request::Recipe { source: source.into(), item: recipe.item.into(), arg: arg.to_owned() };
@@ -173,30 +130,80 @@ impl Client {
             Ok((answer, _)) => failed(answer.error().to_string()),
         }
     }
+}
 
-    /// Has the analyzer explain a result; its exit status.
-    pub(crate) async fn analyze(&'static self, path: &Path) -> io::Result<Option<i32>> {
-        match self.ask(Request::Analyze { path: std::path::absolute(path)? }, None).await?.0 {
-            Answer::Analyzed { status } => Ok(status),
-            answer => Err(answer.error()),
+impl Sampler for Client {
+    fn take<'a>(&'a self, source: &'static str, recipe: &'static Recipe, arg: &'a str) -> Later<'a, Taken> {
+        Box::pin(self.sample(source, recipe, arg))
+    }
+}
+
+impl Privileged for Client {
+    fn ring(&self, iface: &str, program: &[Instruction], size: RingSize) -> io::Result<RingSocket> {
+        let RingSize { block_bytes, blocks } = size;
+        let program = wire::steps(program);
+        match self.socket(&Request::Ring { iface: iface.to_owned(), program, block_bytes, blocks })? {
+            (Answer::Ring { index, blocks }, Some(fd)) => {
+                Ok(RingSocket { fd, size: RingSize { block_bytes, blocks }, index })
+            }
+            (answer, _) => Err(answer.error()),
         }
     }
 
-    /// Asks in a task of its own: who does not wait for the answer any more must not leave it to the next.
-    async fn ask(&'static self, request: Request, limit: Option<Duration>) -> io::Result<(Answer, Vec<u8>)> {
-        let asking = tokio::spawn(async move {
-            let mut slow = self.slow.lock().await;
-            let exchange = slow.exchange(&request);
-            let answer = match limit {
-                None => exchange.await,
-                Some(limit) => tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(gone())),
-            };
-            if answer.is_err() {
-                *slow = Slow::Gone;
+    fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd> {
+        match self.socket(&Request::Ping { address, id })? {
+            (Answer::Ping, Some(fd)) => Ok(fd),
+            (answer, _) => Err(answer.error()),
+        }
+    }
+
+    fn control(&self, run: &str) -> io::Result<UnixListener> {
+        match self.socket(&Request::Listen { run: run.to_owned() })? {
+            (Answer::Listening, Some(fd)) => Ok(fd.into()),
+            (answer, _) => Err(answer.error()),
+        }
+    }
+
+    fn datapaths(&self) -> io::Result<String> {
+        match self.socket(&Request::Datapaths)? {
+            (Answer::Datapaths { text }, _) => Ok(text),
+            (answer, _) => Err(answer.error()),
+        }
+    }
+
+    /// Its program is the one that the helper was started with.
+    fn explain<'a>(&'a self, _: &'a Path, result: &'a Path) -> Later<'a, io::Result<Option<i32>>> {
+        Box::pin(async move {
+            match self.ask(Request::Analyze { path: std::path::absolute(result)? }, None).await?.0 {
+                Answer::Analyzed { status } => Ok(status),
+                answer => Err(answer.error()),
             }
-            answer.map_err(|_| self.lose())
-        });
-        asking.await.map_err(io::Error::other)?
+        })
+    }
+
+    /// Of a command that runs at this moment the memory is not told.
+    fn usage(&self) -> Usage {
+        let Some(files) = &self.usage else { return Usage::default() };
+        Usage { times: files.times().unwrap_or_default(), memory: files.memory().unwrap_or_default() }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.slow.lost.load(Relaxed)
+    }
+}
+
+impl SlowChannel {
+    async fn ask(&self, request: &Request, limit: Option<Duration>) -> io::Result<(Answer, Vec<u8>)> {
+        let mut slow = self.stream.lock().await;
+        let exchange = slow.exchange(request);
+        let answer = match limit {
+            None => exchange.await,
+            Some(limit) => tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(gone())),
+        };
+        if answer.is_err() {
+            *slow = Slow::Gone;
+        }
+        answer.map_err(|_| self.lose())
     }
 
     fn lose(&self) -> io::Error {

@@ -12,20 +12,21 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::thread;
 
 use netcap_bundle::source::{Each, Recipe};
 use netcap_bundle::sources;
+use netcap_filters::Instruction;
 
 use super::wire::{self, Answer, Request, Step};
 use super::{files, names};
 use crate::control::signals::Signals;
-use crate::host::exec::{self, Host};
-use crate::host::unixctl::Link;
-use crate::ring::listener::Listener;
-use crate::ring::memory::BLOCKS;
+use crate::host::exec::Host;
+use crate::host::sample::Sampler;
+use crate::privileged::{Direct, Privileged, RingSocket, analyzer_command};
+use crate::sys;
 use crate::sys::RingSize;
-use crate::{ping, sys};
 
 /// Instructions of a filter at most (`BPF_MAXINSNS`, include/uapi/linux/bpf_common.h).
 const PROGRAM_MAX: usize = 4096;
@@ -34,7 +35,7 @@ const BLOCK_MAX: u32 = 4 << 20;
 
 /// What the helper goes by.
 struct Orders {
-    host: Host,
+    direct: Arc<Direct>,
     out: PathBuf,
     analyzer: Option<PathBuf>,
     lang: String,
@@ -57,16 +58,16 @@ fn serve() -> io::Result<()> {
     // A file system that somebody wants to unmount must not be busy for the directory netcap was started in.
     let _ = nix::unistd::chdir("/");
     let host = Host { root: "/".into(), ovs_rundir };
-    let orders = Orders { host, out, analyzer, lang };
     // Best effort: what a kernel cannot do here it could not do before either.
-    let _ = files::read_only(&orders.host.ovs_rundir);
+    let _ = files::read_only(&host.ovs_rundir);
+    let direct = Arc::new(Direct::new(host));
+    let orders = Orders { direct: direct.clone(), out, analyzer, lang };
     let sockets = UnixStream::from(sockets);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Ctrl-C reaches the whole group of a terminal; what it means is decided by the recording.
         let _signals = Signals::take()?;
-        let link = Link::new(&orders.host.ovs_rundir);
-        thread::Builder::new().name("sockets".into()).spawn(move || open_sockets(&sockets, link))?;
+        thread::Builder::new().name("sockets".into()).spawn(move || open_sockets(&sockets, &direct))?;
         channel.set_nonblocking(true)?;
         let mut channel = tokio::net::UnixStream::from_std(channel)?;
         while let Some((request, _)) = wire::read::<Request>(&mut channel).await? {
@@ -78,12 +79,11 @@ fn serve() -> io::Result<()> {
 }
 
 /// Opens sockets, and tells what Open vSwitch dropped, until nobody asks any more.
-fn open_sockets(channel: &UnixStream, mut link: Link) {
+fn open_sockets(channel: &UnixStream, direct: &Direct) {
     while let Ok(Some((request, _))) = wire::receive::<Request>(channel) {
         let done = match &request {
-            // The connection itself stays here: over it one may also ask for changes.
-            Request::Datapaths => link.ask().map(|text| (Answer::Datapaths { text }, None)),
-            _ => open(&request).map(|(answer, fd)| (answer, Some(fd))),
+            Request::Datapaths => direct.datapaths().map(|text| (Answer::Datapaths { text }, None)),
+            _ => open(direct, &request).map(|(answer, fd)| (answer, Some(fd))),
         };
         let (answer, fd) = match &done {
             Ok((answer, fd)) => (answer.clone(), fd.as_ref().map(AsFd::as_fd)),
@@ -95,31 +95,34 @@ fn open_sockets(channel: &UnixStream, mut link: Link) {
     }
 }
 
-fn open(request: &Request) -> io::Result<(Answer, OwnedFd)> {
+fn open(direct: &Direct, request: &Request) -> io::Result<(Answer, OwnedFd)> {
     match request {
         Request::Ring { iface, program, block_bytes, blocks } => {
-            let listener = listener(iface, program, *block_bytes, *blocks)?;
-            let (fd, size, index) = listener.socket()?;
+            let (program, size) = checked(iface, program, *block_bytes, *blocks)?;
+            let RingSocket { fd, size, index } = direct.ring(iface, &program, size)?;
             Ok((Answer::Ring { index, blocks: size.blocks }, fd))
         }
-        Request::Ping { address, id } => Ok((Answer::Ping, ping::raw(*address, *id)?)),
-        Request::Listen { run } if names::file(run) => {
-            Ok((Answer::Listening, crate::control::server::bind(run)?.into()))
-        }
+        Request::Ping { address, id } => Ok((Answer::Ping, direct.ping(*address, *id)?)),
+        Request::Listen { run } if names::file(run) => Ok((Answer::Listening, direct.control(run)?.into())),
         _ => Err(not_on_the_list()),
     }
 }
 
-fn listener(iface: &str, program: &[Step], block_bytes: u32, blocks: u32) -> io::Result<Listener> {
+/// Filter and size of a ring, if a recording could ask for it.
+fn checked(
+    iface: &str,
+    program: &[Step],
+    block_bytes: u32,
+    blocks: u32,
+) -> io::Result<(Vec<Instruction>, RingSize)> {
     let sound = names::interface(iface)
         && program.len() <= PROGRAM_MAX
         && (1..=BLOCK_MAX).contains(&block_bytes)
-        && (1..=*BLOCKS.end()).contains(&u64::from(blocks));
+        && (1..=*RingSize::BLOCKS.end()).contains(&blocks);
     if !sound {
         return Err(not_on_the_list());
     }
-    let ring = RingSize { block_bytes, blocks };
-    Ok(Listener { iface: iface.to_owned(), program: wire::program(program), ring, waits: true })
+    Ok((wire::program(program), RingSize { block_bytes, blocks }))
 }
 
 fn not_on_the_list() -> io::Error {
@@ -139,7 +142,7 @@ impl Orders {
         let Some((source, recipe)) = recipe(source, item, arg) else {
             return (Answer::refused(&not_on_the_list()), Vec::new());
         };
-        let taken = exec::take(&self.host, source, recipe, arg).await;
+        let taken = self.direct.take(source, recipe, arg).await;
         let mut bytes = taken.bytes;
         bytes.extend_from_slice(&taken.stderr);
         let stderr = u32::try_from(taken.stderr.len()).unwrap_or(u32::MAX);
@@ -151,7 +154,7 @@ impl Orders {
         let program = self.analyzer.as_deref().ok_or_else(not_on_the_list);
         let done = match program.and_then(|program| Ok((program, self.result(path)?))) {
             Ok((program, path)) => {
-                let mut command = crate::finish::analyzer_command(program, &path, &self.lang);
+                let mut command = analyzer_command(program, &path, &self.lang);
                 sys::die_with_parent(command.stdin(std::process::Stdio::null()));
                 tokio::process::Command::from(command).status().await
             }
@@ -206,18 +209,18 @@ mod tests {
     #[test]
     fn rings_that_no_recording_asks_for_are_refused() {
         let step = (6, 0, 0, 1);
-        assert!(listener("eth0", &[step], 256 << 10, 4).is_ok());
-        assert!(listener("../eth0", &[step], 256 << 10, 4).is_err());
-        assert!(listener("eth0", &vec![step; PROGRAM_MAX + 1], 256 << 10, 4).is_err());
-        assert!(listener("eth0", &[step], BLOCK_MAX + 1, 4).is_err());
-        assert!(listener("eth0", &[step], 4096, 0).is_err());
+        assert!(checked("eth0", &[step], 256 << 10, 4).is_ok());
+        assert!(checked("../eth0", &[step], 256 << 10, 4).is_err());
+        assert!(checked("eth0", &vec![step; PROGRAM_MAX + 1], 256 << 10, 4).is_err());
+        assert!(checked("eth0", &[step], BLOCK_MAX + 1, 4).is_err());
+        assert!(checked("eth0", &[step], 4096, 0).is_err());
     }
 
     #[test]
     fn only_results_are_explained() {
         let (out, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let orders = Orders {
-            host: Host::this(None),
+            direct: Arc::new(Direct::new(Host::this(None))),
             out: out.path().to_owned(),
             analyzer: None,
             lang: String::new(),

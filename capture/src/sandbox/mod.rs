@@ -10,15 +10,15 @@
 //! missing. Nothing here kills the recording: a call that is refused is an error like any other.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use netcap_bundle::run::Sandbox;
 use rust_i18n::t;
 
 use crate::error::{Error, Result};
-pub(crate) use client::Client;
+use crate::privileged::Privileged;
+use client::Client;
 pub use privileges::User;
-pub(crate) use usage::{Memory, Times};
 
 mod calls;
 mod client;
@@ -32,21 +32,6 @@ mod wire;
 /// First word of a helper's command line: not for people.
 pub const HELPER: &str = "--helper-of-a-recording";
 
-/// Privileges belong to the process, and so does the way around them.
-static CLIENT: OnceLock<Client> = OnceLock::new();
-static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-static OWNER: OnceLock<u32> = OnceLock::new();
-
-/// The helper of this process, if it is or will be confined.
-pub(crate) fn helper() -> Option<&'static Client> {
-    CLIENT.get()
-}
-
-/// How this process is confined; `None` when that was never decided.
-pub(crate) fn state() -> Option<Sandbox> {
-    SANDBOX.get().cloned()
-}
-
 /// Reads what comes until it ends or makes no sense, as the helper (or, with `answers`, its recording) does: for the fuzz
 /// target.
 #[cfg(fuzzing)]
@@ -58,24 +43,14 @@ pub fn read_all(from: &std::os::unix::net::UnixStream, answers: bool) {
     }
 }
 
-/// The user who started this process, whoever it is now.
-pub(crate) fn owner() -> u32 {
-    *OWNER.get_or_init(|| nix::unistd::getuid().as_raw())
-}
-
-/// The helper has ended before its recording.
-pub(crate) fn helper_lost() -> bool {
-    helper().is_some_and(Client::lost)
-}
-
 /// `--no-sandbox`: nothing is done, and the manifest says so.
-pub(crate) fn off() {
-    let _ = SANDBOX.set(observed(false, "root", None, false, Vec::new()));
+pub(crate) fn off() -> Sandbox {
+    observed(false, "root", None, false, Vec::new())
 }
 
 /// What a recording asks of its sandbox.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct Options {
     /// Who to become.
     pub user: User,
     /// Directory of Open vSwitch's sockets.
@@ -91,28 +66,28 @@ pub(crate) struct Wish {
 pub(crate) struct Prepared {
     user: User,
     writable: Vec<PathBuf>,
+    helper: Arc<Client>,
 }
 
-/// Starts the helper. From here on [`helper()`] gives it to whoever needs it.
-pub(crate) fn prepare(wish: Wish) -> Result<Prepared> {
-    let Wish { user, ovs_rundir, out, analyzer } = wish;
+/// Starts the helper.
+pub(crate) fn prepare(options: Options) -> Result<Prepared> {
+    let Options { user, ovs_rundir, out, analyzer } = options;
     let lang = rust_i18n::locale().to_string();
     let fail = |e: std::io::Error| Error::Other(t!("sandbox.no_helper", why = e).into_owned());
     let out = std::path::absolute(&out).map_err(fail)?;
     let client = Client::start(ovs_rundir, out.clone(), analyzer, lang).map_err(fail)?;
-    CLIENT
-        .set(client)
-        .map_err(|_| Error::Other(t!("sandbox.no_helper", why = "there is one").into_owned()))?;
-    Ok(Prepared { user, writable: vec![out] })
+    Ok(Prepared { user, writable: vec![out], helper: Arc::new(client) })
 }
 
 impl Prepared {
+    /// The helper: who does what takes privileges, from now on.
+    pub(crate) fn helper(&self) -> Arc<dyn Privileged> {
+        self.helper.clone()
+    }
+
     /// Confines this process, for good: see [`confine`].
-    pub(crate) fn enter(self) -> Result<()> {
-        let _ = owner();
-        let sandbox = confine(&self.user, &self.writable)?;
-        let _ = SANDBOX.set(sandbox);
-        Ok(())
+    pub(crate) fn enter(self) -> Result<Sandbox> {
+        confine(&self.user, &self.writable)
     }
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
+use crate::privileged::{Memory, Times};
 use nix::unistd::{SysconfVar, sysconf};
 
 /// Bytes of a file that are read: `stat` has 52 numbers of at most 20 digits, `status` some sixty lines.
@@ -16,39 +17,12 @@ const TEXT_MAX: usize = 8192;
 
 /// The kernel's files about the helper.
 #[derive(Debug)]
-pub(super) struct Usage {
+pub(super) struct Files {
     stat: File,
     status: File,
 }
 
-/// Processor time of the helper since it began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Times {
-    /// Its own in user mode.
-    pub user: Duration,
-    /// Its own in the kernel.
-    pub system: Duration,
-    /// That of commands it waited for, both modes.
-    pub commands: Duration,
-}
-
-impl Times {
-    /// All of it.
-    pub(crate) fn sum(self) -> Duration {
-        self.user.saturating_add(self.system).saturating_add(self.commands)
-    }
-}
-
-/// Memory of the helper that is its own, in bytes: the pages of the program are the recorder's too and counted there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
-    /// At this moment.
-    pub now: u64,
-    /// At most so far.
-    pub peak: u64,
-}
-
-impl Usage {
+impl Files {
     /// Of the process with that id, which must not have been waited for yet.
     pub(super) fn of(pid: u32) -> io::Result<Self> {
         let open = |name: &str| File::open(format!("/proc/{pid}/{name}"));
@@ -122,7 +96,7 @@ mod tests {
         let script = "sh -c 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'; echo; read _";
         let (input, output) = (Stdio::piped(), Stdio::piped());
         let mut child = Command::new("sh").args(["-c", script]).stdin(input).stdout(output).spawn().unwrap();
-        let usage = Usage::of(child.id()).unwrap();
+        let usage = Files::of(child.id()).unwrap();
         let mut said = [0];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
         let (times, memory) = (usage.times().unwrap(), usage.memory().unwrap());

@@ -5,7 +5,6 @@ use rust_i18n::t;
 
 use super::running::Session;
 use crate::disk::rundir::RunDir;
-use crate::sandbox;
 
 impl Session {
     /// The journal says how the recording is confined; a layer that is missing is worth a remark.
@@ -22,7 +21,7 @@ impl Session {
 
     /// Says once that the helper has ended before the recording.
     pub(super) fn look_after_helper(&mut self) {
-        if !self.helper_lost && sandbox::helper_lost() {
+        if !self.helper_lost && self.governing.helper_lost() {
             self.helper_lost = true;
             self.remark(&t!("sandbox.lost"));
         }

@@ -1,44 +1,30 @@
 //! What the recorder takes of the host: its own process, its privileged helper, and the commands of both.
 
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use netcap_bundle::run::Cost;
-use nix::sys::resource::{Usage, UsageWho, getrusage};
+use nix::sys::resource::{self, UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 use nix::unistd::{SysconfVar, sysconf};
 
-use crate::sandbox::{self, Memory, Times};
-
-/// When the program began, for the share of a core that it took.
-static BEGAN: OnceLock<Instant> = OnceLock::new();
-
-/// The clock of [`so_far`] starts.
-pub(crate) fn begin() {
-    let _ = BEGAN.set(Instant::now());
-}
+use crate::privileged::{Privileged, Process, Usage};
 
 /// Processor time of this process and its helper, and of the commands they waited for, both modes.
-pub(crate) fn processor_time() -> Duration {
+pub(crate) fn processor_time(privileged: &dyn Privileged) -> Duration {
     let all = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN];
     let own: Duration =
         all.into_iter().filter_map(|who| getrusage(who).ok()).map(|usage| both_modes(&usage)).sum();
-    own.saturating_add(helper().0.sum())
-}
-
-/// What the helper took and takes; nothing when there is none.
-fn helper() -> (Times, Memory) {
-    sandbox::helper().map(|helper| (helper.times(), helper.memory())).unwrap_or_default()
+    own.saturating_add(privileged.usage().times.sum())
 }
 
 /// Resident memory of this process and its helper at this moment, rings included; `None` when the system does not say.
 /// Commands that run for a moment are not in it.
-pub fn resident() -> Option<u64> {
-    own_resident().map(|own| own.saturating_add(helper().1.now))
+pub(crate) fn resident_with(privileged: &dyn Privileged) -> Option<u64> {
+    resident().map(|own| own.saturating_add(privileged.usage().memory.now))
 }
 
 /// That of this process (proc_pid_statm(5)).
-fn own_resident() -> Option<u64> {
+pub fn resident() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
     let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|bytes| u64::try_from(bytes).ok())?;
@@ -46,18 +32,16 @@ fn own_resident() -> Option<u64> {
 }
 
 /// Everything since the program began; `written` bytes went into the run's files.
-pub(crate) fn so_far(written: u64) -> Option<Cost> {
+pub(crate) fn so_far(process: &Process, written: u64) -> Option<Cost> {
     let own = getrusage(UsageWho::RUSAGE_SELF).ok()?;
     let children = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
-    let (helper, memory) = helper();
+    let Usage { times: helper, memory } = process.privileged.usage();
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
     let with = |own: TimeVal, helper: Duration| {
         millis(own).saturating_add(u64::try_from(helper.as_millis()).unwrap_or(0))
     };
     Some(Cost {
-        wall_ms: BEGAN
-            .get()
-            .map_or(0, |began| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)),
+        wall_ms: u64::try_from(process.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         user_ms: with(own.user_time(), helper.user),
         system_ms: with(own.system_time(), helper.system),
         children_ms: millis(children.user_time()) + with(children.system_time(), helper.commands),
@@ -69,7 +53,7 @@ pub(crate) fn so_far(written: u64) -> Option<Cost> {
     })
 }
 
-fn both_modes(usage: &Usage) -> Duration {
+fn both_modes(usage: &resource::Usage) -> Duration {
     [usage.user_time(), usage.system_time()]
         .into_iter()
         .map(|time| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap_or(0)))
@@ -83,16 +67,24 @@ fn millis(time: TimeVal) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::exec::Host;
+    use crate::privileged::Direct;
+    use netcap_bundle::run::Sandbox;
+    use std::sync::Arc;
+    use std::time::Instant;
 
     #[test]
     fn work_costs_time_and_memory() {
-        begin();
-        let before = processor_time();
+        let direct = Direct::new(Host::this(None));
+        let before = processor_time(&direct);
         let mut sum = 0u64;
-        while processor_time() < before + Duration::from_millis(20) {
+        while processor_time(&direct) < before + Duration::from_millis(20) {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
-        let cost = so_far(7).unwrap();
+        let (sandbox, began) =
+            (Sandbox::default(), Instant::now().checked_sub(Duration::from_millis(20)).unwrap());
+        let process = Process { privileged: Arc::new(direct), sandbox, owner: 0, began };
+        let cost = so_far(&process, 7).unwrap();
         assert!(cost.user_ms + cost.system_ms >= 10 && cost.wall_ms >= 10 && cost.written == 7, "{cost:?}");
         assert!(resident().is_some_and(|bytes| bytes > 1 << 20) && cost.rss_max > 1 << 20);
     }

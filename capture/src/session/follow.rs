@@ -5,6 +5,7 @@
 //! ([`crate::host::linkwatch`]), once things have settled, and in the long run for a twentieth of the time at most, niced.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use netcap_bundle::Point;
@@ -12,9 +13,8 @@ use netcap_bundle::state::Taken;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::host::exec::Host;
 use crate::host::inventory::Inventory;
-use crate::host::sample::Elements;
+use crate::host::sample::{Elements, Sampler};
 use crate::plan::{self, Wanted};
 
 /// Time between a change and the look: a port is added to its switch a moment after its interface was made.
@@ -44,8 +44,8 @@ pub(super) struct Looked {
 
 /// Asks who belongs to the run.
 pub(super) struct Follow {
-    /// The host.
-    pub host: Host,
+    /// Who looks at the host.
+    pub sampler: Arc<dyn Sampler>,
     /// What the user named.
     pub wanted: Wanted,
     /// Indexes of the interfaces of the start: what was not chosen then is not news.
@@ -87,7 +87,7 @@ impl Follow {
             // What was told until now is answered by this look.
             let _ = kicked.try_recv();
             let began = Instant::now();
-            let Inventory { taken, elements, here, indexes, .. } = Inventory::take(&self.host).await;
+            let Inventory { taken, elements, here, indexes, .. } = Inventory::take(&*self.sampler).await;
             let is_new = |iface: &str| indexes.get(iface).is_some_and(|index| !self.old.contains(index));
             let points = plan::follow(&here, &self.wanted, is_new);
             if tell.send(Found { points }).await.is_err() {

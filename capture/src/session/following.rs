@@ -1,13 +1,14 @@
 //! Following the host's interfaces from within a run: listening for changes, asking who belongs to the run.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinHandle;
 
 use super::follow::{Follow, Found, Looked};
-use crate::host::exec::Host;
 use crate::host::linkwatch::LinkWatch;
+use crate::host::sample::Sampler;
 use crate::plan::Wanted;
 
 /// The session's end of it; without anything to follow it never says a word.
@@ -20,12 +21,12 @@ impl Following {
     /// Starts, if anything can join. The rings are open already, so their own traces are not taken for changes.
     pub(super) fn start(
         wanted: Option<Wanted>,
-        host: Host,
+        sampler: Arc<dyn Sampler>,
         old: BTreeSet<u32>,
     ) -> (Self, Option<Receiver<Looked>>) {
         let Some(wanted) = wanted else { return (Self { watch: None, found: None }, None) };
         let watch = LinkWatch::open();
-        let ends = Follow { host, wanted, old }.start();
+        let ends = Follow { sampler, wanted, old }.start();
         // Between the inventory and this moment something may have come: look once in any case.
         let _ = ends.kick.try_send(());
         (Self { watch: Some((watch, ends.kick, ends.task)), found: Some(ends.found) }, Some(ends.looked))

@@ -25,14 +25,15 @@ use crate::disk::writer::{Disk, Writing};
 use crate::error::{Error, Result};
 use crate::host::clock;
 use crate::host::exec::Host;
-use crate::host::sample::Elements;
+use crate::host::sample::{Elements, Sampler};
 use crate::ledger::Joined;
 use crate::plan::Plan;
 use crate::point::event::Event;
-use crate::ring::listener::Listener;
+use crate::privileged::{Privileged, Process};
+use crate::ring::listener::{Listener, OpenRing};
 use crate::ring::memory;
 use crate::ring::memory::{ring_size, starters_memory};
-use crate::sys::{Ring, RingSize};
+use crate::sys::RingSize;
 use bounds::bounds;
 use following::Following;
 use running::Session;
@@ -70,6 +71,7 @@ pub(crate) struct Known {
 struct Stage<'a> {
     plan: &'a Plan,
     run: &'a RunDir,
+    process: &'a Process,
     disk: &'a Disk,
     events: &'a mpsc::Sender<Event>,
 }
@@ -112,7 +114,12 @@ struct Threads {
 pub(crate) type Leave = Box<dyn FnOnce(&RunDir) -> Result<()>>;
 
 /// Records until something ends it. `leave` is there for a run in the background.
-pub(crate) async fn record(mut plan: Plan, known: Known, leave: Option<Leave>) -> Result<Ended> {
+pub(crate) async fn record(
+    mut plan: Plan,
+    known: Known,
+    process: Process,
+    leave: Option<Leave>,
+) -> Result<Ended> {
     let mut signals = Signals::take().map_err(|e| Error::Other(e.to_string()))?;
     // Everything that can be refused is refused before there is a directory.
     let fitted =
@@ -121,24 +128,32 @@ pub(crate) async fn record(mut plan: Plan, known: Known, leave: Option<Leave>) -
     memory::check(plan.buffer, &known.host.root)?;
     let bounds = bounds(&plan)?;
     plan.rotation.bytes = plan.rotation.bytes.min(bounds.segment);
-    let listeners = open_rings(&plan)?;
+    let listeners = open_rings(&plan, &process.privileged)?;
     let ovs_rundir = known.host.has_ovs().then(|| known.host.ovs_rundir.display().to_string());
     let pings = plan.pings.iter().map(IpAddr::to_string).collect();
-    let start = Start { points: plan.points.clone(), pings, ovs_rundir };
+    let sandbox = Some(process.sandbox.clone());
+    let start = Start { points: plan.points.clone(), pings, ovs_rundir, sandbox };
     let run = RunDir::create(&plan.out, &plan.taken, start)?;
     let budget = Budget::new(&run.path, bounds, directory_bytes(&run.path) + known.topology.len() as u64);
-    let control = Desk::open(&plan, &run, &budget, &mut signals);
+    let control = Desk::open(&plan, &run, &budget, &process, &mut signals);
     let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * (plan.points.len() + JOINERS));
-    let host = known.host.clone();
-    let started = State::create(&run.path, known.host, known.elements, budget.clone())
+    let sampler: Arc<dyn Sampler> = process.privileged.clone();
+    let started = State::create(&run.path, sampler.clone(), known.elements, budget.clone())
         .map_err(Error::from)
         .and_then(|state| {
-            let mut session =
-                Session::begin(&plan, &run, &known.topology, budget.clone(), &control, leave.is_some())?;
+            let mut session = Session::begin(
+                &plan,
+                &run,
+                &process,
+                &known.topology,
+                budget.clone(),
+                &control,
+                leave.is_some(),
+            )?;
             fitted.remarks.iter().for_each(|text| session.remark(text));
             session.rings(&listeners);
             let (disk, ends) = open_disk(&run, &budget, plan.points.len(), fitted.queue)?;
-            let stage = Stage { plan: &plan, run: &run, disk: &disk, events: &events };
+            let stage = Stage { plan: &plan, run: &run, process: &process, disk: &disk, events: &events };
             let threads = session.start(&stage, listeners)?;
             Ok((state, session, threads, (disk, ends)))
         })
@@ -152,9 +167,9 @@ pub(crate) async fn record(mut plan: Plan, known: Known, leave: Option<Leave>) -
         }
     };
     let (tell_state, stop_state) = watch::channel(Ending::NotYet);
-    let (mut follow, looked) = Following::start(plan.follow.clone(), host, known.old);
+    let (mut follow, looked) = Following::start(plan.follow.clone(), sampler, known.old);
     let state = tokio::spawn(state::keep(writer, known.taken, plan.state_interval, looked, stop_state));
-    let stage = Stage { plan: &plan, run: &run, disk: &disk, events: &events };
+    let stage = Stage { plan: &plan, run: &run, process: &process, disk: &disk, events: &events };
     let end = session.watch(&stage, &mut threads, &mut signals, &mut inbox, &mut follow).await;
     follow.stop();
     control.board.phase(Phase::Ending);
@@ -175,7 +190,7 @@ pub(crate) async fn record(mut plan: Plan, known: Known, leave: Option<Leave>) -
     session.last_events(&mut inbox);
     session.show_last(&plan);
     session.journal.close();
-    let cost = cost::so_far(budget.written());
+    let cost = cost::so_far(&process, budget.written());
     Ok(Ended { at: clock::both(), end, remarks: session.remarks, run, bounds, cost, control, signals })
 }
 
@@ -194,30 +209,33 @@ fn open_disk(
     Ok((disk, ends))
 }
 
-/// An open ring with the index of its interface, and what it takes to open it again.
-type Listening = (Listener, (Ring, u32));
+/// An open ring, and what it takes to open it again.
+struct Listening {
+    listener: Listener,
+    open: OpenRing,
+}
+
+impl Listening {
+    fn open(listener: Listener) -> Result<Self> {
+        let open = listener.open();
+        let fail = |source| Error::Listen { iface: listener.iface.clone(), source };
+        Ok(Self { open: open.map_err(fail)?, listener })
+    }
+}
 
 /// What it takes to hear a point.
-fn listener(plan: &Plan, point: &Point, ring: RingSize) -> Listener {
+fn listener(plan: &Plan, point: &Point, size: RingSize, privileged: &Arc<dyn Privileged>) -> Listener {
     let filter = plan.own.get(&point.iface).unwrap_or(&plan.filter);
     let program = filter.instructions_with_snaplen(plan.snaplen);
     // Who joins again after it left gets a new point.
     let waits = plan.follow.as_ref().is_none_or(|wanted| wanted.waits_for(point));
-    Listener { iface: point.iface.clone(), program, ring, waits }
+    Listener { iface: point.iface.clone(), program, size, waits, privileged: privileged.clone() }
 }
 
 /// Opens all rings; nothing is written yet, but packets are already kept.
-fn open_rings(plan: &Plan) -> Result<Vec<Listening>> {
-    let ring = ring_size(starters_memory(plan.buffer, plan.follow.is_some()), plan.points.len());
-    plan.points
-        .iter()
-        .map(|point| {
-            let listener = listener(plan, point, ring);
-            let opened =
-                listener.open().map_err(|source| Error::Listen { iface: point.iface.clone(), source })?;
-            Ok((listener, opened))
-        })
-        .collect()
+fn open_rings(plan: &Plan, privileged: &Arc<dyn Privileged>) -> Result<Vec<Listening>> {
+    let size = ring_size(starters_memory(plan.buffer, plan.follow.is_some()), plan.points.len());
+    plan.points.iter().map(|point| Listening::open(listener(plan, point, size, privileged))).collect()
 }
 
 /// Bytes held back twice for the end of a run on a disk that others have filled: ends of files; manifest.

@@ -69,7 +69,7 @@ impl Session {
     pub(super) fn start_point(
         stage: &Stage<'_>,
         recorded: &Recorded,
-        (listener, opened): Listening,
+        Listening { listener, open }: Listening,
         threads: &Threads,
     ) -> Result<JoinHandle<()>> {
         let (point, counters) = (&recorded.point, &recorded.counters);
@@ -79,7 +79,7 @@ impl Session {
         let segments =
             Segments::create(&stage.run.path, meta, rotation, counters.clone(), disk).map_err(fail)?;
         let (stop, events) = (threads.stop.clone(), stage.events.clone());
-        let thread = recorder::start(listener, opened, segments, counters.clone(), stop, events);
+        let thread = recorder::start(listener, open, segments, counters.clone(), stop, events);
         thread.map_err(Error::file("start a thread for", &point.iface))
     }
 
@@ -118,15 +118,13 @@ impl Session {
         }
         stage.plan.dress(&mut point);
         point.id = fresh_id(&point.iface, self.points.iter().map(|p| p.point.id.as_str()));
-        let listener = listener(stage.plan, &point, ring);
-        let opened =
-            listener.open().map_err(|source| Error::Listen { iface: point.iface.clone(), source })?;
+        let listening = Listening::open(listener(stage.plan, &point, ring, &stage.process.privileged))?;
         // What its end takes is held back from the start, as for those of the start.
         self.budget.reserve_more(POINT_RESERVE).map_err(|e| Error::Other(e.to_string()))?;
         let since = clock::now();
-        let ring_bytes = opened.0.bytes() as u64;
+        let ring_bytes = listening.open.ring.bytes() as u64;
         let recorded = Recorded { ring_bytes, joined: true, ..Recorded::at_start(&point) };
-        let thread = Self::start_point(stage, &recorded, (listener, opened), threads)?;
+        let thread = Self::start_point(stage, &recorded, listening, threads)?;
         threads.points.push(thread);
         if let Some((ledger, _)) = &threads.ledger {
             let _ = ledger.send(Joined { point: point.clone(), counters: recorded.counters.clone() });

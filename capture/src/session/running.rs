@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::ping::Tally;
 use crate::plan::Plan;
 use crate::point::counters::HostCounters;
+use crate::privileged::Process;
 use crate::ui;
 use crate::ui::units::human_bytes;
 
@@ -57,6 +58,7 @@ impl Session {
     pub(super) fn begin(
         plan: &Plan,
         run: &RunDir,
+        process: &Process,
         topology: &str,
         budget: Arc<Budget>,
         control: &Desk,
@@ -85,7 +87,7 @@ impl Session {
             utc_offset_s,
             budget,
             board: control.board.clone(),
-            governing: Governing::new(plan),
+            governing: Governing::new(plan, process.privileged.clone()),
             helper_lost: false,
         };
         session.introduce(plan, run, background);
@@ -129,13 +131,14 @@ impl Session {
 
     /// Notes the ring memory that each point really has; less than was asked for is worth a remark.
     pub(super) fn rings(&mut self, listeners: &[Listening]) {
-        for (recorded, (_, (ring, _))) in self.points.iter_mut().zip(listeners) {
-            recorded.ring_bytes = ring.bytes() as u64;
+        for (recorded, Listening { open, .. }) in self.points.iter_mut().zip(listeners) {
+            recorded.ring_bytes = open.ring.bytes() as u64;
         }
-        for (listener, (ring, _)) in listeners {
-            let (asked, has) = (human_bytes(listener.ring.bytes() as u64), human_bytes(ring.bytes() as u64));
+        for Listening { listener, open } in listeners {
+            let ring = &open.ring;
+            let (asked, has) = (human_bytes(listener.size.bytes() as u64), human_bytes(ring.bytes() as u64));
             let iface = &listener.iface;
-            if ring.bytes() < listener.ring.bytes() {
+            if ring.bytes() < listener.size.bytes() {
                 self.remark(&t!("memory.less", iface = iface, has = has, asked = asked));
             } else {
                 self.journal.line(&t!("memory.ring", iface = iface, has = has));

@@ -15,8 +15,7 @@ use tokio::sync::watch;
 
 use super::follow::Looked;
 use crate::disk::budget::Budget;
-use crate::host::exec::Host;
-use crate::host::sample::{self, Elements};
+use crate::host::sample::{self, Elements, Sampler};
 
 /// Bytes of host state in one run; what does not fit is recorded as left out.
 const BUDGET: u64 = 256 << 20;
@@ -29,7 +28,7 @@ const HELD_MAX: usize = 32 << 20;
 
 /// Takes and writes rounds of host state.
 pub(super) struct State {
-    host: Host,
+    sampler: Arc<dyn Sampler>,
     elements: Elements,
     writer: StateWriter,
     budget: Arc<Budget>,
@@ -53,13 +52,13 @@ impl State {
     /// Starts in a run's directory with the names that the inventory found.
     pub(super) fn create(
         dir: &Path,
-        host: Host,
+        sampler: Arc<dyn Sampler>,
         elements: Elements,
         budget: Arc<Budget>,
     ) -> netcap_bundle::Result<Self> {
         // Host state explains the packets; it must not push them out.
         let writer = StateWriter::create(dir, BUDGET.min(budget.bounds().max / 4))?;
-        Ok(Self { host, elements, writer, budget, refused: 0, held: Vec::new() })
+        Ok(Self { sampler, elements, writer, budget, refused: 0, held: Vec::new() })
     }
 
     /// The first round: what the inventory took already, and everything else.
@@ -93,7 +92,7 @@ impl State {
     /// May be dropped half-way: what it took is held then.
     async fn round(&mut self, defs: &[&'static SourceDef]) -> netcap_bundle::Result<()> {
         for def in defs {
-            self.held.extend(sample::source(&self.host, def, &mut self.elements).await);
+            self.held.extend(sample::source(&*self.sampler, def, &mut self.elements).await);
             let bytes: usize = self.held.iter().map(|taken| taken.bytes.len()).sum();
             if bytes > HELD_MAX {
                 self.write_held()?;
@@ -199,6 +198,7 @@ async fn rounds(
 mod tests {
     use super::*;
     use crate::disk::budget::Bounds;
+    use crate::host::exec::Host;
     use netcap_bundle::layout;
 
     #[tokio::test]
@@ -206,7 +206,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let host = Host { root: dir.path().to_owned(), ovs_rundir: dir.path().to_owned() };
         let budget = Budget::new(dir.path(), Bounds { max: 64 << 20, floor: 0, segment: 1 << 20 }, 0);
-        let mut state = State::create(dir.path(), host, Elements::default(), budget).unwrap();
+        let mut state = State::create(dir.path(), Arc::new(host), Elements::default(), budget).unwrap();
         let (at, why) = (netcap_bundle::Nanos(1), "nobody was there");
         let def = sources::ALL[0];
         state.held = vec![crate::host::exec::not_taken(def.id, &def.recipes[0], at, why)];

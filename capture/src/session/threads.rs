@@ -1,7 +1,6 @@
 //! The threads of a run: one for each point, each ping and the ledger. How they start and how they end.
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -46,7 +45,8 @@ impl Session {
         let budget = self.budget.clone();
         let open: ledger::Open =
             Box::new(move |path| Ok(Box::new(Metered::lines(ledger::append(path)?, &budget))));
-        let ovs = run.info.ovs_rundir.as_deref().map(Path::new);
+        let privileged = &stage.process.privileged;
+        let ovs = run.info.ovs_rundir.is_some().then(|| privileged.clone());
         let (keep, stop_ledger) = std::sync::mpsc::channel();
         let ledger = Ledger::create(&run.path, &points, ovs, self.host.clone(), stage.events.clone(), open)
             .and_then(|ledger| ledger.start(stop_ledger))
@@ -54,7 +54,8 @@ impl Session {
         threads.ledger = Some((keep, ledger));
         for (address, tally) in &self.pings {
             let (tally, stop) = (tally.clone(), threads.stop.clone());
-            let thread = ping::start(&run.path, *address, self.utc_offset_s, tally, stop, &self.budget);
+            let thread =
+                ping::start(&run.path, *address, self.utc_offset_s, tally, stop, &self.budget, &**privileged);
             threads.pings.push((*address, thread.map_err(Error::file("ping", address.to_string()))?));
         }
         Ok(())

@@ -11,6 +11,7 @@
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::mem::{offset_of, size_of};
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,6 +41,11 @@ pub struct RingSize {
 }
 
 impl RingSize {
+    /// Size of a block: a frame is never larger than that with any offload but BIG TCP.
+    pub(crate) const BLOCK_BYTES: u32 = 256 * 1024;
+    /// Blocks of a ring: less cannot take turns, more than this is no use to anyone.
+    pub(crate) const BLOCKS: RangeInclusive<u32> = 4..=4096;
+
     /// All of it in bytes.
     pub fn bytes(self) -> usize {
         self.block_bytes as usize * self.blocks as usize

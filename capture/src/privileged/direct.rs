@@ -1,0 +1,62 @@
+//! The privileges of this process.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use netcap_bundle::source::Recipe;
+use netcap_bundle::state::Taken;
+use netcap_filters::Instruction;
+
+use super::{Privileged, RingSocket, analyzer_command, control, ping, ring};
+use crate::host::exec::Host;
+use crate::host::sample::{Later, Sampler};
+use crate::host::unixctl::Link;
+use crate::sys::RingSize;
+
+/// Does it in this process.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    host: Host,
+    /// To the daemon of Open vSwitch. It stays here: over it one may also ask for changes.
+    link: Mutex<Link>,
+}
+
+impl Direct {
+    /// On this host.
+    pub(crate) fn new(host: Host) -> Self {
+        let link = Mutex::new(Link::new(&host.ovs_rundir));
+        Self { host, link }
+    }
+}
+
+impl Sampler for Direct {
+    fn take<'a>(&'a self, source: &'static str, recipe: &'static Recipe, arg: &'a str) -> Later<'a, Taken> {
+        self.host.take(source, recipe, arg)
+    }
+}
+
+impl Privileged for Direct {
+    fn ring(&self, iface: &str, program: &[Instruction], size: RingSize) -> io::Result<RingSocket> {
+        ring::open(iface, program, size)
+    }
+
+    fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd> {
+        ping::open(address, id)
+    }
+
+    fn control(&self, run: &str) -> io::Result<UnixListener> {
+        control::bind(run)
+    }
+
+    fn datapaths(&self) -> io::Result<String> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner).ask()
+    }
+
+    fn explain<'a>(&'a self, program: &'a Path, result: &'a Path) -> Later<'a, io::Result<Option<i32>>> {
+        Box::pin(async move { Ok(analyzer_command(program, result, &rust_i18n::locale()).status()?.code()) })
+    }
+}
