@@ -1,6 +1,5 @@
 //! The points of a run: those of the start, and those that join while it lasts.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 
@@ -12,6 +11,7 @@ use rust_i18n::t;
 
 use super::bounds::has_room_for;
 use super::follow::Found;
+use super::recorded::Recorded;
 use super::running::Session;
 use super::{Listening, POINT_RESERVE, Stage, Threads, listener};
 use crate::disk::budget::Metered;
@@ -20,7 +20,6 @@ use crate::error::{Error, Result};
 use crate::host::clock;
 use crate::ledger::{self, Joined};
 use crate::plan::fresh_id;
-use crate::point::counters::Counters;
 use crate::point::recorder;
 use crate::point::segments::Segments;
 use crate::ring::memory::newcomers_ring;
@@ -29,40 +28,6 @@ use crate::ui::wording;
 
 /// Points that join one run at most, those that left again counted: each has a folder, a ledger and a place in memory.
 const JOINED_MAX: usize = 256;
-
-/// One point while it is recorded.
-pub(super) struct Recorded {
-    /// As the bundle describes it.
-    pub(super) point: Point,
-    /// The name its interface has now.
-    pub(super) iface: String,
-    /// Its numbers.
-    pub(super) counters: Arc<Counters>,
-    /// Its ring's memory.
-    pub(super) ring_bytes: u64,
-    /// It joined after the start.
-    pub(super) joined: bool,
-}
-
-impl Recorded {
-    /// A point of the start.
-    pub(super) fn at_start(point: &Point) -> Self {
-        let (iface, counters) = (point.iface.clone(), Arc::default());
-        Self { point: point.clone(), iface, counters, ring_bytes: 0, joined: false }
-    }
-
-    /// It is still recorded, or waited for.
-    pub(super) fn is_active(&self) -> bool {
-        !self.counters.left.load(Relaxed) && !self.counters.ended.load(Relaxed)
-    }
-
-    /// It is the point of the interface that has this name and, unless it is 0, this index. A name may be new: the point's
-    /// thread learns that an interface was renamed when it looks next, and the inventory may look before.
-    fn is_of(&self, iface: &str, index: u32) -> bool {
-        self.is_active()
-            && (self.iface == iface || (index != 0 && self.counters.index.load(Relaxed) == index))
-    }
-}
 
 impl Session {
     /// Starts the thread of a point.
@@ -215,23 +180,5 @@ fn meta(point: &Point, run: &RunDir) -> SegmentMeta {
         snaplen: point.snaplen,
         os: format!("Linux {} ({})", run.info.kernel, run.info.host),
         tool: tool(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interface_with_a_new_name_is_no_other_one() {
-        let recorded = Recorded::at_start(&Point::bare("vnet0"));
-        recorded.counters.index.store(7, Relaxed);
-        assert!(recorded.is_of("vnet0", 7) && recorded.is_of("lan0", 7));
-        // It is away, and what has come under its name is waited for by its own thread.
-        assert!(recorded.is_of("vnet0", 9) && !recorded.is_of("lan0", 9));
-        recorded.counters.index.store(0, Relaxed);
-        assert!(!recorded.is_of("lan0", 0), "neither is there");
-        recorded.counters.left.store(true, Relaxed);
-        assert!(!recorded.is_of("vnet0", 7));
     }
 }

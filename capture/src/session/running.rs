@@ -11,9 +11,9 @@ use netcap_bundle::{Nanos, layout};
 use rust_i18n::t;
 
 use super::Listening;
-use super::govern::Governing;
 use super::live::Live;
-use super::points::Recorded;
+use super::load::Governing;
+use super::recorded::Recorded;
 use crate::control::Desk;
 use crate::control::board::Board;
 use crate::disk::budget::Budget;
