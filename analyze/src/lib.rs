@@ -28,17 +28,3 @@ pub mod view;
 mod testing;
 
 rust_i18n::i18n!("locales", fallback = "en");
-
-/// The catalogue's files, so that a test can hold the languages together.
-#[cfg(test)]
-pub(crate) const CATALOGUE: &[&str] = &[
-    include_str!("../locales/acl-drop.yml"),
-    include_str!("../locales/clocks.yml"),
-    include_str!("../locales/common.yml"),
-    include_str!("../locales/help.yml"),
-    include_str!("../locales/ip-conflict.yml"),
-    include_str!("../locales/lldp-mac-flap.yml"),
-    include_str!("../locales/packet-loss.yml"),
-    include_str!("../locales/ping-loss.yml"),
-    include_str!("../locales/recording.yml"),
-];

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use netcap_bundle::input::Input;
 use netcap_tests::scene::Sealed;
+use netcap_tests::{files_below, root};
 
 use crate::analysis::{Verdict, explain};
 use crate::engine::Progress;
@@ -32,4 +33,10 @@ pub(crate) fn found(sealed: &Sealed, detector: &str) -> Vec<Finding> {
 pub(crate) fn only(findings: &[Finding]) -> (Severity, Confidence) {
     assert_eq!(findings.len(), 1, "{findings:#?}");
     (findings[0].severity, findings[0].confidence)
+}
+
+/// All sentences of this crate with their keys.
+pub(crate) fn catalogue() -> String {
+    let files = files_below(&root().join("analyze/locales"), ".yml");
+    files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }

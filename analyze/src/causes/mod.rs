@@ -1,8 +1,15 @@
 //! The registry of causes: what explains [symptoms](crate::symptoms). One line each, in the order in which they are
 //! asked: whose evidence proves most directly comes first.
 
-pub mod links;
-pub mod switch;
+/// Links: cables, bonds and what neighbours say on them.
+pub mod links {
+    pub mod lldp_mac_flap;
+}
+
+/// The switch: what its rules do to packets.
+pub mod switch {
+    pub mod acl_drop;
+}
 
 use crate::finding::Finding;
 use crate::unit::Unit;

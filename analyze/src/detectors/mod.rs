@@ -1,7 +1,10 @@
 //! The registry of detectors: faults that are found whether or not somebody suffers from them. One line each,
 //! alphabetical.
 
-pub mod addresses;
+/// Addresses: who has them, and who else claims them.
+pub mod addresses {
+    pub mod ip_conflict;
+}
 
 use crate::finding::Finding;
 use crate::unit::Unit;

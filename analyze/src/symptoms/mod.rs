@@ -3,7 +3,11 @@
 //! A symptom says what did not arrive, where it was last seen, where it should have been seen next, when, and whose it
 //! was. It blames nobody: what explains it is a [cause](crate::causes).
 
-pub mod loss;
+/// Loss: packets and pings that did not arrive.
+pub mod loss {
+    pub mod packet_loss;
+    pub mod ping_loss;
+}
 
 use crate::finding::Finding;
 use crate::unit::Unit;

@@ -1,0 +1,159 @@
+"""Writes a unit's files from the templates beside this one, and its lines into the registry of its kind."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+LEFT_OF_A_FINDER = """\
+  1. the page at its top, its needs (phrases need.* in analyze/locales/common.yml), what it finds, and tests
+  2. three lines in samples/record ({id}/fires, {id}/near-miss, {id}/exonerated) with what happens in the lab; then
+     samples/record {id}
+  3. cargo test -p netcap-analyze -p netcap-tests; a line in CHANGELOG.md"""
+
+
+class Kind:
+    """Where units of a kind live, and how the registry names them."""
+
+    def __init__(self, room, line, known, left, chaptered=True, ladder=False):
+        self.room, self.line, self.known, self.left = Path(room), line, known, left
+        self.chaptered, self.ladder = chaptered, ladder
+
+
+FINDER = r'unit: Unit \{\s*id: "([^"]+)"'
+KINDS = {
+    "cause": Kind(
+        "analyze/src/causes", "{path}::CAUSE", FINDER,
+        "  0. its place in ALL: causes are asked in the order of how directly their evidence proves\n" + LEFT_OF_A_FINDER,
+        ladder=True),
+    "detector": Kind("analyze/src/detectors", "{path}::DETECTOR", FINDER, LEFT_OF_A_FINDER),
+    "symptom": Kind("analyze/src/symptoms", "{path}::SYMPTOM", FINDER, LEFT_OF_A_FINDER),
+    "measurement": Kind(
+        "analyze/src/measure", "{path}: {path}::{type}", FINDER, """\
+  1. the page at its top, what it measures, and tests
+  2. its part of the report
+  3. cargo test -p netcap-analyze -p netcap-tests; a line in CHANGELOG.md""", chaptered=False),
+    "source": Kind(
+        "bundle/src/sources", "&{path}::{type}::DEF", r'SourceDef = SourceDef \{\s*id: "([^"]+)"', """\
+  1. what it records (recipes), what that means (fields), and how it is read; a sample of the real text in its tests
+  2. its two sentences in capture/locales/registries.yml
+  3. cargo test -p netcap-bundle -p netcap -p netcap-tests; a line in CHANGELOG.md"""),
+}
+
+
+def fail(why):
+    sys.exit(f"new: {why}")
+
+
+class Unit:
+    """What is begun."""
+
+    def __init__(self, name, place):
+        self.kind = KINDS.get(name) or fail(f"there is no kind '{name}'; there are {', '.join(KINDS)}")
+        self.name = name
+        self.chapter, _, self.id = place.rpartition("/")
+        if not re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", self.id):
+            fail(f"'{self.id}' is no id; write it like mtu-mismatch")
+        if self.kind.chaptered and not re.fullmatch(r"[a-z]+", self.chapter):
+            chapters = sorted(path.name for path in (ROOT / self.kind.room).iterdir() if path.is_dir())
+            fail(f"a {name} stands in a chapter: CHAPTER/{self.id}; there are {', '.join(chapters)}")
+        if not self.kind.chaptered and self.chapter:
+            fail(f"a {name} stands in no chapter; write {self.id}")
+        # A source of the chapter `ovs` is called `ovs-bond` and lives in ovs/bond.rs.
+        short = self.id.removeprefix(f"{self.chapter}-") if name == "source" else self.id
+        self.module = short.replace("-", "_")
+        self.type = "".join(part.capitalize() for part in self.id.split("-"))
+        self.path = "::".join(part for part in (self.chapter, self.module) if part)
+        self.file = self.kind.room / self.chapter / f"{self.module}.rs"
+        self.registry = self.kind.room / "mod.rs"
+
+    def fill(self, text):
+        for mark in ("id", "module", "type"):
+            text = text.replace(f"@{mark.upper()}@", getattr(self, mark))
+        return text
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def write(path, text):
+    (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+    (ROOT / path).write_text(text, encoding="utf-8")
+
+
+def declare(text, unit):
+    """`text` with the module of a unit in its chapter, or among those of the room."""
+    line = f"pub mod {unit.module};\n"
+    if not unit.chapter:
+        lines = re.findall(r"^pub mod \w+;\n", text, re.M)
+        return text.replace("".join(lines), "".join(sorted([*lines, line])), 1)
+    chapter = re.search(rf"^pub mod {unit.chapter} \{{\n((?:    pub mod \w+;\n)+)\}}\n", text, re.M)
+    if chapter:
+        lines = sorted([*chapter[1].splitlines(keepends=True), f"    {line}"])
+        return text[: chapter.start(1)] + "".join(lines) + text[chapter.end(1) :]
+    last = list(re.finditer(r"^pub mod \w+ \{\n(?:    pub mod \w+;\n)+\}\n", text, re.M))[-1]
+    begun = f"\n/// WHAT THIS CHAPTER IS ABOUT.\npub mod {unit.chapter} {{\n    {line}}}\n"
+    return text[: last.end()] + begun + text[last.end() :]
+
+
+def id_of(entry, kind):
+    """The id of a unit that stands in the registry."""
+    place = re.search(r"(\w+(?:::[a-z]\w*)*)::[A-Z]", entry)[1].split("::")
+    for file in (kind.room.joinpath(*place).with_suffix(".rs"), kind.room.joinpath(*place, "mod.rs")):
+        if (ROOT / file).is_file():
+            return re.search(kind.known, read(file))[1]
+    fail(f"{entry}: there is no such file")
+
+
+def enlist(text, unit):
+    """`text` with the line of a unit in the registry."""
+    entry = unit.kind.line.format(path=unit.path, type=unit.type)
+    if unit.name == "measurement":
+        found = re.search(r"^measurements! \{\n(.*?)^\}\n", text, re.M | re.S)
+        entries = [*re.findall(r"((?:    ///.*\n)+    \w+: .*,\n)", found[1])]
+        entries.append(f"    /// WHAT IS MEASURED.\n    {entry},\n")
+        key = lambda line: line.split("\n")[-2].strip()
+        return text[: found.start(1)] + "".join(sorted(entries, key=key)) + text[found.end(1) :]
+    found = re.search(r"^pub const ALL: [^=]* = &\[(.*?)\];\n", text, re.M | re.S)
+    entries = [item.strip() for item in found[1].split(",") if item.strip()]
+    ids = [(id_of(item, unit.kind), item) for item in entries] + [(unit.id, entry)]
+    ordered = [item for _, item in (ids if unit.kind.ladder else sorted(ids))]
+    return text[: found.start(1)] + "\n" + "".join(f"    {item},\n" for item in ordered) + text[found.end(1) :]
+
+
+def translate(unit):
+    """The words of a unit, in both languages; gives the file."""
+    if unit.name == "measurement":
+        return None
+    if unit.name != "source":
+        path = Path("analyze/locales") / f"{unit.id}.yml"
+        write(path, f'_version: 2\n\n{unit.id}.claim:\n  en: "THE CLAIM, in one sentence."\n  zh-CN: "结论。"\n')
+        return path
+    path = Path("capture/locales/registries.yml")
+    text = read(path)
+    blocks = re.findall(r"^source\.\S+:\n(?:  .*\n)+", text, re.M)
+    about = re.search(r'about: "([^"]+)"', read(unit.file))[1]
+    block = f'source.{unit.id}:\n  en: "{about}"\n  zh-CN: "记录的内容。"\n'
+    write(path, text.replace("".join(blocks), "".join(sorted([*blocks, block])), 1))
+    return path
+
+
+def main():
+    unit = Unit(*sys.argv[1:3])
+    folder = unit.file.with_suffix("")
+    if (ROOT / unit.file).exists() or (ROOT / folder).exists():
+        fail(f"{unit.file} is there already")
+    text = enlist(declare(read(unit.registry), unit), unit)
+    write(unit.file, unit.fill((HERE / f"{unit.name}.rs.in").read_text(encoding="utf-8")))
+    write(unit.registry, text)
+    words = translate(unit)
+    subprocess.run(["rustfmt", "--edition", "2024", ROOT / unit.registry], check=True)
+    print("written:", *(str(path) for path in (unit.file, unit.registry, words) if path))
+    print("left:\n" + unit.kind.left.format(id=unit.id))
+
+
+main()
