@@ -67,6 +67,22 @@ fn a_short_snaplen_cuts_frames_and_keeps_their_length() {
     assert_eq!(shape, [(40, 1000); 3]);
 }
 
+#[test]
+fn a_snaplen_of_one_byte_is_recorded_and_not_taken_for_shed() {
+    if !privileged("a_snaplen_of_one_byte_is_recorded_and_not_taken_for_shed") {
+        return;
+    }
+    let net = Net::new();
+    let run = Run::start(&net, &["--snaplen", "1"]);
+    net.send_in(&arp(&[], 1000), 50);
+    let (output, bundle) = run.end(Signal::SIGINT);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(bundle.packets.len(), 50);
+    assert!(bundle.packets.iter().all(|p| p.data.len() == 1 && p.wire_len == 1000));
+    let counts = &bundle.manifest.counts[0];
+    assert_eq!((counts.received, counts.written, counts.shed), (50, 50, 0), "{counts:?}");
+}
+
 /// A recorder without a processor for longer than it goes without asking the kernel: what the ring held by then came
 /// before the loss.
 #[test]

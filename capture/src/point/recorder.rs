@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use netcap_bundle::Nanos;
 use netcap_bundle::run::{ShedLevel, ShedReason};
-use netcap_filters::Instruction;
 use nix::net::if_::if_indextoname;
 use rust_i18n::t;
 use tokio::sync::mpsc::Sender;
@@ -25,7 +24,7 @@ use crate::host::iface::Iface;
 use crate::privileged;
 use crate::ring::frames::Frames;
 use crate::ring::listener::{Listener, OpenRing};
-use crate::shed::{self, Pressure};
+use crate::shed::{Cut, Pressure};
 use crate::sys::{RETIRE_MS, Ring};
 
 /// Longest wait for packets: the time it takes to notice the stop flag.
@@ -73,6 +72,8 @@ struct Worker {
     /// The interface cannot be heard since then.
     gap: Option<(Nanos, String)>,
     counted: Instant,
+    /// What is kept of each frame.
+    cut: Cut,
     /// How it was asked to compress.
     level: i32,
     pressure: Pressure,
@@ -91,6 +92,7 @@ impl Worker {
     ) -> Self {
         let (now, level) = (Instant::now(), segments.asked_level());
         let (pressure, step) = (Pressure::new(now), ShedLevel::Whole);
+        let cut = Cut::new(&listener.program);
         Self {
             listener,
             segments,
@@ -99,6 +101,7 @@ impl Worker {
             events,
             gap: None,
             counted: now,
+            cut,
             level,
             pressure,
             step,
@@ -120,16 +123,12 @@ impl Worker {
         let why = if step < self.step { ShedReason::Calm } else { why };
         if step.snaplen() != self.step.snaplen() {
             // A filter that cannot be replaced leaves the frames as long as they are.
-            let _ = ring.refilter(&self.program(step));
+            let _ = ring.refilter(&self.cut.program(step));
         }
         self.step = step;
         self.counters.shedding.took(clock::now(), step, why);
         self.tell(Event::Shed { iface: self.listener.iface.clone(), step, why });
         self.segments.level(step.level(self.level))
-    }
-
-    fn program(&self, step: ShedLevel) -> Vec<Instruction> {
-        shed::cut(&self.listener.program, step.snaplen().unwrap_or(u32::MAX))
     }
 
     /// Records until stopped. An error is one of writing: reading errors are gaps.
@@ -226,8 +225,8 @@ impl Worker {
             let Some(block) = ring.take() else { return Ok(()) };
             let mut shed = 0;
             for frame in Frames::new(block.bytes()) {
-                // Nothing but the step Off cuts that short, and its frames may come some time after it.
-                if frame.data.len() <= 1 {
+                // Those of the level Off may come some time after it.
+                if self.cut.is_shed(frame.data.len()) {
                     shed += 1;
                 } else {
                     self.segments.packet(&frame)?;
@@ -279,7 +278,7 @@ impl Worker {
             }
         };
         if self.step.snaplen().is_some() {
-            let _ = opened.ring.refilter(&self.program(self.step));
+            let _ = opened.ring.refilter(&self.cut.program(self.step));
         }
         self.counters.index.store(opened.index, Relaxed);
         self.segments.begin()?;

@@ -11,12 +11,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use netcap_bundle::run::{ShedLevel, ShedLine, ShedReason};
 use netcap_bundle::{Nanos, Role};
-use netcap_filters::Instruction;
 use rust_i18n::t;
 
+mod cut;
 mod governor;
 mod pressure;
 
+pub(crate) use cut::Cut;
 pub(crate) use governor::{Governor, Load, Seen};
 pub(crate) use pressure::Pressure;
 
@@ -95,17 +96,6 @@ pub(crate) fn rank(role: &Role) -> u8 {
         Role::Vnet { .. } => 0,
         _ => 1,
     }
-}
-
-/// `BPF_RET | BPF_K`: the number is how many bytes of the frame are kept; 0 is none of it.
-const RETURN: u16 = 0x06;
-
-/// The same filter, keeping at most so many bytes.
-pub(crate) fn cut(program: &[Instruction], bytes: u32) -> Vec<Instruction> {
-    let cut = |i: &Instruction| {
-        if i.code == RETURN { Instruction { k: i.k.min(bytes), ..*i } } else { *i }
-    };
-    program.iter().map(cut).collect()
 }
 
 /// A step in words.
