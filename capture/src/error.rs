@@ -32,10 +32,10 @@ pub enum Error {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// A file operation of the recorder itself.
-    #[error("{}", t!("error.file", op = verb(op), path = path.display(), why = source))]
+    #[error("{}", t!("error.file", op = op.word(), path = path.display(), why = source))]
     File {
-        /// What was attempted, as a verb.
-        op: &'static str,
+        /// What was attempted.
+        op: Op,
         /// On which file.
         path: PathBuf,
         /// What the system answered.
@@ -59,7 +59,7 @@ pub enum Error {
 
 impl Error {
     /// For `map_err`: a file operation with its subject.
-    pub fn file(op: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub fn file(op: Op, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { op, path, source }
     }
@@ -73,20 +73,42 @@ impl Error {
     }
 }
 
-/// What was attempted, in the user's language.
-fn verb(op: &str) -> String {
-    match op {
-        "create" => t!("op.create"),
-        "find" => t!("op.find"),
-        "lock" => t!("op.lock"),
-        "open" => t!("op.open"),
-        "ping" => t!("op.ping"),
-        "start" => t!("op.start"),
-        "start a thread for" => t!("op.thread"),
-        "write" => t!("op.write"),
-        other => other.into(),
+/// What is attempted on a file, a thread or an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// Making it.
+    Create,
+    /// Finding it.
+    Find,
+    /// Locking it.
+    Lock,
+    /// Opening it.
+    Open,
+    /// Pinging it.
+    Ping,
+    /// Starting it.
+    Start,
+    /// Starting a thread for it.
+    StartThread,
+    /// Writing it.
+    Write,
+}
+
+impl Op {
+    /// As a verb, in the user's language.
+    fn word(self) -> String {
+        match self {
+            Self::Create => t!("op.create"),
+            Self::Find => t!("op.find"),
+            Self::Lock => t!("op.lock"),
+            Self::Open => t!("op.open"),
+            Self::Ping => t!("op.ping"),
+            Self::Start => t!("op.start"),
+            Self::StartThread => t!("op.thread"),
+            Self::Write => t!("op.write"),
+        }
+        .into_owned()
     }
-    .into_owned()
 }
 
 /// The result of a command.

@@ -21,7 +21,7 @@ use rust_i18n::t;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::rundir::RunDir;
-use crate::error::{Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::finish;
 use crate::ui;
 
@@ -58,7 +58,7 @@ impl Rope {
         // Refused only to the leader of a process group, who has a session to himself already.
         let _ = setsid();
         let null = OpenOptions::new().read(true).write(true).open("/dev/null");
-        let null = null.map_err(Error::file("open", "/dev/null"))?;
+        let null = null.map_err(Error::file(Op::Open, "/dev/null"))?;
         say(HERE).map_err(|_| Error::Other(t!("detach.alone").into_owned()))?;
         Ok(Self { null })
     }
@@ -84,7 +84,7 @@ fn say(line: &str) -> io::Result<()> {
 
 /// Starts the recorder and waits until it records; gives the exit status.
 pub(super) fn launch(quiet: bool) -> Result<u8> {
-    let program = std::env::current_exe().map_err(Error::file("find", "netcap"))?;
+    let program = std::env::current_exe().map_err(Error::file(Op::Find, "netcap"))?;
     if let Some(systemd_run) = systemd_run() {
         let mut command = Command::new(&systemd_run);
         command.args(scope_options()).arg("--").arg(&program);
@@ -112,7 +112,7 @@ enum Attempt {
 
 fn attempt(mut command: Command) -> Result<Attempt> {
     command.args(std::env::args_os().skip(1)).env(MARK, "1").stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(Error::file("start", command.get_program()))?;
+    let mut child = command.spawn().map_err(Error::file(Op::Start, command.get_program()))?;
     let mut lines =
         BufReader::new(child.stdout.take().ok_or_else(|| Error::Other("no pipe".into()))?).lines();
     let mut next = || lines.next().and_then(std::result::Result::ok);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use netcap_bundle::layout;
 
 use super::budget::{Budget, Metered};
-use crate::error::{Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::host::clock;
 
 /// `netcap.log` of a run.
@@ -21,7 +21,7 @@ impl Journal {
     /// Begins the log.
     pub(crate) fn create(dir: &Path, utc_offset_s: i32, budget: &Arc<Budget>) -> Result<Self> {
         let path = dir.join(layout::LOG);
-        let file = File::create(&path).map_err(Error::file("create", path))?;
+        let file = File::create(&path).map_err(Error::file(Op::Create, path))?;
         let file = Metered::lines(file, budget);
         Ok(Self { file: Some(file), utc_offset_s })
     }

@@ -10,7 +10,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::utsname::{UtsName, uname};
 use rust_i18n::t;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::host::clock;
 
 /// A run's directory, held by this process.
@@ -55,7 +55,7 @@ impl RunDir {
     /// Makes `OUT/HOST-STAMP` and writes what is known at the start; `taken` are names of runs in other directories.
     pub(crate) fn create(out: &Path, taken: &[String], start: Start) -> Result<Self> {
         let Start { points, pings, ovs_rundir, sandbox } = start;
-        fs::create_dir_all(out).map_err(Error::file("create", out))?;
+        fs::create_dir_all(out).map_err(Error::file(Op::Create, out))?;
         let started = clock::both();
         let utc_offset_s = clock::utc_offset_s();
         let name = uname().ok();
@@ -82,7 +82,8 @@ impl RunDir {
             sandbox,
         };
         let described = seal::write_json(&path.join(layout::RUN), &info).map_err(Error::from);
-        let described = described.and_then(|()| seal::sync_parent(&path).map_err(Error::file("write", out)));
+        let described =
+            described.and_then(|()| seal::sync_parent(&path).map_err(Error::file(Op::Write, out)));
         if let Err(e) = described {
             // A directory that does not say what it is would be in everybody's way.
             let _ = fs::remove_dir_all(&path);
@@ -114,7 +115,7 @@ fn fresh(taken: &[String], out: &Path, host: &str, stamp: &str) -> Result<(Strin
         match fs::create_dir(&path) {
             Ok(()) => return Ok((run, path)),
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(Error::file("create", path)(e)),
+            Err(e) => return Err(Error::file(Op::Create, path)(e)),
         }
     }
     Err(Error::Other(t!("run.crowd", dir = out.display()).into_owned()))
@@ -134,11 +135,11 @@ fn first_lock(dir: &Path) -> Result<Flock<File>> {
 /// The kernel drops the lock when the process dies, however it dies.
 fn lock(dir: &Path) -> Result<Flock<File>> {
     let path = dir.join(layout::RUN);
-    let file = File::open(&path).map_err(Error::file("open", &path))?;
+    let file = File::open(&path).map_err(Error::file(Op::Open, &path))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(lock),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::Active(dir.to_owned())),
-        Err((_, e)) => Err(Error::file("lock", path)(e.into())),
+        Err((_, e)) => Err(Error::file(Op::Lock, path)(e.into())),
     }
 }
 

@@ -10,7 +10,7 @@ use netcap_bundle::{Manifest, layout, seal};
 use rust_i18n::t;
 
 use crate::disk::rundir::RunDir;
-use crate::error::{Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::ui;
 use crate::ui::units::human_bytes;
 pub(crate) use analyzer::find_program;
@@ -160,7 +160,7 @@ fn stream(to: &Path) -> Result<Option<Box<dyn Write>>> {
         return Ok(None);
     }
     let open = fs::OpenOptions::new().write(true).open(to);
-    Ok(Some(Box::new(open.map_err(Error::file("open", to))?)))
+    Ok(Some(Box::new(open.map_err(Error::file(Op::Open, to))?)))
 }
 
 #[cfg(test)]

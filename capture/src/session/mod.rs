@@ -22,7 +22,7 @@ use crate::disk::budget::{Bounds, Budget, directory_bytes};
 use crate::disk::rundir::{RunDir, Start};
 use crate::disk::syncer::Syncing;
 use crate::disk::writer::{Disk, Writing};
-use crate::error::{Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::host::clock;
 use crate::host::exec::Host;
 use crate::host::sample::{Elements, Sampler};
@@ -204,9 +204,9 @@ fn open_disk(
     queue: usize,
 ) -> Result<(Disk, (Writing, Syncing))> {
     let reserve = RESERVE + POINT_RESERVE * points as u64;
-    budget.reserve(reserve).map_err(Error::file("write", &run.path))?;
+    budget.reserve(reserve).map_err(Error::file(Op::Write, &run.path))?;
     let disk = Disk::new(&run.path, budget, queue);
-    let failed = || Error::file("start a thread for", &run.path);
+    let failed = || Error::file(Op::StartThread, &run.path);
     let ends = (disk.start().map_err(failed())?, budget.syncer().start().map_err(failed())?);
     Ok((disk, ends))
 }

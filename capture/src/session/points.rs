@@ -16,7 +16,7 @@ use super::running::Session;
 use super::{Listening, POINT_RESERVE, Stage, Threads, listener};
 use crate::disk::budget::Metered;
 use crate::disk::rundir::{RunDir, tool};
-use crate::error::{Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::host::clock;
 use crate::ledger::{self, Joined};
 use crate::plan::fresh_id;
@@ -38,14 +38,14 @@ impl Session {
         threads: &Threads,
     ) -> Result<JoinHandle<()>> {
         let (point, counters) = (&recorded.point, &recorded.counters);
-        let fail = Error::file("create", stage.run.path.join(layout::point_dir(&point.id)));
+        let fail = Error::file(Op::Create, stage.run.path.join(layout::point_dir(&point.id)));
         let meta = meta(point, stage.run);
         let (rotation, disk) = (stage.plan.rotation, stage.disk.clone());
         let segments =
             Segments::create(&stage.run.path, meta, rotation, counters.clone(), disk).map_err(fail)?;
         let (stop, events) = (threads.stop.clone(), stage.events.clone());
         let thread = recorder::start(listener, open, segments, counters.clone(), stop, events);
-        thread.map_err(Error::file("start a thread for", &point.iface))
+        thread.map_err(Error::file(Op::StartThread, &point.iface))
     }
 
     /// Adds what has come to belong to the run.

@@ -20,7 +20,7 @@ use crate::disk::budget::Budget;
 use crate::disk::free::disk_left;
 use crate::disk::journal::Journal;
 use crate::disk::rundir::RunDir;
-use crate::error::{Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::ping::Tally;
 use crate::plan::Plan;
 use crate::point::counters::HostCounters;
@@ -65,7 +65,7 @@ impl Session {
         background: bool,
     ) -> Result<Self> {
         let path = run.path.join(layout::TOPOLOGY);
-        std::fs::write(&path, topology).map_err(Error::file("write", path))?;
+        std::fs::write(&path, topology).map_err(Error::file(Op::Write, path))?;
         let points: Vec<Recorded> = plan.points.iter().map(Recorded::at_start).collect();
         let pings: Vec<(IpAddr, Arc<Tally>)> = plan.pings.iter().map(|ip| (*ip, Arc::default())).collect();
         control.watch(points.iter().map(|p| (p.iface.clone(), p.counters.clone())), &pings);

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::running::Session;
 use super::{Listening, Stage, Threads};
 use crate::disk::budget::Metered;
-use crate::error::{Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::ledger::{self, Ledger};
 use crate::ping;
 use crate::point::event::Event;
@@ -50,13 +50,13 @@ impl Session {
         let (keep, stop_ledger) = std::sync::mpsc::channel();
         let ledger = Ledger::create(&run.path, &points, ovs, self.host.clone(), stage.events.clone(), open)
             .and_then(|ledger| ledger.start(stop_ledger))
-            .map_err(Error::file("create", run.path.join(layout::LEDGERS)))?;
+            .map_err(Error::file(Op::Create, run.path.join(layout::LEDGERS)))?;
         threads.ledger = Some((keep, ledger));
         for (address, tally) in &self.pings {
             let (tally, stop) = (tally.clone(), threads.stop.clone());
             let thread =
                 ping::start(&run.path, *address, self.utc_offset_s, tally, stop, &self.budget, &**privileged);
-            threads.pings.push((*address, thread.map_err(Error::file("ping", address.to_string()))?));
+            threads.pings.push((*address, thread.map_err(Error::file(Op::Ping, address.to_string()))?));
         }
         Ok(())
     }
