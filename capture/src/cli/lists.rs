@@ -6,9 +6,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::runtime::block_on;
 use crate::error::Result;
-use crate::host::exec::Host;
 use crate::host::here::Here;
 use crate::host::inventory::Inventory;
+use crate::host::services::Host;
 use crate::ui::{self, wording};
 
 /// What is recorded of the host's state.
@@ -34,7 +34,8 @@ pub(super) fn presets() {
 /// What could be recorded here, and how.
 pub(super) fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
     let host = Host::this(ovs_rundir);
-    let inventory = block_on(Inventory::take(&host))?;
+    let mut inventory = block_on(Inventory::take(&host))?;
+    inventory.note_unasked(&host);
     let here = &inventory.here;
     ui::answer(inventory.table().trim_end());
     for text in &here.unasked {

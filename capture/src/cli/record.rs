@@ -15,8 +15,8 @@ use super::plan::plan;
 use super::runtime::{block_on, raise_file_limit};
 use crate::control::protocol::{Ended, Phase};
 use crate::error::{Error, Result};
-use crate::host::exec::Host;
 use crate::host::inventory::Inventory;
+use crate::host::services::Host;
 use crate::privileged::{Direct, Privileged, Process};
 use crate::session::{self, Known, Leave};
 use crate::{finish, sandbox, sys, ui};
@@ -74,7 +74,8 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
         Some(prepared) => prepared.helper(),
         None => Arc::new(Direct::new(host.clone())),
     };
-    let inventory = Inventory::take(&*privileged).await;
+    let mut inventory = Inventory::take(&*privileged).await;
+    inventory.note_unasked(&host);
     let (bundle, out) = (!options.manner.no_bundle, options.limits.out.clone());
     let plan = plan(options, filter, own, &inventory)?;
     // From here on there is nothing left to lose but the recording itself: packets come next, and threads.

@@ -24,7 +24,7 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::exec::Host;
+    use crate::host::services::Host;
     use netcap_bundle::source::{Each, How, Outcome, Recipe};
     use std::time::{Duration, Instant};
 

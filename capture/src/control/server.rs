@@ -193,7 +193,7 @@ mod tests {
     use crate::control::board::tests::board;
     use crate::control::protocol::{Request, Status};
     use crate::control::signals::Asked;
-    use crate::host::exec::Host;
+    use crate::host::services::Host;
     use crate::privileged::{CONTROL_NAME, Direct};
 
     /// Names are shared by the whole network namespace.

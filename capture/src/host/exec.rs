@@ -17,70 +17,13 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use super::clock;
+use super::services::{Host, Service};
 
 /// Longest wait for a command that was killed: one that waits for a disk that does not answer dies when the disk does
 /// (state D, proc_pid_stat(5)), and that is no reason to wait with it.
 const DYING: Duration = Duration::from_millis(500);
 /// Bytes of standard error kept.
 const STDERR_MAX: usize = 4096;
-/// Where libvirt's sockets lie: the old daemon and the one of its modular successor that knows domains.
-const LIBVIRT_SOCKETS: [&str; 4] = ["libvirt-sock", "libvirt-sock-ro", "virtqemud-sock", "virtqemud-sock-ro"];
-/// What a recording says of a socket that is not there. The bundle has it in English, the terminal in its language.
-pub(crate) const MISSING: &str = " does not exist";
-/// The same of libvirt's.
-pub(crate) const NO_SOCKET: &str = "there is no socket in /run/libvirt";
-/// Where Open vSwitch keeps its sockets, by packager.
-const OVS_RUNDIRS: [&str; 3] = ["/var/run/openvswitch", "/run/openvswitch", "/usr/local/var/run/openvswitch"];
-
-/// The host that is looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host {
-    /// Files are read below this; `/` but in tests.
-    pub root: PathBuf,
-    /// Directory of Open vSwitch's sockets.
-    pub ovs_rundir: PathBuf,
-}
-
-impl Host {
-    /// This host, with Open vSwitch where the user says or where it usually is.
-    pub fn this(ovs_rundir: Option<PathBuf>) -> Self {
-        let usual = || OVS_RUNDIRS.iter().map(PathBuf::from).find(|dir| dir.join("db.sock").exists());
-        let ovs_rundir = ovs_rundir.or_else(usual).unwrap_or_else(|| OVS_RUNDIRS[0].into());
-        Self { root: "/".into(), ovs_rundir }
-    }
-
-    /// Whether Open vSwitch's database can be asked.
-    pub fn has_ovs(&self) -> bool {
-        self.ovs_rundir.join("db.sock").exists()
-    }
-
-    /// Whether libvirt can be asked.
-    pub fn has_libvirt(&self) -> bool {
-        let run = self.root.join("run/libvirt");
-        LIBVIRT_SOCKETS.iter().any(|name| run.join(name).exists())
-    }
-
-    /// Why running this program is not worth trying, if so: a missing daemon can make its clients wait.
-    fn absent(&self, program: &str) -> Option<String> {
-        if program.starts_with("ovs") && !self.has_ovs() {
-            let socket = self.ovs_rundir.join("db.sock");
-            return Some(match socket.try_exists() {
-                Err(e) => format!("{}: {e}", socket.display()),
-                Ok(_) => format!("no Open vSwitch here: {}{MISSING}", socket.display()),
-            });
-        }
-        if program == "virsh" && !self.has_libvirt() {
-            return Some(format!("no libvirt here: {NO_SOCKET}"));
-        }
-        None
-    }
-
-    fn words(&self, words: &[&str], arg: &str) -> Vec<String> {
-        let db = format!("unix:{}", self.ovs_rundir.join("db.sock").display());
-        words.iter().map(|word| word.replace("{db}", &db).replace("{}", arg)).collect()
-    }
-}
-
 /// Carries out one recipe.
 pub(crate) async fn take(host: &Host, source: &'static str, recipe: &'static Recipe, arg: &str) -> Taken {
     let at = clock::now();
@@ -128,8 +71,8 @@ impl Got {
 /// Runs a command in a process group of its own; at the time-out or the byte cap the whole group is killed.
 pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duration) -> Got {
     let Some((program, arguments)) = words.split_first() else { return Got::failed("empty command") };
-    if let Some(why) = host.absent(program) {
-        return Got::failed(why);
+    if let Some(absent) = Service::asked_by(program).and_then(|service| host.absent(service)) {
+        return Got::failed(absent.to_string());
     }
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -326,11 +269,5 @@ mod tests {
             (taken.bytes.as_slice(), taken.truncated, taken.outcome),
             (&b"hell"[..], true, Outcome::Ok)
         );
-    }
-
-    #[test]
-    fn the_database_and_the_element_are_put_in() {
-        let host = Host { root: "/".into(), ovs_rundir: "/run/ovs".into() };
-        assert_eq!(host.words(&["x", "{db}", "a{}"], "br0"), ["x", "unix:/run/ovs/db.sock", "abr0"]);
     }
 }

@@ -2,17 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use netcap_bundle::topology::SwitchKind;
 use netcap_bundle::{Point, Role};
 use rust_i18n::t;
-
-/// A virtual switch of this host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SwitchKind {
-    /// An Open vSwitch bridge.
-    Ovs,
-    /// A kernel bridge.
-    Linux,
-}
 
 /// Everything that could be recorded here.
 #[derive(Debug, Clone, Default)]
@@ -36,8 +28,8 @@ impl Here {
             self.points.iter().filter(|p| p.vswitch.as_deref() == Some(switch) && wanted(&p.role)).count()
         };
         let kind = match self.switches.get(switch) {
-            Some(SwitchKind::Linux) => "Linux",
-            _ => "OVS",
+            Some(SwitchKind::LinuxBridge) => "Linux",
+            Some(SwitchKind::Ovs) | None => "OVS",
         };
         let uplinks = of(|role| matches!(role, Role::Uplink { .. }));
         let vnets = of(|role| matches!(role, Role::Vnet { .. }));

@@ -16,10 +16,10 @@ use netcap_bundle::state::Taken;
 use netcap_bundle::topology::{self, Inputs, Port, Topology};
 use rust_i18n::t;
 
-use super::exec::{MISSING, NO_SOCKET};
-use super::here::{Here, SwitchKind};
+use super::here::Here;
 use super::iface::Iface;
 use super::sample::{self, Elements, Sampler, snapshot};
+use super::services::{Absent, Host, Service};
 
 /// What was found.
 pub(crate) struct Inventory {
@@ -59,11 +59,16 @@ impl Inventory {
         }
         let topology = join(&taken);
         let ifaces = Iface::all();
-        let mut here = here(&topology, &ifaces);
+        let here = here(&topology, &ifaces);
         let indexes = ifaces.into_iter().map(|(name, iface)| (name, iface.index)).collect();
-        let root = nix::unistd::geteuid().is_root();
-        here.unasked = ASKED.iter().filter_map(|(id, name)| unasked(&taken, id, name, root)).collect();
         Self { taken, elements, topology, here, indexes }
+    }
+
+    /// Notes in `here` which services of this host could not be asked.
+    pub(crate) fn note_unasked(&mut self, host: &Host) {
+        let root = nix::unistd::geteuid().is_root();
+        let why = |service| unasked(&self.taken, service, host.absent(service).as_ref(), root);
+        self.here.unasked = [Service::OpenVswitch, Service::Libvirt].into_iter().filter_map(why).collect();
     }
 
     /// The topology as a table.
@@ -72,11 +77,12 @@ impl Inventory {
     }
 }
 
-/// Who knows of switches and machines, by source.
-const ASKED: [(&str, &str); 2] = [(Ovsdb::DEF.id, "Open vSwitch"), (Libvirt::DEF.id, "libvirt")];
-
 /// Why a source gave nothing, if so: its switches and machines may exist all the same.
-fn unasked(taken: &[Taken], id: &str, name: &str, root: bool) -> Option<String> {
+fn unasked(taken: &[Taken], service: Service, absent: Option<&Absent>, root: bool) -> Option<String> {
+    let id = match service {
+        Service::OpenVswitch => Ovsdb::DEF.id,
+        Service::Libvirt => Libvirt::DEF.id,
+    };
     let mine: Vec<&Taken> = taken.iter().filter(|sample| sample.source == id).collect();
     if mine.iter().any(|sample| sample.outcome == Outcome::Ok) {
         return None;
@@ -85,25 +91,16 @@ fn unasked(taken: &[Taken], id: &str, name: &str, root: bool) -> Option<String> 
     let said = String::from_utf8_lossy(&sample.stderr);
     let said = said.lines().map(str::trim).find(|line| !line.is_empty());
     let why = match (&sample.outcome, said) {
-        (Outcome::Failed { why }, _) => absent(why.strip_prefix(&format!("no {name} here: ")).unwrap_or(why)),
+        (Outcome::Failed { why }, _) => absent.map_or_else(|| why.clone(), Absent::words),
         (_, Some(said)) => said.to_owned(),
         (Outcome::Exit { code }, None) => t!("points.status", code = code).into_owned(),
         _ => t!("points.silent").into_owned(),
     };
-    let mut text = t!("points.unasked", name = name, why = why).into_owned();
+    let mut text = t!("points.unasked", name = service.name(), why = why).into_owned();
     if !root {
         text.push_str(&t!("points.not_root"));
     }
     Some(text)
-}
-
-/// Why there is nobody to ask, in the user's language as far as it is our sentence.
-fn absent(why: &str) -> String {
-    match why.strip_suffix(MISSING) {
-        Some(path) => t!("points.missing", path = path).into_owned(),
-        None if why == NO_SOCKET => t!("points.no_socket").into_owned(),
-        None => why.to_owned(),
-    }
 }
 
 /// Joins the samples; a source that gave nothing is not asked.
@@ -132,11 +129,7 @@ fn join(taken: &[Taken]) -> Topology {
 fn here(topology: &Topology, ifaces: &BTreeMap<String, Iface>) -> Here {
     let mut here = Here::default();
     for switch in &topology.switches {
-        let kind = match switch.kind {
-            topology::SwitchKind::Ovs => SwitchKind::Ovs,
-            topology::SwitchKind::LinuxBridge => SwitchKind::Linux,
-        };
-        here.switches.insert(switch.name.clone(), kind);
+        here.switches.insert(switch.name.clone(), switch.kind);
     }
     let mut seen = BTreeSet::new();
     for (switch, port) in topology.all() {
@@ -204,19 +197,17 @@ mod tests {
             sample("ovsdb", failed(), ""),
             sample("libvirt", Outcome::Exit { code: 1 }, "\nerror: Permission denied\n"),
         ];
-        let text = unasked(&taken, "ovsdb", "Open vSwitch", true).unwrap();
+        let text = unasked(&taken, Service::OpenVswitch, None, true).unwrap();
         assert!(
             text.contains("Open vSwitch") && text.contains("no socket") && !text.contains("root"),
             "{text}"
         );
-        let text = unasked(&taken, "libvirt", "libvirt", false).unwrap();
+        let text = unasked(&taken, Service::Libvirt, None, false).unwrap();
         assert!(text.contains("Permission denied") && text.contains("root"), "{text}");
         let taken = [sample("ovsdb", failed(), ""), sample("ovsdb", Outcome::Ok, "")];
-        assert_eq!(unasked(&taken, "ovsdb", "Open vSwitch", true), None);
-        assert_eq!(
-            (absent(&format!("/x{MISSING}")), absent(NO_SOCKET)),
-            ("/x does not exist".into(), NO_SOCKET.into())
-        );
-        assert_eq!(unasked(&[], "ovsdb", "Open vSwitch", true), None);
+        assert_eq!(unasked(&taken, Service::OpenVswitch, None, true), None);
+        let text = unasked(&taken[..1], Service::OpenVswitch, Some(&Absent::NoDatabase("/x".into())), true);
+        assert_eq!(text.unwrap(), "Open vSwitch could not be asked: /x does not exist");
+        assert_eq!(unasked(&[], Service::OpenVswitch, None, true), None);
     }
 }

@@ -8,4 +8,5 @@ pub(crate) mod inventory;
 pub(crate) mod linkwatch;
 pub(crate) mod netdev;
 pub(crate) mod sample;
+pub(crate) mod services;
 pub(crate) mod unixctl;

@@ -8,7 +8,8 @@ use netcap_bundle::sources::vm::libvirt::Libvirt;
 use netcap_bundle::state::Taken;
 
 use super::clock;
-use super::exec::{self, Host};
+use super::exec;
+use super::services::Host;
 
 /// Carries out recipes: this process, or one that has the privileges.
 pub(crate) trait Sampler: Send + Sync {

@@ -62,7 +62,7 @@ fn difference(now: &Datapaths, before: &Datapaths) -> Datapaths {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::exec::Host;
+    use crate::host::services::Host;
     use crate::host::unixctl::{ANSWER_MAX, QUESTION};
     use crate::privileged::Direct;
     use std::io::{Read, Write};

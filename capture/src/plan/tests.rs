@@ -3,7 +3,8 @@ use netcap_bundle::run::safe_name;
 
 use super::select::name_apart;
 use super::*;
-use crate::host::here::{Here, SwitchKind};
+use crate::host::here::Here;
+use netcap_bundle::topology::SwitchKind;
 
 fn point(iface: &str, role: Role, vswitch: Option<&str>) -> Point {
     Point { role, vswitch: vswitch.map(str::to_owned), ..Point::bare(iface) }
@@ -29,7 +30,7 @@ fn here() -> Here {
             point("eth0", Role::Uplink { bond: None }, Some("br0")),
             point("tun9", Role::Other, None),
         ],
-        switches: [("vswitch0".into(), SwitchKind::Ovs), ("br0".into(), SwitchKind::Linux)].into(),
+        switches: [("vswitch0".into(), SwitchKind::Ovs), ("br0".into(), SwitchKind::LinuxBridge)].into(),
         unheard: vec![("dpdk0".into(), "vswitch0".into())],
         foreign: ["tun9".to_owned()].into(),
         unasked: vec!["nobody answered".into()],

@@ -12,8 +12,8 @@ use netcap_bundle::state::Taken;
 use netcap_filters::Instruction;
 
 use super::{Privileged, RingSocket, analyzer_command, control, ping, ring};
-use crate::host::exec::Host;
 use crate::host::sample::{Later, Sampler};
+use crate::host::services::Host;
 use crate::host::unixctl::Link;
 use crate::sys::RingSize;
 

@@ -67,7 +67,7 @@ fn millis(time: TimeVal) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::exec::Host;
+    use crate::host::services::Host;
     use crate::privileged::Direct;
     use netcap_bundle::run::Sandbox;
     use std::sync::Arc;

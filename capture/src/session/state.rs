@@ -198,7 +198,7 @@ async fn rounds(
 mod tests {
     use super::*;
     use crate::disk::budget::Bounds;
-    use crate::host::exec::Host;
+    use crate::host::services::Host;
     use netcap_bundle::layout;
 
     #[tokio::test]
