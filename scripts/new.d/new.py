@@ -18,9 +18,9 @@ LEFT_OF_A_FINDER = """\
 class Kind:
     """Where units of a kind live, and how the registry names them."""
 
-    def __init__(self, room, line, known, left, chaptered=True, ladder=False):
+    def __init__(self, room, line, known, left, chaptered=True, ordered=False):
         self.room, self.line, self.known, self.left = Path(room), line, known, left
-        self.chaptered, self.ladder = chaptered, ladder
+        self.chaptered, self.ordered = chaptered, ordered
 
 
 FINDER = r'unit: Unit \{\s*id: "([^"]+)"'
@@ -28,14 +28,19 @@ KINDS = {
     "cause": Kind(
         "analyze/src/causes", "{path}::CAUSE", FINDER,
         "  0. its place in ALL: causes are asked in the order of how directly their evidence proves\n" + LEFT_OF_A_FINDER,
-        ladder=True),
+        ordered=True),
     "detector": Kind("analyze/src/detectors", "{path}::DETECTOR", FINDER, LEFT_OF_A_FINDER),
     "symptom": Kind("analyze/src/symptoms", "{path}::SYMPTOM", FINDER, LEFT_OF_A_FINDER),
     "measurement": Kind(
         "analyze/src/measure", "{path}: {path}::{type}", FINDER, """\
-  1. the page at its top, what it measures, and tests
-  2. its part of the report
+  1. the page at its top, what it measures, its place among the sections of the report, and tests
+  2. samples of its own, or `samples/record --bless` where it is made of every input
   3. cargo test -p netcap-analyze -p netcap-tests; a line in CHANGELOG.md""", chaptered=False),
+    "section": Kind(
+        "analyze/src/report/sections", "{path}::SECTION", None, """\
+  1. its place in ALL: people read from the top; what it tells people and machines
+  2. `samples/record --bless` when it has something to say of the samples
+  3. cargo test -p netcap-analyze -p netcap-tests; a line in CHANGELOG.md""", chaptered=False, ordered=True),
     "source": Kind(
         "bundle/src/sources", "&{path}::{type}::DEF", r'SourceDef = SourceDef \{\s*id: "([^"]+)"', """\
   1. what it records (recipes), what that means (fields), and how it is read; a sample of the real text in its tests
@@ -51,7 +56,8 @@ def fail(why):
 class Unit:
     """What is begun."""
 
-    def __init__(self, name, place):
+    def __init__(self, name, place, template=None):
+        self.template = template or name
         self.kind = KINDS.get(name) or fail(f"there is no kind '{name}'; there are {', '.join(KINDS)}")
         self.name = name
         self.chapter, _, self.id = place.rpartition("/")
@@ -87,17 +93,26 @@ def write(path, text):
 
 def declare(text, unit):
     """`text` with the module of a unit in its chapter, or among those of the room."""
-    line = f"pub mod {unit.module};\n"
+    module = r"(?:pub(?:\(\w+\))? )?mod \w+"
     if not unit.chapter:
-        lines = re.findall(r"^pub mod \w+;\n", text, re.M)
-        return text.replace("".join(lines), "".join(sorted([*lines, line])), 1)
-    chapter = re.search(rf"^pub mod {unit.chapter} \{{\n((?:    pub mod \w+;\n)+)\}}\n", text, re.M)
-    if chapter:
-        lines = sorted([*chapter[1].splitlines(keepends=True), f"    {line}"])
-        return text[: chapter.start(1)] + "".join(lines) + text[chapter.end(1) :]
-    last = list(re.finditer(r"^pub mod \w+ \{\n(?:    pub mod \w+;\n)+\}\n", text, re.M))[-1]
-    begun = f"\n/// WHAT THIS CHAPTER IS ABOUT.\npub mod {unit.chapter} {{\n    {line}}}\n"
+        lines = re.search(rf"^(?:{module};\n)+", text, re.M)
+        return text[: lines.start()] + among(lines[0], unit) + text[lines.end() :]
+    chapters = list(re.finditer(rf"^{module} \{{\n((?:    {module};\n)+)\}}\n", text, re.M))
+    for chapter in chapters:
+        if re.search(rf"\bmod {unit.chapter} ", chapter[0]):
+            return text[: chapter.start(1)] + among(chapter[1], unit) + text[chapter.end(1) :]
+    last = chapters[-1]
+    line = re.sub(r"mod \w+;", f"mod {unit.module};", last[1].splitlines(keepends=True)[-1])
+    head = re.sub(r"mod \w+ ", f"mod {unit.chapter} ", last[0].splitlines(keepends=True)[0])
+    begun = f"\n/// WHAT THIS CHAPTER IS ABOUT.\n{head}{line}}}\n"
     return text[: last.end()] + begun + text[last.end() :]
+
+
+def among(lines, unit):
+    """Module lines with that of a unit, as visible as the last of them."""
+    lines = lines.splitlines(keepends=True)
+    lines.append(re.sub(r"mod \w+;", f"mod {unit.module};", lines[-1]))
+    return "".join(sorted(lines, key=lambda line: line.split("mod ")[1]))
 
 
 def id_of(entry, kind):
@@ -118,11 +133,11 @@ def enlist(text, unit):
         entries.append(f"    /// WHAT IS MEASURED.\n    {entry},\n")
         key = lambda line: line.split("\n")[-2].strip()
         return text[: found.start(1)] + "".join(sorted(entries, key=key)) + text[found.end(1) :]
-    found = re.search(r"^pub const ALL: [^=]* = &\[(.*?)\];\n", text, re.M | re.S)
-    entries = [item.strip() for item in found[1].split(",") if item.strip()]
-    ids = [(id_of(item, unit.kind), item) for item in entries] + [(unit.id, entry)]
-    ordered = [item for _, item in (ids if unit.kind.ladder else sorted(ids))]
-    return text[: found.start(1)] + "\n" + "".join(f"    {item},\n" for item in ordered) + text[found.end(1) :]
+    found = re.search(r"^pub(?:\(\w+\))? const ALL: [^=]* = &\[(.*?)\];\n", text, re.M | re.S)
+    entries = [*(item.strip() for item in found[1].split(",") if item.strip()), entry]
+    if not unit.kind.ordered:
+        entries.sort(key=lambda item: unit.id if item == entry else id_of(item, unit.kind))
+    return text[: found.start(1)] + "\n" + "".join(f"    {item},\n" for item in entries) + text[found.end(1) :]
 
 
 def translate(unit):
@@ -130,8 +145,11 @@ def translate(unit):
     if unit.name == "measurement":
         return None
     if unit.name != "source":
+        key, english, chinese = ("claim", "THE CLAIM, in one sentence.", "结论。")
+        if unit.name == "section":
+            key, english, chinese = ("title", "THE HEADING", "标题")
         path = Path("analyze/locales") / f"{unit.id}.yml"
-        write(path, f'_version: 2\n\n{unit.id}.claim:\n  en: "THE CLAIM, in one sentence."\n  zh-CN: "结论。"\n')
+        write(path, f'_version: 2\n\n{unit.id}.{key}:\n  en: "{english}"\n  zh-CN: "{chinese}"\n')
         return path
     path = Path("capture/locales/registries.yml")
     text = read(path)
@@ -142,17 +160,27 @@ def translate(unit):
     return path
 
 
-def main():
-    unit = Unit(*sys.argv[1:3])
-    folder = unit.file.with_suffix("")
-    if (ROOT / unit.file).exists() or (ROOT / folder).exists():
+def begin(unit):
+    """Writes a unit, and gives the files."""
+    if (ROOT / unit.file).exists() or (ROOT / unit.file.with_suffix("")).exists():
         fail(f"{unit.file} is there already")
     text = enlist(declare(read(unit.registry), unit), unit)
-    write(unit.file, unit.fill((HERE / f"{unit.name}.rs.in").read_text(encoding="utf-8")))
+    write(unit.file, unit.fill((HERE / f"{unit.template}.rs.in").read_text(encoding="utf-8")))
     write(unit.registry, text)
-    words = translate(unit)
-    subprocess.run(["rustfmt", "--edition", "2024", ROOT / unit.registry], check=True)
-    print("written:", *(str(path) for path in (unit.file, unit.registry, words) if path))
+    return [unit.file, unit.registry, translate(unit)]
+
+
+def main():
+    name, place = sys.argv[1:3]
+    unit = Unit(name, place)
+    files = begin(unit)
+    if name == "measurement":
+        # What is measured is shown.
+        files += begin(Unit("section", place, "shown"))
+    files = [path for path in files if path]
+    rust = [ROOT / path for path in files if path.suffix == ".rs"]
+    subprocess.run(["rustfmt", "--edition", "2024", *rust], check=True)
+    print("written:", *map(str, files))
     print("left:\n" + unit.kind.left.format(id=unit.id))
 
 

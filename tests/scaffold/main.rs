@@ -7,10 +7,11 @@ use std::process::{Command, Output};
 use netcap_tests::{root, said};
 
 /// One unit of every kind, in a chapter that is there and in one that is not.
-const UNITS: [(&str, &str); 6] = [
+const UNITS: [(&str, &str); 7] = [
     ("cause", "storage/disk-slow"),
     ("detector", "links/mtu-black-hole"),
     ("measurement", "packet-sizes"),
+    ("section", "neighbourhood"),
     ("source", "network/ethtool"),
     ("source", "ovs/ovs-meters"),
     ("symptom", "loss/dns-failure"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::json;
+use super::sections::{findings, not_evaluated};
 use crate::analysis::Verdict;
 
 /// Fields of a finding that must stay the same; evidence may become better without being a regression.
@@ -21,8 +21,8 @@ impl Compared {
     /// Keeps that.
     pub fn new(verdict: &Verdict) -> Self {
         let have = serde_json::json!({
-            "findings": verdict.findings.iter().map(json::finding).collect::<Vec<_>>(),
-            "not_evaluated": json::not_evaluated(verdict),
+            "findings": verdict.findings.iter().map(findings::value).collect::<Vec<_>>(),
+            "not_evaluated": not_evaluated::value(verdict),
         });
         Self { name: verdict.name.clone(), have }
     }

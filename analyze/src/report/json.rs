@@ -2,23 +2,13 @@
 
 use std::fmt::Write as _;
 
-use hdrhistogram::Histogram;
 use netcap_words::foreign::is_steering;
 use serde_json::{Map, Value, json};
 
-use crate::analysis::Verdict;
-use crate::finding::{Finding, utc_text};
-use crate::measure::PERCENTILES;
-use crate::measure::hops::HopTimes;
-use crate::measure::journeys::JourneyCounts;
-use crate::measure::latency::Latency;
-
 use super::many::Total;
-use super::recording;
-use crate::text::Text;
+use super::sections;
+use crate::analysis::Verdict;
 
-/// Pairs of addresses with segments sent again, written.
-const RESENT_MAX: usize = 1_000;
 /// Version of the shape.
 pub const SCHEMA: u32 = 1;
 
@@ -98,121 +88,10 @@ fn pretty(value: &Value, indent: &str) -> String {
 }
 
 fn one(verdict: &Verdict, schema: bool) -> Value {
-    let mut map = Map::new();
+    let of = |section: &sections::Section| Some((section.key.to_owned(), (section.json)(verdict)?));
+    let mut map: Map<String, Value> = sections::ALL.iter().filter_map(of).collect();
     if schema {
         map.insert("schema".into(), json!(SCHEMA));
     }
-    map.insert("input".into(), json!(verdict.name));
-    map.insert("findings".into(), verdict.findings.iter().map(finding).collect());
-    map.insert("not_evaluated".into(), not_evaluated(verdict));
-    map.insert("histograms".into(), verdict.measured.latency.pairs.iter().map(histogram).collect());
-    map.insert("hops".into(), verdict.measured.hops.0.iter().map(hop).collect());
-    map.insert("journeys".into(), journeys(&verdict.measured.journeys));
-    map.insert("stats".into(), stats(verdict));
-    if !verdict.recording.is_empty() {
-        map.insert("recording".into(), recording::value(&verdict.recording));
-    }
-    map.insert("remarks".into(), verdict.remarks.iter().map(|t| json!(t.english())).collect());
     Value::Object(map)
-}
-
-/// A finding as it is compared and written.
-pub(super) fn finding(finding: &Finding) -> Value {
-    let mut value = json!({
-        "detector": finding.detector,
-        "severity": finding.severity,
-        "confidence": finding.confidence,
-        "subject": finding.subject,
-        "from": finding.from.map(utc_text),
-        "to": finding.to.map(utc_text),
-        "claim": finding.claim.english(),
-        "evidence": finding.evidence,
-        "exonerations": finding.exonerations.iter().map(|e| e.sentence().english()).collect::<Vec<_>>(),
-        "remedy": finding.remedy.english(),
-    });
-    if let (Some(by), Some(map)) = (finding.explained_by, value.as_object_mut()) {
-        map.insert("explained_by".into(), json!(by));
-    }
-    value
-}
-
-/// Detectors that could not look.
-pub(super) fn not_evaluated(verdict: &Verdict) -> Value {
-    verdict
-        .not_evaluated
-        .iter()
-        .map(|n| {
-            let missing: Vec<String> = n.missing.iter().map(|key| Text::new(key).english()).collect();
-            json!({ "detector": n.detector, "missing": missing })
-        })
-        .collect()
-}
-
-fn histogram(latency: &Latency) -> Value {
-    let mut map = Map::new();
-    map.insert("src".into(), json!(latency.src));
-    map.insert("dst".into(), json!(latency.dst));
-    map.insert("point".into(), json!(latency.point));
-    numbers(&mut map, &latency.histogram);
-    Value::Object(map)
-}
-
-fn hop(hop: &HopTimes) -> Value {
-    let mut map = Map::new();
-    for (name, (point, direction)) in [("from", &hop.from), ("to", &hop.to)] {
-        map.insert(name.into(), json!({ "point": point, "direction": direction }));
-    }
-    map.insert("reordered".into(), json!(hop.reordered));
-    numbers(&mut map, &hop.histogram);
-    Value::Object(map)
-}
-
-fn numbers(map: &mut Map<String, Value>, histogram: &Histogram<u64>) {
-    map.insert("unit".into(), json!("ns"));
-    map.insert("n".into(), json!(histogram.len()));
-    map.insert("min".into(), json!(histogram.min()));
-    for (name, percent) in PERCENTILES {
-        map.insert(name.into(), json!(histogram.value_at_percentile(percent)));
-    }
-    map.insert("max".into(), json!(histogram.max()));
-}
-
-fn journeys(counts: &JourneyCounts) -> Value {
-    let named = |list: &[(String, u64)]| {
-        list.iter().map(|(point, count)| json!({ "point": point, "count": count })).collect::<Value>()
-    };
-    let mut value = json!({
-        "followed": counts.followed,
-        "one_in": counts.one_in,
-        "retransmissions": counts.retransmissions,
-        "copies": named(&counts.copies),
-        "reflections": named(&counts.reflections),
-    });
-    if !counts.resent.is_empty() {
-        let pair = |(src, dst, count): &(_, _, u64)| json!({ "src": src, "dst": dst, "count": count });
-        let pairs = counts.resent.iter().take(RESENT_MAX).map(pair);
-        value["resent"] = pairs.collect();
-    }
-    value
-}
-
-fn stats(verdict: &Verdict) -> Value {
-    let stats = &verdict.stats;
-    let files: Vec<Value> = stats
-        .files
-        .iter()
-        .map(|f| json!({ "name": f.name, "packets": f.packets, "wire_bytes": f.wire_bytes }))
-        .collect();
-    let points: Vec<Value> = stats
-        .points
-        .iter()
-        .map(|p| {
-            json!({
-                "name": p.name, "kind": p.role, "vswitch": p.vswitch, "filter": p.filter, "snaplen": p.snaplen,
-                "packets": p.packets, "wire_bytes": p.wire_bytes, "cut": p.cut, "dropped": p.dropped,
-                "first": p.first.map(utc_text), "last": p.last.map(utc_text),
-            })
-        })
-        .collect();
-    json!({ "packets": stats.packets, "files": files, "points": points })
 }

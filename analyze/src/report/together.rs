@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::json::{SCHEMA, escaped, finding};
-use super::numbers::milliseconds;
-use super::text::{Look, Page};
+use super::json::{SCHEMA, escaped};
+use super::page::{Look, Page, milliseconds};
+use super::sections::findings;
 use crate::text::Text;
 use crate::together::{HostHop, Pair, Together};
 use netcap_words::columns::{left, right};
@@ -25,7 +25,7 @@ pub fn render(together: &Together, look: Look) -> String {
         page.wrapped("", "  ", &line);
     }
     for finding in &together.findings {
-        page.finding(finding);
+        findings::write(&mut page, finding);
     }
     if together.findings.is_empty() && together.joined > 1 {
         page.heading("together.verdict");
@@ -55,10 +55,7 @@ impl Page {
         for hop in together.hops.iter().take(HOPS_SHOWN) {
             self.hop_between(hop);
         }
-        if let Some(more) = together.hops.len().checked_sub(HOPS_SHOWN).filter(|n| *n > 0) {
-            let text = self.text(&Text::new("report.more").with("count", more));
-            self.line(&format!("  {text}"));
-        }
+        self.more(together.hops.len(), HOPS_SHOWN);
         let text = Text::new("together.followed")
             .with("followed", together.followed)
             .with("retransmissions", together.retransmissions);
@@ -108,7 +105,7 @@ pub fn render_json(together: &Together) -> String {
     let value = json!({
         "schema": SCHEMA,
         "clocks": together.pairs.iter().map(Pair::json).collect::<Vec<_>>(),
-        "findings": together.findings.iter().map(finding).collect::<Vec<_>>(),
+        "findings": together.findings.iter().map(findings::value).collect::<Vec<_>>(),
         "hops": together.hops.iter().map(hop).collect::<Vec<_>>(),
         "journeys": {
             "followed": together.followed,

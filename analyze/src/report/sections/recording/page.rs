@@ -3,7 +3,7 @@
 use netcap_bundle::run::{Change, ChangeKind, ShedLevel, ShedReason};
 
 use crate::measure::recording::{PointLoss, Recording, Spell, Steps};
-use crate::report::text::Page;
+use crate::report::page::Page;
 use crate::text::Text;
 use netcap_words::columns::{left, right};
 
@@ -16,7 +16,7 @@ const COUNT: usize = 12;
 
 impl Page {
     /// What the recording lost, gave up and removed; nothing when it has all it was asked for.
-    pub(in crate::report) fn recording(&mut self, recording: &Recording) {
+    pub(super) fn recording(&mut self, recording: &Recording) {
         if recording.is_empty() {
             return;
         }
@@ -118,12 +118,6 @@ impl Page {
     fn told(&mut self, head: &str, text: &Text) {
         let text = self.text(text);
         self.wrapped(head, &format!("{head}  "), &text);
-    }
-
-    fn more(&mut self, all: usize, shown: usize) {
-        if let Some(more) = all.checked_sub(shown).filter(|n| *n > 0) {
-            self.told("  ", &Text::new("report.more").with("count", more));
-        }
     }
 }
 

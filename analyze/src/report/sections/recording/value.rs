@@ -8,7 +8,7 @@ use crate::finding::utc_text;
 use crate::measure::recording::{HostLoss, PointLoss, Recording, Spell, Steps};
 
 /// The object `recording`; parts that have nothing to tell are left out.
-pub(in crate::report) fn value(recording: &Recording) -> Value {
+pub(super) fn value(recording: &Recording) -> Value {
     let mut map = Map::new();
     if !recording.points.is_empty() {
         map.insert("points".into(), recording.points.iter().map(point).collect());
