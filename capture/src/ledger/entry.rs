@@ -12,8 +12,9 @@ use netcap_bundle::run::{IfaceCounts, OvsDrops, PointSpan, json_line};
 
 use super::{HEARTBEAT_MS, add, millis};
 use crate::host::clock;
+use crate::point::PointId;
 use crate::point::counters::Counters;
-use crate::point::watchdog::{Bark, Watchdog};
+use crate::point::watchdog::{Alarm, Watchdog};
 
 /// A line is written at least this often when only the interface has something to tell.
 const CROSSED_MS: u64 = 10_000;
@@ -22,8 +23,9 @@ const LOOKS: usize = 8;
 
 /// One point's ledger.
 pub(super) struct Entry {
+    pub(super) id: PointId,
     /// Its interface, by the name it has now.
-    pub(super) iface: String,
+    iface: String,
     counters: Arc<Counters>,
     file: Box<dyn Write + Send>,
     /// What the last line closed with.
@@ -43,7 +45,7 @@ pub(super) struct Entry {
     /// Received when last looked, for the watchdog.
     received: u64,
     away: bool,
-    dog: Watchdog,
+    watchdog: Watchdog,
 }
 
 /// How many packets the filter did not want: what crossed less what the socket received.
@@ -86,6 +88,7 @@ impl Entry {
     ) -> Self {
         let (now, any) = (Instant::now(), !point.filter.is_empty());
         Self {
+            id: point.into(),
             iface: point.iface.clone(),
             counters,
             file,
@@ -100,7 +103,7 @@ impl Entry {
             looked: now,
             received: 0,
             away: false,
-            dog: Watchdog::new(any),
+            watchdog: Watchdog::new(any),
         }
     }
 
@@ -110,7 +113,7 @@ impl Entry {
         interfaces: &BTreeMap<String, IfaceCounts>,
         ovs: Option<&Datapaths>,
         over: bool,
-    ) -> Option<Bark> {
+    ) -> Option<Alarm> {
         if let Some(name) = self.counters.renamed(&self.iface) {
             (self.iface, self.renamed) = (name, true);
             self.seen = self.seen.or(self.before);
@@ -132,12 +135,12 @@ impl Entry {
         let (ms, heard) = (millis(self.looked), settled.received.saturating_sub(self.received));
         (self.looked, self.received) = (Instant::now(), settled.received);
         if new.is_none() || self.counters.away.load(Relaxed) {
-            self.dog.reset();
+            self.watchdog.reset();
             return None;
         }
-        let bark = self.dog.span(ms, crossed.packets(), heard);
-        self.counters.deaf.store(self.dog.deaf(), Relaxed);
-        bark
+        let alarm = self.watchdog.span(ms, crossed.packets(), heard);
+        self.counters.deaf.store(self.watchdog.deaf(), Relaxed);
+        alarm
     }
 
     pub(super) fn due(&self) -> bool {

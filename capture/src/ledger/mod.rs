@@ -20,7 +20,7 @@ use tokio::sync::mpsc::Sender;
 use crate::host::clock;
 use crate::host::netdev::{self, Softnet};
 use crate::point::counters::{Counters, HostCounters};
-use crate::point::event::Event;
+use crate::point::event::{Event, PointEvent};
 use crate::privileged::Privileged;
 use datapaths::Drops;
 use entry::Entry;
@@ -126,8 +126,10 @@ impl Ledger {
         let interfaces = netdev::interfaces();
         let ovs = self.ovs.as_mut().and_then(Drops::since_last);
         for entry in &mut self.points {
-            if let Some(bark) = entry.look(&interfaces, ovs.as_ref(), over) {
-                let _ = self.events.try_send(Event::Watchdog { iface: entry.iface.clone(), bark });
+            if let Some(alarm) = entry.look(&interfaces, ovs.as_ref(), over) {
+                let _ = self
+                    .events
+                    .try_send(Event::Point { id: entry.id.clone(), what: PointEvent::Watchdog(alarm) });
             }
             entry.write_steps()?;
             if over || entry.due() {

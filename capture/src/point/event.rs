@@ -1,62 +1,70 @@
-//! What the threads of a run tell its session: points, ledger and watchdog speak, the session says and remembers it.
+//! What a run's threads report to the session.
 
 use netcap_bundle::Nanos;
 use netcap_bundle::run::{ShedLevel, ShedReason};
 
-use super::watchdog::Bark;
+use super::PointId;
+use super::watchdog::Alarm;
 
 /// Something the session must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The interface could not be heard for a while.
-    Gap {
-        /// Interface.
-        iface: String,
-        /// From when.
-        from: Nanos,
-        /// Until when; `None`: it has just begun.
-        until: Option<Nanos>,
-        /// What the system said.
-        why: String,
-    },
-    /// The interface has another name; the point goes on.
-    Renamed {
-        /// Its name before.
-        from: String,
-        /// Its name now.
-        to: String,
-    },
-    /// The interface is gone and the point is closed.
-    Left {
-        /// Interface.
-        iface: String,
-    },
-    /// The point cannot go on; what it had is kept.
-    Failed {
-        /// Interface.
-        iface: String,
-        /// ShedReason.
-        why: String,
-    },
-    /// The interface counts packets and nothing arrives, or that is over.
-    Watchdog {
-        /// Interface.
-        iface: String,
-        /// What is worth telling.
-        bark: Bark,
-    },
-    /// The point gives up something to spare the host, or takes it back.
-    Shed {
-        /// Interface.
-        iface: String,
-        /// What it gives up from now on.
-        step: ShedLevel,
-        /// ShedReason.
-        why: ShedReason,
+    /// About a point.
+    Point {
+        /// Which.
+        id: PointId,
+        /// What.
+        what: PointEvent,
     },
     /// The loss ledger cannot be written further.
     LedgerEnded {
-        /// ShedReason.
+        /// Why.
         why: String,
     },
+}
+
+/// What happens to a point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PointEvent {
+    /// Its interface cannot be heard from now on.
+    GapBegins(Gap),
+    /// It is heard again.
+    GapEnds {
+        /// The gap.
+        gap: Gap,
+        /// Its end.
+        until: Nanos,
+    },
+    /// Its interface has another name; the point goes on.
+    Renamed {
+        /// The name before.
+        from: String,
+        /// The name now.
+        to: String,
+    },
+    /// Its interface is gone and the point is closed.
+    Left,
+    /// It cannot go on; what it had is kept.
+    Failed {
+        /// Why.
+        why: String,
+    },
+    /// Its interface counts packets and nothing arrives, or that is over.
+    Watchdog(Alarm),
+    /// It gives up something to spare the host, or takes it back.
+    Shed {
+        /// What it gives up from now on.
+        level: ShedLevel,
+        /// Why.
+        why: ShedReason,
+    },
+}
+
+/// A time in which an interface cannot be heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// Its beginning.
+    pub(crate) from: Nanos,
+    /// What the system said.
+    pub(crate) why: String,
 }

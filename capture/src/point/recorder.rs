@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use netcap_bundle::Nanos;
 use netcap_bundle::run::{ShedLevel, ShedReason};
 use nix::net::if_::if_indextoname;
 use rust_i18n::t;
 use tokio::sync::mpsc::Sender;
 
+use super::PointId;
 use super::counters::Counters;
-use super::event::Event;
+use super::event::{Event, Gap, PointEvent};
 use super::segments::Segments;
 use crate::disk::writer;
 use crate::host::clock;
@@ -38,39 +38,57 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long the last block may take to be handed over after the ring was shut.
 const DRAIN: Duration = Duration::from_millis(4 * RETIRE_MS as u64);
 
+/// What the thread of a point starts with.
+pub(crate) struct Setup {
+    /// The point.
+    pub(crate) id: PointId,
+    /// What it takes to open its ring again.
+    pub(crate) listener: Listener,
+    /// Where its packets go.
+    pub(crate) segments: Segments,
+    /// Its numbers.
+    pub(crate) counters: Arc<Counters>,
+    /// Set when the run ends.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Where it reports to.
+    pub(crate) events: Sender<Event>,
+}
+
 /// Starts the thread of a point whose ring is already open, so that a start that fails fails before anything is recorded.
-pub(crate) fn start(
-    listener: Listener,
-    opened: OpenRing,
-    segments: Segments,
-    counters: Arc<Counters>,
-    stop: Arc<AtomicBool>,
-    events: Sender<Event>,
-) -> io::Result<JoinHandle<()>> {
-    let name: String = format!("cap-{}", listener.iface).chars().take(15).collect();
+pub(crate) fn start(setup: Setup, opened: OpenRing) -> io::Result<JoinHandle<()>> {
+    let name: String = format!("cap-{}", setup.listener.iface).chars().take(15).collect();
     thread::Builder::new().name(name).spawn(move || {
         // Losing packets to save cycles would miss the point of a recorder; only the rest of the program is niced.
         let _ = crate::sys::nice_this_thread(0);
-        let iface = listener.iface.clone();
-        let mut worker = Worker::new(listener, segments, stop, events, counters);
+        let mut worker = Worker::new(setup);
         if let Err(e) = worker.run(opened) {
             worker.counters.ended.store(true, Relaxed);
             if writer::told(&e) {
                 return;
             }
-            let _ = worker.events.blocking_send(Event::Failed { iface, why: e.to_string() });
+            let what = PointEvent::Failed { why: e.to_string() };
+            let _ = worker.events.blocking_send(Event::Point { id: worker.id, what });
         }
     })
 }
 
+/// Drops that were counted and that no packet bears yet.
+#[derive(Default)]
+struct Unmarked {
+    /// Blocks that are taken before: those were filled earlier.
+    blocks: u32,
+    drops: u64,
+}
+
 struct Worker {
+    id: PointId,
     listener: Listener,
     segments: Segments,
     counters: Arc<Counters>,
     stop: Arc<AtomicBool>,
     events: Sender<Event>,
     /// The interface cannot be heard since then.
-    gap: Option<(Nanos, String)>,
+    gap: Option<Gap>,
     counted: Instant,
     /// What is kept of each frame.
     cut: Cut,
@@ -78,22 +96,17 @@ struct Worker {
     level: i32,
     pressure: Pressure,
     step: ShedLevel,
-    /// Drops that were counted and not yet told, and the blocks to be taken before: those were filled earlier.
-    late: (u32, u64),
+    unmarked: Unmarked,
 }
 
 impl Worker {
-    fn new(
-        listener: Listener,
-        segments: Segments,
-        stop: Arc<AtomicBool>,
-        events: Sender<Event>,
-        counters: Arc<Counters>,
-    ) -> Self {
+    fn new(setup: Setup) -> Self {
+        let Setup { id, listener, segments, counters, stop, events } = setup;
         let (now, level) = (Instant::now(), segments.asked_level());
         let (pressure, step) = (Pressure::new(now), ShedLevel::Whole);
         let cut = Cut::new(&listener.program);
         Self {
+            id,
             listener,
             segments,
             counters,
@@ -105,7 +118,7 @@ impl Worker {
             level,
             pressure,
             step,
-            late: (0, 0),
+            unmarked: Unmarked::default(),
         }
     }
 
@@ -127,7 +140,7 @@ impl Worker {
         }
         self.step = step;
         self.counters.shedding.took(clock::now(), step, why);
-        self.tell(Event::Shed { iface: self.listener.iface.clone(), step, why });
+        self.report(PointEvent::Shed { level: step, why });
         self.segments.level(step.level(self.level))
     }
 
@@ -201,7 +214,7 @@ impl Worker {
             self.segments.rename(&name)?;
             self.counters.rename(&name);
             let from = std::mem::replace(&mut self.listener.iface, name.clone());
-            self.tell(Event::Renamed { from, to: name });
+            self.report(PointEvent::Renamed { from, to: name });
         }
         Ok(true)
     }
@@ -209,7 +222,7 @@ impl Worker {
     /// The interface is gone for good as far as this point is concerned.
     fn leave(&mut self) {
         self.counters.left.store(true, Relaxed);
-        self.tell(Event::Left { iface: self.listener.iface.clone() });
+        self.report(PointEvent::Left);
     }
 
     /// Writes all blocks that are ready.
@@ -218,10 +231,10 @@ impl Worker {
             self.count_when_due(ring, COUNT_AT_LEAST);
             let Some(losing) = ring.peek_losing() else { return Ok(()) };
             if losing {
-                // The drops happened before this block was filled, so its first packet tells of them.
+                // The drops happened before this block was filled, so its first packet bears them.
                 self.count(ring);
             }
-            self.tell_lost();
+            self.mark_drops();
             let Some(block) = ring.take() else { return Ok(()) };
             let mut shed = 0;
             for frame in Frames::new(block.bytes()) {
@@ -257,7 +270,7 @@ impl Worker {
     fn give_up(&mut self, mut ring: Ring) -> io::Result<Option<OpenRing>> {
         self.counters.index.store(0, Relaxed);
         self.drain(&mut ring)?;
-        self.late.0 = 0;
+        self.unmarked.blocks = 0;
         self.segments.end()?;
         Ok(None)
     }
@@ -289,31 +302,30 @@ impl Worker {
         if self.gap.is_some() {
             return;
         }
-        let from = clock::now();
+        let gap = Gap { from: clock::now(), why };
         self.counters.away.store(true, Relaxed);
-        self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until: None, why: why.clone() });
-        self.gap = Some((from, why));
+        self.report(PointEvent::GapBegins(gap.clone()));
+        self.gap = Some(gap);
     }
 
-    /// The gap goes on for another reason, which is told once.
+    /// The gap goes on for another reason, which is reported once.
     fn wait_on(&mut self, why: String) {
-        let Some((from, reason)) = self.gap.as_mut().filter(|(_, reason)| *reason != why) else { return };
-        reason.clone_from(&why);
-        let from = *from;
-        self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until: None, why });
+        let Some(gap) = self.gap.as_mut().filter(|gap| gap.why != why) else { return };
+        gap.why = why;
+        let gap = gap.clone();
+        self.report(PointEvent::GapBegins(gap));
     }
 
     fn heard_again(&mut self) {
-        if let Some((from, why)) = self.gap.take() {
+        if let Some(gap) = self.gap.take() {
             self.counters.away.store(false, Relaxed);
-            let until = Some(clock::now());
-            self.tell(Event::Gap { iface: self.listener.iface.clone(), from, until, why });
+            self.report(PointEvent::GapEnds { gap, until: clock::now() });
         }
     }
 
     /// A session that does not listen must not stop the recording.
-    fn tell(&self, event: Event) {
-        let _ = self.events.try_send(event);
+    fn report(&self, what: PointEvent) {
+        let _ = self.events.try_send(Event::Point { id: self.id.clone(), what });
     }
 
     fn count_when_due(&mut self, ring: &Ring, every: Duration) -> bool {
@@ -331,16 +343,17 @@ impl Worker {
         if let Ok(counted) = ring.counted() {
             self.segments.counted(counted.received, counted.dropped);
             if counted.dropped > 0 {
-                self.late = (self.late.0.max(ahead), self.late.1 + counted.dropped);
+                self.unmarked.blocks = self.unmarked.blocks.max(ahead);
+                self.unmarked.drops += counted.dropped;
             }
         }
     }
 
-    /// Before each block: the drops that lie before it are told by its first packet.
-    fn tell_lost(&mut self) {
-        match self.late {
-            (0, _) => self.segments.lost(std::mem::take(&mut self.late.1)),
-            (blocks, _) => self.late.0 = blocks - 1,
+    /// Before each block: its first packet bears the drops that lie before it.
+    fn mark_drops(&mut self) {
+        match self.unmarked.blocks.checked_sub(1) {
+            None => self.segments.lost(std::mem::take(&mut self.unmarked.drops)),
+            Some(blocks) => self.unmarked.blocks = blocks,
         }
     }
 

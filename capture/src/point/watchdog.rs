@@ -6,9 +6,9 @@
 /// Milliseconds of deafness before it is told.
 pub(crate) const PATIENCE_MS: u64 = 10_000;
 
-/// What is worth telling.
+/// What is worth reporting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bark {
+pub(crate) enum Alarm {
     /// No filter, packets on the interface, none here.
     Deaf {
         /// For how long, in milliseconds.
@@ -50,12 +50,12 @@ impl Watchdog {
     }
 
     /// One span: its length, what the interface counted and what arrived past the filter.
-    pub(crate) fn span(&mut self, ms: u64, crossed: u64, received: u64) -> Option<Bark> {
+    pub(crate) fn span(&mut self, ms: u64, crossed: u64, received: u64) -> Option<Alarm> {
         if received > 0 {
             let again = self.told && !self.filtered;
-            let bark = again.then_some(Bark::HeardAgain { ms: self.ms, packets: self.packets });
+            let alarm = again.then_some(Alarm::HeardAgain { ms: self.ms, packets: self.packets });
             *self = Self { filtered: self.filtered, heard: true, ..Self::default() };
-            return bark;
+            return alarm;
         }
         // Silence on the interface itself is no sign of deafness: it only counts from the first packet on.
         if crossed == 0 && self.packets == 0 {
@@ -68,7 +68,7 @@ impl Watchdog {
         }
         self.told = true;
         let (ms, packets) = (self.ms, self.packets);
-        Some(if self.filtered { Bark::NoMatch { ms, packets } } else { Bark::Deaf { ms, packets } })
+        Some(if self.filtered { Alarm::NoMatch { ms, packets } } else { Alarm::Deaf { ms, packets } })
     }
 
     /// The point is deaf at this moment and it has been told.
@@ -88,29 +88,29 @@ mod tests {
 
     #[test]
     fn deafness_is_told_once_after_ten_seconds_and_its_end_too() {
-        let mut dog = Watchdog::new(false);
+        let mut watchdog = Watchdog::new(false);
         for _ in 0..100 {
-            assert_eq!(dog.span(1000, 0, 0), None, "a silent interface is not a deaf point");
+            assert_eq!(watchdog.span(1000, 0, 0), None, "a silent interface is not a deaf point");
         }
         for _ in 0..9 {
-            assert_eq!(dog.span(1000, 5, 0), None);
+            assert_eq!(watchdog.span(1000, 5, 0), None);
         }
-        assert_eq!(dog.span(1000, 5, 0), Some(Bark::Deaf { ms: 10_000, packets: 50 }));
-        assert!(dog.deaf());
-        assert_eq!(dog.span(1000, 5, 0), None);
-        assert_eq!(dog.span(1000, 5, 1), Some(Bark::HeardAgain { ms: 11_000, packets: 55 }));
-        assert!(!dog.deaf());
-        assert_eq!(dog.span(9000, 5, 0), None);
-        assert_eq!(dog.span(1000, 5, 3), None, "not long enough");
+        assert_eq!(watchdog.span(1000, 5, 0), Some(Alarm::Deaf { ms: 10_000, packets: 50 }));
+        assert!(watchdog.deaf());
+        assert_eq!(watchdog.span(1000, 5, 0), None);
+        assert_eq!(watchdog.span(1000, 5, 1), Some(Alarm::HeardAgain { ms: 11_000, packets: 55 }));
+        assert!(!watchdog.deaf());
+        assert_eq!(watchdog.span(9000, 5, 0), None);
+        assert_eq!(watchdog.span(1000, 5, 3), None, "not long enough");
     }
 
     #[test]
     fn a_filter_that_never_matched_is_mentioned_once_and_one_that_did_is_not() {
-        let mut dog = Watchdog::new(true);
-        assert_eq!(dog.span(PATIENCE_MS, 7, 0), Some(Bark::NoMatch { ms: PATIENCE_MS, packets: 7 }));
-        assert_eq!(dog.span(PATIENCE_MS, 7, 0), None);
-        assert!(!dog.deaf());
-        assert_eq!(dog.span(1000, 7, 1), None);
-        assert_eq!(dog.span(PATIENCE_MS, 7, 0), None);
+        let mut watchdog = Watchdog::new(true);
+        assert_eq!(watchdog.span(PATIENCE_MS, 7, 0), Some(Alarm::NoMatch { ms: PATIENCE_MS, packets: 7 }));
+        assert_eq!(watchdog.span(PATIENCE_MS, 7, 0), None);
+        assert!(!watchdog.deaf());
+        assert_eq!(watchdog.span(1000, 7, 1), None);
+        assert_eq!(watchdog.span(PATIENCE_MS, 7, 0), None);
     }
 }

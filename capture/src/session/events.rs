@@ -4,70 +4,72 @@ use rust_i18n::t;
 use tokio::sync::mpsc;
 
 use super::running::Session;
-use crate::point::event::Event;
-use crate::point::watchdog::Bark;
+use crate::point::PointId;
+use crate::point::event::{Event, PointEvent};
+use crate::point::watchdog::Alarm;
 use crate::shed;
 
 impl Session {
-    /// Takes in what a point has to say; a reason when the run cannot go on.
+    /// Takes in what a thread reports; a reason when the run cannot go on.
     pub(super) fn event(&mut self, event: Event) -> Option<String> {
         match event {
-            Event::Gap { iface, from, until: None, why } => {
-                self.say(&t!("run.gap", iface = iface, from = self.clock(from), why = why));
-                self.gaps.insert(iface, (from, why));
-                None
-            }
-            Event::Gap { iface, from, until: Some(until), why } => {
-                self.gaps.remove(&iface);
-                let (from, until) = (self.clock(from), self.clock(until));
-                let text =
-                    t!("run.gap_over", iface = iface, from = from, until = until, why = why).into_owned();
-                self.say(&text);
-                self.remarks.push(text);
-                None
-            }
-            Event::Renamed { from, to } => {
-                self.renamed(&from, &to);
-                None
-            }
-            Event::Left { iface } => {
-                self.left(&iface);
-                None
-            }
-            Event::Watchdog { iface, bark } => {
-                self.bark(&iface, bark);
-                None
-            }
-            Event::Shed { iface, step, why } => {
-                let (what, why) = (shed::word(step), shed::reason(why));
-                self.say(&t!("shed.step", iface = iface, what = what, why = why));
-                None
-            }
+            Event::Point { id, what } => self.point_event(&id, what),
             Event::LedgerEnded { why } => {
                 self.remark(&t!("run.ledger", why = why));
                 None
             }
-            Event::Failed { iface, why } => {
-                let text = t!("run.failed", iface = iface, why = why).into_owned();
-                self.say(&text);
-                self.remarks.push(text.clone());
-                Some(text)
-            }
         }
     }
 
+    fn point_event(&mut self, id: &PointId, what: PointEvent) -> Option<String> {
+        let iface = self.iface(id);
+        match what {
+            PointEvent::GapBegins(gap) => {
+                self.say(&t!("run.gap", iface = iface, from = self.clock(gap.from), why = gap.why));
+                self.gaps.insert(id.clone(), gap);
+            }
+            PointEvent::GapEnds { gap, until } => {
+                self.gaps.remove(id);
+                let (from, until) = (self.clock(gap.from), self.clock(until));
+                let text = t!("run.gap_over", iface = iface, from = from, until = until, why = gap.why);
+                self.say(&text);
+                self.remarks.push(text.into_owned());
+            }
+            PointEvent::Renamed { from, to } => self.renamed(id, from, to),
+            PointEvent::Left => self.left(id),
+            PointEvent::Watchdog(alarm) => self.alarm(&iface, alarm),
+            PointEvent::Shed { level, why } => {
+                let (what, why) = (shed::word(level), shed::reason(why));
+                self.say(&t!("shed.step", iface = iface, what = what, why = why));
+            }
+            PointEvent::Failed { why } => {
+                let text = t!("run.failed", iface = iface, why = why).into_owned();
+                self.say(&text);
+                self.remarks.push(text.clone());
+                return Some(text);
+            }
+        }
+        None
+    }
+
+    /// The name that a point's interface has now.
+    fn iface(&self, id: &PointId) -> String {
+        let point = self.points.iter().find(|point| point.id == *id);
+        point.map_or_else(|| id.to_string(), |point| point.iface.clone())
+    }
+
     /// What the watchdog found; a point that hears nothing of what crosses it must not pass for a silent one.
-    fn bark(&mut self, iface: &str, bark: Bark) {
-        match bark {
-            Bark::Deaf { ms, packets } => {
+    fn alarm(&mut self, iface: &str, alarm: Alarm) {
+        match alarm {
+            Alarm::Deaf { ms, packets } => {
                 let text = t!("watchdog.deaf", iface = iface, seconds = ms / 1000, packets = packets);
                 self.remark(&text);
             }
-            Bark::HeardAgain { ms, packets } => {
+            Alarm::HeardAgain { ms, packets } => {
                 let text = t!("watchdog.again", iface = iface, seconds = ms / 1000, packets = packets);
                 self.remark(&text);
             }
-            Bark::NoMatch { ms, packets } => {
+            Alarm::NoMatch { ms, packets } => {
                 self.say(&t!("watchdog.no_match", iface = iface, seconds = ms / 1000, packets = packets));
             }
         }
@@ -78,8 +80,9 @@ impl Session {
         while let Ok(event) = inbox.try_recv() {
             let _ = self.event(event);
         }
-        for (iface, (from, why)) in std::mem::take(&mut self.gaps) {
-            let text = t!("run.gap_open", iface = iface, from = self.clock(from), why = why);
+        for (id, gap) in std::mem::take(&mut self.gaps) {
+            let (iface, from) = (self.iface(&id), self.clock(gap.from));
+            let text = t!("run.gap_open", iface = iface, from = from, why = gap.why);
             self.remark(&text);
         }
     }

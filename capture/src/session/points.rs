@@ -1,6 +1,5 @@
 //! The points of a run: those of the start, and those that join while it lasts.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 
 use netcap_bundle::packets::SegmentMeta;
@@ -20,7 +19,8 @@ use crate::error::{Error, Op, Result};
 use crate::host::clock;
 use crate::ledger::{self, Joined};
 use crate::plan::fresh_id;
-use crate::point::recorder;
+use crate::point::PointId;
+use crate::point::recorder::{self, Setup};
 use crate::point::segments::Segments;
 use crate::ring::memory::newcomers_ring;
 use crate::ui::units::human_bytes;
@@ -41,11 +41,16 @@ impl Session {
         let fail = Error::file(Op::Create, stage.run.path.join(layout::point_dir(&point.id)));
         let meta = meta(point, stage.run);
         let (rotation, disk) = (stage.plan.rotation, stage.disk.clone());
-        let segments =
-            Segments::create(&stage.run.path, meta, rotation, counters.clone(), disk).map_err(fail)?;
-        let (stop, events) = (threads.stop.clone(), stage.events.clone());
-        let thread = recorder::start(listener, open, segments, counters.clone(), stop, events);
-        thread.map_err(Error::file(Op::StartThread, &point.iface))
+        let segments = Segments::create(&stage.run.path, meta, rotation, counters.clone(), disk);
+        let setup = Setup {
+            id: recorded.id.clone(),
+            listener,
+            segments: segments.map_err(fail)?,
+            counters: counters.clone(),
+            stop: threads.stop.clone(),
+            events: stage.events.clone(),
+        };
+        recorder::start(setup, open).map_err(Error::file(Op::StartThread, &point.iface))
     }
 
     /// Adds what has come to belong to the run.
@@ -108,32 +113,21 @@ impl Session {
     }
 
     /// The interface of a point has another name.
-    pub(super) fn renamed(&mut self, from: &str, to: &str) {
-        let mine = self.points.iter_mut().find(|p| p.is_active() && p.iface == from);
-        let id = mine.map(|p| {
-            to.clone_into(&mut p.iface);
-            p.point.id.clone()
-        });
-        if let Some(gap) = self.gaps.remove(from) {
-            self.gaps.insert(to.to_owned(), gap);
-        }
+    pub(super) fn renamed(&mut self, id: &PointId, from: String, to: String) {
         self.remark(&t!("run.renamed", from = from, to = to));
-        if let Some(id) = id {
-            let (from, to) = (from.to_owned(), to.to_owned());
-            self.note(clock::now(), ChangeKind::Renamed { id, from, to });
+        if let Some(point) = self.points.iter_mut().find(|point| point.id == *id) {
+            to.clone_into(&mut point.iface);
+            self.note(clock::now(), ChangeKind::Renamed { id: id.to_string(), from, to });
         }
     }
 
     /// The interface of a point is gone and the point is closed.
-    pub(super) fn left(&mut self, iface: &str) {
-        let from = self.gaps.remove(iface).map_or_else(clock::now, |(from, _)| from);
-        let mine = self.points.iter().rev().find(|p| p.iface == iface && p.counters.left.load(Relaxed));
-        let (id, what) = mine.map(|p| (p.point.id.clone(), describe(&p.point))).unzip();
-        let what = what.unwrap_or_default();
+    pub(super) fn left(&mut self, id: &PointId) {
+        let from = self.gaps.remove(id).map_or_else(clock::now, |gap| gap.from);
+        let Some(point) = self.points.iter().find(|point| point.id == *id) else { return };
+        let (iface, what) = (point.iface.clone(), describe(&point.point));
         self.remark(&t!("run.left", iface = iface, what = what, from = self.clock(from)));
-        if let Some(id) = id {
-            self.note(from, ChangeKind::Left { id });
-        }
+        self.note(from, ChangeKind::Left { id: id.to_string() });
     }
 
     /// Appends to the file of changes; a full disk is told by the packets.

@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use netcap_bundle::Point;
 
+use crate::point::PointId;
 use crate::point::counters::Counters;
 
 /// One point while it is recorded.
 pub(super) struct Recorded {
+    pub(super) id: PointId,
     /// As the bundle describes it.
     pub(super) point: Point,
     /// The name its interface has now.
@@ -25,7 +27,7 @@ impl Recorded {
     /// A point of the start.
     pub(super) fn at_start(point: &Point) -> Self {
         let (iface, counters) = (point.iface.clone(), Arc::default());
-        Self { point: point.clone(), iface, counters, ring_bytes: 0, joined: false }
+        Self { id: point.into(), point: point.clone(), iface, counters, ring_bytes: 0, joined: false }
     }
 
     /// It is still recorded, or waited for.

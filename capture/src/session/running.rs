@@ -23,7 +23,9 @@ use crate::disk::rundir::RunDir;
 use crate::error::{Error, Op, Result};
 use crate::ping::Tally;
 use crate::plan::Plan;
+use crate::point::PointId;
 use crate::point::counters::HostCounters;
+use crate::point::event::Gap;
 use crate::privileged::Process;
 use crate::ui;
 use crate::ui::units::human_bytes;
@@ -40,8 +42,8 @@ pub(super) struct Session {
     pub(super) host: Arc<HostCounters>,
     pub(super) pings: Vec<(IpAddr, Arc<Tally>)>,
     pub(super) remarks: Vec<String>,
-    /// Interfaces that cannot be heard at this moment: since when and why.
-    pub(super) gaps: BTreeMap<String, (Nanos, String)>,
+    /// Points that cannot be heard at this moment.
+    pub(super) gaps: BTreeMap<PointId, Gap>,
     /// Interfaces that could not join.
     pub(super) refusals: BTreeSet<String>,
     /// The run's directory.
