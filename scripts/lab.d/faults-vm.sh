@@ -77,8 +77,8 @@ same_mac_prepare() {
 same_mac_set() { inside "$VM_B" ip link set eth0 address "$1"; }
 same_mac_on() {
     same_mac_set "$(vm_mac "$VM_A")"
-    job_start "same-mac-$HOST" "$VM_A" ping -q -n -i 0.7 "$(vm_gw)"
-    job_start "same-mac-$HOST" "$VM_B" ping -q -n -i 0.5 "$(vm_gw)"
+    job_start "same-mac-$HOST" "$VM_A" ping -q -n -i 0.3 "$(vm_gw)"
+    job_start "same-mac-$HOST" "$VM_B" ping -q -n -i 1 "$(vm_gw)"
 }
 same_mac_loses() {
     LOST=$(loss_of gw "$(vm_ip "$VM_A")" 20 0.1)
