@@ -1,0 +1,83 @@
+# shellcheck shell=bash disable=SC2154 # parts of samples/record, with its names and helpers
+# Cases of bonds without a member, and members the switch does not agree on.
+
+cases_bonds() {
+    cat <<'EOF'
+lacp-failure/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp or ether proto 0x8809|13
+lacp-failure/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp or ether proto 0x8809|13
+lacp-failure/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp or ether proto 0x8809|12
+bond-mismatch/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
+bond-mismatch/fires-backup||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|13
+bond-mismatch/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
+bond-mismatch/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
+bond-mismatch/exonerated-failover||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
+EOF
+}
+
+# the bond of vswitch0 is balance-tcp with LACP active, the physical switch speaks no LACP. Both members are
+# 'disabled', 'expired' or 'defaulted'; lacp_status may still read 'negotiated'. Nothing of the host or its VMs
+# leaves, nothing that arrives is let in.
+before_lacp_failure_fires() { lab fault on lacp; }
+during_lacp_failure_fires() {
+    in_node vm1 ping -c 6 -i 0.5 -W 1 "$GW"
+    in_node gw ping -c 4 -i 0.5 -W 1 192.168.12.19
+    in_node vm1 ping -c 3 -i 0.3 -W 1 "$VM2"
+}
+
+# No enabled member, but not by LACP: active-backup without LACP; both cables are pulled at about 4 s (no carrier).
+during_lacp_failure_near_miss() {
+    in_node vm1 ping -c 4 -i 0.4 -W 1 "$GW"
+    lab fault on no-member --check no
+    in_node vm1 ping -c 6 -i 0.5 -W 1 "$GW"
+}
+
+# LACP is active and nobody answers it, but lacp-fallback-ab=true: the bond runs as active-backup, all pings are
+# answered.
+before_lacp_failure_exonerated() { lab fault on lacp-fallback; }
+during_lacp_failure_exonerated() {
+    in_node vm1 ping -c 8 -i 0.4 -W 1 "$GW"
+    in_node gw ping -c 4 -i 0.4 -W 1 192.168.12.19
+}
+
+# both cables are pulled in mid run (after 4 answered pings): no member of the bond is enabled. vm1 and host lose
+# everything outside; vm1 to vm2 goes on.
+during_bond_mismatch_fires() {
+    in_node vm1 ping -c 4 -i 0.4 -W 1 "$GW"
+    lab fault on no-member --check no
+    in_node vm1 ping -c 5 -i 0.5 -W 1 "$GW"
+    in_node vm1 ping -c 4 -i 0.3 -W 1 "$VM2"
+}
+
+# the switch believes in a static LAG and sends frames for vm1 and the host to host1-eth2, the backup member of an
+# active-backup bond; Open vSwitch drops what arrives on a backup. (Static FDB entries at the switch.)
+before_bond_mismatch_fires_backup() {
+    for m in 0c:da:41:1d:56:a7 fc:15:b4:1c:ad:79; do in_node switch bridge fdb replace $m dev host1-eth2 master static sticky; done
+}
+during_bond_mismatch_fires_backup() {
+    in_node gw ping -c 8 -i 0.4 -W 1 "$VM1"
+    in_node gw ping -c 4 -i 0.4 -W 1 192.168.12.19
+    in_node gw ping -c 4 -i 0.4 -W 1 "$VM2"
+}
+
+# A failover of the bond: the cable of the active member eth3 is pulled in mid run, eth2 takes over within a moment.
+# Pings of both sides go on (see below whether any was lost).
+during_bond_mismatch_near_miss() {
+    { sleep 2; lab fault on cable --check no; } &
+    in_node vm1 ping -c 16 -i 0.5 -W 1 "$GW"
+    wait $!
+}
+
+# One member (eth2, the backup) has no carrier from the start to the end; all traffic goes by eth3 and is answered.
+before_bond_mismatch_exonerated() { lab fault on cable --member eth2; }
+during_bond_mismatch_exonerated() {
+    in_node vm1 ping -c 8 -i 0.4 -W 1 "$GW"
+    in_node gw ping -c 4 -i 0.4 -W 1 192.168.12.19
+}
+
+# Two failovers of the bond by configuration (primary eth3 -> eth2 -> eth3), both links up. Failovers on the timeline
+# (info) only.
+during_bond_mismatch_exonerated_failover() {
+    { sleep 2; in_node host1 ovs-vsctl set Port vswitch0_bond other_config:bond-primary=eth2; sleep 3; in_node host1 ovs-vsctl set Port vswitch0_bond other_config:bond-primary=eth3; } &
+    in_node vm1 ping -c 18 -i 0.5 -W 1 "$GW"
+    wait $!
+}
