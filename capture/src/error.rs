@@ -13,16 +13,16 @@ use crate::ui::wording;
 #[error("{0}")]
 pub struct PlanError(pub String);
 
-/// What went wrong; the exit status tells the user's mistakes from the run's.
+/// What went wrong; the exit status separates the user's mistakes from the run's.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A name that is not here.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The filter.
+    /// An expression that gives no filter.
     #[error("{}", wording::filter(.0))]
     Filter(#[from] FilterError),
-    /// The preset.
+    /// A preset that does not exist, or not with this argument.
     #[error("{}", wording::preset(.0))]
     Preset(#[from] PresetError),
     /// Something else on the command line.

@@ -31,7 +31,7 @@ pub mod testing {
     pub use crate::disk::budget::directory_bytes;
     pub use crate::disk::free::disk_left;
     pub use crate::host::clock::{now, utc_offset_s};
-    pub use crate::host::exec::{Got, run};
+    pub use crate::host::exec::{Executed, run};
     pub use crate::host::services::Host;
     pub use crate::ring::frames::Frames;
     pub use crate::sandbox::{HELPER, User, confine};

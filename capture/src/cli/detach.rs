@@ -26,15 +26,15 @@ use crate::finish;
 use crate::ui;
 
 /// Set for the recorder that was started to be left alone.
-const MARK: &str = "NETCAP_DETACHED";
+const DETACHED_ENV: &str = "NETCAP_DETACHED";
 /// What the recorder says first.
-const HERE: &str = "here";
+const HELLO: &str = "here";
 /// There when systemd is the init system (sd_booted(3)).
-const BOOTED: &str = "/run/systemd/system";
+const SYSTEMD_DIR: &str = "/run/systemd/system";
 
 /// What the recorder says when it records.
 #[derive(Debug, Serialize, Deserialize)]
-struct Begun {
+struct Started {
     run: String,
     pid: u32,
     dir: PathBuf,
@@ -42,32 +42,32 @@ struct Begun {
 
 /// The recorder's end of the rope.
 #[derive(Debug)]
-pub(super) struct Rope {
+pub(super) struct LaunchPipe {
     /// Opened early: later the recorder may open nothing but its own files.
     null: File,
 }
 
 /// Whether this process is the recorder that was started to be left alone.
 pub(super) fn is_recorder() -> bool {
-    std::env::var_os(MARK).is_some()
+    std::env::var_os(DETACHED_ENV).is_some()
 }
 
-impl Rope {
+impl LaunchPipe {
     /// Leaves the terminal's session and says so.
     pub(super) fn take() -> Result<Self> {
         // Refused only to the leader of a process group, who has a session to himself already.
         let _ = setsid();
         let null = OpenOptions::new().read(true).write(true).open("/dev/null");
         let null = null.map_err(Error::file(Op::Open, "/dev/null"))?;
-        say(HERE).map_err(|_| Error::Other(t!("detach.alone").into_owned()))?;
+        write_line(HELLO).map_err(|_| Error::Other(t!("detach.alone").into_owned()))?;
         Ok(Self { null })
     }
 
     /// Packets are taken in: reports it and lets go of the terminal. An error when nobody is there to hear it.
-    pub(super) fn let_go(self, run: &RunDir) -> Result<()> {
-        let begun = Begun { run: run.info.run.clone(), pid: std::process::id(), dir: run.path.clone() };
-        let line = serde_json::to_string(&begun).map_err(|e| Error::Other(e.to_string()))?;
-        say(&line).map_err(|_| Error::Other(t!("detach.alone").into_owned()))?;
+    pub(super) fn report_started(self, run: &RunDir) -> Result<()> {
+        let started = Started { run: run.info.run.clone(), pid: std::process::id(), dir: run.path.clone() };
+        let line = serde_json::to_string(&started).map_err(|e| Error::Other(e.to_string()))?;
+        write_line(&line).map_err(|_| Error::Other(t!("detach.alone").into_owned()))?;
         let away = dup2_stdin(&self.null).and(dup2_stdout(&self.null)).and(dup2_stderr(&self.null));
         away.map_err(|e| Error::Other(e.to_string()))?;
         // A file system that somebody wants to unmount must not be busy for the directory he once stood in.
@@ -76,7 +76,7 @@ impl Rope {
     }
 }
 
-fn say(line: &str) -> io::Result<()> {
+fn write_line(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
@@ -89,38 +89,42 @@ pub(super) fn launch(quiet: bool) -> Result<u8> {
         let mut command = Command::new(&systemd_run);
         command.args(scope_options()).arg("--").arg(&program);
         match attempt(command)? {
-            Attempt::NotThere(status) => ui::tell(&t!("detach.no_scope", status = status)),
-            Attempt::Began(begun) => return Ok(introduce(&begun, quiet)),
-            Attempt::Failed(status) => return Ok(status),
+            Launch::NotStarted(status) => ui::note(&t!("detach.no_scope", status = status)),
+            Launch::Started(started) => return Ok(print_started(&started, quiet)),
+            Launch::Failed(status) => return Ok(status),
         }
     }
     match attempt(Command::new(&program))? {
-        Attempt::Began(begun) => Ok(introduce(&begun, quiet)),
-        Attempt::Failed(status) | Attempt::NotThere(status) => Ok(status),
+        Launch::Started(started) => Ok(print_started(&started, quiet)),
+        Launch::Failed(status) | Launch::NotStarted(status) => Ok(status),
     }
 }
 
 /// How a start went.
-enum Attempt {
+enum Launch {
     /// It records.
-    Began(Begun),
+    Started(Started),
     /// The recorder could not start and has said why.
     Failed(u8),
     /// The recorder was never there.
-    NotThere(u8),
+    NotStarted(u8),
 }
 
-fn attempt(mut command: Command) -> Result<Attempt> {
-    command.args(std::env::args_os().skip(1)).env(MARK, "1").stdin(Stdio::null()).stdout(Stdio::piped());
+fn attempt(mut command: Command) -> Result<Launch> {
+    command
+        .args(std::env::args_os().skip(1))
+        .env(DETACHED_ENV, "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut child = command.spawn().map_err(Error::file(Op::Start, command.get_program()))?;
     let mut lines =
         BufReader::new(child.stdout.take().ok_or_else(|| Error::Other("no pipe".into()))?).lines();
     let mut next = || lines.next().and_then(std::result::Result::ok);
-    if next().as_deref() != Some(HERE) {
-        return Ok(Attempt::NotThere(ended(&mut child)));
+    if next().as_deref() != Some(HELLO) {
+        return Ok(Launch::NotStarted(ended(&mut child)));
     }
-    let begun = next().and_then(|line| serde_json::from_str(&line).ok());
-    Ok(begun.map_or_else(|| Attempt::Failed(ended(&mut child)), Attempt::Began))
+    let started = next().and_then(|line| serde_json::from_str(&line).ok());
+    Ok(started.map_or_else(|| Launch::Failed(ended(&mut child)), Launch::Started))
 }
 
 /// Its exit status, 1 when a signal ended it.
@@ -133,18 +137,18 @@ fn ended(child: &mut Child) -> u8 {
     }
 }
 
-fn introduce(begun: &Begun, quiet: bool) -> u8 {
+fn print_started(started: &Started, quiet: bool) -> u8 {
     if quiet {
-        ui::answer(&begun.run);
+        ui::answer(&started.run);
     } else {
-        ui::answer(&t!("detach.begun", run = begun.run, pid = begun.pid));
+        ui::answer(&t!("detach.begun", run = started.run, pid = started.pid));
     }
     0
 }
 
 /// The program that gives us a scope, where there is systemd to ask.
 fn systemd_run() -> Option<PathBuf> {
-    if !Path::new(BOOTED).is_dir() {
+    if !Path::new(SYSTEMD_DIR).is_dir() {
         return None;
     }
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use netcap_filters::{Filter, Options, VlanMode, any_of, preset};
 use rust_i18n::t;
 
-use super::options::{Manner, Record};
+use super::options::{Behaviour, Record};
 use crate::error::{Error, Result};
 
 /// Filter and presets, joined by "or": each preset adds something to see.
@@ -16,12 +16,12 @@ pub(super) fn filter(options: &Record) -> Result<Filter> {
     if !typed.trim().is_empty() {
         parts.push(typed);
     }
-    compile(&any_of(parts), &options.manner)
+    compile(&any_of(parts), &options.behaviour)
 }
 
-fn compile(expression: &str, manner: &Manner) -> Result<Filter> {
-    let vlan = if manner.no_vlan { VlanMode::Literal } else { VlanMode::AsMeant };
-    let filter = Filter::compile(expression, Options { vlan, inner: manner.inner })?;
+fn compile(expression: &str, behaviour: &Behaviour) -> Result<Filter> {
+    let vlan = if behaviour.no_vlan { VlanMode::Literal } else { VlanMode::AsMeant };
+    let filter = Filter::compile(expression, Options { vlan, inner: behaviour.inner })?;
     if filter.differs_live() {
         return Err(Error::Usage(t!("usage.literal_vlan").into_owned()));
     }
@@ -36,7 +36,7 @@ pub(super) fn own_filters(options: &mut Record) -> Result<Own> {
     let mut own = Own::new();
     for word in &mut options.iface {
         let Some((name, expression)) = word.split_once(':') else { continue };
-        let (name, filter) = (name.trim().to_owned(), compile(expression, &options.manner)?);
+        let (name, filter) = (name.trim().to_owned(), compile(expression, &options.behaviour)?);
         if own.insert(name.clone(), filter).is_some() {
             return Err(Error::Usage(t!("usage.two_filters", iface = name).into_owned()));
         }

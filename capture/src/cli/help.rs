@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_is_told_in_every_language_and_nothing_else_is() {
+    fn every_option_is_reported_in_every_language_and_nothing_else_is() {
         let record = (PROGRAM, Record::command());
         let other = Other::command();
         let others = other.get_subcommands().map(|command| (command.get_name(), command.clone()));

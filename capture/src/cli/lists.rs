@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::runtime::block_on;
 use crate::error::Result;
-use crate::host::here::Here;
+use crate::host::available::Available;
 use crate::host::inventory::Inventory;
 use crate::host::services::Host;
 use crate::ui::{self, wording};
@@ -36,14 +36,14 @@ pub(super) fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
     let host = Host::this(ovs_rundir);
     let mut inventory = block_on(Inventory::take(&host))?;
     inventory.note_unasked(&host);
-    let here = &inventory.here;
+    let available = &inventory.available;
     ui::answer(inventory.table().trim_end());
-    for text in &here.unasked {
+    for text in &available.unasked {
         ui::answer(text);
     }
     ui::answer("");
     ui::answer(&t!("points.how"));
-    let examples = examples(here);
+    let examples = examples(available);
     let width = examples.iter().map(|(command, _)| command.width()).max().unwrap_or(0);
     for (command, about) in examples {
         let pad = " ".repeat(width.saturating_sub(command.width()));
@@ -54,16 +54,17 @@ pub(super) fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
 }
 
 /// Commands that would record here, each with what it means.
-fn examples(here: &Here) -> Vec<(String, String)> {
+fn examples(available: &Available) -> Vec<(String, String)> {
     let mut out: Vec<(String, String)> = Vec::new();
-    for name in here.switches.keys() {
-        out.push((format!("netcap --vswitch {name}"), here.describe(name)));
+    for name in available.switches.keys() {
+        out.push((format!("netcap --vswitch {name}"), available.describe(name)));
     }
-    let vms: std::collections::BTreeSet<&str> = here.points.iter().filter_map(|p| vm_of(&p.role)).collect();
+    let vms: std::collections::BTreeSet<&str> =
+        available.points.iter().filter_map(|p| vm_of(&p.role)).collect();
     if let Some(vm) = vms.first() {
         out.push((format!("netcap --vm {vm}"), t!("points.vm", count = vms.len()).into_owned()));
     }
-    let mac = here.points.iter().find_map(|p| match &p.role {
+    let mac = available.points.iter().find_map(|p| match &p.role {
         Role::Vnet { guest_mac, .. } => *guest_mac,
         _ => None,
     });
@@ -71,7 +72,7 @@ fn examples(here: &Here) -> Vec<(String, String)> {
         out.push((format!("netcap --iface_mac {mac}"), t!("points.mac").into_owned()));
     }
     let others: Vec<&str> =
-        here.points.iter().filter(|p| p.vswitch.is_none()).map(|p| p.iface.as_str()).collect();
+        available.points.iter().filter(|p| p.vswitch.is_none()).map(|p| p.iface.as_str()).collect();
     if let Some(first) = others.first() {
         out.push((format!("netcap --iface {first}"), others.join(" ")));
     }

@@ -40,7 +40,7 @@ pub fn main() -> u8 {
         }
     };
     done.unwrap_or_else(|e| {
-        ui::tell(&format!("netcap: {e}"));
+        ui::note(&format!("netcap: {e}"));
         e.exit_status()
     })
 }

@@ -49,7 +49,7 @@ pub(super) struct Record {
     pub limits: Limits,
     /// How it behaves
     #[command(flatten)]
-    pub manner: Manner,
+    pub behaviour: Behaviour,
 }
 
 /// Limits and places.
@@ -106,7 +106,7 @@ pub(super) struct Limits {
 
 /// How it behaves.
 #[derive(Debug, Clone, Args)]
-pub(super) struct Manner {
+pub(super) struct Behaviour {
     /// Directory of Open vSwitch's sockets
     #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
     pub ovs_rundir: Option<PathBuf>,
@@ -169,7 +169,6 @@ pub(super) struct Other {
     pub command: Command,
 }
 
-/// A command.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Say what could be recorded here, and how
@@ -325,6 +324,6 @@ mod tests {
     fn long_options_with_underscores() {
         let got = record(&["--rotate_size=1M", "--rotate_time=30s", "--no_bundle", "--ovs_rundir=/x"]);
         assert_eq!((got.limits.rotate_size, got.limits.rotate_time.as_secs()), (1 << 20, 30));
-        assert!(got.manner.no_bundle && got.is_empty());
+        assert!(got.behaviour.no_bundle && got.is_empty());
     }
 }

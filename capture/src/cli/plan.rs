@@ -9,19 +9,19 @@ use super::options::Record;
 use crate::control::find;
 use crate::error::Result;
 use crate::host::inventory::Inventory;
-use crate::plan::{Plan, Rotation, Space, Wanted, select};
+use crate::plan::{Plan, Rotation, Selection, Space, select};
 
 /// What will be recorded.
 pub(super) fn plan(options: Record, filter: Filter, own: Own, inventory: &Inventory) -> Result<Plan> {
-    let wanted = Wanted {
+    let wanted = Selection {
         vswitches: options.vswitch,
         ifaces: options.iface,
         macs: options.iface_mac,
         vms: options.vm,
     };
-    let points = select(&inventory.here, &wanted)?;
+    let points = select(&inventory.available, &wanted)?;
     let limits = options.limits;
-    let follow = (wanted.can_grow() && !options.manner.no_follow).then_some(wanted);
+    let follow = (wanted.can_grow() && !options.behaviour.no_follow).then_some(wanted);
     let mut pings = options.ping;
     pings.sort_unstable();
     pings.dedup();
@@ -45,12 +45,12 @@ pub(super) fn plan(options: Record, filter: Filter, own: Own, inventory: &Invent
         state_interval: limits.state_interval,
         space: Space { max: limits.max_disk, total: limits.max_disk_total, floor: limits.min_free },
         out: limits.out,
-        quiet: options.manner.quiet,
-        bundle: !options.manner.no_bundle,
+        quiet: options.behaviour.quiet,
+        bundle: !options.behaviour.no_bundle,
         taken: find::sockets(Path::new("/proc")).iter().map(|socket| socket.run().to_owned()).collect(),
     };
     for mut point in points {
-        plan.dress(&mut point);
+        plan.apply_to(&mut point);
         plan.points.push(point);
     }
     Ok(plan)

@@ -7,10 +7,10 @@ use std::time::Instant;
 use netcap_filters::Filter;
 use rust_i18n::t;
 
-use super::detach::{self, Rope};
+use super::detach::{self, LaunchPipe};
 use super::filters::{Own, filter, own_filters};
 use super::lists::{points, presets};
-use super::options::{Manner, Record};
+use super::options::{Behaviour, Record};
 use super::plan::plan;
 use super::runtime::{block_on, raise_file_limit};
 use crate::control::protocol::{Ended, Phase};
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::host::inventory::Inventory;
 use crate::host::services::Host;
 use crate::privileged::{Direct, Privileged, Process};
-use crate::session::{self, Known, Leave};
+use crate::session::{self, InitialState, OnStarted};
 use crate::{finish, sandbox, sys, ui};
 
 /// Nice value of everything but the recording threads.
@@ -26,18 +26,18 @@ const NICE: i32 = 5;
 
 /// Records as these options say; the program began at `began`.
 pub(super) fn record(mut options: Record, began: Instant) -> Result<u8> {
-    ui::set_language(options.manner.lang);
-    // Others are told where a run is, and a detached one leaves the directory it was started in.
-    for path in [Some(&mut options.limits.out), options.manner.ovs_rundir.as_mut()].into_iter().flatten() {
+    ui::set_language(options.behaviour.lang);
+    // Others learn where a run is, and a detached one leaves the directory it was started in.
+    for path in [Some(&mut options.limits.out), options.behaviour.ovs_rundir.as_mut()].into_iter().flatten() {
         *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
     }
-    if options.manner.list_presets {
+    if options.behaviour.list_presets {
         presets();
         return Ok(0);
     }
     let filter = filter(&options)?;
     let own = own_filters(&mut options)?;
-    if options.manner.show_filter {
+    if options.behaviour.show_filter {
         ui::answer(filter.describe().trim_end());
         for (iface, filter) in &own {
             ui::answer(&format!("\n{iface}:\n{}", filter.describe().trim_end()));
@@ -45,7 +45,7 @@ pub(super) fn record(mut options: Record, began: Instant) -> Result<u8> {
         return Ok(0);
     }
     if options.is_empty() {
-        return points(options.manner.ovs_rundir);
+        return points(options.behaviour.ovs_rundir);
     }
     if options.points_empty() && options.ping.is_empty() {
         return Err(Error::Usage(t!("usage.no_points").into_owned()));
@@ -53,11 +53,11 @@ pub(super) fn record(mut options: Record, began: Instant) -> Result<u8> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Error::Usage(t!("usage.root").into_owned()));
     }
-    if options.manner.detach && options.manner.analyze {
+    if options.behaviour.detach && options.behaviour.analyze {
         return Err(Error::Usage(t!("usage.detach_analyze").into_owned()));
     }
-    if options.manner.detach && !detach::is_recorder() {
-        return detach::launch(options.manner.quiet);
+    if options.behaviour.detach && !detach::is_recorder() {
+        return detach::launch(options.behaviour.quiet);
     }
     let _ = sys::nice_this_thread(NICE);
     raise_file_limit();
@@ -65,10 +65,10 @@ pub(super) fn record(mut options: Record, began: Instant) -> Result<u8> {
 }
 
 async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Result<u8> {
-    let analyzer = options.manner.analyze.then(finish::analyzer).transpose()?;
-    let rope = options.manner.detach.then(Rope::take).transpose()?;
-    let leave = rope.map(|rope| Box::new(|run: &_| rope.let_go(run)) as Leave);
-    let host = Host::this(options.manner.ovs_rundir.clone());
+    let analyzer = options.behaviour.analyze.then(finish::analyzer).transpose()?;
+    let pipe = options.behaviour.detach.then(LaunchPipe::take).transpose()?;
+    let on_started = pipe.map(|pipe| Box::new(|run: &_| pipe.report_started(run)) as OnStarted);
+    let host = Host::this(options.behaviour.ovs_rundir.clone());
     let prepared = prepare(&options, &host, analyzer.as_deref())?;
     let privileged: Arc<dyn Privileged> = match &prepared {
         Some(prepared) => prepared.helper(),
@@ -76,7 +76,7 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
     };
     let mut inventory = Inventory::take(&*privileged).await;
     inventory.note_unasked(&host);
-    let (bundle, out) = (!options.manner.no_bundle, options.limits.out.clone());
+    let (bundle, out) = (!options.behaviour.no_bundle, options.limits.out.clone());
     let plan = plan(options, filter, own, &inventory)?;
     // From here on there is nothing left to lose but the recording itself: packets come next, and threads.
     let owner = nix::unistd::getuid().as_raw();
@@ -87,8 +87,8 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
     let process = Process { privileged: privileged.clone(), sandbox, owner, began };
     let topology = inventory.table();
     let old = inventory.indexes.into_values().collect();
-    let known = Known { host, elements: inventory.elements, taken: inventory.taken, topology, old };
-    let ended = session::record(plan, known, process, leave).await?;
+    let initial = InitialState { host, elements: inventory.elements, taken: inventory.taken, topology, old };
+    let ended = session::record(plan, initial, process, on_started).await?;
     let failed = matches!(ended.end, netcap_bundle::run::End::Failed { .. });
     let (mut signals, control, dir) = (ended.signals, ended.control, ended.run.path.clone());
     control.board.phase(Phase::Sealing);
@@ -100,7 +100,7 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
     let sealed = loop {
         tokio::select! {
             sealed = &mut sealing => break sealed,
-            () = signals.end() => ui::tell(&t!("end.sealing")),
+            () = signals.end() => ui::note(&t!("end.sealing")),
         }
     };
     let sealed = sealed.map_err(|e| Error::Other(e.to_string())).and_then(|sealed| sealed);
@@ -108,7 +108,7 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
         |e| Ended { path: dir.clone(), unsealed: Some(e.to_string()), status: 1, ..Ended::default() },
         |(_, result)| Ended::sealed(result, u8::from(failed)),
     ));
-    let (manifest, result) = sealed.inspect_err(|_| ui::tell(&t!("end.unsealed", dir = dir.display())))?;
+    let (manifest, result) = sealed.inspect_err(|_| ui::note(&t!("end.unsealed", dir = dir.display())))?;
     finish::summary(&manifest, &result);
     if let Some(program) = analyzer {
         finish::analyze_run(&*privileged, &program, &result.path).await;
@@ -118,7 +118,7 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
 
 /// Starts the helper of the sandbox, unless none is wanted.
 fn prepare(options: &Record, host: &Host, analyzer: Option<&Path>) -> Result<Option<sandbox::Prepared>> {
-    let Manner { no_sandbox, user, .. } = &options.manner;
+    let Behaviour { no_sandbox, user, .. } = &options.behaviour;
     if *no_sandbox {
         return Ok(None);
     }

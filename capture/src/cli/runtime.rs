@@ -36,10 +36,10 @@ mod tests {
         // Nobody ever writes to it: opening it waits for ever, as reading from a server that is gone does.
         nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let host = Host { root: dir.path().to_owned(), ovs_rundir: dir.path().to_owned() };
-        let (tell, done) = std::sync::mpsc::channel();
+        let (sender, done) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let taken = block_on(crate::host::exec::take(&host, "x", &RECIPE, "")).unwrap();
-            let _ = tell.send(taken.outcome);
+            let _ = sender.send(taken.outcome);
         });
         let began = Instant::now();
         let outcome = done.recv_timeout(Duration::from_secs(5));

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a run did not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Silent {
+pub(crate) enum NoAnswer {
     /// Nobody is there, or somebody who may not speak for a run.
     Gone,
     /// It hung up without a word: it died, or was over at that moment.
@@ -47,7 +47,6 @@ impl Run {
         self.status.as_ref().ok().map(|status| status.dir.as_path())
     }
 
-    /// Its name.
     pub(crate) fn name(&self) -> &str {
         self.status.as_ref().map_or_else(|_| self.socket.run(), |status| &status.run)
     }
@@ -55,7 +54,7 @@ impl Run {
 
 /// All runs of this host, by name. All are asked at the same time.
 pub(crate) fn runs() -> Vec<Run> {
-    let asked: Vec<(Socket, Receiver<Result<Answer, Silent>>)> = find::sockets(Path::new("/proc"))
+    let asked: Vec<(Socket, Receiver<Result<Answer, NoAnswer>>)> = find::sockets(Path::new("/proc"))
         .into_iter()
         .map(|socket| (socket.clone(), start(socket, Request::new(Ask::Status, false), PATIENCE)))
         .collect();
@@ -64,18 +63,18 @@ pub(crate) fn runs() -> Vec<Run> {
     out
 }
 
-fn run(socket: Socket, answer: &Receiver<Result<Answer, Silent>>) -> Option<Run> {
+fn run(socket: Socket, answer: &Receiver<Result<Answer, NoAnswer>>) -> Option<Run> {
     let status = match wait(answer, PATIENCE) {
         Ok(Answer { status: Some(status), .. }) => Ok(harmless(status)),
         Ok(answer) => Err(clean(&answer.error.unwrap_or_else(|| "?".into()))),
-        Err(Silent::Gone | Silent::HungUp) => return None,
-        Err(Silent::Because(why)) => Err(why),
+        Err(NoAnswer::Gone | NoAnswer::HungUp) => return None,
+        Err(NoAnswer::Because(why)) => Err(why),
     };
     Some(Run { socket, status })
 }
 
 /// Asks one run and waits for the answer.
-pub(crate) fn ask(socket: &Socket, ask: Ask) -> Result<Answer, Silent> {
+pub(crate) fn ask(socket: &Socket, ask: Ask) -> Result<Answer, NoAnswer> {
     wait(&start(socket.clone(), Request::new(ask, false), PATIENCE), PATIENCE)
 }
 
@@ -85,47 +84,47 @@ pub(crate) fn start(
     socket: Socket,
     request: Request,
     patience: Duration,
-) -> Receiver<Result<Answer, Silent>> {
-    let (tell, answer) = mpsc::channel();
+) -> Receiver<Result<Answer, NoAnswer>> {
+    let (sender, answer) = mpsc::channel();
     let asked = move || {
-        let _ = tell.send(exchange(&socket, request, patience));
+        let _ = sender.send(exchange(&socket, request, patience));
     };
     // Without a thread the sender is dropped, which says it.
     let _ = thread::Builder::new().name("ask".into()).spawn(asked);
     answer
 }
 
-fn wait(answer: &Receiver<Result<Answer, Silent>>, patience: Duration) -> Result<Answer, Silent> {
+fn wait(answer: &Receiver<Result<Answer, NoAnswer>>, patience: Duration) -> Result<Answer, NoAnswer> {
     match answer.recv_timeout(patience) {
         Ok(answer) => answer,
-        Err(RecvTimeoutError::Timeout) => Err(Silent::Because(t!("control.slow").into_owned())),
-        Err(RecvTimeoutError::Disconnected) => Err(Silent::Because("?".into())),
+        Err(RecvTimeoutError::Timeout) => Err(NoAnswer::Because(t!("control.slow").into_owned())),
+        Err(RecvTimeoutError::Disconnected) => Err(NoAnswer::Because("?".into())),
     }
 }
 
-fn exchange(socket: &Socket, request: Request, patience: Duration) -> Result<Answer, Silent> {
+fn exchange(socket: &Socket, request: Request, patience: Duration) -> Result<Answer, NoAnswer> {
     if let Some(netns) = &socket.netns {
         // This thread only: it ends with the answer.
         let entered = File::open(netns).and_then(|ns| Ok(setns(ns, CloneFlags::CLONE_NEWNET)?));
         match entered {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                return Err(Silent::Because(t!("control.netns").into_owned()));
+                return Err(NoAnswer::Because(t!("control.netns").into_owned()));
             }
-            Err(_) => return Err(Silent::Gone),
+            Err(_) => return Err(NoAnswer::Gone),
             Ok(()) => {}
         }
     }
-    let address = SocketAddr::from_abstract_name(&socket.name).map_err(|_| Silent::Gone)?;
-    let mut stream = UnixStream::connect_addr(&address).map_err(|_| Silent::Gone)?;
-    let uid = getsockopt(&stream, PeerCredentials).map_err(|_| Silent::Gone)?.uid();
+    let address = SocketAddr::from_abstract_name(&socket.name).map_err(|_| NoAnswer::Gone)?;
+    let mut stream = UnixStream::connect_addr(&address).map_err(|_| NoAnswer::Gone)?;
+    let uid = getsockopt(&stream, PeerCredentials).map_err(|_| NoAnswer::Gone)?.uid();
     if uid != 0 && uid != geteuid().as_raw() {
-        return Err(Silent::Gone);
+        return Err(NoAnswer::Gone);
     }
     let failed = |e: io::Error| match e.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            Silent::Because(t!("control.slow").into_owned())
+            NoAnswer::Because(t!("control.slow").into_owned())
         }
-        _ => Silent::HungUp,
+        _ => NoAnswer::HungUp,
     };
     let _ = stream.set_write_timeout(Some(PATIENCE));
     let _ = stream.set_read_timeout(Some(patience));
@@ -133,12 +132,12 @@ fn exchange(socket: &Socket, request: Request, patience: Duration) -> Result<Ans
     let _ = stream.write_all(&request.line());
     let mut line = Vec::new();
     let most = ANSWER_MAX as u64 + 1;
-    // Up to the newline and no further: one who refuses does not read, and the kernel tells that by a reset.
+    // Up to the newline and no further: one who refuses does not read, which the kernel answers with a reset.
     BufReader::new(stream.take(most)).read_until(b'\n', &mut line).map_err(failed)?;
     if line.is_empty() {
-        return Err(Silent::HungUp);
+        return Err(NoAnswer::HungUp);
     }
-    protocol::answer(line.trim_ascii_end()).map_err(Silent::Because)
+    protocol::answer(line.trim_ascii_end()).map_err(NoAnswer::Because)
 }
 
 /// Names come from command lines and from who answers: nothing in them may steer a terminal.

@@ -12,7 +12,7 @@ use netcap_bundle::{Nanos, RunInfo};
 use tokio::sync::mpsc;
 
 use super::protocol::{Phase, PingStatus, PointStatus, Status};
-use super::signals::Asked;
+use super::signals::Action;
 use crate::disk::budget::Budget;
 use crate::host::clock;
 use crate::ping::Tally;
@@ -64,7 +64,7 @@ pub(crate) struct Board {
     about: About,
     began: Instant,
     budget: Arc<Budget>,
-    asks: mpsc::Sender<Asked>,
+    asks: mpsc::Sender<Action>,
     /// The end has been asked for: asking again changes nothing.
     stopping: AtomicBool,
     /// Bytes free on the disk, `u64::MAX` while not known.
@@ -98,7 +98,7 @@ const ASKS_MAX: usize = 4;
 
 impl Board {
     /// A board and the place where the session hears what was asked for.
-    pub(crate) fn new(about: About, budget: Arc<Budget>) -> (Arc<Self>, mpsc::Receiver<Asked>) {
+    pub(crate) fn new(about: About, budget: Arc<Budget>) -> (Arc<Self>, mpsc::Receiver<Action>) {
         let (asks, inbox) = mpsc::channel(ASKS_MAX);
         let board = Self {
             about,
@@ -112,7 +112,6 @@ impl Board {
         (Arc::new(board), inbox)
     }
 
-    /// The run.
     pub(crate) fn run(&self) -> &str {
         &self.about.run
     }
@@ -121,7 +120,7 @@ impl Board {
     /// counted stays in the sums: a machine that was started ten times has one line.
     pub(crate) fn watch_point(&self, iface: &str, counters: Arc<Counters>) {
         let mut changing = self.changing();
-        let closed = |point: &mut Watched| point.is_closed() && point.is_called() == iface;
+        let closed = |point: &mut Watched| point.is_closed() && point.current_iface() == iface;
         let earlier = changing.points.extract_if(.., closed).flat_map(Watched::all).collect();
         let (packets, bytes) = (counters.packets.load(Relaxed), counters.wire_bytes.load(Relaxed));
         let (packets_per_s, bytes_per_s) = (0.0, 0.0);
@@ -163,13 +162,13 @@ impl Board {
 
     /// Asks the session for new segments; false when it is busy or over.
     pub(crate) fn ask_rotate(&self) -> bool {
-        self.changing().phase == Phase::Recording && self.asks.try_send(Asked::Rotate).is_ok()
+        self.changing().phase == Phase::Recording && self.asks.try_send(Action::Rotate).is_ok()
     }
 
     /// Asks the session to end. Only the first time is passed on: a second Ctrl-C means impatience, a second
     /// `netcap stop` does not.
     pub(crate) fn ask_stop(&self) {
-        if !self.stopping.swap(true, Relaxed) && self.asks.try_send(Asked::End("netcap stop")).is_err() {
+        if !self.stopping.swap(true, Relaxed) && self.asks.try_send(Action::End("netcap stop")).is_err() {
             self.stopping.store(false, Relaxed);
         }
     }
@@ -225,7 +224,7 @@ impl Watched {
     }
 
     /// Its interface by the name it has now.
-    fn is_called(&self) -> String {
+    fn current_iface(&self) -> String {
         self.counters.renamed(&self.iface).unwrap_or_else(|| self.iface.clone())
     }
 
@@ -278,7 +277,7 @@ pub(super) mod tests {
     use netcap_bundle::run::ShedReason;
 
     /// A board of a run that is not there.
-    pub(crate) fn board(run: &str) -> (Arc<Board>, mpsc::Receiver<Asked>) {
+    pub(crate) fn board(run: &str) -> (Arc<Board>, mpsc::Receiver<Action>) {
         let bounds = Bounds { max: 1 << 20, floor: 7, segment: 1 << 16 };
         let budget = Budget::new(std::path::Path::new("/"), bounds, 1000);
         let about = About {
@@ -323,8 +322,8 @@ pub(super) mod tests {
             board.watch_point("vnet0", counters.clone());
             counters.left.store(true, Relaxed);
         }
-        let told = board.status().points;
-        assert_eq!((told.len(), told[0].packets), (1, 543));
+        let points = board.status().points;
+        assert_eq!((points.len(), points[0].packets), (1, 543));
     }
 
     #[test]
@@ -340,7 +339,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_a_point_gives_up_and_whether_it_is_waited_for_is_told() {
+    fn what_a_point_gives_up_and_whether_it_is_waited_for_is_reported() {
         let (board, _inbox) = board("r");
         let counters = Arc::new(Counters::default());
         board.watch_point("vnet0", counters.clone());
@@ -360,7 +359,7 @@ pub(super) mod tests {
         let (board, mut inbox) = board("r");
         board.ask_stop();
         board.ask_stop();
-        assert_eq!(inbox.try_recv(), Ok(Asked::End("netcap stop")));
+        assert_eq!(inbox.try_recv(), Ok(Action::End("netcap stop")));
         assert!(inbox.try_recv().is_err());
         assert!(board.ask_rotate());
         board.phase(Phase::Ending);

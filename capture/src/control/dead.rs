@@ -16,42 +16,41 @@ const ENTRIES_MAX: usize = 100_000;
 
 /// The directory of a run that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Left {
+pub(crate) struct DeadRun {
     /// `HOST-STAMP`.
     pub run: String,
     /// Where it is.
     pub dir: PathBuf,
     /// When it started, nanoseconds since the epoch.
     pub started_ns: i64,
-    /// Its bytes.
     pub bytes: u64,
     /// A process holds it: it is being sealed, or its recorder cannot be asked.
     pub held: bool,
 }
 
 /// A run that is there: its name, and its directory if it says so.
-pub(crate) type Live<'a> = (&'a str, Option<&'a Path>);
+pub(crate) type LiveRun<'a> = (&'a str, Option<&'a Path>);
 
 /// The runs in `out` that are neither sealed nor among `live`, and those whose bundling was interrupted; by name.
-pub(crate) fn list(out: &Path, live: &[Live<'_>]) -> io::Result<Vec<Left>> {
+pub(crate) fn list(out: &Path, live: &[LiveRun<'_>]) -> io::Result<Vec<DeadRun>> {
     let entries = match fs::read_dir(out) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,
     };
     let dirs = entries.take(ENTRIES_MAX).flatten().map(|entry| entry.path());
-    let mut left: Vec<Left> = dirs.filter_map(|dir| look(dir, live)).collect();
+    let mut left: Vec<DeadRun> = dirs.filter_map(|dir| look(dir, live)).collect();
     left.sort_by(|a, b| a.run.cmp(&b.run));
     Ok(left)
 }
 
-fn look(dir: PathBuf, live: &[Live<'_>]) -> Option<Left> {
+fn look(dir: PathBuf, live: &[LiveRun<'_>]) -> Option<DeadRun> {
     let info = seal::read_run(&dir).ok()?;
     let alive = live.iter().any(|(run, at)| at.map_or(*run == info.run, |at| same(at, &dir)));
     if alive || (dir.join(layout::MANIFEST).is_file() && !interrupted(&dir)) {
         return None;
     }
     let (held, bytes) = (held(&dir), directory_bytes(&dir));
-    Some(Left { run: info.run, dir, started_ns: info.started.realtime.0, bytes, held })
+    Some(DeadRun { run: info.run, dir, started_ns: info.started.realtime.0, bytes, held })
 }
 
 /// A sealed run of which a part is already elsewhere, or of which a tar was begun.

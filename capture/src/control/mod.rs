@@ -27,11 +27,11 @@ use std::sync::Arc;
 
 use board::{About, Board};
 use protocol::{Ended, Phase};
-use server::Control;
+use server::Server;
 
 use crate::disk::budget::Budget;
 use crate::disk::rundir::RunDir;
-use crate::finish::Outcome;
+use crate::finish::RunResult;
 use crate::ping::Tally;
 use crate::plan::Plan;
 use crate::point::counters::Counters;
@@ -40,7 +40,7 @@ use signals::Signals;
 
 impl Ended {
     /// Of a run that is sealed; who asked for its end may be in another directory.
-    pub(crate) fn sealed(outcome: &Outcome, status: u8) -> Self {
+    pub(crate) fn sealed(outcome: &RunResult, status: u8) -> Self {
         let path = std::path::absolute(&outcome.path).unwrap_or_else(|_| outcome.path.clone());
         Self { path, bytes: outcome.bytes, no_tar: outcome.no_tar.clone(), unsealed: None, status }
     }
@@ -48,16 +48,16 @@ impl Ended {
 
 /// A run's side: what it says of itself, and the socket through which it is asked.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct Control {
     /// What the run says of itself.
     pub board: Arc<Board>,
     /// Why nobody can ask: recording does not depend on it.
     pub closed: Option<String>,
-    socket: Option<Control>,
+    socket: Option<Server>,
 }
 
-impl Desk {
-    /// Opens the desk of a run that has just got its directory.
+impl Control {
+    /// Opens it for a run that has just got its directory.
     pub(crate) fn open(
         plan: &Plan,
         run: &RunDir,
@@ -75,7 +75,7 @@ impl Desk {
         };
         let (board, asked) = Board::new(about, budget.clone());
         signals.listen(asked);
-        let (socket, closed) = match Control::open(board.clone(), &*process.privileged, process.owner) {
+        let (socket, closed) = match Server::open(board.clone(), &*process.privileged, process.owner) {
             Ok(socket) => (Some(socket), None),
             Err(e) => (None, Some(e.to_string())),
         };
@@ -96,7 +96,7 @@ impl Desk {
         }
     }
 
-    /// The run is over: tells all who wait for it.
+    /// The run is over: answers all who wait for it.
     pub(crate) fn finish(&self, ended: Ended) {
         self.board.phase(Phase::Sealed);
         if let Some(socket) = &self.socket {

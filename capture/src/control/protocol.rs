@@ -149,7 +149,6 @@ pub(crate) struct PointStatus {
     pub nic_dropped: u64,
     /// Dropped by Open vSwitch at this port.
     pub ovs_dropped: u64,
-    /// Bytes of its files.
     pub file_bytes: u64,
     /// Number of the open segment.
     pub segment: u32,
@@ -183,7 +182,6 @@ pub(crate) struct PingStatus {
 pub(crate) struct Ended {
     /// The tar, or the directory.
     pub path: PathBuf,
-    /// Its bytes.
     pub bytes: u64,
     /// Why there is no tar although one was wanted.
     pub no_tar: Option<String>,
@@ -204,7 +202,6 @@ impl Answer {
         Self { error: Some(text.into()), ..Self::new() }
     }
 
-    /// As a line.
     pub(crate) fn line(&self) -> Vec<u8> {
         line(self)
     }
@@ -216,7 +213,6 @@ impl Request {
         Self { netcap: VERSION, ask, wait }
     }
 
-    /// As a line.
     pub(crate) fn line(self) -> Vec<u8> {
         line(&self)
     }
@@ -289,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_and_nonsense_are_told() {
+    fn versions_and_nonsense_are_reported() {
         assert!(request(br#"{"netcap":2,"ask":"status"}"#).unwrap_err().contains("version 2"));
         assert!(request(br#"{"ask":"status"}"#).unwrap_err().contains("no version"));
         assert!(request(br#"{"netcap":1,"ask":"reboot"}"#).is_err());

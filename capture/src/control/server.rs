@@ -26,7 +26,7 @@ const WAITING_MAX: usize = 32;
 const REST: Duration = Duration::from_millis(10);
 /// The control socket of a run; gone when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Control {
+pub(crate) struct Server {
     listener: Arc<UnixListener>,
     shared: Arc<Shared>,
 }
@@ -46,18 +46,18 @@ struct Waiting {
     ended: Option<Ended>,
 }
 
-impl Control {
+impl Server {
     /// Begins to listen. Besides root it answers `owner`, who started the run. Needs no right and no file, but root's
     /// name: who asks wants to know that root answers.
     pub(crate) fn open(board: Arc<Board>, privileged: &dyn Privileged, owner: u32) -> io::Result<Self> {
         let listener = Arc::new(privileged.control(board.run())?);
         let shared = Arc::new(Shared { board, owner, ending: Mutex::default() });
-        let (socket, desk) = (listener.clone(), shared.clone());
+        let (socket, for_thread) = (listener.clone(), shared.clone());
         thread::Builder::new().name("control".into()).spawn(move || {
             for stream in socket.incoming() {
                 match stream {
                     Ok(stream) => {
-                        let _ = desk.serve(stream);
+                        let _ = for_thread.serve(stream);
                     }
                     // After `shutdown`; accept(2) names no other reason for it.
                     Err(e) if e.kind() == io::ErrorKind::InvalidInput => return,
@@ -68,7 +68,7 @@ impl Control {
         Ok(Self { listener, shared })
     }
 
-    /// The run is over: tells all who wait for it.
+    /// The run is over: answers all who wait for it.
     pub(crate) fn finish(&self, ended: Ended) {
         let mut waiting = self.shared.waiting();
         let line = Answer { ended: Some(ended.clone()), ..Answer::new() }.line();
@@ -79,7 +79,7 @@ impl Control {
     }
 }
 
-impl Drop for Control {
+impl Drop for Server {
     fn drop(&mut self) {
         // The thread sleeps in accept(2) and holds the socket: this wakes it, and the name goes with it.
         let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
@@ -92,10 +92,10 @@ impl Shared {
         let uid = getsockopt(&stream, PeerCredentials)?.uid();
         if uid != 0 && uid != self.owner {
             let why = t!("control.stranger", owner = self.owner, uid = uid);
-            let told = stream.write_all(&Answer::error(why).line());
+            let written = stream.write_all(&Answer::error(why).line());
             drop(stream);
             thread::sleep(REST);
-            return told;
+            return written;
         }
         let line = match read_line(&mut stream) {
             Err(e) if [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock].contains(&e.kind()) => {
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use crate::control::board::tests::board;
     use crate::control::protocol::{Request, Status};
-    use crate::control::signals::Asked;
+    use crate::control::signals::Action;
     use crate::host::services::Host;
     use crate::privileged::{CONTROL_NAME, Direct};
 
@@ -201,9 +201,9 @@ mod tests {
         format!("test-{test}-{}", std::process::id())
     }
 
-    fn open(board: Arc<Board>) -> Control {
+    fn open(board: Arc<Board>) -> Server {
         let owner = nix::unistd::getuid().as_raw();
-        Control::open(board, &Direct::new(Host::this(None)), owner).unwrap()
+        Server::open(board, &Direct::new(Host::this(None)), owner).unwrap()
     }
 
     fn connect(run: &str) -> UnixStream {
@@ -236,9 +236,9 @@ mod tests {
         let control = open(board);
         assert_eq!(status(&run).run, run);
         assert!(ask(&run, &Request::new(Ask::Rotate, false).line()).done);
-        assert_eq!(inbox.try_recv(), Ok(Asked::Rotate));
+        assert_eq!(inbox.try_recv(), Ok(Action::Rotate));
         assert!(ask(&run, &Request::new(Ask::Stop, false).line()).done);
-        assert_eq!(inbox.try_recv(), Ok(Asked::End("netcap stop")));
+        assert_eq!(inbox.try_recv(), Ok(Action::End("netcap stop")));
         drop(control);
         let address = SocketAddr::from_abstract_name(format!("{CONTROL_NAME}{run}")).unwrap();
         let until = Instant::now() + Duration::from_secs(5);
@@ -260,7 +260,7 @@ mod tests {
         }
         // Served in order: once this is answered, the three are waiting.
         status(&run);
-        assert_eq!(inbox.try_recv(), Ok(Asked::End("netcap stop")));
+        assert_eq!(inbox.try_recv(), Ok(Action::End("netcap stop")));
         assert!(inbox.try_recv().is_err(), "asked once, whoever asks");
         let ended = Ended { path: "/x.tar".into(), bytes: 7, ..Ended::default() };
         control.finish(ended.clone());

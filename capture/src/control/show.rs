@@ -11,7 +11,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::ask::{self, Run};
-use super::dead::{self, Left};
+use super::dead::{self, DeadRun};
 use super::pick::{self, Picked};
 use super::protocol::{Phase, PointStatus, Status};
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ const FILTER_LINES: usize = 2;
 struct Report<'a> {
     runs: Vec<&'a Status>,
     silent: Vec<SilentRun<'a>>,
-    dead: &'a [Left],
+    dead: &'a [DeadRun],
 }
 
 /// A run that is there and does not say how it is.
@@ -46,11 +46,11 @@ pub(crate) fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
     let mut runs = ask::runs();
     let names: Vec<String> = runs.iter().map(|run| run.name().to_owned()).collect();
     let live: Vec<&str> = names.iter().map(String::as_str).collect();
-    let there: Vec<dead::Live<'_>> = runs.iter().map(|run| (run.name(), run.dir())).collect();
+    let there: Vec<dead::LiveRun<'_>> = runs.iter().map(|run| (run.name(), run.dir())).collect();
     let mut left = match dead::list(out, &there) {
         Ok(left) => left,
         Err(e) => {
-            ui::tell(&t!("status.unreadable", dir = out.display(), why = e));
+            ui::note(&t!("status.unreadable", dir = out.display(), why = e));
             Vec::new()
         }
     };
@@ -87,7 +87,7 @@ pub(crate) fn unknown(picked: Picked, word: &str, live: &[&str]) -> Error {
     })
 }
 
-fn print_json(runs: &[Run], dead: &[Left]) -> Result<()> {
+fn print_json(runs: &[Run], dead: &[DeadRun]) -> Result<()> {
     let silent =
         runs.iter().filter_map(|run| Some(SilentRun { run: run.name(), why: run.status.as_ref().err()? }));
     let report = Report {
@@ -100,7 +100,7 @@ fn print_json(runs: &[Run], dead: &[Left]) -> Result<()> {
     Ok(())
 }
 
-fn print(runs: &[Run], left: &[Left], detail: bool) {
+fn print(runs: &[Run], left: &[DeadRun], detail: bool) {
     let known: Vec<&Status> = runs.iter().filter_map(|run| run.status.as_ref().ok()).collect();
     if runs.is_empty() && left.is_empty() {
         ui::answer(&t!("status.none"));
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn shedding_is_told_and_a_point_that_left_is_not_away() {
+    fn shedding_is_reported_and_a_point_that_left_is_not_away() {
         rust_i18n::set_locale("en");
         let mut status = busy("r");
         assert!(!table(&[&status]).contains("shed"), "nothing was given up");

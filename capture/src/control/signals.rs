@@ -23,7 +23,7 @@ pub(crate) struct Signals {
     terminate: Signal,
     hangup: Signal,
     /// What is asked for through the control socket.
-    control: Option<Receiver<Asked>>,
+    control: Option<Receiver<Action>>,
     /// There is a terminal to lose, and nobody asked to outlive it (nohup(1)).
     terminal: bool,
     /// SIGHUP came then, and whether the terminal is gone is not known yet. Kept here, because who waits for the next
@@ -33,7 +33,7 @@ pub(crate) struct Signals {
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Action {
     /// To end; the signal's name, or the command's.
     End(&'static str),
     /// To begin new segments now.
@@ -55,12 +55,12 @@ impl Signals {
     }
 
     /// Hears also what is asked for here.
-    pub(crate) fn listen(&mut self, control: Receiver<Asked>) {
+    pub(crate) fn listen(&mut self, control: Receiver<Action>) {
         self.control = Some(control);
     }
 
     /// Waits for one.
-    pub(crate) async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Action {
         loop {
             let asked = &mut self.control;
             let control = async {
@@ -81,11 +81,11 @@ impl Signals {
             };
             tokio::select! {
                 Some(asked) = control => return asked,
-                _ = self.interrupt.recv() => return Asked::End("SIGINT"),
-                _ = self.terminate.recv() => return Asked::End("SIGTERM"),
+                _ = self.interrupt.recv() => return Action::End("SIGINT"),
+                _ = self.terminate.recv() => return Action::End("SIGTERM"),
                 _ = self.hangup.recv() => {
                     if !self.terminal {
-                        return Asked::Rotate;
+                        return Action::Rotate;
                     }
                     self.hung_up.get_or_insert_with(Instant::now);
                 }
@@ -93,7 +93,7 @@ impl Signals {
                     let gone = !terminal_there();
                     if gone || since.elapsed() >= LETTING_GO {
                         self.hung_up = None;
-                        return if gone { Asked::End("SIGHUP") } else { Asked::Rotate };
+                        return if gone { Action::End("SIGHUP") } else { Action::Rotate };
                     }
                 }
             }
@@ -103,7 +103,7 @@ impl Signals {
     /// Waits for a signal that asks to end, while the run is ending: `netcap stop` asks for no more than that.
     pub(crate) async fn end(&mut self) {
         self.control = None;
-        while self.next().await == Asked::Rotate {}
+        while self.next().await == Action::Rotate {}
     }
 }
 

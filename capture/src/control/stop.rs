@@ -9,18 +9,18 @@ use netcap_bundle::files::Files;
 use netcap_bundle::{Manifest, layout};
 use rust_i18n::t;
 
-use super::ask::{self, Run, Silent};
+use super::ask::{self, NoAnswer, Run};
 use super::pick::{self, Picked};
 use super::protocol::{Answer, Ask, Ended, Phase, Request};
 use super::show::unknown;
 use crate::error::{Error, Result};
-use crate::finish::{self, Outcome};
+use crate::finish::{self, RunResult};
 use crate::ui;
 
-/// How often a user who waits hears that something happens; the first time after [`QUIET`].
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// How often a user who waits hears that something happens; the first time after [`FIRST_PROGRESS`].
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 /// Time after which a user begins to wonder.
-const QUIET: Duration = Duration::from_secs(2);
+const FIRST_PROGRESS: Duration = Duration::from_secs(2);
 
 /// What to stop, and how.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub(crate) fn stop(stopping: &Stopping) -> Result<u8> {
         ui::answer(&t!("stop.over", path = path.display()));
     }
     let wait = stopping.patience.is_some();
-    let patience = stopping.patience.unwrap_or(TELL_EVERY);
+    let patience = stopping.patience.unwrap_or(PROGRESS_EVERY);
     // All are asked before any is waited for.
     let asked: Vec<_> = chosen
         .into_iter()
@@ -57,7 +57,7 @@ pub(crate) fn stop(stopping: &Stopping) -> Result<u8> {
         .collect();
     let mut worst = 0;
     for (run, answer) in asked {
-        let (status, path) = settle(run, &answer, wait, patience);
+        let (status, path) = wait_for(run, &answer, wait, patience);
         worst = worst.max(status);
         if let (Some(program), Some(path)) = (&analyzer, path) {
             finish::analyze(program, &path);
@@ -78,13 +78,13 @@ pub(crate) fn rotate(words: &[String], all: bool) -> Result<u8> {
         let name = run.name();
         match ask::ask(&run.socket, Ask::Rotate) {
             Ok(Answer { error: None, .. }) => ui::answer(&t!("rotate.done", run = name)),
-            Ok(Answer { error: Some(why), .. }) | Err(Silent::Because(why)) => {
+            Ok(Answer { error: Some(why), .. }) | Err(NoAnswer::Because(why)) => {
                 worst = 1;
-                ui::tell(&t!("stop.refused", run = name, why = clean(&why)));
+                ui::note(&t!("stop.refused", run = name, why = clean(&why)));
             }
-            Err(Silent::Gone | Silent::HungUp) => {
+            Err(NoAnswer::Gone | NoAnswer::HungUp) => {
                 worst = 1;
-                ui::tell(&t!("stop.gone", run = name));
+                ui::note(&t!("stop.gone", run = name));
             }
         }
     }
@@ -128,51 +128,51 @@ fn finished(word: &str, out: &Path) -> Option<PathBuf> {
 }
 
 /// Waits for one run; gives the exit status and where its bundle is.
-fn settle(
+fn wait_for(
     run: &Run,
-    answer: &Receiver<std::result::Result<Answer, Silent>>,
+    answer: &Receiver<std::result::Result<Answer, NoAnswer>>,
     wait: bool,
     patience: Duration,
 ) -> (u8, Option<PathBuf>) {
-    let (answer, name) = (heard(run, answer, patience), run.name());
+    let (answer, name) = (wait_with_progress(run, answer, patience), run.name());
     match answer {
-        Ok(Answer { ended: Some(ended), .. }) => told(name, ended),
+        Ok(Answer { ended: Some(ended), .. }) => report_end(name, ended),
         Ok(Answer { done: true, .. }) if !wait => {
             ui::answer(&t!("stop.asked", run = name));
             (0, None)
         }
         Ok(Answer { error: why, .. }) => {
             let why = clean(&why.unwrap_or_else(|| "?".into()));
-            ui::tell(&t!("stop.refused", run = name, why = why));
+            ui::note(&t!("stop.refused", run = name, why = why));
             (1, None)
         }
-        Err(Silent::Gone | Silent::HungUp) => vanished(run),
-        Err(Silent::Because(why)) => {
-            ui::tell(&t!("stop.slow", run = name, why = why));
+        Err(NoAnswer::Gone | NoAnswer::HungUp) => report_vanished(run),
+        Err(NoAnswer::Because(why)) => {
+            ui::note(&t!("stop.slow", run = name, why = why));
             (1, None)
         }
     }
 }
 
 /// The answer, and something to read until it comes.
-fn heard(
+fn wait_with_progress(
     run: &Run,
-    answer: &Receiver<std::result::Result<Answer, Silent>>,
+    answer: &Receiver<std::result::Result<Answer, NoAnswer>>,
     patience: Duration,
-) -> std::result::Result<Answer, Silent> {
+) -> std::result::Result<Answer, NoAnswer> {
     let began = Instant::now();
-    let mut pause = QUIET;
+    let mut pause = FIRST_PROGRESS;
     loop {
         match answer.recv_timeout(pause) {
             Ok(answer) => return answer,
-            Err(RecvTimeoutError::Disconnected) => return Err(Silent::HungUp),
+            Err(RecvTimeoutError::Disconnected) => return Err(NoAnswer::HungUp),
             // The asking thread gives up by itself; this is for a run that cannot even be reached.
-            Err(RecvTimeoutError::Timeout) if began.elapsed() > patience + TELL_EVERY => {
-                return Err(Silent::Because(t!("control.slow").into_owned()));
+            Err(RecvTimeoutError::Timeout) if began.elapsed() > patience + PROGRESS_EVERY => {
+                return Err(NoAnswer::Because(t!("control.slow").into_owned()));
             }
             Err(RecvTimeoutError::Timeout) => progress(run, began.elapsed()),
         }
-        pause = TELL_EVERY;
+        pause = PROGRESS_EVERY;
     }
 }
 
@@ -180,25 +180,25 @@ fn progress(run: &Run, waited: Duration) {
     let state = ask::ask(&run.socket, Ask::Status).ok().and_then(|answer| answer.status).map(|s| s.state);
     let sealing = matches!(state, Some(Phase::Sealing | Phase::Sealed));
     let doing = if sealing { t!("status.sealing") } else { t!("status.ending") };
-    ui::tell(&t!("stop.waiting", run = run.name(), doing = doing, seconds = waited.as_secs()));
+    ui::note(&t!("stop.waiting", run = run.name(), doing = doing, seconds = waited.as_secs()));
 }
 
 /// What became of a run that said so itself.
-fn told(name: &str, ended: Ended) -> (u8, Option<PathBuf>) {
+fn report_end(name: &str, ended: Ended) -> (u8, Option<PathBuf>) {
     if let Some(why) = ended.unsealed {
-        ui::tell(&t!("stop.unsealed", run = name, why = clean(&why), dir = ended.path.display()));
+        ui::note(&t!("stop.unsealed", run = name, why = clean(&why), dir = ended.path.display()));
         return (1, None);
     }
-    let outcome = Outcome { path: ended.path, bytes: ended.bytes, no_tar: ended.no_tar };
+    let outcome = RunResult { path: ended.path, bytes: ended.bytes, no_tar: ended.no_tar };
     summary(&outcome);
     (ended.status, Some(outcome.path))
 }
 
-fn summary(outcome: &Outcome) {
+fn summary(outcome: &RunResult) {
     match manifest(&outcome.path) {
         Some(manifest) => finish::summary(&manifest, outcome),
         // It lies where we cannot read it: another mount namespace, another user's directory.
-        None => finish::place(outcome),
+        None => finish::print_place(outcome),
     }
 }
 
@@ -207,11 +207,11 @@ fn manifest(path: &Path) -> Option<Manifest> {
     serde_json::from_slice(&files?.read_small(layout::MANIFEST)?).ok()
 }
 
-/// A run that went without a word: it was just over, or it was killed. What lies on the disk tells.
-fn vanished(run: &Run) -> (u8, Option<PathBuf>) {
+/// A run that did not answer: it was just over, or it was killed. What lies on the disk shows which.
+fn report_vanished(run: &Run) -> (u8, Option<PathBuf>) {
     let name = run.name();
     let Ok(status) = &run.status else {
-        ui::tell(&t!("stop.gone", run = name));
+        ui::note(&t!("stop.gone", run = name));
         return (1, None);
     };
     let mut tar = status.dir.as_os_str().to_owned();
@@ -222,15 +222,15 @@ fn vanished(run: &Run) -> (u8, Option<PathBuf>) {
     match found {
         Some(path) => {
             let bytes = path.metadata().map_or(0, |meta| meta.len());
-            summary(&Outcome { path: path.clone(), bytes, no_tar: None });
+            summary(&RunResult { path: path.clone(), bytes, no_tar: None });
             (0, Some(path))
         }
         None if status.dir.is_dir() => {
-            ui::tell(&t!("stop.died", run = name, dir = status.dir.display()));
+            ui::note(&t!("stop.died", run = name, dir = status.dir.display()));
             (1, None)
         }
         None => {
-            ui::tell(&t!("stop.gone", run = name));
+            ui::note(&t!("stop.gone", run = name));
             (1, None)
         }
     }

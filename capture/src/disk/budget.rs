@@ -18,7 +18,7 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use rust_i18n::t;
 
 use super::free::disk_left;
-use super::syncer::{Dirty, Syncer, trouble};
+use super::syncer::{Dirty, Syncer, explain};
 use crate::ui::units::human_bytes;
 
 /// Bytes each segment costs besides its own: manifest entry (twice: its file may grow beside it), tar header and padding.
@@ -231,7 +231,6 @@ impl Budget {
         self.low.load(Relaxed)
     }
 
-    /// The bounds.
     pub(crate) fn bounds(&self) -> Bounds {
         self.bounds
     }
@@ -324,7 +323,7 @@ impl Write for Metered {
         let written = match (&*self.file).write(data) {
             // Others have filled the disk: the reserve is for this.
             Err(e) if e.kind() == io::ErrorKind::StorageFull => {
-                self.budget.syncer.fail(trouble(&e));
+                self.budget.syncer.fail(explain(&e));
                 self.budget.ending();
                 (&*self.file).write(data)?
             }

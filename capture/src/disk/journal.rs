@@ -26,7 +26,7 @@ impl Journal {
         Ok(Self { file: Some(file), utc_offset_s })
     }
 
-    /// Adds a line. A full disk is told by the packets, not by the log about them.
+    /// Adds a line. A full disk is noticed by the packets, not by the log about them.
     pub(crate) fn line(&mut self, text: &str) {
         if let Some(file) = &mut self.file {
             let _ = writeln!(file, "{} {text}", clock::now().display(self.utc_offset_s));

@@ -93,15 +93,15 @@ impl Syncer {
     }
 
     /// Starts the thread. It goes on after a failure, for what can still be saved should be.
-    pub(crate) fn start(self: &Arc<Self>) -> io::Result<Syncing> {
+    pub(crate) fn start(self: &Arc<Self>) -> io::Result<SyncerThread> {
         let syncer = self.clone();
         let thread = thread::Builder::new().name("syncer".into()).spawn(move || {
             let _ = crate::sys::io_goes_last();
             let here = identity(&syncer.dir);
             loop {
                 let (began, over) = (Instant::now(), syncer.state().over);
-                let trouble = syncer.pass().err().map(|e| trouble(&e)).or_else(|| syncer.vanished(here));
-                if let Some(why) = trouble {
+                let fault = syncer.pass().err().map(|e| explain(&e)).or_else(|| syncer.vanished(here));
+                if let Some(why) = fault {
                     syncer.fail(why);
                 }
                 if over {
@@ -110,7 +110,7 @@ impl Syncer {
                 syncer.sleep(EVERY.saturating_sub(began.elapsed()).max(REST));
             }
         })?;
-        Ok(Syncing { syncer: self.clone(), thread })
+        Ok(SyncerThread { syncer: self.clone(), thread })
     }
 
     /// Syncs everything that has new bytes; the first error of all.
@@ -169,12 +169,12 @@ impl Syncer {
 }
 
 /// The running thread.
-pub(crate) struct Syncing {
+pub(crate) struct SyncerThread {
     syncer: Arc<Syncer>,
     thread: JoinHandle<()>,
 }
 
-impl Syncing {
+impl SyncerThread {
     /// One last pass, when all writers are done.
     pub(crate) fn end(self) {
         self.syncer.state().over = true;
@@ -189,7 +189,7 @@ fn identity(dir: &Path) -> Option<(u64, u64)> {
 }
 
 /// What a failed write means and what to do about it.
-pub(crate) fn trouble(error: &io::Error) -> String {
+pub(crate) fn explain(error: &io::Error) -> String {
     let key = match error.raw_os_error() {
         Some(libc::ENOSPC | libc::EDQUOT) => "disk.full",
         Some(libc::EROFS) => "disk.read_only",
@@ -274,7 +274,7 @@ mod tests {
             (libc::ENOENT, "removed"),
             (libc::EPERM, "not permitted"),
         ] {
-            let text = trouble(&io::Error::from_raw_os_error(code));
+            let text = explain(&io::Error::from_raw_os_error(code));
             assert!(text.contains(word), "{word}: {text}");
         }
     }

@@ -16,7 +16,7 @@ use netcap_bundle::run::index::Shorter;
 use netcap_bundle::run::{SegmentInfo, json_line};
 
 use super::budget::{Budget, Metered};
-use super::syncer::trouble;
+use super::syncer::explain;
 
 /// Bytes handed over at a time; a flush hands over less.
 const PIECE: usize = 256 * 1024;
@@ -62,8 +62,8 @@ enum Work {
 #[error("the disk failed")]
 struct Failed;
 
-/// Whether this error only repeats what the writing thread has told.
-pub(crate) fn told(error: &io::Error) -> bool {
+/// Whether this error only repeats what the writing thread has reported.
+pub(crate) fn is_reported(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Failed>)
 }
 
@@ -81,7 +81,7 @@ impl Disk {
     }
 
     /// Starts the thread.
-    pub(crate) fn start(&self) -> io::Result<Writing> {
+    pub(crate) fn start(&self) -> io::Result<WriterThread> {
         let shared = self.0.clone();
         let thread = thread::Builder::new().name("writer".into()).spawn(move || {
             // As the packet threads: what waits here becomes what they cannot take.
@@ -89,18 +89,18 @@ impl Disk {
             let _ = crate::sys::io_goes_last();
             Writer { shared, open: BTreeMap::new(), lines: BTreeMap::new() }.run();
         })?;
-        Ok(Writing { disk: self.clone(), thread })
+        Ok(WriterThread { disk: self.clone(), thread })
     }
 
     /// A new segment file, by its path in the run.
-    pub(crate) fn open(&self, path: &str) -> io::Result<Handed> {
+    pub(crate) fn open(&self, path: &str) -> io::Result<SegmentFile> {
         let id = {
             let mut queue = self.0.queue();
             queue.files += 1;
             queue.files
         };
         self.0.put(id, Work::Open(self.0.dir.join(path)))?;
-        Ok(Handed { disk: self.clone(), id, buffer: Vec::new() })
+        Ok(SegmentFile { disk: self.clone(), id, buffer: Vec::new() })
     }
 }
 
@@ -167,13 +167,13 @@ impl Shared {
 }
 
 /// A segment file on the packet thread's side.
-pub(crate) struct Handed {
+pub(crate) struct SegmentFile {
     disk: Disk,
     id: u64,
     buffer: Vec<u8>,
 }
 
-impl Handed {
+impl SegmentFile {
     /// The segment is complete: its file is closed, noted in the point's index, and may be removed from now on.
     pub(crate) fn close(mut self, info: SegmentInfo) -> io::Result<()> {
         self.flush()?;
@@ -181,7 +181,7 @@ impl Handed {
     }
 }
 
-impl Write for Handed {
+impl Write for SegmentFile {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if self.buffer.capacity() == 0 {
             self.buffer = self.disk.0.spare();
@@ -202,12 +202,12 @@ impl Write for Handed {
 }
 
 /// The running thread.
-pub(crate) struct Writing {
+pub(crate) struct WriterThread {
     disk: Disk,
     thread: JoinHandle<()>,
 }
 
-impl Writing {
+impl WriterThread {
     /// Waits until everything that was handed over is written.
     pub(crate) fn end(self) {
         self.disk.0.queue().over = true;
@@ -228,7 +228,7 @@ impl Writer {
         while let Some((id, work)) = self.shared.next() {
             if let Err(e) = self.carry_out(id, work) {
                 self.shared.fail();
-                self.shared.budget.syncer().fail(trouble(&e));
+                self.shared.budget.syncer().fail(explain(&e));
             }
         }
     }
@@ -291,7 +291,7 @@ mod tests {
     use crate::disk::budget::Bounds;
     use std::time::Duration;
 
-    fn disk(dir: &Path, max: u64, most: usize) -> (Disk, Arc<Budget>, Writing) {
+    fn disk(dir: &Path, max: u64, most: usize) -> (Disk, Arc<Budget>, WriterThread) {
         let budget = Budget::new(dir, Bounds { max, floor: 0, segment: 64 << 10 }, 0);
         std::fs::create_dir_all(dir.join(layout::point_dir("p"))).unwrap();
         let disk = Disk::new(dir, &budget, most);
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_once_and_nobody_waits_for_ever() {
+    fn a_failure_is_reported_once_and_nobody_waits_for_ever() {
         let dir = tempfile::tempdir().unwrap();
         let (disk, budget, writing) = disk(dir.path(), 1 << 20, 256 << 10);
         let mut file = disk.open(&layout::segment("p", 1)).unwrap();
@@ -351,7 +351,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
             file.write_all(&vec![7; 100_000]).err()
         });
-        assert!(failed.is_some_and(|e| told(&e)));
+        assert!(failed.is_some_and(|e| is_reported(&e)));
         assert!(disk.open(&layout::segment("p", 2)).is_err());
         writing.end();
         assert!(budget.syncer().failure().is_some_and(|why| why.contains("--max-disk")));

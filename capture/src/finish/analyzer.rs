@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rust_i18n::t;
 
-use super::said::quoted;
+use super::summary::quoted;
 use crate::error::{Error, Result};
 use crate::privileged::{Privileged, analyzer_command};
 use crate::ui;
@@ -47,7 +47,7 @@ fn explained(program: &Path, path: &Path, done: std::io::Result<Option<i32>>) ->
     match done {
         Ok(code) => code.or(Some(-1)),
         Err(e) => {
-            ui::tell(&t!("end.no_analyzer", program = program.display(), why = e, path = quoted(path)));
+            ui::note(&t!("end.no_analyzer", program = program.display(), why = e, path = quoted(path)));
             None
         }
     }

@@ -15,18 +15,18 @@ use crate::ui;
 use crate::ui::units::human_bytes;
 pub(crate) use analyzer::find_program;
 pub(crate) use analyzer::{analyze, analyze_run, analyzer};
-use said::quoted;
-pub(crate) use said::{place, summary};
+use summary::quoted;
+pub(crate) use summary::{print_place, summary};
 pub(crate) use tar::wrap_up;
 use tar::{move_bundle, remove_attempts, write_bundle};
 
 mod analyzer;
-mod said;
+mod summary;
 mod tar;
 
 /// What is left of a run: a tar, or its directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct RunResult {
     /// The file or directory to analyse or send.
     pub path: PathBuf,
     /// Its size in bytes.
@@ -92,7 +92,7 @@ fn beside(dir: &Path) -> PathBuf {
 
 /// A run whose tar is complete, for it bears its name, and of which only the removal of the directory was missing: that
 /// is made up for. What is left there must not be bundled again in place of the whole.
-fn bundled_before(run: &RunDir, bundle: bool) -> Result<Option<(Manifest, Outcome)>> {
+fn bundled_before(run: &RunDir, bundle: bool) -> Result<Option<(Manifest, RunResult)>> {
     let path = beside(&run.path).join(format!("{}{}", run.info.run, layout::BUNDLE_END));
     let whole = sealed_before(&run.path).is_some() && !seal::half_moved(&run.path);
     if !path.is_file() || (whole && !bundle) {
@@ -106,7 +106,7 @@ fn bundled_before(run: &RunDir, bundle: bool) -> Result<Option<(Manifest, Outcom
             seal::remove_run(&run.path)?;
             remove_attempts(&path);
             let bytes = path.metadata().map_or(0, |meta| meta.len());
-            Ok(Some((manifest, Outcome { path, bytes, no_tar: None })))
+            Ok(Some((manifest, RunResult { path, bytes, no_tar: None })))
         }
         None => Err(Error::Other(t!("seal.in_the_way", path = path.display()).into_owned())),
     }

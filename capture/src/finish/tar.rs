@@ -7,7 +7,7 @@ use netcap_bundle::files::Files;
 use netcap_bundle::{BundleError, layout, seal};
 use rust_i18n::t;
 
-use super::Outcome;
+use super::RunResult;
 use crate::disk::budget::{Bounds, directory_bytes};
 use crate::disk::free::disk_left;
 use crate::disk::rundir::RunDir;
@@ -35,10 +35,10 @@ fn copy_fits(run: &RunDir, out: &Path, size: u64, bounds: Option<Bounds>) -> boo
 
 /// Bundles the run if wanted and possible. While there is room, the directory is removed only after the tar is complete
 /// on the disk; else file by file.
-pub(crate) fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -> Outcome {
+pub(crate) fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -> RunResult {
     let size = directory_bytes(&run.path);
     if !bundle {
-        return Outcome { path: run.path.clone(), bytes: size, no_tar: None };
+        return RunResult { path: run.path.clone(), bytes: size, no_tar: None };
     }
     let done = out.join(format!("{}{}", run.info.run, layout::BUNDLE_END));
     let result = if !seal::half_moved(&run.path) && copy_fits(run, out, size, bounds) {
@@ -52,8 +52,8 @@ pub(crate) fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bou
         room_to_move(run, out, bounds).and_then(|()| move_bundle(run, done))
     };
     match result {
-        Ok((path, bytes)) => Outcome { path, bytes, no_tar: None },
-        Err(e) => Outcome { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) },
+        Ok((path, bytes)) => RunResult { path, bytes, no_tar: None },
+        Err(e) => RunResult { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) },
     }
 }
 

@@ -37,20 +37,20 @@ pub(crate) async fn take(host: &Host, source: &'static str, recipe: &'static Rec
         }
     };
     let took_ns = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
-    let Got { outcome, bytes, truncated, stderr } = got;
+    let Executed { outcome, bytes, truncated, stderr } = got;
     Taken { source, item: recipe.item, arg: arg.to_owned(), at, took_ns, outcome, bytes, truncated, stderr }
 }
 
 /// A sample of something that was not tried.
 pub(crate) fn not_taken(source: &'static str, recipe: &'static Recipe, at: Nanos, why: &str) -> Taken {
-    let Got { outcome, bytes, truncated, stderr } = Got::failed(why);
+    let Executed { outcome, bytes, truncated, stderr } = Executed::failed(why);
     let arg = String::new();
     Taken { source, item: recipe.item, arg, at, took_ns: 0, outcome, bytes, truncated, stderr }
 }
 
 /// What came of reading or running.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Got {
+pub struct Executed {
     /// How it ended.
     pub outcome: Outcome,
     /// Output or content.
@@ -61,7 +61,7 @@ pub struct Got {
     pub stderr: Vec<u8>,
 }
 
-impl Got {
+impl Executed {
     fn failed(why: impl Into<String>) -> Self {
         let outcome = Outcome::Failed { why: why.into() };
         Self { outcome, bytes: Vec::new(), truncated: false, stderr: Vec::new() }
@@ -69,10 +69,10 @@ impl Got {
 }
 
 /// Runs a command in a process group of its own; at the time-out or the byte cap the whole group is killed.
-pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duration) -> Got {
-    let Some((program, arguments)) = words.split_first() else { return Got::failed("empty command") };
+pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duration) -> Executed {
+    let Some((program, arguments)) = words.split_first() else { return Executed::failed("empty command") };
     if let Some(absent) = Service::asked_by(program).and_then(|service| host.absent(service)) {
-        return Got::failed(absent.to_string());
+        return Executed::failed(absent.to_string());
     }
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -81,7 +81,7 @@ pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duratio
     crate::sys::die_with_parent(command.as_std_mut());
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(e) => return Got::failed(format!("{program}: {e}")),
+        Err(e) => return Executed::failed(format!("{program}: {e}")),
     };
     let group = Group::of(&child);
     // What is in here survives the time-out: a table that a hanging daemon gave half of is evidence too.
@@ -95,7 +95,7 @@ pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duratio
     let truncated = bytes.len() > bytes_max || unfinished;
     bytes.truncate(bytes_max);
     stderr.truncate(STDERR_MAX);
-    Got { outcome, bytes, truncated, stderr }
+    Executed { outcome, bytes, truncated, stderr }
 }
 
 /// Reads both outputs to their end or one byte beyond their cap, then the exit status.
@@ -161,26 +161,26 @@ impl Group {
 }
 
 /// Reads a file on a thread of its own, for a file of /proc or /sys can block as well.
-async fn read(path: PathBuf, bytes_max: usize, limit: Duration) -> Got {
+async fn read(path: PathBuf, bytes_max: usize, limit: Duration) -> Executed {
     let reading = tokio::task::spawn_blocking(move || read_now(&path, bytes_max));
     match tokio::time::timeout(limit, reading).await {
-        Err(_) => Got { outcome: Outcome::TimedOut, ..Got::failed("") },
-        Ok(Err(e)) => Got::failed(e.to_string()),
+        Err(_) => Executed { outcome: Outcome::TimedOut, ..Executed::failed("") },
+        Ok(Err(e)) => Executed::failed(e.to_string()),
         Ok(Ok(got)) => got,
     }
 }
 
-fn read_now(path: &Path, bytes_max: usize) -> Got {
+fn read_now(path: &Path, bytes_max: usize) -> Executed {
     let mut bytes = Vec::new();
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
-        Err(e) => return Got::failed(format!("{}: {e}", path.display())),
+        Err(e) => return Executed::failed(format!("{}: {e}", path.display())),
     };
     let read = file.take(bytes_max as u64 + 1).read_to_end(&mut bytes);
     let truncated = bytes.len() > bytes_max;
     bytes.truncate(bytes_max);
     let outcome = read.map_or_else(|e| Outcome::Failed { why: e.to_string() }, |_| Outcome::Ok);
-    Got { outcome, bytes, truncated, stderr: Vec::new() }
+    Executed { outcome, bytes, truncated, stderr: Vec::new() }
 }
 
 #[cfg(test)]
@@ -191,7 +191,7 @@ mod tests {
         Host { root: dir.to_owned(), ovs_rundir: dir.join("ovs") }
     }
 
-    async fn shell(script: &str, bytes_max: usize, limit_ms: u64) -> Got {
+    async fn shell(script: &str, bytes_max: usize, limit_ms: u64) -> Executed {
         let dir = tempfile::tempdir().unwrap();
         let words = ["sh", "-c", script].map(str::to_owned);
         run(&host(dir.path()), &words, bytes_max, Duration::from_millis(limit_ms)).await

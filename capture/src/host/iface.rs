@@ -13,7 +13,6 @@ pub(crate) struct Iface {
     pub index: u32,
     /// Administratively up.
     pub up: bool,
-    /// Its MAC.
     pub mac: Option<Mac>,
     /// Frames on it begin with an Ethernet header.
     pub ethernet: bool,

@@ -16,7 +16,7 @@ use netcap_bundle::state::Taken;
 use netcap_bundle::topology::{self, Inputs, Port, Topology};
 use rust_i18n::t;
 
-use super::here::Here;
+use super::available::Available;
 use super::iface::Iface;
 use super::sample::{self, Elements, Sampler, snapshot};
 use super::services::{Absent, Host, Service};
@@ -30,7 +30,7 @@ pub(crate) struct Inventory {
     /// Switches, ports, bonds, machines.
     pub topology: Topology,
     /// Every point there could be.
-    pub here: Here,
+    pub available: Available,
     /// Indexes of the interfaces: one that comes back is another one.
     pub indexes: BTreeMap<String, u32>,
 }
@@ -59,16 +59,17 @@ impl Inventory {
         }
         let topology = join(&taken);
         let ifaces = Iface::all();
-        let here = here(&topology, &ifaces);
+        let available = available(&topology, &ifaces);
         let indexes = ifaces.into_iter().map(|(name, iface)| (name, iface.index)).collect();
-        Self { taken, elements, topology, here, indexes }
+        Self { taken, elements, topology, available, indexes }
     }
 
     /// Notes in `here` which services of this host could not be asked.
     pub(crate) fn note_unasked(&mut self, host: &Host) {
         let root = nix::unistd::geteuid().is_root();
         let why = |service| unasked(&self.taken, service, host.absent(service).as_ref(), root);
-        self.here.unasked = [Service::OpenVswitch, Service::Libvirt].into_iter().filter_map(why).collect();
+        self.available.unasked =
+            [Service::OpenVswitch, Service::Libvirt].into_iter().filter_map(why).collect();
     }
 
     /// The topology as a table.
@@ -126,10 +127,10 @@ fn join(taken: &[Taken]) -> Topology {
 }
 
 /// Every point: the ports of the topology that the kernel knows, then interfaces that no source named.
-fn here(topology: &Topology, ifaces: &BTreeMap<String, Iface>) -> Here {
-    let mut here = Here::default();
+fn available(topology: &Topology, ifaces: &BTreeMap<String, Iface>) -> Available {
+    let mut available = Available::default();
     for switch in &topology.switches {
-        here.switches.insert(switch.name.clone(), switch.kind);
+        available.switches.insert(switch.name.clone(), switch.kind);
     }
     let mut seen = BTreeSet::new();
     for (switch, port) in topology.all() {
@@ -137,21 +138,21 @@ fn here(topology: &Topology, ifaces: &BTreeMap<String, Iface>) -> Here {
         match ifaces.get(&port.iface) {
             Some(iface) if port.capturable => {
                 if seen.insert(port.iface.as_str()) {
-                    here.points.push(point(port, switch, iface));
+                    available.points.push(point(port, switch, iface));
                 }
             }
-            _ => here.unheard.extend(switch.map(|switch| (port.iface.clone(), switch))),
+            _ => available.unrecordable.extend(switch.map(|switch| (port.iface.clone(), switch))),
         }
     }
     for (name, iface) in ifaces {
         if !seen.contains(name.as_str()) {
-            here.points.push(bare(name, iface));
+            available.points.push(bare(name, iface));
         }
         if !iface.ethernet {
-            here.foreign.insert(name.clone());
+            available.not_ethernet.insert(name.clone());
         }
     }
-    here
+    available
 }
 
 fn point(port: &Port, vswitch: Option<String>, iface: &Iface) -> Point {

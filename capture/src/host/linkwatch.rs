@@ -1,4 +1,4 @@
-//! Whether the interfaces of this host have changed: the kernel tells it, so nobody has to look each second.
+//! Whether the interfaces of this host have changed: the kernel reports it, so nobody has to look each second.
 //!
 //! A netlink socket in the group of links (rtnetlink(7)): an interface that comes, goes, is renamed, goes up or down or
 //! gets another master makes a message. What it says is not read, only that there is one; who wants to know more looks.

@@ -1,8 +1,8 @@
 //! What is on this host, and how it is asked: recipes carried out, interfaces, counters, clocks. Nothing is changed.
 
+pub(crate) mod available;
 pub(crate) mod clock;
 pub(crate) mod exec;
-pub(crate) mod here;
 pub(crate) mod iface;
 pub(crate) mod inventory;
 pub(crate) mod linkwatch;

@@ -15,7 +15,6 @@ use serde_json::Value;
 pub(crate) const ANSWER_MAX: Duration = Duration::from_millis(200);
 /// Bytes of an answer: a port takes 250.
 const ANSWER_BYTES_MAX: u64 = 768 << 10;
-/// The question.
 pub(crate) const QUESTION: &[u8] = br#"{"id":0,"method":"dpctl/show","params":["-s"]}"#;
 
 /// A connection to ovs-vswitchd that stays open.

@@ -16,7 +16,7 @@ use crate::point::PointId;
 use crate::point::counters::Counters;
 use crate::point::watchdog::{Alarm, Watchdog};
 
-/// A line is written at least this often when only the interface has something to tell.
+/// A line is written at least this often when only the interface has counted something.
 const CROSSED_MS: u64 = 10_000;
 /// Looks remembered: a point's thread settles its sums at least every five seconds.
 const LOOKS: usize = 8;

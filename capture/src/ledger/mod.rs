@@ -37,7 +37,7 @@ const HEARTBEAT_MS: u64 = 60_000;
 pub(crate) type Open = Box<dyn Fn(&Path) -> io::Result<Box<dyn Write + Send>> + Send>;
 
 /// A point that comes while the run lasts.
-pub(crate) struct Joined {
+pub(crate) struct NewPoint {
     /// What is recorded.
     pub point: Point,
     /// Its numbers.
@@ -87,7 +87,7 @@ impl Ledger {
     }
 
     /// Starts the thread; it ends with a last line when the other side of `joining` is dropped.
-    pub(crate) fn start(mut self, joining: Receiver<Joined>) -> io::Result<JoinHandle<()>> {
+    pub(crate) fn start(mut self, joining: Receiver<NewPoint>) -> io::Result<JoinHandle<()>> {
         thread::Builder::new().name("ledger".into()).spawn(move || {
             if let Err(e) = self.keep(&joining) {
                 // The recording goes on: it does not depend on the ledger, and the remark says where it ends.
@@ -96,7 +96,7 @@ impl Ledger {
         })
     }
 
-    fn keep(&mut self, joining: &Receiver<Joined>) -> io::Result<()> {
+    fn keep(&mut self, joining: &Receiver<NewPoint>) -> io::Result<()> {
         let mut next = Instant::now() + EVERY;
         loop {
             let over = match joining.recv_timeout(next.saturating_duration_since(Instant::now())) {
@@ -115,7 +115,7 @@ impl Ledger {
         }
     }
 
-    fn join(&mut self, joined: &Joined) -> io::Result<()> {
+    fn join(&mut self, joined: &NewPoint) -> io::Result<()> {
         let file = (self.open)(&self.dir.join(layout::ledger(&joined.point.id)))?;
         let entry = Entry::new(&joined.point, joined.counters.clone(), file, &netdev::interfaces());
         self.points.push(entry);

@@ -20,7 +20,7 @@ use crate::disk::budget::Budget;
 use crate::host::clock;
 use crate::privileged::Privileged;
 use log::Log;
-use socket::{Heard, Socket};
+use socket::{Socket, SocketEvent};
 
 mod log;
 mod packet;
@@ -141,9 +141,9 @@ impl Pinger {
     fn hear(&mut self, wait: Duration) -> io::Result<()> {
         for heard in self.socket.hear(wait) {
             match heard {
-                Heard::Sent { seq, at } => self.stamp(seq, at),
-                Heard::Reply { seq, at, ttl, kernel } => self.reply(seq, at, ttl, kernel)?,
-                Heard::Error { seq, why } => {
+                SocketEvent::Sent { seq, at } => self.stamp(seq, at),
+                SocketEvent::Reply { seq, at, ttl, kernel } => self.reply(seq, at, ttl, kernel)?,
+                SocketEvent::Error { seq, why } => {
                     let Some((seq, waiting)) = self.take(seq) else { continue };
                     self.tally.lost.fetch_add(1, Relaxed);
                     self.log.answer(seq, waiting.sent, &Answer::Error { why })?;

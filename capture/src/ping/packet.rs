@@ -13,7 +13,7 @@ pub(super) const LENGTH: usize = 64;
 
 /// What one received packet says about our requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum Received {
     /// An answer to this request.
     Reply(u16),
     /// An error about this request, in words.
@@ -54,32 +54,32 @@ pub(super) fn sequence_of_sent(frame: &[u8], id: u16) -> Option<u16> {
 }
 
 /// Reads a packet from a raw ICMP socket, which gives the IPv4 header as well.
-pub(super) fn read_v4(bytes: &[u8], id: u16) -> Option<(Said, u8)> {
+pub(super) fn read_v4(bytes: &[u8], id: u16) -> Option<(Received, u8)> {
     let ip = pnet::packet::ipv4::Ipv4Packet::new(bytes)?;
     let header = usize::from(ip.get_header_length()) * 4;
     let icmp = bytes.get(header..)?;
     let (kind, code) = (*icmp.first()?, *icmp.get(1)?);
     let said = if kind == IcmpTypes::EchoReply.0 {
         let reply = EchoReplyPacket::new(icmp)?;
-        (reply.get_identifier() == id).then(|| Said::Reply(reply.get_sequence_number()))?
+        (reply.get_identifier() == id).then(|| Received::Reply(reply.get_sequence_number()))?
     } else {
         let inner = icmp.get(8..)?;
         let length = usize::from(inner.first()? & 0x0f) * 4;
         let seq = quoted(inner.get(length..)?, IcmpTypes::EchoRequest.0, id)?;
-        Said::Error(seq, format!("{} (from {})", words_v4(kind, code), ip.get_source()))
+        Received::Error(seq, format!("{} (from {})", words_v4(kind, code), ip.get_source()))
     };
     Some((said, ip.get_ttl()))
 }
 
 /// Reads a packet from a raw ICMPv6 socket, which begins with the ICMPv6 header.
-pub(super) fn read_v6(bytes: &[u8], id: u16) -> Option<Said> {
+pub(super) fn read_v6(bytes: &[u8], id: u16) -> Option<Received> {
     let (kind, code) = (*bytes.first()?, *bytes.get(1)?);
     if kind == Icmpv6Types::EchoReply.0 {
-        return quoted(bytes, kind, id).map(Said::Reply);
+        return quoted(bytes, kind, id).map(Received::Reply);
     }
     // 8 bytes of ICMPv6, 40 of the IPv6 header it quotes.
     let seq = quoted(bytes.get(48..)?, Icmpv6Types::EchoRequest.0, id)?;
-    Some(Said::Error(seq, words_v6(kind, code)))
+    Some(Received::Error(seq, words_v6(kind, code)))
 }
 
 /// Sequence number of an echo header of that type and identifier.
@@ -138,11 +138,11 @@ mod tests {
         assert_eq!(sequence_of_sent(&v4(&request), 7), Some(4464));
         let mut reply = request.clone();
         reply[0] = 0;
-        assert_eq!(read_v4(&v4(&reply), 7), Some((Said::Reply(4464), 61)));
+        assert_eq!(read_v4(&v4(&reply), 7), Some((Received::Reply(4464), 61)));
         assert_eq!(read_v4(&v4(&reply), 8), None);
         let mut error = vec![3, 1, 0, 0, 0, 0, 0, 0];
         error.extend_from_slice(&v4(&request[..8]));
-        let Some((Said::Error(4464, why), _)) = read_v4(&v4(&error), 7) else { panic!("not an error") };
+        let Some((Received::Error(4464, why), _)) = read_v4(&v4(&error), 7) else { panic!("not an error") };
         assert_eq!(why, "Destination Host Unreachable (from 10.0.0.1)");
     }
 
@@ -150,13 +150,13 @@ mod tests {
     fn six() {
         let mut packet = request("::1".parse().unwrap(), 9, 5).unwrap();
         packet[0] = 129;
-        assert_eq!(read_v6(&packet, 9), Some(Said::Reply(5)));
+        assert_eq!(read_v6(&packet, 9), Some(Received::Reply(5)));
         packet[0] = 128;
         let mut error = vec![1, 3, 0, 0, 0, 0, 0, 0];
         error.extend_from_slice(&[0; 40]);
         error.extend_from_slice(&packet);
         let why = "Destination unreachable: Address unreachable".to_owned();
-        assert_eq!(read_v6(&error, 9), Some(Said::Error(5, why)));
+        assert_eq!(read_v6(&error, 9), Some(Received::Error(5, why)));
     }
 
     proptest! {

@@ -14,7 +14,7 @@ use nix::cmsg_space;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, Timestamps, recvmsg, sendmsg};
 
-use super::packet::{self, Said};
+use super::packet::{self, Received};
 use crate::host::clock;
 use crate::privileged::Privileged;
 
@@ -23,7 +23,7 @@ const TURN: usize = 64;
 
 /// Something the socket heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum SocketEvent {
     /// Our request left at that time.
     Sent { seq: u16, at: Nanos },
     /// An answer.
@@ -56,27 +56,27 @@ impl Socket {
     }
 
     /// Waits for something to hear, then gives all of it: stamps of sending first, for answers need them.
-    pub(super) fn hear(&self, wait: Duration) -> Vec<Heard> {
+    pub(super) fn hear(&self, wait: Duration) -> Vec<SocketEvent> {
         let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::ZERO);
         if !matches!(poll(&mut fds, timeout), Ok(n) if n > 0) {
             return Vec::new();
         }
         let messages = |flags| (0..TURN).map_while(move |_| self.read(flags));
-        let mut out: Vec<Heard> =
+        let mut out: Vec<SocketEvent> =
             messages(MsgFlags::MSG_ERRQUEUE).filter_map(|message| self.sent(&message)).collect();
         out.extend(messages(MsgFlags::empty()).filter_map(|message| self.received(&message)));
         out
     }
 
     /// What a message of the error queue says.
-    fn sent(&self, message: &Message) -> Option<Heard> {
+    fn sent(&self, message: &Message) -> Option<SocketEvent> {
         let seq = packet::sequence_of_sent(&message.bytes, self.id)?;
-        Some(Heard::Sent { seq, at: message.stamp? })
+        Some(SocketEvent::Sent { seq, at: message.stamp? })
     }
 
     /// What a packet says.
-    fn received(&self, message: &Message) -> Option<Heard> {
+    fn received(&self, message: &Message) -> Option<SocketEvent> {
         let (said, ttl) = match self.address {
             IpAddr::V4(_) => packet::read_v4(&message.bytes, self.id).map(|(said, ttl)| (said, Some(ttl)))?,
             IpAddr::V6(_) => (packet::read_v6(&message.bytes, self.id)?, message.hops),
@@ -84,11 +84,11 @@ impl Socket {
         let at = message.stamp.unwrap_or_else(clock::now);
         let expected = message.from.is_none_or(|from| from == self.address) || self.many();
         Some(match (said, message.from) {
-            (Said::Reply(seq), Some(from)) if !expected => {
-                Heard::Error { seq, why: format!("answered by {from}") }
+            (Received::Reply(seq), Some(from)) if !expected => {
+                SocketEvent::Error { seq, why: format!("answered by {from}") }
             }
-            (Said::Reply(seq), _) => Heard::Reply { seq, at, ttl, kernel: message.stamp.is_some() },
-            (Said::Error(seq, why), _) => Heard::Error { seq, why },
+            (Received::Reply(seq), _) => SocketEvent::Reply { seq, at, ttl, kernel: message.stamp.is_some() },
+            (Received::Error(seq, why), _) => SocketEvent::Error { seq, why },
         })
     }
 

@@ -9,7 +9,7 @@ use netcap_bundle::{Nanos, Point};
 use netcap_filters::Filter;
 
 use crate::ui::units::Floor;
-pub(crate) use select::{Wanted, follow, fresh_id, select};
+pub(crate) use select::{Selection, follow, fresh_id, select};
 
 mod select;
 
@@ -32,7 +32,7 @@ pub(crate) struct Plan {
     /// Bytes of memory it may take.
     pub max_memory: Option<u64>,
     /// What the user named, when points may join.
-    pub follow: Option<Wanted>,
+    pub follow: Option<Selection>,
     /// When segments end.
     pub rotation: Rotation,
     /// How long.
@@ -79,7 +79,7 @@ pub(crate) struct Rotation {
 
 impl Plan {
     /// Gives a point what the user wants of it: filter and length.
-    pub(crate) fn dress(&self, point: &mut Point) {
+    pub(crate) fn apply_to(&self, point: &mut Point) {
         let filter = self.own.get(&point.iface).unwrap_or(&self.filter);
         filter.expression().trim().clone_into(&mut point.filter);
         let options = filter.options();

@@ -1,6 +1,6 @@
 //! From what the user named to the points that are recorded.
 //!
-//! [`Here`] is every point this host could have; a plan only selects. So a name that matches nothing can always be
+//! [`Available`] is every point this host could have; a plan only selects. So a name that matches nothing can always be
 //! answered with what exists.
 
 use std::collections::BTreeSet;
@@ -10,11 +10,11 @@ use netcap_bundle::{Mac, Point, Role};
 use rust_i18n::t;
 
 use crate::error::PlanError;
-use crate::host::here::Here;
+use crate::host::available::Available;
 
 /// What the user named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct Selection {
     /// Switches.
     pub vswitches: Vec<String>,
     /// Interfaces.
@@ -26,7 +26,7 @@ pub(crate) struct Wanted {
 }
 
 /// The points of everything that was named, each once, in the order of naming.
-pub(crate) fn select(here: &Here, wanted: &Wanted) -> Result<Vec<Point>, PlanError> {
+pub(crate) fn select(available: &Available, wanted: &Selection) -> Result<Vec<Point>, PlanError> {
     let mut out: Vec<Point> = Vec::new();
     let mut add = |points: Vec<&Point>| {
         for point in points {
@@ -36,18 +36,18 @@ pub(crate) fn select(here: &Here, wanted: &Wanted) -> Result<Vec<Point>, PlanErr
         }
     };
     for name in names(&wanted.vswitches) {
-        add(of_switch(here, name)?);
+        add(of_switch(available, name)?);
     }
     for name in names(&wanted.ifaces) {
-        add(of_iface(here, name)?);
+        add(of_iface(available, name)?);
     }
     for text in names(&wanted.macs) {
-        add(of_mac(here, text)?);
+        add(of_mac(available, text)?);
     }
     for name in names(&wanted.vms) {
-        add(of_vm(here, name)?);
+        add(of_vm(available, name)?);
     }
-    if let Some(point) = out.iter().find(|point| here.foreign.contains(&point.iface)) {
+    if let Some(point) = out.iter().find(|point| available.not_ethernet.contains(&point.iface)) {
         return Err(PlanError(t!("plan.foreign", iface = point.iface).into()));
     }
     name_apart(&mut out);
@@ -59,17 +59,18 @@ pub(crate) fn select(here: &Here, wanted: &Wanted) -> Result<Vec<Point>, PlanErr
 ///
 /// At the start a switch means its own port and its uplinks, and machines are chosen by name: a host has hundreds. A
 /// port that comes later is news, and what it does to the others is what one records a switch for.
-pub(crate) fn follow(here: &Here, wanted: &Wanted, is_new: impl Fn(&str) -> bool) -> Vec<Point> {
+pub(crate) fn follow(available: &Available, wanted: &Selection, is_new: impl Fn(&str) -> bool) -> Vec<Point> {
     let switches: Vec<&str> = names(&wanted.vswitches).collect();
-    let new = here.points.iter().filter(|point| {
+    let new = available.points.iter().filter(|point| {
         is_new(&point.iface) && point.vswitch.as_deref().is_some_and(|switch| switches.contains(&switch))
     });
-    let chosen = names(&wanted.vswitches).filter_map(|name| of_switch(here, name).ok());
-    let chosen = chosen.chain(names(&wanted.macs).filter_map(|mac| of_mac(here, mac).ok()));
-    let chosen = chosen.chain(names(&wanted.vms).filter_map(|name| of_vm(here, name).ok()));
+    let chosen = names(&wanted.vswitches).filter_map(|name| of_switch(available, name).ok());
+    let chosen = chosen.chain(names(&wanted.macs).filter_map(|mac| of_mac(available, mac).ok()));
+    let chosen = chosen.chain(names(&wanted.vms).filter_map(|name| of_vm(available, name).ok()));
     let mut out: Vec<Point> = Vec::new();
     for point in chosen.flatten().chain(new) {
-        if !here.foreign.contains(&point.iface) && out.iter().all(|have| have.iface != point.iface) {
+        if !available.not_ethernet.contains(&point.iface) && out.iter().all(|have| have.iface != point.iface)
+        {
             out.push(point.clone());
         }
     }
@@ -84,7 +85,7 @@ pub(crate) fn fresh_id<'a>(iface: &str, used: impl Iterator<Item = &'a str>) -> 
     std::iter::once(base.clone()).chain(numbered).find(|id| !used.contains(id.as_str())).unwrap_or(base)
 }
 
-impl Wanted {
+impl Selection {
     /// Whether anything can join: a switch or a machine was named, or a MAC, which may move.
     pub(crate) fn can_grow(&self) -> bool {
         !(self.vswitches.is_empty() && self.macs.is_empty() && self.vms.is_empty())
@@ -101,11 +102,12 @@ fn names(list: &[String]) -> impl Iterator<Item = &str> {
     list.iter().map(|name| name.trim()).filter(|name| !name.is_empty())
 }
 
-fn of_switch<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError> {
-    if !here.switches.contains_key(name) {
-        let known = here.switches.keys().map(String::as_str);
-        let list = here.switches.keys().map(|switch| here.describe(switch)).collect::<Vec<_>>().join(", ");
-        return Err(doubt(here, unknown("plan.vswitch", name, known, &list)));
+fn of_switch<'a>(available: &'a Available, name: &str) -> Result<Vec<&'a Point>, PlanError> {
+    if !available.switches.contains_key(name) {
+        let known = available.switches.keys().map(String::as_str);
+        let list =
+            available.switches.keys().map(|switch| available.describe(switch)).collect::<Vec<_>>().join(", ");
+        return Err(doubt(available, unknown("plan.vswitch", name, known, &list)));
     }
     let mine = |point: &&Point| {
         point.vswitch.as_deref() == Some(name)
@@ -115,55 +117,55 @@ fn of_switch<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError
                 _ => false,
             }
     };
-    let points: Vec<_> = here.points.iter().filter(mine).collect();
+    let points: Vec<_> = available.points.iter().filter(mine).collect();
     if points.is_empty() {
         return Err(PlanError(t!("plan.unheard_switch", name = name).into()));
     }
     Ok(points)
 }
 
-fn of_iface<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError> {
-    if let Some(point) = here.points.iter().find(|point| point.iface == name) {
+fn of_iface<'a>(available: &'a Available, name: &str) -> Result<Vec<&'a Point>, PlanError> {
+    if let Some(point) = available.points.iter().find(|point| point.iface == name) {
         return Ok(vec![point]);
     }
-    if let Some((_, switch)) = here.unheard.iter().find(|(iface, _)| iface == name) {
+    if let Some((_, switch)) = available.unrecordable.iter().find(|(iface, _)| iface == name) {
         return Err(PlanError(t!("plan.unheard", iface = name, switch = switch).into()));
     }
-    let known = || here.points.iter().map(|point| point.iface.as_str());
+    let known = || available.points.iter().map(|point| point.iface.as_str());
     Err(unknown("plan.iface", name, known(), &listed(known())))
 }
 
 /// By the guest's MAC; else by the interface's own.
-fn of_mac<'a>(here: &'a Here, text: &str) -> Result<Vec<&'a Point>, PlanError> {
+fn of_mac<'a>(available: &'a Available, text: &str) -> Result<Vec<&'a Point>, PlanError> {
     let mac: Mac = text.parse().map_err(|e: netcap_bundle::run::NotAMac| PlanError(e.to_string()))?;
     let guest =
         |point: &&Point| matches!(point.role, Role::Vnet { guest_mac: Some(have), .. } if have == mac);
-    let mut points: Vec<_> = here.points.iter().filter(guest).collect();
+    let mut points: Vec<_> = available.points.iter().filter(guest).collect();
     if points.is_empty() {
-        points = here.points.iter().filter(|point| point.mac == Some(mac)).collect();
+        points = available.points.iter().filter(|point| point.mac == Some(mac)).collect();
     }
     if points.is_empty() {
-        let guests = here.points.iter().filter_map(|point| match point.role {
+        let guests = available.points.iter().filter_map(|point| match point.role {
             Role::Vnet { guest_mac: Some(mac), .. } => Some(format!("{mac} ({})", point.iface)),
             _ => None,
         });
         let list: Vec<String> = guests.collect();
         let list = listed(list.iter().map(String::as_str));
-        return Err(doubt(here, unknown("plan.mac", text, std::iter::empty(), &list)));
+        return Err(doubt(available, unknown("plan.mac", text, std::iter::empty(), &list)));
     }
     Ok(points)
 }
 
-fn of_vm<'a>(here: &'a Here, name: &str) -> Result<Vec<&'a Point>, PlanError> {
+fn of_vm<'a>(available: &'a Available, name: &str) -> Result<Vec<&'a Point>, PlanError> {
     let vm_of = |point: &'a Point| match &point.role {
         Role::Vnet { vm: Some(vm), .. } => Some(vm.as_str()),
         _ => None,
     };
-    let points: Vec<_> = here.points.iter().filter(|point| vm_of(point) == Some(name)).collect();
+    let points: Vec<_> = available.points.iter().filter(|point| vm_of(point) == Some(name)).collect();
     if points.is_empty() {
-        let known: BTreeSet<&str> = here.points.iter().filter_map(vm_of).collect();
+        let known: BTreeSet<&str> = available.points.iter().filter_map(vm_of).collect();
         let error = unknown("plan.vm", name, known.iter().copied(), &listed(known.iter().copied()));
-        return Err(doubt(here, error));
+        return Err(doubt(available, error));
     }
     Ok(points)
 }
@@ -222,8 +224,8 @@ pub(super) fn name_apart(points: &mut [Point]) {
 }
 
 /// A name that was not found may be one that nobody could be asked about.
-fn doubt(here: &Here, PlanError(mut text): PlanError) -> PlanError {
-    for sentence in &here.unasked {
+fn doubt(available: &Available, PlanError(mut text): PlanError) -> PlanError {
+    for sentence in &available.unasked {
         text.push('\n');
         text.push_str(sentence);
     }

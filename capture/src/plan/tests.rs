@@ -3,7 +3,7 @@ use netcap_bundle::run::safe_name;
 
 use super::select::name_apart;
 use super::*;
-use crate::host::here::Here;
+use crate::host::available::Available;
 use netcap_bundle::topology::SwitchKind;
 
 fn point(iface: &str, role: Role, vswitch: Option<&str>) -> Point {
@@ -15,9 +15,9 @@ fn vnet(iface: &str, vm: &str, mac: &str) -> Point {
     Point { mac: format!("fe{}", &mac[2..]).parse().ok(), ..point(iface, role, Some("vswitch0")) }
 }
 
-fn here() -> Here {
+fn available() -> Available {
     let bond = || Role::Uplink { bond: Some("bond0".into()) };
-    Here {
+    Available {
         points: vec![
             point("vswitch0", Role::Internal, Some("vswitch0")),
             point("dhcp0", Role::Internal, Some("vswitch0")),
@@ -31,18 +31,18 @@ fn here() -> Here {
             point("tun9", Role::Other, None),
         ],
         switches: [("vswitch0".into(), SwitchKind::Ovs), ("br0".into(), SwitchKind::LinuxBridge)].into(),
-        unheard: vec![("dpdk0".into(), "vswitch0".into())],
-        foreign: ["tun9".to_owned()].into(),
+        unrecordable: vec![("dpdk0".into(), "vswitch0".into())],
+        not_ethernet: ["tun9".to_owned()].into(),
         unasked: vec!["nobody answered".into()],
     }
 }
 
-fn chosen(wanted: &Wanted) -> Vec<String> {
-    select(&here(), wanted).unwrap().into_iter().map(|p| p.iface).collect()
+fn chosen(wanted: &Selection) -> Vec<String> {
+    select(&available(), wanted).unwrap().into_iter().map(|p| p.iface).collect()
 }
 
-fn refused(wanted: &Wanted) -> String {
-    select(&here(), wanted).unwrap_err().to_string()
+fn refused(wanted: &Selection) -> String {
+    select(&available(), wanted).unwrap_err().to_string()
 }
 
 fn list(names: &[&str]) -> Vec<String> {
@@ -52,42 +52,42 @@ fn list(names: &[&str]) -> Vec<String> {
 #[test]
 fn a_switch_is_its_own_port_and_every_uplink() {
     assert_eq!(
-        chosen(&Wanted { vswitches: list(&["vswitch0"]), ..Wanted::default() }),
+        chosen(&Selection { vswitches: list(&["vswitch0"]), ..Selection::default() }),
         ["vswitch0", "eth2", "eth3"]
     );
-    assert_eq!(chosen(&Wanted { vswitches: list(&["br0"]), ..Wanted::default() }), ["br0", "eth0"]);
+    assert_eq!(chosen(&Selection { vswitches: list(&["br0"]), ..Selection::default() }), ["br0", "eth0"]);
 }
 
 #[test]
 fn macs_vms_and_duplicates() {
-    let wanted = Wanted {
+    let wanted = Selection {
         ifaces: list(&["eth2", "vnet0", "eth2"]),
         macs: list(&["0CDA411D56A7", "fe:da:41:1d:56:a9"]),
         vms: list(&["ubu14"]),
-        ..Wanted::default()
+        ..Selection::default()
     };
     assert_eq!(chosen(&wanted), ["eth2", "vnet0", "vnet2", "vnet1"]);
-    assert_eq!(chosen(&Wanted { vms: list(&["麒麟"]), ..Wanted::default() }), ["vnet2"]);
+    assert_eq!(chosen(&Selection { vms: list(&["麒麟"]), ..Selection::default() }), ["vnet2"]);
 }
 
 #[test]
 fn unknown_names_list_what_exists() {
     rust_i18n::set_locale("en");
-    let text = refused(&Wanted { vswitches: list(&["vswitch9"]), ..Wanted::default() });
+    let text = refused(&Selection { vswitches: list(&["vswitch9"]), ..Selection::default() });
     assert_eq!(
         text,
         "there is no virtual switch 'vswitch9' here; there are: br0 (Linux, uplinks: 1, vnets: 0), \
          vswitch0 (OVS, uplinks: 2, vnets: 3); did you mean 'vswitch0'?\nnobody answered"
     );
-    let text = refused(&Wanted { ifaces: list(&["vent0"]), ..Wanted::default() });
+    let text = refused(&Selection { ifaces: list(&["vent0"]), ..Selection::default() });
     assert!(text.contains("eth2") && text.contains("did you mean 'vnet0'"), "{text}");
-    let text = refused(&Wanted { vms: list(&["zzzzzzzz"]), ..Wanted::default() });
+    let text = refused(&Selection { vms: list(&["zzzzzzzz"]), ..Selection::default() });
     assert!(text.contains("ubu14") && !text.contains("did you mean"), "{text}");
-    let text = refused(&Wanted { macs: list(&["0c:da:41:1d:56:ff"]), ..Wanted::default() });
+    let text = refused(&Selection { macs: list(&["0c:da:41:1d:56:ff"]), ..Selection::default() });
     assert!(text.contains("0c:da:41:1d:56:a7 (vnet0)"), "{text}");
-    assert!(refused(&Wanted { macs: list(&["zz"]), ..Wanted::default() }).contains("not a MAC"));
-    assert!(refused(&Wanted { ifaces: list(&["dpdk0"]), ..Wanted::default() }).contains("vswitch0"));
-    assert!(refused(&Wanted { ifaces: list(&["tun9"]), ..Wanted::default() }).contains("Ethernet"));
+    assert!(refused(&Selection { macs: list(&["zz"]), ..Selection::default() }).contains("not a MAC"));
+    assert!(refused(&Selection { ifaces: list(&["dpdk0"]), ..Selection::default() }).contains("vswitch0"));
+    assert!(refused(&Selection { ifaces: list(&["tun9"]), ..Selection::default() }).contains("Ethernet"));
 }
 
 #[test]
@@ -100,26 +100,28 @@ fn names_that_look_alike_in_files_stay_apart() {
 
 #[test]
 fn who_joins_is_who_would_be_chosen_now_or_is_new_on_a_recorded_switch() {
-    let wanted = |vswitch: &str, vm: &str| Wanted {
+    let wanted = |vswitch: &str, vm: &str| Selection {
         vswitches: vec![vswitch.into()],
         vms: vec![vm.into()],
-        ..Wanted::default()
+        ..Selection::default()
     };
-    let here = here();
-    let start = select(&here, &Wanted { vswitches: vec!["vswitch0".into()], ..Wanted::default() }).unwrap();
+    let available = available();
+    let start = select(&available, &Selection { vswitches: vec!["vswitch0".into()], ..Selection::default() })
+        .unwrap();
     let names = |points: Vec<Point>| points.into_iter().map(|p| p.iface).collect::<Vec<_>>();
     let start = names(start);
     assert_eq!(
-        names(follow(&here, &wanted("vswitch0", "nobody"), |_| false)),
+        names(follow(&available, &wanted("vswitch0", "nobody"), |_| false)),
         start,
         "who is gone is no mistake"
     );
-    let vnets: Vec<&Point> = here.points.iter().filter(|p| matches!(p.role, Role::Vnet { .. })).collect();
+    let vnets: Vec<&Point> =
+        available.points.iter().filter(|p| matches!(p.role, Role::Vnet { .. })).collect();
     let new = &vnets[0].iface;
-    let grown = names(follow(&here, &wanted("vswitch0", ""), |iface| iface == new));
+    let grown = names(follow(&available, &wanted("vswitch0", ""), |iface| iface == new));
     assert_eq!(grown, [start, vec![new.clone()]].concat());
     assert!(
-        follow(&here, &wanted("vswitch9", ""), |_| true).is_empty(),
+        follow(&available, &wanted("vswitch9", ""), |_| true).is_empty(),
         "another switch is nobody's business"
     );
 }

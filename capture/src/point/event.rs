@@ -13,14 +13,10 @@ pub(crate) enum Event {
     Point {
         /// Which.
         id: PointId,
-        /// What.
         what: PointEvent,
     },
     /// The loss ledger cannot be written further.
-    LedgerEnded {
-        /// Why.
-        why: String,
-    },
+    LedgerEnded { why: String },
 }
 
 /// What happens to a point.
@@ -30,7 +26,6 @@ pub(crate) enum PointEvent {
     GapBegins(Gap),
     /// It is heard again.
     GapEnds {
-        /// The gap.
         gap: Gap,
         /// Its end.
         until: Nanos,
@@ -45,17 +40,13 @@ pub(crate) enum PointEvent {
     /// Its interface is gone and the point is closed.
     Left,
     /// It cannot go on; what it had is kept.
-    Failed {
-        /// Why.
-        why: String,
-    },
+    Failed { why: String },
     /// Its interface counts packets and nothing arrives, or that is over.
     Watchdog(Alarm),
     /// It gives up something to spare the host, or takes it back.
     Shed {
         /// What it gives up from now on.
         level: ShedLevel,
-        /// Why.
         why: ShedReason,
     },
 }

@@ -1,4 +1,4 @@
-//! One thread for one point: from the kernel's ring into segments, until it is told to stop.
+//! One thread for one point: from the kernel's ring into segments, until the run ends.
 //!
 //! The thread waits at most a fifth of a second, so that flushing, rotation and stopping need no packets. An interface
 //! that goes away ends the segment (silence means nothing without an interface), and it is tried again each second.
@@ -63,7 +63,7 @@ pub(crate) fn start(setup: Setup, opened: OpenRing) -> io::Result<JoinHandle<()>
         let mut worker = Worker::new(setup);
         if let Err(e) = worker.run(opened) {
             worker.counters.ended.store(true, Relaxed);
-            if writer::told(&e) {
+            if writer::is_reported(&e) {
                 return;
             }
             let what = PointEvent::Failed { why: e.to_string() };

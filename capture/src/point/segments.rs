@@ -11,7 +11,7 @@ use netcap_bundle::run::NS_PER_S;
 use netcap_bundle::{Nanos, layout};
 
 use super::counters::Counters;
-use crate::disk::writer::{Disk, Handed};
+use crate::disk::writer::{Disk, SegmentFile};
 use crate::host::clock;
 use crate::plan::Rotation;
 
@@ -24,7 +24,7 @@ pub(crate) struct Segments {
     rotation: Rotation,
     counters: Arc<Counters>,
     disk: Disk,
-    open: Option<SegmentWriter<Handed>>,
+    open: Option<SegmentWriter<SegmentFile>>,
     number: u32,
     synced: Nanos,
     /// Dropped by the kernel since the last packet that was written.
@@ -102,7 +102,7 @@ impl Segments {
         Ok(())
     }
 
-    /// The next packet tells of drops.
+    /// The next packet bears so many drops.
     pub(crate) fn lost(&mut self, dropped: u64) {
         self.lost += dropped;
     }

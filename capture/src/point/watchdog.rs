@@ -3,7 +3,7 @@
 //! Without a filter that is a fault (traffic that bypasses the packet sockets: hardware offload, XDP, DPDK beside the
 //! kernel); with one it may be what the user meant, so it is only mentioned, once, when nothing has ever matched.
 
-/// Milliseconds of deafness before it is told.
+/// Milliseconds of deafness before it is reported.
 pub(crate) const PATIENCE_MS: u64 = 10_000;
 
 /// What is worth reporting.
@@ -40,7 +40,7 @@ pub(crate) struct Watchdog {
     packets: u64,
     /// Something has arrived at some time.
     heard: bool,
-    told: bool,
+    reported: bool,
 }
 
 impl Watchdog {
@@ -52,7 +52,7 @@ impl Watchdog {
     /// One span: its length, what the interface counted and what arrived past the filter.
     pub(crate) fn span(&mut self, ms: u64, crossed: u64, received: u64) -> Option<Alarm> {
         if received > 0 {
-            let again = self.told && !self.filtered;
+            let again = self.reported && !self.filtered;
             let alarm = again.then_some(Alarm::HeardAgain { ms: self.ms, packets: self.packets });
             *self = Self { filtered: self.filtered, heard: true, ..Self::default() };
             return alarm;
@@ -63,17 +63,17 @@ impl Watchdog {
         }
         self.ms = self.ms.saturating_add(ms);
         self.packets = self.packets.saturating_add(crossed);
-        if self.told || self.ms < PATIENCE_MS || (self.filtered && self.heard) {
+        if self.reported || self.ms < PATIENCE_MS || (self.filtered && self.heard) {
             return None;
         }
-        self.told = true;
+        self.reported = true;
         let (ms, packets) = (self.ms, self.packets);
         Some(if self.filtered { Alarm::NoMatch { ms, packets } } else { Alarm::Deaf { ms, packets } })
     }
 
-    /// The point is deaf at this moment and it has been told.
+    /// The point is deaf at this moment and that has been reported.
     pub(crate) fn deaf(&self) -> bool {
-        self.told && !self.filtered
+        self.reported && !self.filtered
     }
 
     /// The interface went away: what comes is another one.
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deafness_is_told_once_after_ten_seconds_and_its_end_too() {
+    fn deafness_is_reported_once_after_ten_seconds_and_its_end_too() {
         let mut watchdog = Watchdog::new(false);
         for _ in 0..100 {
             assert_eq!(watchdog.span(1000, 0, 0), None, "a silent interface is not a deaf point");

@@ -85,7 +85,6 @@ pub(crate) struct RingSocket {
 pub(crate) struct Usage {
     /// Its processor time since it began.
     pub(crate) times: Times,
-    /// Its memory.
     pub(crate) memory: Memory,
 }
 

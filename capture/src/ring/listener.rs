@@ -26,7 +26,6 @@ pub(crate) struct Listener {
 /// A ring that is open.
 #[derive(Debug)]
 pub(crate) struct OpenRing {
-    /// The ring.
     pub(crate) ring: Ring,
     /// The index of its interface, which is what makes it the same one.
     pub(crate) index: u32,

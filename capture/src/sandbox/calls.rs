@@ -89,7 +89,7 @@ const NEVER: &[c_long] = &[
 
 /// Input pretended on a terminal: `TIOCSTI` and the selection of `TIOCLINUX` (include/uapi/asm-generic/ioctls.h).
 const PRETENDED_INPUT: [u64; 2] = [0x5412, 0x541C];
-/// Netlink families that tell of the network: routes and links, and the generic one.
+/// Netlink families about the network: routes and links, and the generic one.
 const NETLINK: [u64; 2] = [0, 16];
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -143,7 +143,7 @@ fn refused(pid: u32) -> Built<Rules> {
     // Threads, but no processes: a child would not be ours to end.
     let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
     when(SYS_clone, vec![arg(0, MaskedEq(thread), 0)?])?;
-    // Packet sockets come from the helper; of the others only those that tell.
+    // Packet sockets come from the helper; of the others only those of these families.
     let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
     let others = families.iter().map(|family| arg(0, Ne, u64::from(family.unsigned_abs())));
     when(SYS_socket, others.collect::<Built<_>>()?)?;

@@ -181,7 +181,7 @@ impl Privileged for Client {
         })
     }
 
-    /// Of a command that runs at this moment the memory is not told.
+    /// The memory of a command that runs at this moment is not in it.
     fn usage(&self) -> Usage {
         let Some(files) = &self.usage else { return Usage::default() };
         Usage { times: files.times().unwrap_or_default(), memory: files.memory().unwrap_or_default() }

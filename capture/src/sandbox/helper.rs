@@ -34,7 +34,7 @@ const PROGRAM_MAX: usize = 4096;
 const BLOCK_MAX: u32 = 4 << 20;
 
 /// What the helper goes by.
-struct Orders {
+struct Duties {
     direct: Arc<Direct>,
     out: PathBuf,
     analyzer: Option<PathBuf>,
@@ -43,7 +43,7 @@ struct Orders {
 
 /// Runs the helper until its recording is gone; gives the exit status.
 pub(crate) fn main() -> u8 {
-    // There is nobody to tell an error to: the recording notices that its helper is gone.
+    // There is nobody to report an error to: the recording notices that its helper is gone.
     u8::from(serve().is_err())
 }
 
@@ -61,7 +61,7 @@ fn serve() -> io::Result<()> {
     // Best effort: what a kernel cannot do here it could not do before either.
     let _ = files::read_only(&host.ovs_rundir);
     let direct = Arc::new(Direct::new(host));
-    let orders = Orders { direct: direct.clone(), out, analyzer, lang };
+    let duties = Duties { direct: direct.clone(), out, analyzer, lang };
     let sockets = UnixStream::from(sockets);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -71,14 +71,14 @@ fn serve() -> io::Result<()> {
         channel.set_nonblocking(true)?;
         let mut channel = tokio::net::UnixStream::from_std(channel)?;
         while let Some((request, _)) = wire::read::<Request>(&mut channel).await? {
-            let (answer, body) = orders.carry_out(request).await;
+            let (answer, body) = duties.carry_out(request).await;
             wire::write(&mut channel, &answer, &body).await?;
         }
         Ok(())
     })
 }
 
-/// Opens sockets, and tells what Open vSwitch dropped, until nobody asks any more.
+/// Opens sockets, and asks Open vSwitch what it dropped, until nobody wants it any more.
 fn open_sockets(channel: &UnixStream, direct: &Direct) {
     while let Ok(Some((request, _))) = wire::receive::<Request>(channel) {
         let done = match &request {
@@ -129,7 +129,7 @@ fn not_on_the_list() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the helper does not do that")
 }
 
-impl Orders {
+impl Duties {
     async fn carry_out(&self, request: Request) -> (Answer, Vec<u8>) {
         match request {
             Request::Recipe { source, item, arg } => self.sample(&source, &item, &arg).await,
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn only_results_are_explained() {
         let (out, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let orders = Orders {
+        let duties = Duties {
             direct: Arc::new(Direct::new(Host::this(None))),
             out: out.path().to_owned(),
             analyzer: None,
@@ -229,9 +229,9 @@ mod tests {
             std::fs::write(dir.path().join("x.tar"), "").unwrap();
         }
         std::os::unix::fs::symlink(other.path().join("x.tar"), out.path().join("link.tar")).unwrap();
-        assert!(orders.result(&out.path().join("x.tar")).is_ok());
-        assert!(orders.result(&other.path().join("x.tar")).is_err());
-        assert!(orders.result(&out.path().join("link.tar")).is_err());
-        assert!(orders.result(&out.path().join("../x.tar")).is_err());
+        assert!(duties.result(&out.path().join("x.tar")).is_ok());
+        assert!(duties.result(&other.path().join("x.tar")).is_err());
+        assert!(duties.result(&out.path().join("link.tar")).is_err());
+        assert!(duties.result(&out.path().join("../x.tar")).is_err());
     }
 }

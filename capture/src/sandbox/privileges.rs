@@ -73,7 +73,7 @@ pub(super) fn drop_to(user: &User, writable: &[PathBuf], missing: &mut Vec<Strin
         // The threads that record could not take back what the others give: then nobody gives.
         let _ = sys::nice_this_thread(0);
     }
-    let keep = if writable.iter().all(|path| roots(path)) {
+    let keep = if writable.iter().all(|path| root_can_use(path)) {
         CapsHashSet::new()
     } else {
         CapsHashSet::from([Capability::CAP_DAC_OVERRIDE])
@@ -110,7 +110,7 @@ fn become_user(user: &User) -> nix::Result<()> {
 }
 
 /// Whether root may work in a directory by the mode bits alone, as its owner or as anybody, without capabilities.
-fn roots(dir: &Path) -> bool {
+fn root_can_use(dir: &Path) -> bool {
     let Ok(dir) = dir.canonicalize() else { return false };
     let allows = |path: &Path, wanted: u32| {
         path.metadata().is_ok_and(|meta| {
@@ -166,13 +166,13 @@ mod tests {
             return;
         }
         let dir = tempfile::tempdir().unwrap();
-        assert!(roots(dir.path()) && !roots(Path::new("/no/such/place")));
+        assert!(root_can_use(dir.path()) && !root_can_use(Path::new("/no/such/place")));
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o500)).unwrap();
-        assert!(!roots(dir.path()));
+        assert!(!root_can_use(dir.path()));
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         std::os::unix::fs::chown(dir.path(), Some(1000), Some(1000)).unwrap();
-        assert!(!roots(dir.path()));
+        assert!(!root_can_use(dir.path()));
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o707)).unwrap();
-        assert!(roots(dir.path()));
+        assert!(root_can_use(dir.path()));
     }
 }

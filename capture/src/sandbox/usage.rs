@@ -66,7 +66,7 @@ fn memory(status: &str) -> Option<Memory> {
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
         line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
     };
-    // Before Linux 4.5 the parts are not told: then all of it counts.
+    // Before Linux 4.5 the parts are not there: then all of it counts.
     let shared = bytes("RssFile").unwrap_or(0).saturating_add(bytes("RssShmem").unwrap_or(0));
     let (now, peak) = (bytes("VmRSS")?, bytes("VmHWM")?);
     Some(Memory { now: now.saturating_sub(shared), peak: peak.saturating_sub(shared) })
@@ -106,7 +106,7 @@ mod tests {
         while usage.memory().is_some() {
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert!(usage.times().unwrap().sum() >= times.sum(), "not waited for, so still told");
+        assert!(usage.times().unwrap().sum() >= times.sum(), "not waited for, so still there");
         child.wait().unwrap();
         assert_eq!(usage.times(), None);
     }

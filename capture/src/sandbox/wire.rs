@@ -49,7 +49,6 @@ pub(super) enum Request {
     Recipe {
         /// The source's id.
         source: String,
-        /// The item in it.
         item: String,
         /// What it is repeated over; empty when once.
         arg: String,
@@ -60,9 +59,7 @@ pub(super) enum Request {
         iface: String,
         /// Filter.
         program: Vec<Step>,
-        /// Bytes of a block.
         block_bytes: u32,
-        /// Blocks.
         blocks: u32,
     },
     /// A raw socket for pings.
@@ -75,10 +72,7 @@ pub(super) enum Request {
     /// What the datapaths of Open vSwitch have counted so far.
     Datapaths,
     /// The control socket of a run, listening under the name of root.
-    Listen {
-        /// The run.
-        run: String,
-    },
+    Listen { run: String },
     /// The explanation of a result, printed.
     Analyze {
         /// The result.
@@ -125,7 +119,6 @@ pub(super) enum Answer {
     },
     /// It was not done.
     Refused {
-        /// Why.
         why: String,
         /// The system's error number, if it was the system that refused.
         errno: Option<i32>,

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use super::following::Following;
 use super::running::Session;
 use super::state::Ending;
-use super::{Stage, Threads};
-use crate::control::signals::{Asked, Signals};
+use super::{Context, Threads};
+use crate::control::signals::{Action, Signals};
 use crate::disk::free::disk_left;
 use crate::host::clock;
 use crate::plan::Plan;
@@ -31,13 +31,13 @@ impl Session {
     /// Shows what happens until something ends the run.
     pub(super) async fn watch(
         &mut self,
-        stage: &Stage<'_>,
+        context: &Context<'_>,
         threads: &mut Threads,
         signals: &mut Signals,
         inbox: &mut mpsc::Receiver<Event>,
         follow: &mut Following,
     ) -> End {
-        let plan = stage.plan;
+        let plan = context.plan;
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut often = tokio::time::interval(ENOUGH_EVERY);
@@ -52,14 +52,14 @@ impl Session {
         loop {
             tokio::select! {
                 asked = signals.next() => match asked {
-                    Asked::End(by) => return End::Stopped { by: by.into() },
-                    Asked::Rotate => self.rotate(),
+                    Action::End(by) => return End::Stopped { by: by.into() },
+                    Action::Rotate => self.rotate(),
                 },
                 () = &mut over => return End::Duration,
                 Some(event) = inbox.recv() => if let Some(why) = self.event(event) {
                     return End::Failed { why };
                 },
-                found = follow.next() => self.found(stage, found, threads),
+                found = follow.next() => self.found(context, found, threads),
                 _ = often.tick() => if let Some(end) = self.enough(plan) {
                     return end;
                 },
@@ -67,7 +67,7 @@ impl Session {
                     follow.tick();
                     let left = disk_left(&plan.out);
                     self.board.tick(left);
-                    self.live.tick(left, &self.ping_lines());
+                    self.progress.tick(left, &self.ping_lines());
                     self.govern();
                     self.look_after_helper();
                     // Nothing is asked for: only whether the floor is near.
@@ -117,7 +117,7 @@ impl Session {
     pub(super) async fn last_round(
         &mut self,
         mut state: JoinHandle<netcap_bundle::Result<u64>>,
-        tell: &watch::Sender<Ending>,
+        ending: &watch::Sender<Ending>,
         signals: &mut Signals,
         inbox: &mut mpsc::Receiver<Event>,
     ) {
@@ -135,7 +135,7 @@ impl Session {
             }
         };
         self.remark(&cut);
-        let _ = tell.send(Ending::Now);
+        let _ = ending.send(Ending::Now);
         match timeout(STATE_WRITE_MAX, &mut state).await {
             Ok(done) => self.state_ended(done),
             Err(_) => state.abort(),

@@ -4,21 +4,21 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::running::Session;
 use crate::point::counters::Counters;
-use crate::shed::{Load, Seen, rank};
+use crate::shed::{Load, PointLoad, rank};
 
 impl Session {
-    /// Tells each point what it has to give up.
+    /// Orders each point what it has to give up.
     pub(super) fn govern(&mut self) {
         let load = Load { cpu: self.governing.cpu(), memory: self.governing.memory() };
         let read = |c: &Counters| (c.received.load(Relaxed), c.dropped.load(Relaxed));
         let numbers: Vec<_> = self.points.iter().map(|point| read(&point.counters)).collect();
         self.governing.before.resize(numbers.len(), (0, 0));
-        let seen: Vec<Seen> = self
+        let seen: Vec<PointLoad> = self
             .points
             .iter()
             .zip(&numbers)
             .zip(&self.governing.before)
-            .map(|((point, now), before)| Seen {
+            .map(|((point, now), before)| PointLoad {
                 rank: rank(&point.point.role),
                 received: now.0.saturating_sub(before.0),
                 dropped: now.1.saturating_sub(before.1),

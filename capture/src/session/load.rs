@@ -13,7 +13,7 @@ pub(super) struct Governing {
     pub(super) governor: Governor,
     /// Received and dropped of each point when last looked at.
     pub(super) before: Vec<(u64, u64)>,
-    looked: Instant,
+    look_samples: Instant,
     used: Duration,
     /// Its helper's cost is the recording's.
     privileged: Arc<dyn Privileged>,
@@ -24,7 +24,7 @@ impl Governing {
         Self {
             governor: Governor::new(Load { cpu: plan.cpu_limit, memory: plan.max_memory }),
             before: Vec::new(),
-            looked: Instant::now(),
+            look_samples: Instant::now(),
             used: cost::processor_time(&*privileged),
             privileged,
         }
@@ -33,9 +33,9 @@ impl Governing {
     /// Percent of one core since the last look.
     pub(super) fn cpu(&mut self) -> Option<u64> {
         let (now, used) = (Instant::now(), cost::processor_time(&*self.privileged));
-        let wall = now.duration_since(self.looked).as_micros().max(1);
+        let wall = now.duration_since(self.look_samples).as_micros().max(1);
         let percent = used.saturating_sub(self.used).as_micros().saturating_mul(100) / wall;
-        (self.looked, self.used) = (now, used);
+        (self.look_samples, self.used) = (now, used);
         u64::try_from(percent).ok()
     }
 

@@ -15,18 +15,18 @@ use netcap_bundle::state::Taken;
 use rust_i18n::t;
 use tokio::sync::{mpsc, watch};
 
-use crate::control::Desk;
+use crate::control::Control;
 use crate::control::protocol::Phase;
 use crate::control::signals::Signals;
 use crate::disk::budget::{Bounds, Budget, directory_bytes};
 use crate::disk::rundir::{RunDir, Start};
-use crate::disk::syncer::Syncing;
-use crate::disk::writer::{Disk, Writing};
+use crate::disk::syncer::SyncerThread;
+use crate::disk::writer::{Disk, WriterThread};
 use crate::error::{Error, Op, Result};
 use crate::host::clock;
 use crate::host::sample::{Elements, Sampler};
 use crate::host::services::Host;
-use crate::ledger::Joined;
+use crate::ledger::NewPoint;
 use crate::plan::Plan;
 use crate::point::event::Event;
 use crate::privileged::{Privileged, Process};
@@ -47,17 +47,16 @@ mod events;
 mod follow;
 mod following;
 mod govern;
-mod live;
 mod load;
 mod points;
+mod progress;
 mod recorded;
 mod running;
 mod state;
 mod threads;
 
 /// What the inventory hands over.
-pub(crate) struct Known {
-    /// The host.
+pub(crate) struct InitialState {
     pub host: Host,
     /// Names that recipes are repeated over.
     pub elements: Elements,
@@ -70,7 +69,7 @@ pub(crate) struct Known {
 }
 
 /// What a point needs to start.
-struct Stage<'a> {
+struct Context<'a> {
     plan: &'a Plan,
     run: &'a RunDir,
     process: &'a Process,
@@ -97,8 +96,8 @@ pub(crate) struct Ended {
     pub bounds: Bounds,
     /// What it took of the host.
     pub cost: Option<Cost>,
-    /// How others ask for the run: for its end to be told.
-    pub control: Desk,
+    /// How others ask for the run: they still wait for its end.
+    pub control: Control,
     /// Still taken over: nothing interrupts the sealing.
     pub signals: Signals,
 }
@@ -109,57 +108,62 @@ struct Threads {
     points: Vec<JoinHandle<()>>,
     pings: Vec<(IpAddr, JoinHandle<std::io::Result<()>>)>,
     /// Dropping the first ends the second.
-    ledger: Option<(std::sync::mpsc::Sender<Joined>, JoinHandle<()>)>,
+    ledger: Option<(std::sync::mpsc::Sender<NewPoint>, JoinHandle<()>)>,
 }
 
 /// Lets go of the terminal; called as soon as packets are taken in.
-pub(crate) type Leave = Box<dyn FnOnce(&RunDir) -> Result<()>>;
+pub(crate) type OnStarted = Box<dyn FnOnce(&RunDir) -> Result<()>>;
 
-/// Records until something ends it. `leave` is there for a run in the background.
+/// Records until something ends it. `on_started` is there for a run in the background.
 pub(crate) async fn record(
     mut plan: Plan,
-    known: Known,
+    initial: InitialState,
     process: Process,
-    leave: Option<Leave>,
+    on_started: Option<OnStarted>,
 ) -> Result<Ended> {
     let mut signals = Signals::take().map_err(|e| Error::Other(e.to_string()))?;
     // Everything that can be refused is refused before there is a directory.
-    let fitted =
-        memory::fit(plan.max_memory, plan.buffer, plan.points.len(), plan.rotation.level, &known.host.root)?;
+    let fitted = memory::fit(
+        plan.max_memory,
+        plan.buffer,
+        plan.points.len(),
+        plan.rotation.level,
+        &initial.host.root,
+    )?;
     (plan.buffer, plan.rotation.level, plan.max_memory) = (fitted.buffer, fitted.level, Some(fitted.ceiling));
-    memory::check(plan.buffer, &known.host.root)?;
+    memory::check(plan.buffer, &initial.host.root)?;
     let bounds = bounds(&plan)?;
     plan.rotation.bytes = plan.rotation.bytes.min(bounds.segment);
     let listeners = open_rings(&plan, &process.privileged)?;
-    let ovs_rundir = known.host.has_ovs().then(|| known.host.ovs_rundir.display().to_string());
+    let ovs_rundir = initial.host.has_ovs().then(|| initial.host.ovs_rundir.display().to_string());
     let pings = plan.pings.iter().map(IpAddr::to_string).collect();
     let sandbox = Some(process.sandbox.clone());
     let start = Start { points: plan.points.clone(), pings, ovs_rundir, sandbox };
     let run = RunDir::create(&plan.out, &plan.taken, start)?;
-    let budget = Budget::new(&run.path, bounds, directory_bytes(&run.path) + known.topology.len() as u64);
-    let control = Desk::open(&plan, &run, &budget, &process, &mut signals);
+    let budget = Budget::new(&run.path, bounds, directory_bytes(&run.path) + initial.topology.len() as u64);
+    let control = Control::open(&plan, &run, &budget, &process, &mut signals);
     let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * (plan.points.len() + JOINERS));
     let sampler: Arc<dyn Sampler> = process.privileged.clone();
-    let started = State::create(&run.path, sampler.clone(), known.elements, budget.clone())
+    let started = State::create(&run.path, sampler.clone(), initial.elements, budget.clone())
         .map_err(Error::from)
         .and_then(|state| {
             let mut session = Session::begin(
                 &plan,
                 &run,
                 &process,
-                &known.topology,
+                &initial.topology,
                 budget.clone(),
                 &control,
-                leave.is_some(),
+                on_started.is_some(),
             )?;
             fitted.remarks.iter().for_each(|text| session.remark(text));
             session.rings(&listeners);
             let (disk, ends) = open_disk(&run, &budget, plan.points.len(), fitted.queue)?;
-            let stage = Stage { plan: &plan, run: &run, process: &process, disk: &disk, events: &events };
-            let threads = session.start(&stage, listeners)?;
+            let context = Context { plan: &plan, run: &run, process: &process, disk: &disk, events: &events };
+            let threads = session.start(&context, listeners)?;
             Ok((state, session, threads, (disk, ends)))
         })
-        .and_then(|started| leave.map_or(Ok(()), |leave| leave(&run)).map(|()| started));
+        .and_then(|started| on_started.map_or(Ok(()), |on_started| on_started(&run)).map(|()| started));
     let (writer, mut session, mut threads, (disk, (writing, syncing))) = match started {
         Ok(started) => started,
         Err(e) => {
@@ -168,16 +172,17 @@ pub(crate) async fn record(
             return Err(e);
         }
     };
-    let (tell_state, stop_state) = watch::channel(Ending::NotYet);
-    let (mut follow, looked) = Following::start(plan.follow.clone(), sampler, known.old);
-    let state = tokio::spawn(state::keep(writer, known.taken, plan.state_interval, looked, stop_state));
-    let stage = Stage { plan: &plan, run: &run, process: &process, disk: &disk, events: &events };
-    let end = session.watch(&stage, &mut threads, &mut signals, &mut inbox, &mut follow).await;
+    let (end_state, stop_state) = watch::channel(Ending::NotYet);
+    let (mut follow, look_samples) = Following::start(plan.follow.clone(), sampler, initial.old);
+    let state =
+        tokio::spawn(state::keep(writer, initial.taken, plan.state_interval, look_samples, stop_state));
+    let context = Context { plan: &plan, run: &run, process: &process, disk: &disk, events: &events };
+    let end = session.watch(&context, &mut threads, &mut signals, &mut inbox, &mut follow).await;
     follow.stop();
     control.board.phase(Phase::Ending);
     session.say(&t!("end.stopping"));
-    let _ = tell_state.send(Ending::LastLook);
-    session.last_round(state, &tell_state, &mut signals, &mut inbox).await;
+    let _ = end_state.send(Ending::LastLook);
+    session.last_round(state, &end_state, &mut signals, &mut inbox).await;
     threads.stop.store(true, Relaxed);
     budget.ending();
     session.join(threads, &mut inbox).await;
@@ -202,7 +207,7 @@ fn open_disk(
     budget: &Arc<Budget>,
     points: usize,
     queue: usize,
-) -> Result<(Disk, (Writing, Syncing))> {
+) -> Result<(Disk, (WriterThread, SyncerThread))> {
     let reserve = RESERVE + POINT_RESERVE * points as u64;
     budget.reserve(reserve).map_err(Error::file(Op::Write, &run.path))?;
     let disk = Disk::new(&run.path, budget, queue);

@@ -9,15 +9,15 @@ use nix::net::if_::if_nametoindex;
 use rust_i18n::t;
 
 use super::bounds::has_room_for;
-use super::follow::Found;
+use super::follow::Candidates;
 use super::recorded::Recorded;
 use super::running::Session;
-use super::{Listening, POINT_RESERVE, Stage, Threads, listener};
+use super::{Context, Listening, POINT_RESERVE, Threads, listener};
 use crate::disk::budget::Metered;
 use crate::disk::rundir::{RunDir, tool};
 use crate::error::{Error, Op, Result};
 use crate::host::clock;
-use crate::ledger::{self, Joined};
+use crate::ledger::{self, NewPoint};
 use crate::plan::fresh_id;
 use crate::point::PointId;
 use crate::point::recorder::{self, Setup};
@@ -32,75 +32,75 @@ const JOINED_MAX: usize = 256;
 impl Session {
     /// Starts the thread of a point.
     pub(super) fn start_point(
-        stage: &Stage<'_>,
+        context: &Context<'_>,
         recorded: &Recorded,
         Listening { listener, open }: Listening,
         threads: &Threads,
     ) -> Result<JoinHandle<()>> {
         let (point, counters) = (&recorded.point, &recorded.counters);
-        let fail = Error::file(Op::Create, stage.run.path.join(layout::point_dir(&point.id)));
-        let meta = meta(point, stage.run);
-        let (rotation, disk) = (stage.plan.rotation, stage.disk.clone());
-        let segments = Segments::create(&stage.run.path, meta, rotation, counters.clone(), disk);
+        let fail = Error::file(Op::Create, context.run.path.join(layout::point_dir(&point.id)));
+        let meta = meta(point, context.run);
+        let (rotation, disk) = (context.plan.rotation, context.disk.clone());
+        let segments = Segments::create(&context.run.path, meta, rotation, counters.clone(), disk);
         let setup = Setup {
             id: recorded.id.clone(),
             listener,
             segments: segments.map_err(fail)?,
             counters: counters.clone(),
             stop: threads.stop.clone(),
-            events: stage.events.clone(),
+            events: context.events.clone(),
         };
         recorder::start(setup, open).map_err(Error::file(Op::StartThread, &point.iface))
     }
 
     /// Adds what has come to belong to the run.
-    pub(super) fn found(&mut self, stage: &Stage<'_>, found: Found, threads: &mut Threads) {
+    pub(super) fn found(&mut self, context: &Context<'_>, found: Candidates, threads: &mut Threads) {
         for point in found.points {
             let index = if_nametoindex(point.iface.as_str()).unwrap_or(0);
             if self.points.iter().any(|have| have.is_of(&point.iface, index)) {
                 continue;
             }
             let iface = point.iface.clone();
-            if let Err(e) = self.join_point(stage, point, threads) {
+            if let Err(e) = self.join_point(context, point, threads) {
                 self.refused(&iface, &e.to_string());
             }
         }
     }
 
-    /// A point that cannot join is told once: it is asked for again and again.
+    /// A point that cannot join is reported once: it is tried again and again.
     fn refused(&mut self, iface: &str, why: &str) {
         if self.refusals.len() < JOINED_MAX && self.refusals.insert(iface.to_owned()) {
             self.remark(&t!("run.not_joined", iface = iface, why = why));
         }
     }
 
-    fn join_point(&mut self, stage: &Stage<'_>, mut point: Point, threads: &mut Threads) -> Result<()> {
+    fn join_point(&mut self, context: &Context<'_>, mut point: Point, threads: &mut Threads) -> Result<()> {
         let joined = self.points.iter().filter(|p| p.joined).count();
         let held = self.points.iter().filter(|p| p.joined && p.is_active()).map(|p| p.ring_bytes).sum();
-        let Some(ring) = newcomers_ring(stage.plan.buffer, held).filter(|_| joined < JOINED_MAX) else {
+        let Some(ring) = newcomers_ring(context.plan.buffer, held).filter(|_| joined < JOINED_MAX) else {
             return Err(Error::Other(
-                t!("join.memory", buffer = human_bytes(stage.plan.buffer)).into_owned(),
+                t!("join.memory", buffer = human_bytes(context.plan.buffer)).into_owned(),
             ));
         };
         if !has_room_for(self.budget.bounds().max, self.points.len() + 1) {
             let max = human_bytes(self.budget.bounds().max);
             return Err(Error::Other(t!("join.disk", max = max).into_owned()));
         }
-        stage.plan.dress(&mut point);
+        context.plan.apply_to(&mut point);
         point.id = fresh_id(&point.iface, self.points.iter().map(|p| p.point.id.as_str()));
-        let listening = Listening::open(listener(stage.plan, &point, ring, &stage.process.privileged))?;
+        let listening = Listening::open(listener(context.plan, &point, ring, &context.process.privileged))?;
         // What its end takes is held back from the start, as for those of the start.
         self.budget.reserve_more(POINT_RESERVE).map_err(|e| Error::Other(e.to_string()))?;
         let since = clock::now();
         let ring_bytes = listening.open.ring.bytes() as u64;
         let recorded = Recorded { ring_bytes, joined: true, ..Recorded::at_start(&point) };
-        let thread = Self::start_point(stage, &recorded, listening, threads)?;
+        let thread = Self::start_point(context, &recorded, listening, threads)?;
         threads.points.push(thread);
         if let Some((ledger, _)) = &threads.ledger {
-            let _ = ledger.send(Joined { point: point.clone(), counters: recorded.counters.clone() });
+            let _ = ledger.send(NewPoint { point: point.clone(), counters: recorded.counters.clone() });
         }
         self.board.watch_point(&point.iface, recorded.counters.clone());
-        self.live.join(point.iface.clone(), recorded.counters.clone());
+        self.progress.join(point.iface.clone(), recorded.counters.clone());
         self.say(&t!(
             "run.joined",
             iface = point.iface,
@@ -130,7 +130,7 @@ impl Session {
         self.note(from, ChangeKind::Left { id: id.to_string() });
     }
 
-    /// Appends to the file of changes; a full disk is told by the packets.
+    /// Appends to the file of changes; a full disk is noticed by the packets.
     fn note(&mut self, at: Nanos, what: ChangeKind) {
         let path = self.dir.join(layout::CHANGES);
         let written = ledger::append(&path).and_then(|file| {

@@ -11,10 +11,10 @@ use netcap_bundle::{Nanos, layout};
 use rust_i18n::t;
 
 use super::Listening;
-use super::live::Live;
 use super::load::Governing;
+use super::progress::Progress;
 use super::recorded::Recorded;
-use crate::control::Desk;
+use crate::control::Control;
 use crate::control::board::Board;
 use crate::disk::budget::Budget;
 use crate::disk::free::disk_left;
@@ -35,7 +35,7 @@ const REMARKS_MAX: usize = 200;
 
 /// The visible side of a run.
 pub(super) struct Session {
-    pub(super) live: Live,
+    pub(super) progress: Progress,
     pub(super) journal: Journal,
     pub(super) points: Vec<Recorded>,
     /// What the host lost beside the points.
@@ -63,7 +63,7 @@ impl Session {
         process: &Process,
         topology: &str,
         budget: Arc<Budget>,
-        control: &Desk,
+        control: &Control,
         background: bool,
     ) -> Result<Self> {
         let path = run.path.join(layout::TOPOLOGY);
@@ -73,11 +73,11 @@ impl Session {
         control.watch(points.iter().map(|p| (p.iface.clone(), p.counters.clone())), &pings);
         let shown = points.iter().map(|p| (p.iface.clone(), p.counters.clone())).collect();
         let host: Arc<HostCounters> = Arc::default();
-        let live = Live::new(shown, host.clone(), plan.quiet);
+        let progress = Progress::new(shown, host.clone(), plan.quiet);
         let utc_offset_s = run.info.utc_offset_s;
         let journal = Journal::create(&run.path, utc_offset_s, &budget)?;
         let mut session = Self {
-            live,
+            progress,
             journal,
             points,
             host,
@@ -150,7 +150,7 @@ impl Session {
 
     /// Shows the numbers as they are at the end.
     pub(super) fn show_last(&mut self, plan: &Plan) {
-        self.live.last(disk_left(&plan.out), &self.ping_lines());
+        self.progress.last(disk_left(&plan.out), &self.ping_lines());
     }
 
     pub(super) fn ping_lines(&self) -> Vec<String> {
@@ -172,11 +172,11 @@ impl Session {
     }
 
     pub(super) fn say(&mut self, text: &str) {
-        self.live.tell(text);
+        self.progress.print(text);
         self.journal.line(text);
     }
 
-    /// Something a reader must know. A fault that comes and goes all night is told a hundred times, not a million.
+    /// Something a reader must know. A fault that comes and goes all night is reported a hundred times, not a million.
     pub(super) fn remark(&mut self, text: &str) {
         self.say(text);
         if self.remarks.len() < REMARKS_MAX {

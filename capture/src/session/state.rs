@@ -13,7 +13,7 @@ use netcap_bundle::state::{StateWriter, Taken};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 
-use super::follow::Looked;
+use super::follow::LookSamples;
 use crate::disk::budget::Budget;
 use crate::host::sample::{self, Elements, Sampler};
 
@@ -76,9 +76,9 @@ impl State {
     }
 
     /// What was taken because interfaces had changed.
-    fn looked(&mut self, looked: Looked) -> netcap_bundle::Result<()> {
-        self.elements = looked.elements;
-        self.write(looked.taken)
+    fn look_samples(&mut self, look_samples: LookSamples) -> netcap_bundle::Result<()> {
+        self.elements = look_samples.elements;
+        self.write(look_samples.taken)
     }
 
     /// Everything, once more.
@@ -125,7 +125,7 @@ impl State {
             return Ok(());
         };
         if self.budget.syncer().failure().is_some() {
-            // Writing would make a directory anew that somebody has taken away.
+            // WriterThread would make a directory anew that somebody has taken away.
             return Ok(());
         }
         let before = self.writer.written();
@@ -145,24 +145,24 @@ impl State {
 }
 
 /// The next look of somebody else, if there will be any.
-async fn next(looked: &mut Option<Receiver<Looked>>) -> Option<Looked> {
-    match looked {
-        Some(looked) => looked.recv().await,
+async fn next(look_samples: &mut Option<Receiver<LookSamples>>) -> Option<LookSamples> {
+    match look_samples {
+        Some(look_samples) => look_samples.recv().await,
         None => None,
     }
 }
 
-/// Runs rounds until told to end, then the last one, unless that is cut short too. Gives how many samples were left out.
+/// Runs rounds until the run ends, then the last one, unless that is cut short too. Gives how many samples were left out.
 pub(super) async fn keep(
     mut state: State,
     inventory: Vec<Taken>,
     interval: Duration,
-    mut looked: Option<Receiver<Looked>>,
+    mut look_samples: Option<Receiver<LookSamples>>,
     mut ending: watch::Receiver<Ending>,
 ) -> netcap_bundle::Result<u64> {
     let mut cut = ending.clone();
     tokio::select! {
-        done = rounds(&mut state, inventory, interval, &mut looked, &mut ending) => done?,
+        done = rounds(&mut state, inventory, interval, &mut look_samples, &mut ending) => done?,
         () = reached(&mut cut, Ending::Now) => state.write_held()?,
     }
     Ok(state.refused())
@@ -177,7 +177,7 @@ async fn rounds(
     state: &mut State,
     inventory: Vec<Taken>,
     interval: Duration,
-    looked: &mut Option<Receiver<Looked>>,
+    look_samples: &mut Option<Receiver<LookSamples>>,
     ending: &mut watch::Receiver<Ending>,
 ) -> netcap_bundle::Result<()> {
     state.first(inventory).await?;
@@ -188,7 +188,7 @@ async fn rounds(
         tokio::select! {
             () = reached(ending, Ending::LastLook) => break,
             _ = timer.tick() => state.periodic().await?,
-            Some(looked) = next(looked) => state.looked(looked)?,
+            Some(look_samples) = next(look_samples) => state.look_samples(look_samples)?,
         }
     }
     state.last().await
@@ -210,11 +210,11 @@ mod tests {
         let (at, why) = (netcap_bundle::Nanos(1), "nobody was there");
         let def = sources::ALL[0];
         state.held = vec![crate::host::exec::not_taken(def.id, &def.recipes[0], at, why)];
-        let (tell, ending) = watch::channel(Ending::Now);
+        let (sender, ending) = watch::channel(Ending::Now);
         // The inventory is what the first round would begin with.
         keep(state, Vec::new(), Duration::from_secs(1), None, ending).await.unwrap();
         let index = std::fs::read_to_string(dir.path().join(layout::STATE_INDEX)).unwrap();
         assert!(index.contains(why), "{index}");
-        drop(tell);
+        drop(sender);
     }
 }

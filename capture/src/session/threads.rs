@@ -10,7 +10,7 @@ use rust_i18n::t;
 use tokio::sync::mpsc;
 
 use super::running::Session;
-use super::{Listening, Stage, Threads};
+use super::{Context, Listening, Threads};
 use crate::disk::budget::Metered;
 use crate::error::{Error, Op, Result};
 use crate::ledger::{self, Ledger};
@@ -18,10 +18,10 @@ use crate::ping;
 use crate::point::event::Event;
 
 impl Session {
-    pub(super) fn start(&mut self, stage: &Stage<'_>, listeners: Vec<Listening>) -> Result<Threads> {
+    pub(super) fn start(&mut self, context: &Context<'_>, listeners: Vec<Listening>) -> Result<Threads> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Threads { stop: stop.clone(), points: Vec::new(), pings: Vec::new(), ledger: None };
-        if let Err(e) = self.start_all(stage, listeners, &mut threads) {
+        if let Err(e) = self.start_all(context, listeners, &mut threads) {
             stop.store(true, Relaxed);
             // The run's directory goes next, and who still writes would leave some of it.
             let _ = threads.wait();
@@ -32,23 +32,23 @@ impl Session {
 
     fn start_all(
         &mut self,
-        stage: &Stage<'_>,
+        context: &Context<'_>,
         listeners: Vec<Listening>,
         threads: &mut Threads,
     ) -> Result<()> {
-        let run = stage.run;
+        let run = context.run;
         for (recorded, listening) in self.points.iter().zip(listeners) {
-            let thread = Self::start_point(stage, recorded, listening, threads)?;
+            let thread = Self::start_point(context, recorded, listening, threads)?;
             threads.points.push(thread);
         }
         let points: Vec<_> = self.points.iter().map(|p| (&p.point, p.counters.clone())).collect();
         let budget = self.budget.clone();
         let open: ledger::Open =
             Box::new(move |path| Ok(Box::new(Metered::lines(ledger::append(path)?, &budget))));
-        let privileged = &stage.process.privileged;
+        let privileged = &context.process.privileged;
         let ovs = run.info.ovs_rundir.is_some().then(|| privileged.clone());
         let (keep, stop_ledger) = std::sync::mpsc::channel();
-        let ledger = Ledger::create(&run.path, &points, ovs, self.host.clone(), stage.events.clone(), open)
+        let ledger = Ledger::create(&run.path, &points, ovs, self.host.clone(), context.events.clone(), open)
             .and_then(|ledger| ledger.start(stop_ledger))
             .map_err(Error::file(Op::Create, run.path.join(layout::LEDGERS)))?;
         threads.ledger = Some((keep, ledger));

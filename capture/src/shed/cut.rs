@@ -1,4 +1,4 @@
-//! What the kernel keeps of a frame, and how a frame that is only counted is told from one that is recorded.
+//! What the kernel keeps of a frame, and how a frame that is only counted is distinguished from one that is recorded.
 //!
 //! A frame that is not recorded must still be received, or the kernel would not count it. So some bytes of it are kept:
 //! as many as no recorded frame has. That holds for each frame by itself, however long after a change of the filter it
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shed_is_told_from_what_is_recorded_whatever_is_asked_for() {
+    fn what_is_shed_is_reported_from_what_is_recorded_whatever_is_asked_for() {
         for snaplen in [1, 2, 3, 40, 128, 262_144] {
             let cut = Cut::new(&[ret(snaplen), ret(0)]);
             let kept = |level| cut.program(level)[0].k.min(60) as usize;

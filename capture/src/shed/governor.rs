@@ -34,7 +34,7 @@ pub(crate) struct Load {
 
 /// One point as it was during the last second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct PointLoad {
     /// See [`super::rank`].
     pub rank: u8,
     /// Packets that came.
@@ -69,7 +69,7 @@ impl Governor {
     }
 
     /// One second: gives what each point has to do now, in the order of `points`, and why.
-    pub(crate) fn second(&mut self, used: Load, points: &[Seen]) -> Vec<(ShedLevel, ShedReason)> {
+    pub(crate) fn second(&mut self, used: Load, points: &[PointLoad]) -> Vec<(ShedLevel, ShedReason)> {
         self.eased = self.eased.saturating_add(1);
         if let Some(why) = self.trouble(used, points) {
             (self.trouble, self.calm) = (self.trouble + 1, 0);
@@ -90,7 +90,7 @@ impl Governor {
         (0..points.len()).map(|place| (each(place), self.why)).collect()
     }
 
-    fn trouble(&self, used: Load, points: &[Seen]) -> Option<ShedReason> {
+    fn trouble(&self, used: Load, points: &[PointLoad]) -> Option<ShedReason> {
         let over = |used: Option<u64>, limit: Option<u64>| used.zip(limit).is_some_and(|(u, l)| u > l);
         if over(used.cpu, self.limit.cpu) {
             return Some(ShedReason::Cpu);
@@ -105,7 +105,7 @@ impl Governor {
             .then_some(ShedReason::Loss)
     }
 
-    fn is_calm(&self, used: Load, points: &[Seen]) -> bool {
+    fn is_calm(&self, used: Load, points: &[PointLoad]) -> bool {
         let below = |used: Option<u64>, limit: Option<u64>| {
             used.zip(limit).is_none_or(|(u, l)| u.saturating_mul(100) < l.saturating_mul(CALM_PERCENT))
         };
@@ -114,7 +114,7 @@ impl Governor {
     }
 
     /// One step down; false when there is none left: the last point stays on.
-    fn down(&mut self, why: ShedReason, points: &[Seen]) -> bool {
+    fn down(&mut self, why: ShedReason, points: &[PointLoad]) -> bool {
         if why == ShedReason::Loss {
             // The losing point compresses as fast as it can already.
             self.depth = self.depth.max(FASTEST);
@@ -146,11 +146,11 @@ mod tests {
     const CALM: Load = Load { cpu: Some(10), memory: None };
     const BUSY: Load = Load { cpu: Some(80), memory: None };
 
-    fn point(rank: u8, received: u64) -> Seen {
-        Seen { rank, received, dropped: 0, now: ShedLevel::Whole }
+    fn point(rank: u8, received: u64) -> PointLoad {
+        PointLoad { rank, received, dropped: 0, now: ShedLevel::Whole }
     }
 
-    fn steps(governor: &mut Governor, used: Load, points: &[Seen], seconds: usize) -> Vec<ShedLevel> {
+    fn steps(governor: &mut Governor, used: Load, points: &[PointLoad], seconds: usize) -> Vec<ShedLevel> {
         let mut last = Vec::new();
         for _ in 0..seconds {
             last = governor.second(used, points);
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn without_a_limit_only_a_loss_in_spite_of_fast_compression_counts() {
         let mut governor = Governor::new(Load::default());
-        let lossy = |now| [Seen { dropped: 7, now, ..point(0, 9) }];
+        let lossy = |now| [PointLoad { dropped: 7, now, ..point(0, 9) }];
         assert_eq!(steps(&mut governor, BUSY, &lossy(ShedLevel::Whole), 60), [ShedLevel::Whole]);
         let mut depth = Vec::new();
         for _ in 0..10 {

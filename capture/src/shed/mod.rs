@@ -18,7 +18,7 @@ mod governor;
 mod pressure;
 
 pub(crate) use cut::Cut;
-pub(crate) use governor::{Governor, Load, Seen};
+pub(crate) use governor::{Governor, Load, PointLoad};
 pub(crate) use pressure::Pressure;
 
 /// Steps that wait for the ledger at most; it comes each second.
@@ -86,7 +86,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// How much a point says; the least goes first when points have to go.
 ///
 /// Everything that enters or leaves the host crosses an uplink, and only there are LACP, LLDP and what the fabric answers:
-/// a bond's members go last. The switch's own port tells what the host itself sent. Other interfaces were named one by
+/// a bond's members go last. The switch's own port has what the host itself sent. Other interfaces were named one by
 /// one. A VM's frames are seen again at the uplink, with its address, so its port is missed least.
 pub(crate) fn rank(role: &Role) -> u8 {
     match role {

@@ -36,7 +36,7 @@ const STATUS_AT: usize =
 pub struct RingSize {
     /// Bytes of a block: a multiple of the page size; a frame larger than a block is cut.
     pub block_bytes: u32,
-    /// Blocks.
+    /// Their number.
     pub blocks: u32,
 }
 
@@ -148,7 +148,7 @@ impl Ring {
         (word & TP_STATUS_USER != 0).then_some(word & TP_STATUS_LOSING != 0)
     }
 
-    /// How many blocks are ready before the first that tells of drops: what is counted now was dropped after these.
+    /// How many blocks are ready before the first that is marked for drops: what is counted now was dropped after these.
     pub fn sound_ahead(&self) -> u32 {
         let sound = |ahead: &u32| {
             let place = ((self.next + ahead) % self.size.blocks) as usize * self.size.block_bytes as usize;

@@ -18,7 +18,7 @@ pub(crate) fn answer(text: &str) {
 }
 
 /// Progress and complaints.
-pub(crate) fn tell(text: &str) {
+pub(crate) fn note(text: &str) {
     write(&mut io::stderr().lock(), text);
 }
 

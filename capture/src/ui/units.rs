@@ -53,7 +53,6 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 /// Room that must stay free on a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Floor {
-    /// Bytes.
     Bytes(u64),
     /// Hundredths of the disk.
     Percent(u64),

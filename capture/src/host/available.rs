@@ -8,20 +8,19 @@ use rust_i18n::t;
 
 /// Everything that could be recorded here.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Here {
+pub(crate) struct Available {
     /// Every interface that exists, with its place; filter and snaplen are empty.
     pub points: Vec<Point>,
-    /// The switches.
     pub switches: BTreeMap<String, SwitchKind>,
     /// Ports that a switch has and the kernel does not (DPDK, tunnels): interface and switch.
-    pub unheard: Vec<(String, String)>,
+    pub unrecordable: Vec<(String, String)>,
     /// Interfaces whose frames do not begin with an Ethernet header.
-    pub foreign: BTreeSet<String>,
+    pub not_ethernet: BTreeSet<String>,
     /// Sentences about who could not be asked, so that "there is none" is not taken for certain.
     pub unasked: Vec<String>,
 }
 
-impl Here {
+impl Available {
     /// `vswitch0 (OVS, 2 uplinks, 3 vnets)`.
     pub(crate) fn describe(&self, switch: &str) -> String {
         let of = |wanted: fn(&Role) -> bool| {

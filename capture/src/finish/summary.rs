@@ -6,12 +6,12 @@ use netcap_bundle::Manifest;
 use netcap_bundle::run::Cost;
 use rust_i18n::t;
 
-use super::Outcome;
+use super::RunResult;
 use crate::ui;
 use crate::ui::units::human_bytes;
 
 /// The last lines: what was recorded, what was lost, where it is, and what to do with it.
-pub(crate) fn summary(manifest: &Manifest, result: &Outcome) {
+pub(crate) fn summary(manifest: &Manifest, result: &RunResult) {
     let written: u64 = manifest.counts.iter().map(|c| c.written).sum();
     let dropped: u64 = manifest.counts.iter().map(|c| c.dropped).sum();
     if !manifest.info.points.is_empty() {
@@ -43,11 +43,11 @@ pub(crate) fn summary(manifest: &Manifest, result: &Outcome) {
     for remark in &manifest.remarks {
         ui::answer(&t!("end.remark", text = remark));
     }
-    place(result);
+    print_place(result);
 }
 
 /// Where it is, and what to do with it.
-pub(crate) fn place(result: &Outcome) {
+pub(crate) fn print_place(result: &RunResult) {
     if let Some(why) = &result.no_tar {
         ui::answer(&t!("end.no_tar", why = why));
     }

@@ -17,7 +17,7 @@ use crate::{shed, ui};
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// How the run shows itself.
-pub(super) struct Live {
+pub(super) struct Progress {
     points: Vec<(String, Arc<Counters>, Numbers)>,
     host: Arc<HostCounters>,
     terminal: bool,
@@ -28,7 +28,7 @@ pub(super) struct Live {
     drew: Option<Instant>,
 }
 
-impl Live {
+impl Progress {
     /// Watches these points, name and numbers, and the host.
     pub(super) fn new(points: Vec<(String, Arc<Counters>)>, host: Arc<HostCounters>, quiet: bool) -> Self {
         let points = points.into_iter().map(|(name, c)| (name, c, Numbers::default())).collect();
@@ -44,10 +44,10 @@ impl Live {
     }
 
     /// A line that stays.
-    pub(super) fn tell(&mut self, text: &str) {
+    pub(super) fn print(&mut self, text: &str) {
         self.clear();
         if !self.quiet {
-            ui::tell(text);
+            ui::note(text);
         }
     }
 
@@ -91,7 +91,7 @@ impl Live {
             self.draw(&lines);
         } else {
             for line in &lines {
-                ui::tell(line);
+                ui::note(line);
             }
         }
     }
