@@ -2,15 +2,18 @@
 
 mod ahead;
 pub mod decompress;
+mod lines;
 mod members;
 mod place;
 
+use lines::Budget;
+pub use lines::{FileLines, Lines};
 pub use place::Stream;
 pub(crate) use place::{Place, Source};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,8 +34,6 @@ const SMALL_MAX: usize = 32 * 1024 * 1024;
 /// Uncompressed bytes read of all such files of an input together: a day of tables of 120 KB that differ every ten
 /// seconds. Parsing them all takes some seconds.
 const SMALL_ALL_MAX: u64 = 1024 * 1024 * 1024;
-/// Longest line read of a file of lines; the rest of a longer one is passed over.
-const LINE_MAX: u64 = 64 * 1024;
 /// Offset and value of the magic in a POSIX tar header (pax(1), ustar interchange format).
 const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 
@@ -159,38 +160,10 @@ impl Files {
         )
     }
 
-    /// The lines of a file one by one, however large it is, until `visit` returns false; false when there is no such
-    /// file.
-    pub fn lines(&self, path: &str, mut visit: impl FnMut(&str) -> bool) -> bool {
-        let Some(stream) = self.open_small(path) else { return false };
-        let mut stream = BufReader::with_capacity(128 * 1024, stream);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            // What was read before an error is worth having: a torn file is read up to the tear.
-            match stream.by_ref().take(LINE_MAX).read_until(b'\n', &mut line) {
-                Ok(0) => return true,
-                Ok(_) if line.ends_with(b"\n") => {}
-                Ok(read) if read as u64 == LINE_MAX => {
-                    if stream.skip_until(b'\n').is_err() {
-                        return true;
-                    }
-                }
-                Ok(_) | Err(_) => {}
-            }
-            if line.is_empty() || self.read.fetch_add(line.len() as u64, Ordering::Relaxed) > SMALL_ALL_MAX {
-                return true;
-            }
-            while line.last().is_some_and(|b| *b == b'\n' || *b == b'\r') {
-                line.pop();
-            }
-            if !visit(&String::from_utf8_lossy(&line)) {
-                if stream.fill_buf().is_ok_and(|more| !more.is_empty()) {
-                    self.unread.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
-                }
-                return true;
-            }
-        }
+    /// The lines of a file, however large it is; `None` when there is no such file.
+    pub fn lines(&self, path: &str) -> Option<FileLines<'_>> {
+        let budget = Budget { read: &self.read, most: SMALL_ALL_MAX, unread: &self.unread };
+        Some(FileLines::new(path, self.open_small(path)?, budget))
     }
 
     pub(crate) fn under<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Place)> {

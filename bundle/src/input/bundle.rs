@@ -68,7 +68,7 @@ pub(super) fn open(path: &Path, files: Files) -> Result<Input> {
         input.remarks.push(format!("more than {REMARKS_MAX} remarks of the recorder: the rest was left out"));
     }
     input.add_segments(manifest.as_ref());
-    input.state = StateReader::read(|line| input.files.lines(layout::STATE_INDEX, line));
+    input.state = StateReader::read(input.files.lines(layout::STATE_INDEX));
     input.add_pings();
     input.ledger = Ledger::read(&input.files);
     input.pruned = manifest.map(|m| m.pruned).unwrap_or_default();
@@ -131,8 +131,7 @@ impl Input {
         for address in &addresses {
             let path = layout::ping_lines(address);
             if self.files.has(&path) {
-                let read = |line: &mut dyn FnMut(&str) -> bool| self.files.lines(&path, line);
-                self.pings.push(PingLog::read_lines(address, addresses.len(), read));
+                self.pings.push(PingLog::read_lines(address, addresses.len(), self.files.lines(&path)));
                 self.ping_files.push(path);
             }
         }

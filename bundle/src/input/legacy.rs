@@ -42,7 +42,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     for (name, place) in files.places() {
         if name.ends_with("-ping.log") {
             if input.pings.len() < PINGS_MAX {
-                input.pings.push(PingLog::read_iputils(logs, |line| files.lines(name, line)));
+                input.pings.push(PingLog::read_iputils(logs, files.lines(name)));
                 input.ping_files.push(name.to_owned());
             }
             continue;

@@ -1,6 +1,7 @@
 //! Ping logs: netcap's own machine lines, and the log of iputils `ping` that the old script left behind.
 
 use crate::Nanos;
+use crate::files::Lines;
 use crate::run::{Answer, PingRecord};
 
 /// All pings of one address.
@@ -32,46 +33,44 @@ const GAP_MAX: u64 = 65_536;
 impl PingLog {
     /// Reads machine lines.
     pub fn from_lines(address: &str, text: &str) -> Self {
-        Self::read_lines(address, 1, |line| text.lines().all(line))
+        Self::read_lines(address, 1, text.lines())
     }
 
-    /// Reads machine lines as `each` gives them, in the memory that one of that many logs may have.
-    pub(crate) fn read_lines(
-        address: &str,
-        logs: usize,
-        each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool,
-    ) -> Self {
+    /// Reads machine lines, in the memory that one of that many logs may have.
+    pub(crate) fn read_lines(address: &str, logs: usize, mut lines: impl Lines) -> Self {
         let mut log = Self { address: address.to_owned(), ..Self::default() };
         let (mut read, max) = (0, share(logs));
-        each(&mut |line| {
-            if !line.trim().is_empty() {
-                read += 1;
-                match serde_json::from_str(line) {
-                    Ok(record) => log.push(record, max),
-                    Err(_) => log.defects += 1,
-                }
+        while let Some(line) = lines.next_line() {
+            if line.trim().is_empty() {
+                continue;
             }
-            read < LINES_MAX
-        });
+            match serde_json::from_str(&line) {
+                Ok(record) => log.push(record, max),
+                Err(_) => log.defects += 1,
+            }
+            read += 1;
+            if read >= LINES_MAX {
+                break;
+            }
+        }
         log
     }
 
     /// Reads the output of iputils `ping`, with or without `-D` stamps. Missing sequence numbers between two answers
     /// were lost; those after the last answer are not known to have been sent.
     pub fn from_iputils(text: &str) -> Self {
-        Self::read_iputils(1, |line| text.lines().all(line))
+        Self::read_iputils(1, text.lines())
     }
 
     /// As [`from_iputils`](Self::from_iputils), in the memory that one of that many logs may have.
-    pub(crate) fn read_iputils(logs: usize, each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool) -> Self {
+    pub(crate) fn read_iputils(logs: usize, mut lines: impl Lines) -> Self {
         let mut log = Self::default();
         let mut next: Option<u64> = None;
         let (mut read, max) = (0, share(logs));
-        each(&mut |line| {
-            read += 1;
+        while let Some(line) = lines.next_line() {
             if let Some(rest) = line.strip_prefix("PING ") {
                 log.address = address_of_header(rest);
-            } else if let Some((seq, record)) = iputils_line(line) {
+            } else if let Some((seq, record)) = iputils_line(&line) {
                 // ping counts from 1 and wraps at 16 bits; an answer may come late or twice.
                 let expected = next.unwrap_or(seq);
                 let full = unwrap_seq(seq, expected);
@@ -86,8 +85,11 @@ impl PingLog {
                     late.answer = record.answer;
                 }
             }
-            read < LINES_MAX
-        });
+            read += 1;
+            if read >= LINES_MAX {
+                break;
+            }
+        }
         log
     }
 

@@ -1,9 +1,10 @@
-use super::*;
-use crate::run::Role;
-use crate::run::SCHEMA;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
+
+use super::*;
+use crate::files::Lines;
+use crate::run::{Role, SCHEMA};
 
 fn pcap(packets: u8) -> Vec<u8> {
     let mut out = Vec::new();
@@ -155,11 +156,11 @@ fn lines_that_nobody_wanted_any_more_are_told() {
     std::fs::write(dir.path().join("a"), "1\n2\n3\n").unwrap();
     let files = Files::directory(dir.path()).unwrap();
     for (wanted, unread) in [(3, Vec::new()), (2, vec!["a".to_owned()])] {
-        let mut left = wanted;
-        files.lines("a", |_| {
-            left -= 1;
-            left > 0
-        });
+        let mut lines = files.lines("a").unwrap();
+        for _ in 0..wanted {
+            assert!(lines.next_line().is_some());
+        }
+        drop(lines);
         assert_eq!(files.unread(), unread, "{wanted} of 3");
     }
 }

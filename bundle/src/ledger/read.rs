@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::joined::{Joins, Kept};
 use super::sums::Sums;
 use crate::Nanos;
-use crate::files::Files;
+use crate::files::{Files, Lines};
 use crate::run::ShedLine;
 use crate::run::layout;
 use crate::run::{HostSpan, PointSpan};
@@ -47,11 +47,11 @@ pub struct Ledger {
 impl PointLedger {
     /// Reads the lines of a ledger.
     pub fn from_lines(point: &str, text: &str) -> Self {
-        Self::read(point, 1, |line| text.lines().all(line))
+        Self::read(point, 1, text.lines())
     }
 
-    /// Reads lines as `each` gives them, in the memory that one of that many ledgers may have.
-    fn read(point: &str, ledgers: usize, each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool) -> Self {
+    /// Reads lines, in the memory that one of that many ledgers may have.
+    fn read(point: &str, ledgers: usize, source: impl Lines) -> Self {
         let mut steps = std::collections::VecDeque::new();
         let step = |line: &str| {
             let Ok(step) = serde_json::from_str(line) else { return false };
@@ -61,7 +61,7 @@ impl PointLedger {
             }
             true
         };
-        let (kept, defects) = lines(ledgers, each, step);
+        let (kept, defects) = lines(ledgers, source, step);
         let (point, steps) = (point.to_owned(), steps.into());
         Self { point, spans: kept.lines, steps, defects, joined: kept.joined }
     }
@@ -86,10 +86,8 @@ impl Ledger {
         let unread = points.len().saturating_sub(LEDGERS_MAX) as u64;
         points.truncate(LEDGERS_MAX);
         let ledgers = points.len() + 1;
-        let read = |point: &&str| {
-            PointLedger::read(point, ledgers, |line| files.lines(&layout::ledger(point), line))
-        };
-        let host = lines(ledgers, |line| files.lines(layout::SOFTNET, line), |_| false).0.lines;
+        let read = |point: &&str| PointLedger::read(point, ledgers, files.lines(&layout::ledger(point)));
+        let host = lines(ledgers, files.lines(layout::SOFTNET), |_| false).0.lines;
         let points = points.iter().map(read).collect();
         Self { points, host, unread }
     }
@@ -100,24 +98,27 @@ impl Ledger {
     }
 }
 
-/// The lines that `each` gives, and how many were not understood.
+/// The spans among lines, and how many lines were not understood, by `other` neither.
 fn lines<T: serde::de::DeserializeOwned + Joins>(
     ledgers: usize,
-    each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool,
+    mut source: impl Lines,
     mut other: impl FnMut(&str) -> bool,
 ) -> (Kept<T>, usize) {
     let (mut kept, mut defects, mut read) = (Kept::share_of(ledgers), 0, 0);
-    each(&mut |line| {
-        if !line.trim().is_empty() {
-            read += 1;
-            match serde_json::from_str(line) {
-                Ok(span) => kept.push(span),
-                Err(_) if other(line) || is_of_another_kind(line) => {}
-                Err(_) => defects += 1,
-            }
+    while let Some(line) = source.next_line() {
+        if line.trim().is_empty() {
+            continue;
         }
-        read < LINES_MAX
-    });
+        match serde_json::from_str(&line) {
+            Ok(span) => kept.push(span),
+            Err(_) if other(&line) || is_of_another_kind(&line) => {}
+            Err(_) => defects += 1,
+        }
+        read += 1;
+        if read >= LINES_MAX {
+            break;
+        }
+    }
     (kept, defects)
 }
 

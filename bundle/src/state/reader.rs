@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::IndexLine;
 use crate::Nanos;
-use crate::files::Files;
+use crate::files::{Files, Lines};
 use crate::source::{Outcome, Parsed, RawItem, Snapshot};
 
 /// Index lines read: ten items every ten seconds for a month are 2.6 million.
@@ -52,22 +52,25 @@ pub struct StateReader {
 impl StateReader {
     /// Reads the index.
     pub fn from_index(text: &str) -> Self {
-        Self::read(|line| text.lines().all(line))
+        Self::read(text.lines())
     }
 
-    /// Reads the lines of an index as `each` gives them.
-    pub(crate) fn read(each: impl FnOnce(&mut dyn FnMut(&str) -> bool) -> bool) -> Self {
+    /// Reads the lines of an index.
+    pub(crate) fn read(mut lines: impl Lines) -> Self {
         let (mut reader, mut read) = (Self::default(), 0);
-        each(&mut |line| {
-            if !line.is_empty() {
-                read += 1;
-                match serde_json::from_str::<IndexLine>(line) {
-                    Ok(line) => reader.take(line),
-                    Err(_) => reader.defects += 1,
-                }
+        while let Some(line) = lines.next_line() {
+            if line.is_empty() {
+                continue;
             }
-            read < LINES_MAX
-        });
+            match serde_json::from_str::<IndexLine>(&line) {
+                Ok(line) => reader.take(line),
+                Err(_) => reader.defects += 1,
+            }
+            read += 1;
+            if read >= LINES_MAX {
+                break;
+            }
+        }
         reader
     }
 
