@@ -24,5 +24,5 @@ pub mod topology;
 
 mod error;
 
-pub use error::{BundleError, Result};
+pub use error::{BundleError, Damage, Op, Result};
 pub use run::{Mac, Manifest, Nanos, Point, Role, RunInfo, layout};

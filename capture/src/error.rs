@@ -29,7 +29,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// Reading or writing a run.
-    #[error(transparent)]
+    #[error("{}", wording::bundle(.0))]
     Bundle(#[from] BundleError),
     /// A file operation of the recorder itself.
     #[error("{}", t!("error.file", op = op.word(), path = path.display(), why = source))]

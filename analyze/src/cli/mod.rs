@@ -3,6 +3,7 @@
 mod args;
 mod help;
 mod inputs;
+mod refused;
 mod reports;
 mod together;
 mod watch;
@@ -28,6 +29,7 @@ use crate::report::words::severity_key;
 use crate::text::{Text, phrase};
 use args::{Args, FailOn};
 use inputs::Inputs;
+use refused::refused;
 use reports::Reports;
 
 /// Nothing at or above `--fail-on`.
@@ -117,7 +119,7 @@ fn explain(
         let watcher = watch.spawn(scope, &progress);
         let mut inputs = Inputs::new(&args.inputs, args.each);
         let done = inputs.try_for_each(|path| {
-            let verdict = one(&path, pool, only, &progress);
+            let verdict = one(&path, pool, only, &progress, language(args));
             watch.clear();
             if let Err(why) = &verdict {
                 complain(why);
@@ -140,9 +142,10 @@ fn one(
     pool: &rayon::ThreadPool,
     only: Option<&[String]>,
     progress: &Progress,
+    lang: Lang,
 ) -> Result<Verdict, String> {
     let explain = || {
-        let input = Input::open(path).map_err(|err| err.to_string())?;
+        let input = Input::open(path).map_err(|error| refused(&error).render(lang))?;
         Ok(pool.install(|| analysis::explain(&input, only, progress)))
     };
     std::panic::catch_unwind(AssertUnwindSafe(explain)).unwrap_or_else(|_| {

@@ -6,9 +6,10 @@ use anyhow::{Context, Result, bail};
 use netcap_bundle::input::Input;
 
 use super::args::Args;
+use super::refused::refused;
 use super::reports::appearance;
 use super::watch::Watch;
-use super::{CLEAN, FOUND, WRONG, complain, is_stdout};
+use super::{CLEAN, FOUND, WRONG, complain, is_stdout, language};
 use crate::engine::Progress;
 use crate::report::together::{render, render_json};
 use crate::together::look;
@@ -28,7 +29,7 @@ pub(super) fn run(args: &Args, pool: &rayon::ThreadPool) -> Result<u8> {
         match Input::open(path) {
             Ok(input) => inputs.push(input),
             Err(err) => {
-                complain(&err.to_string());
+                complain(&refused(&err).render(language(args)));
                 bad = true;
             }
         }

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::files::members::Members;
 use crate::held::{Dir, Kind};
-use crate::{BundleError, Result};
+use crate::{BundleError, Op, Result};
 
 /// Files kept of one input: a month of samples that all differ. Each takes some 200 bytes of memory.
 const FILES_MAX: usize = 200_000;
@@ -58,14 +58,14 @@ pub struct Files {
 impl Files {
     /// The files below a directory. Symbolic links are not followed: a bundle has none.
     pub fn directory(top: &Path) -> Result<Self> {
-        Self::below(&Dir::visit(top).map_err(BundleError::io("list", top))?)
+        Self::below(&Dir::visit(top).map_err(BundleError::io(Op::List, top))?)
     }
 
     /// The same of a directory that is held open.
     pub fn below(top: &Dir) -> Result<Self> {
         let mut files = Self::default();
         let held = Arc::new(top.clone());
-        files.walk(&held, top, "", 0).map_err(BundleError::io("list", top.path()))?;
+        files.walk(&held, top, "", 0).map_err(BundleError::io(Op::List, top.path()))?;
         Ok(files)
     }
 
@@ -81,9 +81,9 @@ impl Files {
     }
 
     fn tar_of(source: Source, path: &Path) -> Result<Option<Self>> {
-        let file = source.open().map_err(BundleError::io("open", path))?;
+        let file = source.open().map_err(BundleError::io(Op::Open, path))?;
         let mut head = Vec::new();
-        (&file).take(512).read_to_end(&mut head).map_err(BundleError::io("read", path))?;
+        (&file).take(512).read_to_end(&mut head).map_err(BundleError::io(Op::Read, path))?;
         let (at, magic) = TAR_MAGIC;
         if head.get(at..at + magic.len()) != Some(magic) {
             return Ok(None);

@@ -5,14 +5,11 @@ use std::path::Path;
 
 use super::model::{Input, Kind, Missing, PINGS_MAX, POINTS_MAX, SEGMENTS_MAX, Segment};
 use super::ping::PingLog;
-use crate::Result;
-use crate::error::BundleError;
 use crate::files::Files;
 use crate::ledger::Ledger;
-use crate::run::Point;
-use crate::run::{Manifest, RunInfo, SCHEMA};
-use crate::run::{changes, layout};
+use crate::run::{Manifest, Point, RunInfo, SCHEMA, changes, layout};
 use crate::state::StateReader;
+use crate::{BundleError, Damage, Result};
 
 /// Remarks of the recorder that are passed on.
 const REMARKS_MAX: usize = 1_000;
@@ -30,14 +27,10 @@ pub(super) fn open(path: &Path, files: Files) -> Result<Input> {
         None => input.json::<RunInfo>(layout::RUN),
     };
     let Some(mut info) = info else {
-        return Err(BundleError::Damaged {
-            what: name,
-            why: "neither manifest.json nor run.json can be read".into(),
-        });
+        return Err(BundleError::Damaged { what: name, damage: Damage::Undescribed });
     };
     if info.schema > SCHEMA {
-        let why = format!("written by a newer netcap (schema {}); use its netcap-analyze", info.schema);
-        return Err(BundleError::Damaged { what: name, why });
+        return Err(BundleError::Damaged { what: name, damage: Damage::Newer { schema: info.schema } });
     }
     if manifest.is_none() {
         input.remarks.push("the run was not sealed; `netcap seal DIR` closes what a crash left open".into());

@@ -4,11 +4,10 @@
 
 use std::path::Path;
 
-use super::error::BundleError;
-use crate::Result;
 use crate::files::{Place, Source};
 use crate::packets::PacketReader;
 use crate::run::layout;
+use crate::{BundleError, Op, Result};
 
 mod bundle;
 mod legacy;
@@ -26,7 +25,7 @@ pub use ping::PingLog;
 impl Input {
     /// Opens an input of any kind.
     pub fn open(path: &Path) -> Result<Self> {
-        let meta = path.metadata().map_err(BundleError::io("open", path))?;
+        let meta = path.metadata().map_err(BundleError::io(Op::Open, path))?;
         if !meta.is_dir() && !meta.is_file() {
             // A pipe can be read once, and what it is shows only by looking.
             return Err(BundleError::Unknown { path: path.to_owned() });
@@ -53,7 +52,7 @@ impl Input {
         let name = path.display().to_string();
         let segment = Segment::new(None, name.clone(), Place::File(Source::Named(path.to_owned())));
         let stream = segment.open()?;
-        let known = PacketReader::open(stream).map_err(BundleError::io("read", path))?;
+        let known = PacketReader::open(stream).map_err(BundleError::io(Op::Read, path))?;
         if known.is_none() {
             return Err(BundleError::Unknown { path: path.to_owned() });
         }

@@ -2,16 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::files::Stream;
-use crate::files::{Files, Place, decompress};
+use crate::files::{Files, Place, Stream, decompress};
 use crate::input::ping::PingLog;
 use crate::ledger::Ledger;
-use crate::run::Change;
-use crate::run::Point;
-use crate::run::layout;
-use crate::run::{End, Pruned, RunInfo, SegmentInfo};
+use crate::run::{Change, End, Point, Pruned, RunInfo, SegmentInfo, layout};
 use crate::state::StateReader;
-use crate::{BundleError, Result};
+use crate::{BundleError, Op, Result};
 
 /// Packet files read of one input: a week of minutes at six points.
 pub(super) const SEGMENTS_MAX: usize = 65_536;
@@ -107,14 +103,14 @@ impl Segment {
 
     /// The uncompressed stream.
     pub fn open(&self) -> Result<Stream> {
-        let raw = self.place.open().map_err(BundleError::io("open", &self.name))?;
-        decompress::open_within(raw, self.free).map_err(BundleError::io("read", &self.name))
+        let raw = self.place.open().map_err(BundleError::io(Op::Open, &self.name))?;
+        decompress::open_within(raw, self.free).map_err(BundleError::io(Op::Read, &self.name))
     }
 
     /// The uncompressed stream, unfolded in a thread of its own: for a file that has cores to spare.
     pub fn open_ahead(&self) -> Result<Stream> {
-        let raw = self.place.open().map_err(BundleError::io("open", &self.name))?;
-        decompress::open_ahead(raw, self.free).map_err(BundleError::io("read", &self.name))
+        let raw = self.place.open().map_err(BundleError::io(Op::Open, &self.name))?;
+        decompress::open_ahead(raw, self.free).map_err(BundleError::io(Op::Read, &self.name))
     }
 
     /// Bytes of the file as it lies on the disk, for progress.

@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::layout;
-use crate::run::{Pruned, SegmentInfo};
-use crate::{BundleError, Result};
+use crate::run::{Pruned, SegmentInfo, layout};
+use crate::{BundleError, Op, Result};
 
 /// A line that stands for the lines of segments that were removed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,7 +33,7 @@ pub fn read(dir: &Path) -> Result<Indexes> {
     let top = dir.join(layout::PACKETS);
     let Ok(points) = fs::read_dir(&top) else { return Ok(out) };
     for point in points {
-        let point = point.map_err(BundleError::io("list", &top))?;
+        let point = point.map_err(BundleError::io(Op::List, &top))?;
         let Ok(name) = point.file_name().into_string() else { continue };
         let Ok(bytes) = fs::read(dir.join(layout::segment_index(&name))) else { continue };
         for line in String::from_utf8_lossy(&bytes).lines() {
@@ -54,7 +53,7 @@ pub fn read(dir: &Path) -> Result<Indexes> {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
                     pruned.entry(info.point.clone()).or_default().add(&info);
                 }
-                Err(e) => return Err(BundleError::io("read", dir.join(&path))(e)),
+                Err(e) => return Err(BundleError::io(Op::Read, dir.join(&path))(e)),
             }
         }
     }

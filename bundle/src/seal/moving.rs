@@ -12,9 +12,8 @@ use std::path::Path;
 use super::place::{remove_run, sync_parent};
 use super::tar::{append_file, member_time};
 use crate::files::Files;
-use crate::run::Manifest;
-use crate::run::layout;
-use crate::{BundleError, Result};
+use crate::run::{Manifest, layout};
+use crate::{BundleError, Damage, Op, Result};
 
 /// Files that stay in the directory to the end.
 const KEPT: [&str; 2] = [layout::MANIFEST, layout::RUN];
@@ -60,7 +59,7 @@ fn batches(dir: &Path, inside: &BTreeSet<String>) -> Result<Vec<Batch>> {
     let rest = files.paths().filter(|path| *path != layout::MANIFEST);
     let mut left = Vec::new();
     for path in std::iter::once(layout::MANIFEST).chain(rest).filter(|path| !inside.contains(*path)) {
-        let meta = fs::metadata(dir.join(path)).map_err(BundleError::io("read", dir.join(path)))?;
+        let meta = fs::metadata(dir.join(path)).map_err(BundleError::io(Op::Read, dir.join(path)))?;
         left.push((path.to_owned(), meta.len()));
     }
     let largest = left.iter().map(|(_, size)| *size).max().unwrap_or(0);
@@ -87,13 +86,13 @@ pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64
             // Only the removal of the directory was missing.
             return finish(dir, done);
         }
-        let why = format!("files are missing, and {} is not there", moving.display());
-        return Err(BundleError::Damaged { what: dir.display().to_string(), why });
+        let damage = Damage::MovedAway { moving: moving.to_owned() };
+        return Err(BundleError::Damaged { what: dir.display().to_string(), damage });
     }
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create(true).truncate(false).open(moving);
-    let mut file = file.map_err(BundleError::io("open", moving))?;
-    let inside = resume(dir, run, &mut file).map_err(BundleError::io("read", moving))?;
+    let mut file = file.map_err(BundleError::io(Op::Open, moving))?;
+    let inside = resume(dir, run, &mut file).map_err(BundleError::io(Op::Read, moving))?;
     for path in inside.iter().filter(|path| !KEPT.contains(&path.as_str())) {
         remove(dir, path)?;
     }
@@ -101,16 +100,16 @@ pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64
         let paths: Vec<&str> = batch.paths.iter().map(String::as_str).collect();
         append(dir, run, &mut file, &paths)?;
     }
-    file.sync_all().map_err(BundleError::io("write", moving))?;
-    fs::rename(moving, done).map_err(BundleError::io("rename", moving))?;
+    file.sync_all().map_err(BundleError::io(Op::Write, moving))?;
+    fs::rename(moving, done).map_err(BundleError::io(Op::Rename, moving))?;
     finish(dir, done)
 }
 
 fn finish(dir: &Path, done: &Path) -> Result<u64> {
     // The new name must be on the disk before the last of the directory goes.
-    sync_parent(done).map_err(BundleError::io("write", done))?;
+    sync_parent(done).map_err(BundleError::io(Op::Write, done))?;
     remove_run(dir)?;
-    Ok(fs::metadata(done).map_err(BundleError::io("read", done))?.len())
+    Ok(fs::metadata(done).map_err(BundleError::io(Op::Read, done))?.len())
 }
 
 /// Finds what an earlier attempt has moved, cuts off what is not certain, and leaves the file at the place where the
@@ -140,7 +139,7 @@ fn resume(dir: &Path, run: &str, file: &mut File) -> io::Result<BTreeSet<String>
 
 /// Appends files where the tar ends, makes sure of them, and removes them.
 fn append(dir: &Path, run: &str, file: &mut File, paths: &[&str]) -> Result<()> {
-    let failed = || BundleError::io("write", "the bundle");
+    let failed = || BundleError::io(Op::Write, "the bundle");
     let mut tar = tar::Builder::new(&mut *file);
     let mtime = member_time(dir);
     for path in paths {
@@ -160,7 +159,7 @@ fn append(dir: &Path, run: &str, file: &mut File, paths: &[&str]) -> Result<()> 
 fn remove(dir: &Path, path: &str) -> Result<()> {
     let full = dir.join(path);
     match fs::remove_file(&full) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(BundleError::io("remove", full)(e)),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(BundleError::io(Op::Remove, full)(e)),
         _ => Ok(()),
     }
 }

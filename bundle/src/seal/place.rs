@@ -5,23 +5,20 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use crate::files::Files;
-use crate::run::RunInfo;
-use crate::run::layout;
-use crate::{BundleError, Result};
+use crate::run::{RunInfo, layout};
+use crate::{BundleError, Op, Result};
 
 /// Reads what a run knew at its start.
 pub fn read_run(dir: &Path) -> Result<RunInfo> {
     let path = dir.join(layout::RUN);
-    let bytes = fs::read(&path).map_err(BundleError::io("read", &path))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|e| BundleError::Damaged { what: path.display().to_string(), why: e.to_string() })
+    let bytes = fs::read(&path).map_err(BundleError::io(Op::Read, &path))?;
+    serde_json::from_slice(&bytes).map_err(BundleError::json(path.display()))
 }
 
 /// Writes `value` as JSON so that the file is complete or absent, also after a power cut.
 pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
     let partial = path.with_extension("partial");
-    let mut text = serde_json::to_vec_pretty(value)
-        .map_err(|e| BundleError::Damaged { what: path.display().to_string(), why: e.to_string() })?;
+    let mut text = serde_json::to_vec_pretty(value).map_err(BundleError::json(path.display()))?;
     text.push(b'\n');
     let write = || -> io::Result<()> {
         let mut file = File::create(&partial)?;
@@ -31,10 +28,10 @@ pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
     if let Err(e) = write() {
         // It may be the disk that is full.
         let _ = fs::remove_file(&partial);
-        return Err(BundleError::io("write", &partial)(e));
+        return Err(BundleError::io(Op::Write, &partial)(e));
     }
-    fs::rename(&partial, path).map_err(BundleError::io("rename", &partial))?;
-    sync_parent(path).map_err(BundleError::io("write", path))
+    fs::rename(&partial, path).map_err(BundleError::io(Op::Rename, &partial))?;
+    sync_parent(path).map_err(BundleError::io(Op::Write, path))
 }
 
 /// Makes a new name in a directory survive a power cut.
@@ -51,11 +48,11 @@ pub fn remove_run(dir: &Path) -> Result<()> {
         let _ = parent.sync_all();
     }
     let gone = |result: io::Result<()>, path: &Path| match result {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(BundleError::io("remove", path)(e)),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(BundleError::io(Op::Remove, path)(e)),
         _ => Ok(()),
     };
-    for entry in fs::read_dir(dir).map_err(BundleError::io("list", dir))? {
-        let entry = entry.map_err(BundleError::io("list", dir))?;
+    for entry in fs::read_dir(dir).map_err(BundleError::io(Op::List, dir))? {
+        let entry = entry.map_err(BundleError::io(Op::List, dir))?;
         let path = entry.path();
         if entry.file_name() == layout::RUN {
             continue;
@@ -69,15 +66,15 @@ pub fn remove_run(dir: &Path) -> Result<()> {
 }
 
 pub(super) fn hash(path: &Path) -> Result<(u64, String)> {
-    let mut file = File::open(path).map_err(BundleError::io("open", path))?;
+    let mut file = File::open(path).map_err(BundleError::io(Op::Open, path))?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 64 * 1024];
     let mut bytes = 0;
     loop {
-        let n = file.read(&mut buffer).map_err(BundleError::io("read", path))?;
+        let n = file.read(&mut buffer).map_err(BundleError::io(Op::Read, path))?;
         if n == 0 {
             // The manifest vouches for these bytes: they are on the disk before it is.
-            file.sync_data().map_err(BundleError::io("write", path))?;
+            file.sync_data().map_err(BundleError::io(Op::Write, path))?;
             return Ok((bytes, hasher.finalize().to_hex().to_string()));
         }
         bytes += n as u64;
@@ -89,7 +86,7 @@ pub(super) fn hash(path: &Path) -> Result<(u64, String)> {
 pub(super) fn remove_partial(dir: &Path) -> Result<()> {
     for path in Files::directory(dir)?.paths().filter(|p| p.ends_with(layout::PARTIAL_END)) {
         let full = dir.join(path);
-        fs::remove_file(&full).map_err(BundleError::io("remove", &full))?;
+        fs::remove_file(&full).map_err(BundleError::io(Op::Remove, &full))?;
     }
     Ok(())
 }

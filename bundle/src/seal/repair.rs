@@ -8,9 +8,8 @@ use super::place::{hash, remove_partial};
 use super::write_json;
 use crate::files::decompress;
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail};
-use crate::run::layout;
-use crate::run::{Manifest, SegmentInfo};
-use crate::{BundleError, Nanos, Result};
+use crate::run::{Manifest, SegmentInfo, layout};
+use crate::{BundleError, Nanos, Op, Result};
 
 /// zstd level of a repaired segment: the recorder's own.
 const LEVEL: i32 = 1;
@@ -66,9 +65,9 @@ pub fn repair_cut(dir: &Path, mut manifest: Manifest) -> Result<Manifest> {
 fn repair(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentInfo, String)> {
     let full = dir.join(path);
     let partial = full.with_extension("partial");
-    let file = File::open(&full).map_err(BundleError::io("open", &full))?;
-    let stream = decompress::open(Box::new(file)).map_err(BundleError::io("read", &full))?;
-    let reader = PacketReader::open(stream).map_err(BundleError::io("read", &full));
+    let file = File::open(&full).map_err(BundleError::io(Op::Open, &full))?;
+    let stream = decompress::open(Box::new(file)).map_err(BundleError::io(Op::Read, &full))?;
+    let reader = PacketReader::open(stream).map_err(BundleError::io(Op::Read, &full));
     let Ok(Some(mut reader)) = reader else {
         // Killed before the first flush: nothing was promised, nothing is there.
         let (bytes, blake3) = hash(&full)?;
@@ -76,13 +75,13 @@ fn repair(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentIn
             SegmentInfo { point: point.into(), number, file_bytes: bytes, blake3, ..SegmentInfo::default() };
         return Ok((SegmentInfo { repaired: true, ..info }, "no packet had been written yet".into()));
     };
-    let out = File::create(&partial).map_err(BundleError::io("create", &partial))?;
+    let out = File::create(&partial).map_err(BundleError::io(Op::Create, &partial))?;
     let written = copy(&mut reader, &out, point, number).and_then(|info| out.sync_all().map(|()| info));
     if written.is_err() {
         let _ = fs::remove_file(&partial);
     }
-    let info = written.map_err(BundleError::io("repair", &full))?;
-    fs::rename(&partial, &full).map_err(BundleError::io("rename", &partial))?;
+    let info = written.map_err(BundleError::io(Op::Repair, &full))?;
+    fs::rename(&partial, &full).map_err(BundleError::io(Op::Rename, &partial))?;
     let why = match reader.tail() {
         Some(Tail::Damaged { at, why }) => format!("damaged at byte {at} of its content ({why})"),
         _ => String::new(),
@@ -93,12 +92,12 @@ fn repair(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentIn
 /// What a cut segment holds, when it has to stay as it is.
 fn examine(dir: &Path, path: &str, point: &str, number: u32) -> Result<SegmentInfo> {
     let full = dir.join(path);
-    let file = File::open(&full).map_err(BundleError::io("open", &full))?;
-    let stream = decompress::open(Box::new(file)).map_err(BundleError::io("read", &full))?;
-    let reader = PacketReader::open(stream).map_err(BundleError::io("read", &full))?;
+    let file = File::open(&full).map_err(BundleError::io(Op::Open, &full))?;
+    let stream = decompress::open(Box::new(file)).map_err(BundleError::io(Op::Read, &full))?;
+    let reader = PacketReader::open(stream).map_err(BundleError::io(Op::Read, &full))?;
     let info = match reader {
         Some(mut reader) => {
-            copy(&mut reader, io::sink(), point, number).map_err(BundleError::io("read", &full))?
+            copy(&mut reader, io::sink(), point, number).map_err(BundleError::io(Op::Read, &full))?
         }
         None => SegmentInfo { point: point.into(), number, ..SegmentInfo::default() },
     };

@@ -6,9 +6,8 @@ use std::path::Path;
 
 use super::place::read_run;
 use crate::files::Files;
-use crate::run::NS_PER_S;
-use crate::run::layout;
-use crate::{BundleError, Result};
+use crate::run::{NS_PER_S, layout};
+use crate::{BundleError, Op, Result};
 
 /// Streams a sealed run as a tar whose top folder is the run's name; the manifest comes first.
 pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
@@ -19,8 +18,8 @@ pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
     for path in std::iter::once(layout::MANIFEST).chain(rest) {
         append_file(&mut tar, dir, run, path, mtime)?;
     }
-    let mut out = tar.into_inner().map_err(BundleError::io("finish", "the bundle"))?;
-    out.flush().map_err(BundleError::io("write", "the bundle"))
+    let mut out = tar.into_inner().map_err(BundleError::io(Op::Finish, "the bundle"))?;
+    out.flush().map_err(BundleError::io(Op::Write, "the bundle"))
 }
 
 /// Seconds since the epoch that every member of a run's tar carries: when the run started, so that bundling twice gives
@@ -44,12 +43,12 @@ pub(crate) fn append_file(
     header.set_mode(0o600);
     header.set_mtime(mtime);
     header.set_entry_type(tar::EntryType::Regular);
-    tar.append_data(&mut header, format!("{run}/{path}"), file).map_err(BundleError::io("bundle", &full))
+    tar.append_data(&mut header, format!("{run}/{path}"), file).map_err(BundleError::io(Op::Bundle, &full))
 }
 
 /// Opens a file with its size, for a tar member that keeps its size should the file grow meanwhile.
 pub(crate) fn sized(full: &Path) -> Result<(io::Take<File>, u64)> {
-    let file = File::open(full).map_err(BundleError::io("open", full))?;
-    let size = file.metadata().map_err(BundleError::io("read", full))?.len();
+    let file = File::open(full).map_err(BundleError::io(Op::Open, full))?;
+    let size = file.metadata().map_err(BundleError::io(Op::Read, full))?.len();
     Ok((file.take(size), size))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::IndexLine;
 use crate::run::layout;
 use crate::source::Outcome;
-use crate::{BundleError, Nanos, Result};
+use crate::{BundleError, Nanos, Op, Result};
 
 /// Samples from this size on are compressed: nightly flow dumps are megabytes of the same words.
 const COMPRESS_FROM: usize = 16 * 1024;
@@ -60,13 +60,13 @@ impl StateWriter {
     pub fn create(dir: &Path, budget: u64) -> Result<Self> {
         let path = dir.join(layout::STATE_INDEX);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(BundleError::io("create", parent))?;
+            fs::create_dir_all(parent).map_err(BundleError::io(Op::Create, parent))?;
         }
         let index = OpenOptions::new()
             .create(true)
             .append(true)
             .open(&path)
-            .map_err(BundleError::io("create", &path))?;
+            .map_err(BundleError::io(Op::Create, &path))?;
         let (last, numbers) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self {
             dir: dir.to_owned(),
@@ -88,7 +88,7 @@ impl StateWriter {
             self.sample(sample)?;
         }
         self.fresh.push(self.dir.join(layout::STATE_INDEX));
-        self.index.flush().map_err(BundleError::io("write", layout::STATE_INDEX))
+        self.index.flush().map_err(BundleError::io(Op::Write, layout::STATE_INDEX))
     }
 
     /// Samples whose bytes were left out because the budget was spent.
@@ -133,18 +133,17 @@ impl StateWriter {
             path,
             stderr,
         };
-        let mut text = serde_json::to_vec(&line)
-            .map_err(|e| BundleError::Damaged { what: layout::STATE_INDEX.into(), why: e.to_string() })?;
+        let mut text = serde_json::to_vec(&line).map_err(BundleError::json(layout::STATE_INDEX))?;
         text.push(b'\n');
         self.written.0 += text.len() as u64;
-        self.index.write_all(&text).map_err(BundleError::io("write", layout::STATE_INDEX))
+        self.index.write_all(&text).map_err(BundleError::io(Op::Write, layout::STATE_INDEX))
     }
 
     fn file(&mut self, key: &(&'static str, &'static str, String), bytes: &[u8]) -> Result<Option<String>> {
         let compress = bytes.len() >= COMPRESS_FROM;
         let packed;
         let data = if compress {
-            packed = zstd::encode_all(bytes, LEVEL).map_err(BundleError::io("compress", key.1))?;
+            packed = zstd::encode_all(bytes, LEVEL).map_err(BundleError::io(Op::Compress, key.1))?;
             &packed[..]
         } else {
             bytes
@@ -159,9 +158,9 @@ impl StateWriter {
         let path = layout::sample(key.0, key.1, &key.2, *number, compress);
         let full = self.dir.join(&path);
         if let Some(parent) = full.parent() {
-            fs::create_dir_all(parent).map_err(BundleError::io("create", parent))?;
+            fs::create_dir_all(parent).map_err(BundleError::io(Op::Create, parent))?;
         }
-        fs::write(&full, data).map_err(BundleError::io("write", &full))?;
+        fs::write(&full, data).map_err(BundleError::io(Op::Write, &full))?;
         self.written.0 += data.len() as u64;
         self.written.1 += 1;
         self.fresh.push(full);

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use netcap_bundle::files::Files;
-use netcap_bundle::{BundleError, layout, seal};
+use netcap_bundle::{BundleError, Op, layout, seal};
 use rust_i18n::t;
 
 use super::RunResult;
@@ -73,12 +73,12 @@ fn room_to_move(run: &RunDir, out: &Path, bounds: Option<Bounds>) -> Result<()> 
 pub(super) fn write_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)> {
     let partial = with_end(&path, layout::PARTIAL_END);
     let write = || -> netcap_bundle::Result<u64> {
-        let file = File::create(&partial).map_err(BundleError::io("create", &partial))?;
+        let file = File::create(&partial).map_err(BundleError::io(Op::Create, &partial))?;
         seal::write_tar(&run.path, &run.info.run, &file)?;
-        file.sync_all().map_err(BundleError::io("write", &partial))?;
-        fs::rename(&partial, &path).map_err(BundleError::io("rename", &partial))?;
+        file.sync_all().map_err(BundleError::io(Op::Write, &partial))?;
+        fs::rename(&partial, &path).map_err(BundleError::io(Op::Rename, &partial))?;
         // The directory it was made of goes next.
-        seal::sync_parent(&path).map_err(BundleError::io("write", &path))?;
+        seal::sync_parent(&path).map_err(BundleError::io(Op::Write, &path))?;
         Ok(file.metadata().map_or(0, |m| m.len()))
     };
     match write() {

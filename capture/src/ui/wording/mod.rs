@@ -1,9 +1,10 @@
-//! What the libraries say in English, in the language that is set: filters, presets, and the sources of host state.
+//! What the libraries say in English, in the language that is set: filters, presets, bundles, and the sources of host state.
 //!
 //! The libraries know no languages. What registries say has keys by the names of their members
 //! (`locales/registries.yml`), what errors say is matched value by value (`locales/filters.yml`); tests hold the
 //! English of both to that of the libraries.
 
+mod bundles;
 mod filters;
 
 use netcap_bundle::Role;
@@ -11,6 +12,7 @@ use netcap_bundle::source::SourceDef;
 use netcap_filters::Preset;
 use rust_i18n::t;
 
+pub(crate) use bundles::bundle;
 pub(crate) use filters::{filter, preset};
 
 /// What a point is to its switch.
