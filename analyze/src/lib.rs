@@ -5,26 +5,26 @@
 //! make [`finding::Finding`]s; [`report`] writes them for people and for machines. Nothing here reads a clock, and a
 //! report is the same for any number of threads.
 
-pub mod analysis;
-pub mod causes;
-pub mod cli;
-pub mod clocks;
-pub mod detectors;
-pub mod engine;
-pub mod fidelity;
-pub mod finding;
-pub mod host;
-pub mod measure;
-pub mod registry;
-pub mod report;
-pub mod symptoms;
-pub mod tables;
-pub mod text;
-pub mod together;
-pub mod unit;
-pub mod view;
+mod analysis;
+mod causes;
+mod cli;
+mod clocks;
+mod detectors;
+mod engine;
+mod fidelity;
+mod finding;
+mod host;
+mod measure;
+mod registry;
+mod report;
+mod symptoms;
+mod tables;
+pub mod testing;
+mod text;
+mod together;
+mod unit;
+mod view;
 
-#[cfg(test)]
-mod testing;
+pub use cli::main;
 
 rust_i18n::i18n!("locales", fallback = "en");

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    netcap_analyze::cli::main()
+    netcap_analyze::main()
 }

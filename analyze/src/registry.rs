@@ -4,7 +4,7 @@ use crate::unit::Unit;
 use crate::{causes, detectors, measure, symptoms};
 
 /// Every unit, alphabetical.
-pub fn units() -> Vec<&'static Unit> {
+pub(crate) fn units() -> Vec<&'static Unit> {
     let causes = causes::ALL.iter().map(|cause| &cause.unit);
     let detectors = detectors::ALL.iter().map(|detector| &detector.unit);
     let measurements = measure::ALL.iter().map(|measurement| &measurement.unit);
@@ -15,7 +15,7 @@ pub fn units() -> Vec<&'static Unit> {
 }
 
 /// The unit of that id.
-pub fn by_id(id: &str) -> Option<&'static Unit> {
+pub(crate) fn by_id(id: &str) -> Option<&'static Unit> {
     units().into_iter().find(|unit| unit.id == id)
 }
 

@@ -8,7 +8,7 @@ use rust_i18n::t;
 
 /// A sentence or phrase: a key of the catalogue with arguments, which may be phrases themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
+pub(crate) struct Text {
     key: &'static str,
     args: Vec<(&'static str, Arg)>,
 }
@@ -23,55 +23,50 @@ enum Arg {
 
 impl Text {
     /// The phrase of that key.
-    pub fn new(key: &'static str) -> Self {
+    pub(crate) fn new(key: &'static str) -> Self {
         Self { key, args: Vec::new() }
     }
 
     /// Something that is the same in every language: a name, a number, a line of a file.
-    pub fn verbatim(text: impl Display) -> Self {
+    pub(crate) fn verbatim(text: impl Display) -> Self {
         Self { key: "", args: vec![("", Arg::Verbatim(clean(&text.to_string())))] }
     }
 
     /// With `%{name}` replaced by a value.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Display) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
         self.args.push((name, Arg::Verbatim(clean(&value.to_string()))));
         self
     }
 
     /// With `%{name}` replaced by a phrase.
     #[must_use]
-    pub fn with_text(mut self, name: &'static str, value: Self) -> Self {
+    pub(crate) fn with_text(mut self, name: &'static str, value: Self) -> Self {
         self.args.push((name, Arg::Phrase(value)));
         self
     }
 
     /// With `%{name}` replaced by phrases in a row.
     #[must_use]
-    pub fn with_list(mut self, name: &'static str, values: Vec<Self>) -> Self {
+    pub(crate) fn with_list(mut self, name: &'static str, values: Vec<Self>) -> Self {
         self.args.push((name, Arg::List(values)));
         self
     }
 
     /// With `%{name}` replaced by phrases in a row that hold commas themselves.
     #[must_use]
-    pub fn with_clauses(mut self, name: &'static str, values: Vec<Self>) -> Self {
+    pub(crate) fn with_clauses(mut self, name: &'static str, values: Vec<Self>) -> Self {
         self.args.push((name, Arg::Clauses(values)));
         self
     }
 
-    /// It has an argument of that name.
-    pub fn has(&self, name: &str) -> bool {
-        self.args.iter().any(|(n, _)| *n == name)
-    }
-
     /// It is the phrase of that key.
-    pub fn is(&self, key: &str) -> bool {
+    pub(crate) fn is(&self, key: &str) -> bool {
         self.key == key
     }
 
     /// In a language.
-    pub fn render(&self, lang: Lang) -> String {
+    pub(crate) fn render(&self, lang: Lang) -> String {
         if self.key.is_empty() {
             return self.args.first().map(|(_, arg)| arg.render(lang)).unwrap_or_default();
         }
@@ -96,7 +91,7 @@ impl Text {
     }
 
     /// In English, for machines.
-    pub fn english(&self) -> String {
+    pub(crate) fn english(&self) -> String {
         self.render(Lang::En)
     }
 }
@@ -121,7 +116,7 @@ fn join(list: &[Text], lang: Lang, [english, chinese]: [&str; 2]) -> String {
 }
 
 /// A phrase of the catalogue without arguments.
-pub fn phrase(key: &str, lang: Lang) -> String {
+pub(crate) fn phrase(key: &str, lang: Lang) -> String {
     t!(key, locale = lang.code()).into_owned()
 }
 

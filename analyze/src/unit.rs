@@ -7,7 +7,7 @@ use crate::view::View;
 
 /// Something a unit cannot do without.
 #[derive(Debug, Clone, Copy)]
-pub struct Need {
+pub(crate) struct Need {
     /// Key of its phrase in the catalogue (`need.…`).
     pub key: &'static str,
     /// Whether it is there; `None` when that cannot be judged because an earlier need of the list is missing.
@@ -16,7 +16,7 @@ pub struct Need {
 
 /// One entry of a registry: a detector, a symptom, a cause or a measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Stable id.
     pub id: &'static str,
     /// Least and worst severity of its findings; `None` when it only measures.
@@ -31,7 +31,7 @@ pub struct Unit {
 
 /// A unit that could not look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotEvaluated {
+pub(crate) struct NotEvaluated {
     /// Its id.
     pub detector: &'static str,
     /// Keys of what is missing.
@@ -40,7 +40,7 @@ pub struct NotEvaluated {
 
 impl Unit {
     /// The manual page: the doc comment of its file.
-    pub fn page(&self) -> String {
+    pub(crate) fn page(&self) -> String {
         let lines = self.source.lines().take_while(|l| l.starts_with("//!"));
         let mut page = String::new();
         for line in lines {
@@ -52,7 +52,7 @@ impl Unit {
     }
 
     /// One sentence on what it finds: the first line of its page, or the first sentence of its Chinese part.
-    pub fn summary(&self, lang: Lang) -> String {
+    pub(crate) fn summary(&self, lang: Lang) -> String {
         let page = self.page();
         let english =
             || page.lines().next().and_then(|line| line.split_once(": ")).map(|(_, s)| s.to_owned());
@@ -68,7 +68,7 @@ impl Unit {
     }
 
     /// Keys of the needs that are missing, and only of those: what cannot be judged yet is not asked for.
-    pub fn missing(&self, view: &View<'_>) -> Vec<&'static str> {
+    pub(crate) fn missing(&self, view: &View<'_>) -> Vec<&'static str> {
         self.needs.iter().filter(|need| (need.met)(view) == Some(false)).map(|need| need.key).collect()
     }
 }

@@ -65,7 +65,7 @@ fn captures() -> (tempfile::TempDir, PathBuf, PathBuf) {
 
 /// Everything that looks or measures.
 fn ids() -> impl Iterator<Item = &'static str> {
-    netcap_analyze::registry::units().into_iter().map(|unit| unit.id)
+    netcap_analyze::testing::ids().into_iter()
 }
 
 fn name(path: &Path) -> &str {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use netcap_analyze::{measure, registry};
+use netcap_analyze::testing::{ids, key_of_measurement};
 use netcap_tests::lab::said;
 use netcap_tests::{files_below, root};
 use serde_json::Value;
@@ -48,7 +48,7 @@ fn known(samples: &[Sample]) -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for sample in samples {
         let text = std::fs::read_to_string(sample.golden()).unwrap_or_default();
-        let own = measure::ALL.iter().find(|m| m.unit.id == sample.id).map(|m| m.key);
+        let own = key_of_measurement(&sample.id);
         known.extend(parts(&text).into_keys().filter(|key| Some(*key) != own).map(str::to_owned));
     }
     known
@@ -122,12 +122,12 @@ impl Sample {
         let of = |entry: &&Value| entry["detector"] == self.id.as_str();
         let blind = list(UNCOMPARED);
         ensure(!blind.iter().any(|entry| of(&entry)), || format!("{} could not look: {blind:?}", self.id))?;
-        ensure(registry::by_id(&self.id).is_some(), || format!("there is no unit {}", self.id))?;
+        ensure(ids().contains(&self.id.as_str()), || format!("there is no unit {}", self.id))?;
         let findings = list("findings");
         let alarms = findings.iter().filter(of).filter(|f| f["severity"] != "info").count();
-        if let Some(measurement) = measure::ALL.iter().find(|measurement| measurement.unit.id == self.id) {
+        if let Some(key) = key_of_measurement(&self.id) {
             ensure(alarms == 0, || format!("{alarms} alarms of what only measures"))?;
-            return ensure(!list(measurement.key).is_empty(), || "nothing was measured".into());
+            return ensure(!list(key).is_empty(), || "nothing was measured".into());
         }
         ensure((alarms > 0) == self.case.starts_with("fires"), || format!("{alarms} alarms"))
     }

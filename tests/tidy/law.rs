@@ -47,7 +47,7 @@ pub(crate) fn is_test(path: &Path) -> bool {
     let path = path.strip_prefix(&root).unwrap_or(path);
     let file = path.file_name().map(|f| f.to_string_lossy().into_owned()).unwrap_or_default();
     let helper = ["testing.rs", "tests.rs"].contains(&file.as_str()) || file.ends_with("_tests.rs");
-    helper || path.components().any(|c| c.as_os_str() == "tests")
+    helper || path.components().any(|c| c.as_os_str() == "tests" || c.as_os_str() == "testing")
 }
 
 /// Collects breaches, so that a run lists them all.

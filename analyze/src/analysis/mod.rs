@@ -19,7 +19,7 @@ use look::Diagnosis;
 
 /// What is said about one input.
 #[derive(Debug)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// The input as the user named it.
     pub name: String,
     /// Host and tool, when it is a bundle.
@@ -45,7 +45,7 @@ pub struct Verdict {
 }
 
 /// Explains an input, on the current rayon pool.
-pub fn explain(input: &Input, only: Option<&[String]>, progress: &Progress) -> Verdict {
+pub(crate) fn explain(input: &Input, only: Option<&[String]>, progress: &Progress) -> Verdict {
     view::read(input, progress, |view| verdict(view, only))
 }
 

@@ -2,13 +2,13 @@
 //! asked: whose evidence proves most directly comes first.
 
 /// Links: cables, bonds and what neighbours say on them.
-pub mod links {
-    pub mod lldp_mac_flap;
+pub(crate) mod links {
+    pub(crate) mod lldp_mac_flap;
 }
 
 /// The switch: what its rules do to packets.
-pub mod switch {
-    pub mod acl_drop;
+pub(crate) mod switch {
+    pub(crate) mod acl_drop;
 }
 
 use crate::finding::Finding;
@@ -17,7 +17,7 @@ use crate::view::View;
 
 /// One cause.
 #[derive(Debug, Clone, Copy)]
-pub struct Cause {
+pub(crate) struct Cause {
     /// Id, needs and manual page.
     pub unit: Unit,
     /// Says whether it explains any of these symptoms. It may claim what no symptom shows yet.
@@ -26,7 +26,7 @@ pub struct Cause {
 
 /// What a cause says of the symptoms.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// It is at work; `victims` of a finding say whose packets it stops.
     Claims(Vec<Finding>),
     /// It was looked for and is not at work.
@@ -37,18 +37,18 @@ pub enum Answer {
 
 impl Answer {
     /// A cause that finds by itself where it is at work.
-    pub fn of(findings: Vec<Finding>) -> Self {
+    pub(crate) fn of(findings: Vec<Finding>) -> Self {
         if findings.is_empty() { Self::RuledOut } else { Self::Claims(findings) }
     }
 }
 
 impl Cause {
     /// Asks it; without what it needs, it cannot tell.
-    pub fn answer(&self, view: &View<'_>, symptoms: &[Finding]) -> Answer {
+    pub(crate) fn answer(&self, view: &View<'_>, symptoms: &[Finding]) -> Answer {
         let missing = self.unit.missing(view);
         if missing.is_empty() { (self.ask)(view, symptoms) } else { Answer::CannotTell(missing) }
     }
 }
 
 /// All causes.
-pub const ALL: &[Cause] = &[switch::acl_drop::CAUSE, links::lldp_mac_flap::CAUSE];
+pub(crate) const ALL: &[Cause] = &[switch::acl_drop::CAUSE, links::lldp_mac_flap::CAUSE];

@@ -87,8 +87,8 @@ impl Reports {
     /// Remembers an input that could not be read.
     pub(super) fn unreadable(&mut self, name: &str, why: &str) -> Result<()> {
         self.total.unreadable += 1;
-        if let Some((out, shape @ json::Shape::Lines)) = &mut self.json {
-            out.write_all(shape.unreadable(name, why).as_bytes()).context("cannot write the JSON")?;
+        if let Some((out, json::Shape::Lines)) = &mut self.json {
+            out.write_all(json::Shape::unreadable(name, why).as_bytes()).context("cannot write the JSON")?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@
 //! When no line fits any more, a clock was stepped or slewed: the time before and after are estimated apart.
 
 mod polygon;
-pub mod timeline;
+pub(crate) mod timeline;
 
 use netcap_bundle::Nanos;
 use polygon::Polygon;
@@ -25,7 +25,7 @@ const BUCKET_NS: i64 = 50_000_000;
 
 /// Which way a packet went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Way {
+pub(crate) enum Way {
     /// From A to B.
     AtoB,
     /// From B to A.
@@ -34,7 +34,7 @@ pub enum Way {
 
 /// One packet seen at both hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Crossing {
+pub(crate) struct Crossing {
     /// A's stamp: of leaving when it went to B, of arriving else.
     pub a: Nanos,
     /// B's stamp.
@@ -52,7 +52,7 @@ impl Crossing {
 
 /// A stretch in which both clocks kept their rates.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Piece {
+pub(crate) struct Piece {
     /// First and last packet, by A's clock.
     pub from: Nanos,
     /// See `from`.
@@ -66,7 +66,7 @@ pub struct Piece {
 
 /// What can be said of two clocks.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Clocks {
+pub(crate) enum Clocks {
     /// Stretches in order of time; more than one when a clock was set in between.
     Known(Vec<Piece>),
     /// All packets went one way: B is at most (A to B) or at least (B to A) this much ahead of A, in nanoseconds.
@@ -86,31 +86,31 @@ pub enum Clocks {
 
 impl Piece {
     /// Middle of the piece.
-    pub fn middle(&self) -> Nanos {
+    pub(crate) fn middle(&self) -> Nanos {
         Nanos(self.from.0 + (self.to.0 - self.from.0) / 2)
     }
 
     /// How far B is ahead of A at a time of A's clock: least and most, in nanoseconds.
-    pub fn ahead_ns(&self, at: Nanos) -> (i64, i64) {
+    pub(crate) fn ahead_ns(&self, at: Nanos) -> (i64, i64) {
         let (low, high) = self.polygon.range(at.since(self.middle()) as f64);
         // Outwards, so that rounding never makes the statement finer than it is.
         (self.base.saturating_add(rounded(low.floor())), self.base.saturating_add(rounded(high.ceil())))
     }
 
     /// Offset and bound in the middle, in nanoseconds.
-    pub fn offset_ns(&self) -> (i64, i64) {
+    pub(crate) fn offset_ns(&self) -> (i64, i64) {
         let (low, high) = self.ahead_ns(self.middle());
         (low + (high - low) / 2, (high - low + 1) / 2)
     }
 
     /// How much faster B's clock runs, least and most, in parts per million.
-    pub fn drift_ppm(&self) -> (f64, f64) {
+    pub(crate) fn drift_ppm(&self) -> (f64, f64) {
         let (low, high) = self.polygon.slopes();
         (low * 1e6, high * 1e6)
     }
 
     /// The one-way delay of a packet, least and most, in nanoseconds.
-    pub fn delay_ns(&self, crossing: &Crossing) -> (i64, i64) {
+    pub(crate) fn delay_ns(&self, crossing: &Crossing) -> (i64, i64) {
         let (low, high) = self.ahead_ns(crossing.a);
         let difference = crossing.difference();
         match crossing.way {
@@ -127,7 +127,7 @@ fn rounded(value: f64) -> i64 {
 }
 
 /// Compares two clocks. The packets may be in any order.
-pub fn compare(crossings: &[Crossing]) -> Clocks {
+pub(crate) fn compare(crossings: &[Crossing]) -> Clocks {
     let mut points = tightest(crossings);
     points.sort_by_key(|point| (point.a, point.way, point.b));
     let count = |way: Way| points.iter().filter(|point| point.way == way).count();

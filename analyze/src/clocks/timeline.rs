@@ -8,7 +8,7 @@ use super::{Clocks, Piece};
 
 /// The way from one host's clock to the first one's.
 #[derive(Debug, Clone, Default)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// From the host to the first one.
     steps: Vec<Step>,
 }
@@ -23,7 +23,7 @@ struct Step {
 
 impl Timeline {
     /// A stamp of the host on the first host's clock, and how far that may be off, in nanoseconds.
-    pub fn common(&self, at: Nanos) -> (Nanos, i64) {
+    pub(crate) fn common(&self, at: Nanos) -> (Nanos, i64) {
         self.steps.iter().fold((at, 0), |(at, off), step| {
             let (at, more) = if step.to_a { step.b_to_a(at) } else { step.a_to_b(at) };
             (at, off.saturating_add(more))
@@ -31,7 +31,7 @@ impl Timeline {
     }
 
     /// A stamp of the first host's clock on the host's own, and how far that may be off, in nanoseconds.
-    pub fn own(&self, at: Nanos) -> (Nanos, i64) {
+    pub(crate) fn own(&self, at: Nanos) -> (Nanos, i64) {
         self.steps.iter().rev().fold((at, 0), |(at, off), step| {
             let (at, more) = if step.to_a { step.a_to_b(at) } else { step.b_to_a(at) };
             (at, off.saturating_add(more))
@@ -74,7 +74,7 @@ fn distance(at: Nanos, from: Nanos, to: Nanos) -> i64 {
 
 /// The way of each of so many hosts to the first one: over as few hosts as can be, `None` for those whose clock cannot be
 /// compared with its.
-pub fn timelines(hosts: usize, compared: &[(usize, usize, &Clocks)]) -> Vec<Option<Timeline>> {
+pub(crate) fn timelines(hosts: usize, compared: &[(usize, usize, &Clocks)]) -> Vec<Option<Timeline>> {
     let mut out: Vec<Option<Timeline>> = vec![None; hosts];
     if let Some(first) = out.first_mut() {
         *first = Some(Timeline::default());

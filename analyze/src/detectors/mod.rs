@@ -2,8 +2,8 @@
 //! alphabetical.
 
 /// Addresses: who has them, and who else claims them.
-pub mod addresses {
-    pub mod ip_conflict;
+pub(crate) mod addresses {
+    pub(crate) mod ip_conflict;
 }
 
 use crate::finding::Finding;
@@ -12,7 +12,7 @@ use crate::view::View;
 
 /// One detector.
 #[derive(Debug, Clone, Copy)]
-pub struct Detector {
+pub(crate) struct Detector {
     /// Id, needs and manual page.
     pub unit: Unit,
     /// Finds.
@@ -20,4 +20,4 @@ pub struct Detector {
 }
 
 /// All detectors.
-pub const ALL: &[Detector] = &[addresses::ip_conflict::DETECTOR];
+pub(crate) const ALL: &[Detector] = &[addresses::ip_conflict::DETECTOR];

@@ -7,7 +7,7 @@ use super::view::PacketView;
 
 /// A state grown over packets. Each segment has its own; the states of all segments are merged in segment order, so
 /// that the result does not depend on the number of threads.
-pub trait Fold: Sized + Send {
+pub(crate) trait Fold: Sized + Send {
     /// The empty state.
     fn start(scene: &Arc<Scene>) -> Self;
 

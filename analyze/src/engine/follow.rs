@@ -9,7 +9,7 @@ use super::identity::mix;
 use super::nat::Nat;
 
 /// Sightings kept of a whole input, 48 octets each.
-pub const SIGHTINGS_MAX: usize = 1 << 18;
+pub(crate) const SIGHTINGS_MAX: usize = 1 << 18;
 /// Sightings kept of one segment, at least.
 const SEGMENT_MIN: usize = 1 << 13;
 /// Octets on the disk of a packet of ordinary traffic, for files that do not say how many they hold. A guess costs time or
@@ -20,7 +20,7 @@ const LINK_BYTES: u32 = 14 + 8;
 
 /// What is followed.
 #[derive(Debug, Clone, Default)]
-pub struct Follow {
+pub(crate) struct Follow {
     /// There are two points at least.
     pub on: bool,
     /// One packet in two to the power of this is followed, chosen by what it carries: the same ones at every point.
@@ -35,7 +35,7 @@ pub struct Follow {
 
 impl Follow {
     /// For one input, or for those of several hosts that are looked at together: all follow the same packets.
-    pub fn read(inputs: &[&Input]) -> Self {
+    pub(crate) fn read(inputs: &[&Input]) -> Self {
         let points = || inputs.iter().flat_map(|input| &input.points);
         let segments = || inputs.iter().flat_map(|input| &input.segments);
         let mut follow = Self { on: points().nth(1).is_some(), ..Self::default() };
@@ -59,6 +59,6 @@ impl Follow {
 }
 
 /// Whether what hashes to this is followed when one in two to the power of `shift` is.
-pub fn is_chosen(hash: u64, shift: u32) -> bool {
+pub(crate) fn is_chosen(hash: u64, shift: u32) -> bool {
     shift == 0 || mix(hash, 5).leading_zeros() >= shift
 }

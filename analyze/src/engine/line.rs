@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Results that may exist at the same time, those being made included. A constant, not the number of threads: it bounds
 /// the memory whatever the machine (measured: 25 to 45 MB for each, the allocator's own share included), and the share of it that each fold may use depends on nothing but the input.
-pub const ALIVE_MAX: usize = 3;
+pub(crate) const ALIVE_MAX: usize = 3;
 
 struct Line<R, T> {
     /// The next job nobody has begun.

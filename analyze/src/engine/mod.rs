@@ -1,19 +1,19 @@
 //! The one parallel pass: segments are read side by side, each packet is decoded once, folds keep what they need.
 
-pub mod decode;
-pub mod fold;
-pub mod follow;
-pub mod identity;
+pub(crate) mod decode;
+pub(crate) mod fold;
+pub(crate) mod follow;
+pub(crate) mod identity;
 mod line;
-pub mod nat;
+pub(crate) mod nat;
 mod pass;
-pub mod points;
-pub mod progress;
-pub mod view;
+pub(crate) mod points;
+pub(crate) mod progress;
+pub(crate) mod view;
 
-pub use fold::Fold;
-pub use line::ALIVE_MAX;
-pub use pass::{FileStats, Outcome, run};
-pub use points::{DomainId, HostId, PointId, PointInfo, Points};
-pub use progress::Progress;
-pub use view::{Arp, Echo, EchoKind, Eth, Failure, FrameRef, Ip, L4, Nd, NdKind, Net, PacketView, Tags};
+pub(crate) use fold::Fold;
+pub(crate) use line::ALIVE_MAX;
+pub(crate) use pass::{FileStats, run};
+pub(crate) use points::{DomainId, HostId, PointId, PointInfo, Points};
+pub(crate) use progress::Progress;
+pub(crate) use view::{Arp, EchoKind, Eth, Failure, FrameRef, Ip, L4, Nd, NdKind, Net, PacketView, Tags};

@@ -14,7 +14,7 @@ const ENTRIES_MAX: usize = 65_536;
 
 /// From the translated direction of a flow to the one it had before.
 #[derive(Debug, Default)]
-pub struct Nat {
+pub(crate) struct Nat {
     before: HashMap<Tuple, Tuple>,
     pairs: BTreeSet<(IpAddr, IpAddr)>,
     /// Translations beyond the table's size.
@@ -23,7 +23,7 @@ pub struct Nat {
 
 impl Nat {
     /// Every translation that some dump of the recordings shows.
-    pub fn read(inputs: &[&Input]) -> Self {
+    pub(crate) fn read(inputs: &[&Input]) -> Self {
         let mut found: BTreeMap<Tuple, Option<Tuple>> = BTreeMap::new();
         let mut overflow = 0;
         for input in inputs {
@@ -50,12 +50,12 @@ impl Nat {
     }
 
     /// Some flow from the first to the second is translated, and may be captured with other addresses further on.
-    pub fn touches(&self, src: IpAddr, dst: IpAddr) -> bool {
+    pub(crate) fn touches(&self, src: IpAddr, dst: IpAddr) -> bool {
         self.pairs.contains(&(src, dst))
     }
 
     /// The flow as it was before it was translated; itself when nothing says that it was.
-    pub fn origin(&self, tuple: Tuple) -> Tuple {
+    pub(crate) fn origin(&self, tuple: Tuple) -> Tuple {
         if self.before.is_empty() { tuple } else { self.before.get(&tuple).copied().unwrap_or(tuple) }
     }
 }

@@ -21,7 +21,7 @@ const BATCHES_MAX: usize = 4;
 
 /// What one file held.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileStats {
+pub(crate) struct FileStats {
     /// Name as the user knows it.
     pub name: String,
     /// Packets read.
@@ -38,7 +38,7 @@ pub struct FileStats {
 
 /// What a pass gives.
 #[derive(Debug)]
-pub struct Outcome<F> {
+pub(crate) struct Outcome<F> {
     /// The merged fold.
     pub fold: F,
     /// Every point.
@@ -54,7 +54,7 @@ struct Part<F> {
 }
 
 /// Reads every segment of the input, on the current rayon pool.
-pub fn run<F: Fold>(input: &Input, scene: &Arc<Scene>, progress: &Progress) -> Outcome<F> {
+pub(crate) fn run<F: Fold>(input: &Input, scene: &Arc<Scene>, progress: &Progress) -> Outcome<F> {
     progress.expect_files(input.segments.len());
     let mut points = Points::new(scene);
     let mut files = Vec::with_capacity(input.segments.len());

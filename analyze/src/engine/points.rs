@@ -11,15 +11,15 @@ use super::follow::Follow;
 
 /// A capture point: an index into the input's points, or, above them, an interface of a bare file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PointId(pub u32);
+pub(crate) struct PointId(pub u32);
 
 /// A broadcast domain: a virtual switch, or a point of which no switch is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DomainId(pub u32);
+pub(crate) struct DomainId(pub u32);
 
 /// A recorded host: its points share one clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct HostId(pub u32);
+pub(crate) struct HostId(pub u32);
 
 /// Interfaces counted apart in one bare file; a packet of a later one belongs to the last.
 const INTERFACES_PER_FILE: u32 = 4_096;
@@ -30,7 +30,7 @@ const LONELY: u32 = 1 << 31;
 
 /// One point.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PointInfo {
+pub(crate) struct PointInfo {
     /// Interface name, `#n` when the file does not say.
     pub name: String,
     /// What it is to the host.
@@ -53,7 +53,7 @@ pub struct PointInfo {
 
 /// What folds may know before the packets are read: the points, their domains and VLANs, who is in a bond.
 #[derive(Debug, Default)]
-pub struct Scene {
+pub(crate) struct Scene {
     points: Vec<PointInfo>,
     domains: Vec<DomainId>,
     vlans: Vec<u16>,
@@ -70,24 +70,24 @@ pub struct Scene {
 impl Scene {
     /// As it is for an input of so many files.
     #[must_use]
-    pub fn of_files(self, files: usize) -> Self {
+    pub(crate) fn of_files(self, files: usize) -> Self {
         Self { files, ..self }
     }
 
     /// As it is for one of so many hosts that are looked at together.
     #[must_use]
-    pub fn beside(self, hosts: usize) -> Self {
+    pub(crate) fn beside(self, hosts: usize) -> Self {
         Self { beside: hosts, ..self }
     }
 
     /// How many hosts share the memory that there is for comparing them.
-    pub fn hosts(&self) -> usize {
+    pub(crate) fn hosts(&self) -> usize {
         self.beside.max(1)
     }
 
     /// The scenes of several hosts as one: the points of each follow those of the one before it, and no switch has ports
     /// on two hosts. Returns the number of each one's first point, too.
-    pub fn joined(scenes: &[&Self]) -> (Self, Vec<u32>) {
+    pub(crate) fn joined(scenes: &[&Self]) -> (Self, Vec<u32>) {
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let mut all = Self { beside: scenes.len(), ..Self::default() };
         let (mut bases, mut switches) = (Vec::new(), 0);
@@ -110,12 +110,12 @@ impl Scene {
 
     /// How many states of folds are to share the memory that one may have: the one of a lonely file has all of it, those
     /// of many files a part each. It depends on nothing but the input, or so would what is given up.
-    pub fn sharers(&self) -> usize {
+    pub(crate) fn sharers(&self) -> usize {
         if self.files > 1 { ALIVE_MAX + 5 } else { 1 }
     }
 
     /// From the points of an input and the names of interfaces that are members of a bond.
-    pub fn new(points: &[Point], bonded: &BTreeSet<String>) -> Self {
+    pub(crate) fn new(points: &[Point], bonded: &BTreeSet<String>) -> Self {
         let names: BTreeSet<&str> = points.iter().filter_map(|p| p.vswitch.as_deref()).collect();
         let switches: BTreeMap<&str, u32> = names.into_iter().zip(0u32..).collect();
         let mut scene = Self::default();
@@ -159,32 +159,32 @@ impl Scene {
     }
 
     /// The broadcast domain of a point.
-    pub fn domain(&self, point: PointId) -> DomainId {
+    pub(crate) fn domain(&self, point: PointId) -> DomainId {
         self.domains.get(point.0 as usize).copied().unwrap_or(DomainId(LONELY | (point.0 & (LONELY - 1))))
     }
 
     /// The access VLAN of a point, 0 when it has none.
-    pub fn access_vlan(&self, point: PointId) -> u16 {
+    pub(crate) fn access_vlan(&self, point: PointId) -> u16 {
         self.vlans.get(point.0 as usize).copied().unwrap_or(0)
     }
 
     /// The host that a point belongs to; its points share one clock.
-    pub fn host(&self, point: PointId) -> HostId {
+    pub(crate) fn host(&self, point: PointId) -> HostId {
         self.hosts.get(point.0 as usize).copied().unwrap_or_default()
     }
 
     /// The point belongs to a known switch.
-    pub fn has_switch(&self, point: PointId) -> bool {
+    pub(crate) fn has_switch(&self, point: PointId) -> bool {
         self.points.get(point.0 as usize).is_some_and(|p| p.vswitch.is_some())
     }
 
     /// The point is a member of a bond.
-    pub fn is_bonded(&self, point: PointId) -> bool {
+    pub(crate) fn is_bonded(&self, point: PointId) -> bool {
         self.bonded.contains(&point.0)
     }
 
     /// What it is to the host.
-    pub fn role(&self, point: PointId) -> Option<&Role> {
+    pub(crate) fn role(&self, point: PointId) -> Option<&Role> {
         self.points.get(point.0 as usize).map(|p| &p.role)
     }
 }
@@ -197,7 +197,7 @@ fn manner(point: &Point) -> Options {
 
 /// Every point of an input after the pass.
 #[derive(Debug, Default)]
-pub struct Points {
+pub(crate) struct Points {
     map: BTreeMap<PointId, (PointInfo, DomainId)>,
     /// Interfaces that are not told apart, or not described, because there are too many.
     pub crowd: u64,
@@ -237,44 +237,44 @@ impl Points {
     }
 
     /// What is known of a point.
-    pub fn get(&self, id: PointId) -> Option<&PointInfo> {
+    pub(crate) fn get(&self, id: PointId) -> Option<&PointInfo> {
         self.map.get(&id).map(|(info, _)| info)
     }
 
     /// Its name, for people.
-    pub fn name(&self, id: PointId) -> &str {
+    pub(crate) fn name(&self, id: PointId) -> &str {
         self.get(id).map_or("?", |p| p.name.as_str())
     }
 
     /// Its name when that tells something: of a lonely file nobody asks where, and it may not say.
-    pub fn named(&self, id: PointId) -> Option<&str> {
+    pub(crate) fn named(&self, id: PointId) -> Option<&str> {
         let made_up = |info: &PointInfo| !info.described && info.name.starts_with('#');
         self.get(id).filter(|info| self.map.len() > 1 || !made_up(info)).map(|info| info.name.as_str())
     }
 
     /// Its broadcast domain.
-    pub fn domain(&self, id: PointId) -> Option<DomainId> {
+    pub(crate) fn domain(&self, id: PointId) -> Option<DomainId> {
         self.map.get(&id).map(|(_, domain)| *domain)
     }
 
     /// The point of that interface.
-    pub fn by_name(&self, name: &str) -> Option<PointId> {
+    pub(crate) fn by_name(&self, name: &str) -> Option<PointId> {
         self.map.iter().find(|(_, (info, _))| info.name == name).map(|(id, _)| *id)
     }
 
     /// All points in order.
-    pub fn iter(&self) -> impl Iterator<Item = (PointId, &PointInfo)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PointId, &PointInfo)> {
         self.map.iter().map(|(id, (info, _))| (*id, info))
     }
 
     /// The name of a domain tells people something.
-    pub fn is_domain_named(&self, domain: DomainId) -> bool {
+    pub(crate) fn is_domain_named(&self, domain: DomainId) -> bool {
         let mut points = self.map.iter().filter(|(_, (_, d))| *d == domain).map(|(id, _)| *id);
         points.any(|id| self.named(id).is_some())
     }
 
     /// The name of a domain: its switch, or the only point of it.
-    pub fn domain_name(&self, domain: DomainId) -> &str {
+    pub(crate) fn domain_name(&self, domain: DomainId) -> &str {
         self.map
             .values()
             .find(|(_, d)| *d == domain)

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters that the pass moves and the command line shows. They never influence a result.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     packets: AtomicU64,
     files: AtomicU64,
     files_all: AtomicU64,
@@ -12,12 +12,12 @@ pub struct Progress {
 
 impl Progress {
     /// Packets read so far, over all inputs.
-    pub fn packets(&self) -> u64 {
+    pub(crate) fn packets(&self) -> u64 {
         self.packets.load(Ordering::Relaxed)
     }
 
     /// Files read and files known.
-    pub fn files(&self) -> (u64, u64) {
+    pub(crate) fn files(&self) -> (u64, u64) {
         (self.files.load(Ordering::Relaxed), self.files_all.load(Ordering::Relaxed))
     }
 

@@ -10,7 +10,7 @@ use super::{DomainId, PointId};
 
 /// Where a frame can be found again: file and number in it, as Wireshark counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FrameRef {
+pub(crate) struct FrameRef {
     /// Index into the input's segments.
     pub file: u32,
     /// Frame number, counted from 1.
@@ -19,7 +19,7 @@ pub struct FrameRef {
 
 /// One packet.
 #[derive(Debug, Clone, Copy)]
-pub struct PacketView<'a> {
+pub(crate) struct PacketView<'a> {
     /// Stamp.
     pub at: Nanos,
     /// Where it can be found again.
@@ -48,7 +48,7 @@ pub struct PacketView<'a> {
 
 /// Source and destination address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Eth {
+pub(crate) struct Eth {
     /// Destination.
     pub dst: Mac,
     /// Source.
@@ -57,7 +57,7 @@ pub struct Eth {
 
 /// VLAN ids, outer and inner; 0 means untagged (a priority tag has VID 0 and tags nothing, IEEE 802.1Q 9.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Tags {
+pub(crate) struct Tags {
     /// Outer VLAN id.
     pub outer: u16,
     /// Inner VLAN id of QinQ.
@@ -66,7 +66,7 @@ pub struct Tags {
 
 impl Tags {
     /// True when the frame belongs to no tagged VLAN.
-    pub fn is_untagged(self) -> bool {
+    pub(crate) fn is_untagged(self) -> bool {
         self == Self::default()
     }
 }
@@ -79,7 +79,7 @@ impl fmt::Display for Tags {
 
 /// The network layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Net {
+pub(crate) enum Net {
     /// ARP for IPv4 over 48-bit addresses.
     Arp(Arp),
     /// IPv4 or IPv6.
@@ -90,7 +90,7 @@ pub enum Net {
 
 /// An ARP packet (RFC 826).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arp {
+pub(crate) struct Arp {
     /// Operation: 1 request, 2 reply.
     pub op: u16,
     /// Sender hardware address.
@@ -105,7 +105,7 @@ pub struct Arp {
 
 /// An IP packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ip {
+pub(crate) struct Ip {
     /// Source.
     pub src: IpAddr,
     /// Destination.
@@ -120,7 +120,7 @@ pub struct Ip {
 
 /// The transport layer as far as detectors ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum L4 {
+pub(crate) enum L4 {
     /// ICMP or ICMPv6 echo.
     Echo(Echo),
     /// An ICMP error for an echo request: who asked, who was asked, the request's numbers, and what is wrong.
@@ -151,7 +151,7 @@ pub enum L4 {
 
 /// Request or reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EchoKind {
+pub(crate) enum EchoKind {
     /// Echo request.
     Request,
     /// Echo reply.
@@ -160,7 +160,7 @@ pub enum EchoKind {
 
 /// An echo message (RFC 792, RFC 4443 section 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Echo {
+pub(crate) struct Echo {
     /// Request or reply.
     pub kind: EchoKind,
     /// Identifier.
@@ -171,7 +171,7 @@ pub struct Echo {
 
 /// Why a router or a firewall says that a packet did not arrive (RFC 792, RFC 1812 section 5.2.7, RFC 4443 section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// Its hop limit ran out.
     Expired,
     /// No route leads there.
@@ -188,7 +188,7 @@ pub enum Failure {
 
 /// Solicitation or advertisement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NdKind {
+pub(crate) enum NdKind {
     /// Neighbor solicitation.
     Solicitation,
     /// Neighbor advertisement.
@@ -202,7 +202,7 @@ pub enum NdKind {
 
 /// A neighbour discovery message (RFC 4861, sections 4.3 and 4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Nd {
+pub(crate) struct Nd {
     /// What it is.
     pub kind: NdKind,
     /// Target address.

@@ -24,7 +24,7 @@ const FLUSH_NS: i64 = 1_000_000_000;
 
 /// What an absence at a point is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trust {
+pub(crate) enum Trust {
     /// Not captured then, or the filter would not have shown it.
     Blind,
     /// Packets were lost then.
@@ -37,7 +37,7 @@ pub enum Trust {
 
 /// The fidelity of one point.
 #[derive(Debug, Default)]
-pub struct PointFidelity {
+pub(crate) struct PointFidelity {
     /// When it was captured, joined over segments.
     pub covered: Vec<(Nanos, Nanos)>,
     /// When packets were lost, and how many.
@@ -52,7 +52,7 @@ pub struct PointFidelity {
 
 /// The fidelity of all points.
 #[derive(Debug, Default)]
-pub struct Fidelity {
+pub(crate) struct Fidelity {
     points: BTreeMap<PointId, PointFidelity>,
     /// Points whose filter was not compiled, because all together would take too long.
     pub unfiltered: u64,
@@ -88,7 +88,12 @@ impl Filters {
 
 impl Fidelity {
     /// From what the input says about its segments, and what the packets said about losses.
-    pub fn new(input: &Input, points: &Points, files: &[FileStats], seen: &BTreeMap<PointId, Seen>) -> Self {
+    pub(crate) fn new(
+        input: &Input,
+        points: &Points,
+        files: &[FileStats],
+        seen: &BTreeMap<PointId, Seen>,
+    ) -> Self {
         let mut fidelity = Self::default();
         let mut filters = Filters { known: BTreeMap::new(), left: FILTERS_COST_MAX };
         for (id, info) in points.iter() {
@@ -117,12 +122,12 @@ impl Fidelity {
     }
 
     /// What is known of one point.
-    pub fn point(&self, id: PointId) -> Option<&PointFidelity> {
+    pub(crate) fn point(&self, id: PointId) -> Option<&PointFidelity> {
         self.points.get(&id)
     }
 
     /// What an absence at that point between two times is worth.
-    pub fn trust(&self, id: PointId, from: Nanos, to: Nanos) -> Trust {
+    pub(crate) fn trust(&self, id: PointId, from: Nanos, to: Nanos) -> Trust {
         let Some(point) = self.points.get(&id) else { return Trust::Blind };
         if !point.covered.iter().any(|(a, b)| *a <= from && to <= *b) {
             return Trust::Blind;
@@ -134,19 +139,19 @@ impl Fidelity {
     }
 
     /// Whether the point's filter would have shown that frame.
-    pub fn shows(&self, id: PointId, frame: &[u8], wire_len: u32) -> bool {
+    pub(crate) fn shows(&self, id: PointId, frame: &[u8], wire_len: u32) -> bool {
         self.points.get(&id).is_some_and(|p| {
             !p.filter_unreadable && p.filter.as_ref().is_none_or(|f| shows(f, frame, wire_len as usize))
         })
     }
 
     /// The end of the capture over all points.
-    pub fn end(&self) -> Option<Nanos> {
+    pub(crate) fn end(&self) -> Option<Nanos> {
         self.points.values().flat_map(|p| p.covered.iter().map(|c| c.1)).max()
     }
 
     /// The start of the capture over all points.
-    pub fn start(&self) -> Option<Nanos> {
+    pub(crate) fn start(&self) -> Option<Nanos> {
         self.points.values().flat_map(|p| p.covered.iter().map(|c| c.0)).min()
     }
 }

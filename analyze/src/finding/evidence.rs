@@ -9,7 +9,7 @@ use crate::text::Text;
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Evidence {
+pub(crate) enum Evidence {
     /// A frame that can be opened in Wireshark.
     Frame {
         /// File.
@@ -74,7 +74,7 @@ pub enum Evidence {
 
 impl Evidence {
     /// When it shows, or began to show.
-    pub fn at(&self) -> Option<Nanos> {
+    pub(crate) fn at(&self) -> Option<Nanos> {
         match self {
             Self::Frame { at, .. } => Some(*at),
             Self::Snapshot { at, .. } => *at,
@@ -83,7 +83,7 @@ impl Evidence {
     }
 
     /// What it shows.
-    pub fn what(&self) -> &Text {
+    pub(crate) fn what(&self) -> &Text {
         match self {
             Self::Frame { what, .. }
             | Self::Snapshot { what, .. }

@@ -4,7 +4,7 @@ use crate::text::Text;
 
 /// One thing that would exonerate. What it is must not depend on how a translation words it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exoneration {
+pub(crate) enum Exoneration {
     /// It was looked for and is not so: what it is, a colon, and why not.
     RuledOut(Text),
     /// It may be so: nothing that was recorded says.
@@ -15,7 +15,7 @@ pub enum Exoneration {
 
 impl Exoneration {
     /// All of it, in one sentence.
-    pub fn sentence(&self) -> Text {
+    pub(crate) fn sentence(&self) -> Text {
         match self {
             Self::RuledOut(text) | Self::Counted(text) => text.clone(),
             Self::Open(text) => Text::new("exoneration.open").with_text("what", text.clone()),

@@ -12,14 +12,14 @@ use serde::{Serialize, Serializer};
 
 use crate::text::Text;
 
-pub use evidence::Evidence;
-pub use exoneration::Exoneration;
-pub use subject::{Claimant, Flow, Subject};
+pub(crate) use evidence::Evidence;
+pub(crate) use exoneration::Exoneration;
+pub(crate) use subject::{Claimant, Flow, Subject};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// Worth knowing.
     Info,
     /// Something is lost or at risk.
@@ -32,7 +32,7 @@ pub enum Severity {
 
 /// How sure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Confidence {
+pub(crate) enum Confidence {
     /// Input missing, or the capture was not trustworthy there.
     #[serde(rename = "cannot tell")]
     CannotTell,
@@ -67,7 +67,7 @@ impl fmt::Display for Confidence {
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// Id of the detector.
     pub detector: &'static str,
     /// How bad.
@@ -96,7 +96,7 @@ pub struct Finding {
 
 /// Whose packets a fault stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Victim {
+pub(crate) enum Victim {
     /// All to and from an address.
     Address(IpAddr),
     /// Pings from the first to the second.
@@ -128,14 +128,14 @@ impl Victim {
 
 impl Finding {
     /// Evidence in order of time; what has no time comes last.
-    pub fn sort_evidence(findings: &mut [Self]) {
+    pub(crate) fn sort_evidence(findings: &mut [Self]) {
         for finding in findings {
             finding.evidence.sort_by_key(|e| e.at().map_or((true, Nanos(0)), |at| (false, at)));
         }
     }
 
     /// Worst and surest first, then by subject: the order of every report.
-    pub fn sort(findings: &mut [Self]) {
+    pub(crate) fn sort(findings: &mut [Self]) {
         findings.sort_by_cached_key(|f| {
             let rank = (std::cmp::Reverse(f.severity), std::cmp::Reverse(f.confidence), f.detector);
             (rank, f.subject.line().english(), f.from, f.claim.english())

@@ -11,7 +11,7 @@ use crate::text::Text;
 /// What a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Subject {
+pub(crate) enum Subject {
     /// An address that several MACs claim.
     Address {
         /// The address.
@@ -86,7 +86,7 @@ pub enum Subject {
 
 /// Packets of one protocol from one address to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Flow {
+pub(crate) struct Flow {
     /// Source.
     pub src: IpAddr,
     /// Destination.
@@ -100,7 +100,7 @@ pub struct Flow {
 
 /// Somebody who claims an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Claimant {
+pub(crate) struct Claimant {
     /// Its MAC.
     pub mac: Mac,
     /// Where it sits.
@@ -110,7 +110,7 @@ pub struct Claimant {
 
 impl Claimant {
     /// With its place, where that is known.
-    pub fn words(&self) -> Text {
+    pub(crate) fn words(&self) -> Text {
         if self.place.is("place.unknown") {
             return Text::verbatim(self.mac);
         }
@@ -120,7 +120,7 @@ impl Claimant {
 
 impl Subject {
     /// One line for people.
-    pub fn line(&self) -> Text {
+    pub(crate) fn line(&self) -> Text {
         match self {
             Self::Address { ip, vlan, domain, claimants, named } => {
                 let list = claimants.iter().map(Claimant::words).collect();

@@ -17,7 +17,7 @@ const STATES_MAX: usize = 100_000;
 
 /// One bond.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BondTimeline {
+pub(crate) struct BondTimeline {
     /// Its name.
     pub name: String,
     /// Its members in every state.
@@ -30,7 +30,7 @@ pub struct BondTimeline {
 
 /// Who was active from then on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BondState {
+pub(crate) struct BondState {
     /// When it was read.
     pub at: Nanos,
     /// When the state before it was read for the last time: since then nobody knows.
@@ -45,7 +45,7 @@ pub struct BondState {
 
 /// All bonds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bonds {
+pub(crate) struct Bonds {
     /// By name.
     pub bonds: Vec<BondTimeline>,
     /// Changes of the active member that were not kept.
@@ -62,7 +62,7 @@ struct Sample {
 
 impl Bonds {
     /// Reads every recorded state of Open vSwitch's and the kernel's bonds.
-    pub fn read(input: &Input) -> Self {
+    pub(crate) fn read(input: &Input) -> Self {
         let mut bonds = Self::default();
         let before = readings(input, OvsBond::DEF.id);
         input.state.visit::<OvsBond>(&input.files, |round| {
@@ -140,18 +140,18 @@ impl Bonds {
     }
 
     /// The active member, at the end, of the active-backup bond that has that member.
-    pub fn active_instead_of(&self, member: &str) -> Option<&str> {
+    pub(crate) fn active_instead_of(&self, member: &str) -> Option<&str> {
         let bond = self.bonds.iter().find(|b| b.is_active_backup() && b.members.contains(member))?;
         bond.states.last()?.active.as_deref()
     }
 
     /// Names of all members.
-    pub fn member_names(&self) -> BTreeSet<String> {
+    pub(crate) fn member_names(&self) -> BTreeSet<String> {
         self.bonds.iter().flat_map(|b| b.members.iter().cloned()).collect()
     }
 
     /// An active-backup bond with two members or more is known.
-    pub fn any_active_backup(&self) -> bool {
+    pub(crate) fn any_active_backup(&self) -> bool {
         self.bonds.iter().any(BondTimeline::is_active_backup)
     }
 }
@@ -164,13 +164,13 @@ fn readings(input: &Input, source: &str) -> impl Fn(Nanos) -> Nanos {
 
 impl BondTimeline {
     /// One member carries all, and the switch knows nothing of the bond.
-    pub fn is_active_backup(&self) -> bool {
+    pub(crate) fn is_active_backup(&self) -> bool {
         self.active_backup && self.members.len() >= 2 && self.states.iter().any(|s| s.active.is_some())
     }
 
     /// Who was active at that time; `None` when it is not known, which includes the time between the two samples of which
     /// the second one shows another member, and `margin_ns` before that: when it took over is not recorded.
-    pub fn active_at(&self, at: Nanos, margin_ns: i64) -> Option<&str> {
+    pub(crate) fn active_at(&self, at: Nanos, margin_ns: i64) -> Option<&str> {
         let next = self.states.iter().position(|s| s.at > at).unwrap_or(self.states.len());
         let state = self.states.get(next.saturating_sub(1))?;
         let after = self.states.get(next);
@@ -179,7 +179,7 @@ impl BondTimeline {
     }
 
     /// The state that says who was active at that time.
-    pub fn state_at(&self, at: Nanos) -> Option<&BondState> {
+    pub(crate) fn state_at(&self, at: Nanos) -> Option<&BondState> {
         let next = self.states.iter().position(|s| s.at > at).unwrap_or(self.states.len());
         self.states.get(next.saturating_sub(1))
     }

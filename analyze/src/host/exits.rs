@@ -7,7 +7,7 @@ use crate::engine::{PointId, PointInfo, Points};
 
 /// The switches of a host and the points that are recorded at them.
 #[derive(Debug, Clone, Copy)]
-pub struct SwitchPoints<'a> {
+pub(crate) struct SwitchPoints<'a> {
     /// Every point of the input.
     pub points: &'a Points,
     /// Switches and their ports.
@@ -16,7 +16,7 @@ pub struct SwitchPoints<'a> {
 
 /// Where a frame could leave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Exits {
+pub(crate) struct Exits {
     /// The recorded points.
     pub points: Vec<PointId>,
     /// No other way out is known.
@@ -25,7 +25,11 @@ pub struct Exits {
 
 impl<'a> SwitchPoints<'a> {
     /// Other points of the same switch, and of those that patch ports join to it.
-    pub fn others(self, id: PointId, info: &'a PointInfo) -> impl Iterator<Item = (PointId, &'a PointInfo)> {
+    pub(crate) fn others(
+        self,
+        id: PointId,
+        info: &'a PointInfo,
+    ) -> impl Iterator<Item = (PointId, &'a PointInfo)> {
         let own = info.vswitch.as_deref().unwrap_or_default();
         let joined = self.topology.joined(own).0;
         let within = move |name: &str| name == own || joined.iter().any(|switch| switch.name == name);
@@ -37,12 +41,12 @@ impl<'a> SwitchPoints<'a> {
 
     /// Where a frame for that MAC that entered at `from` could leave: the port of the VM or host it is for, else every
     /// uplink.
-    pub fn exits(self, from: PointId, info: &PointInfo, dst: Mac) -> Exits {
+    pub(crate) fn exits(self, from: PointId, info: &PointInfo, dst: Mac) -> Exits {
         self.local(from, info, dst).unwrap_or_else(|| self.uplinks(from, info, dst))
     }
 
     /// The port of the VM or host that has that MAC; `None` when it is not on this host.
-    pub fn local(self, from: PointId, info: &PointInfo, dst: Mac) -> Option<Exits> {
+    pub(crate) fn local(self, from: PointId, info: &PointInfo, dst: Mac) -> Option<Exits> {
         let only = |name: &str| match self.points.by_name(name) {
             Some(id) => Exits { points: vec![id], complete: id != from },
             None => Exits::default(),

@@ -3,7 +3,7 @@
 use netcap_bundle::Mac;
 
 /// Addresses that any number of routers share by design, and move between by design.
-pub fn is_virtual_router(mac: Mac) -> bool {
+pub(crate) fn is_virtual_router(mac: Mac) -> bool {
     match mac.0 {
         // VRRP for IPv4 and IPv6 (RFC 5798 section 7.3); CARP uses the same range.
         [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _]
@@ -19,7 +19,7 @@ pub fn is_virtual_router(mac: Mac) -> bool {
 }
 
 /// The address as a number, for distances.
-pub fn number(mac: Mac) -> u64 {
+pub(crate) fn number(mac: Mac) -> u64 {
     mac.0.iter().fold(0, |n, b| n << 8 | u64::from(*b))
 }
 

@@ -1,8 +1,8 @@
 //! The recorded host as detectors ask about it: its own addresses, and where a MAC sits.
 
-pub mod bonds;
-pub mod exits;
-pub mod macs;
+pub(crate) mod bonds;
+pub(crate) mod exits;
+pub(crate) mod macs;
 mod place;
 
 use std::collections::BTreeSet;
@@ -26,11 +26,11 @@ use netcap_bundle::topology::{Inputs, Topology};
 use crate::finding::Evidence;
 use crate::text::Text;
 
-pub use place::place;
+pub(crate) use place::place;
 
 /// An address that the host itself has.
 #[derive(Debug, Clone)]
-pub struct OwnAddress {
+pub(crate) struct OwnAddress {
     /// MAC of the interface that has it.
     pub mac: Mac,
     /// The interface.
@@ -41,7 +41,7 @@ pub struct OwnAddress {
 
 /// State of the host, read once.
 #[derive(Debug, Default)]
-pub struct Host {
+pub(crate) struct Host {
     first: Option<Round<Links>>,
     last: Option<Round<Links>>,
     libvirt: Option<Round<Libvirt>>,
@@ -51,7 +51,7 @@ pub struct Host {
 
 impl Host {
     /// Reads what the input recorded.
-    pub fn read(input: &Input) -> Self {
+    pub(crate) fn read(input: &Input) -> Self {
         let first = input.state.first::<Links>(&input.files);
         let last = input.state.last::<Links>(&input.files);
         let links = [&first, &last].into_iter().flatten().flat_map(|r| &r.parsed.value.links);
@@ -72,34 +72,29 @@ impl Host {
     }
 
     /// Switches, ports and who sits where, as at the end of the recording.
-    pub fn topology(&self) -> &Topology {
+    pub(crate) fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// Interfaces are known.
-    pub fn has_links(&self) -> bool {
-        self.last.is_some()
-    }
-
     /// Virtual machines, if libvirt answered.
-    pub fn libvirt(&self) -> Option<&Round<Libvirt>> {
+    pub(crate) fn libvirt(&self) -> Option<&Round<Libvirt>> {
         self.libvirt.as_ref()
     }
 
     /// One of the host's own interfaces has that MAC.
-    pub fn owns_mac(&self, mac: Mac) -> bool {
+    pub(crate) fn owns_mac(&self, mac: Mac) -> bool {
         self.macs.contains(&mac)
     }
 
     /// One of the host's own interfaces has that address; `None` when the interfaces are not known.
-    pub fn owns_ip(&self, ip: IpAddr) -> Option<bool> {
+    pub(crate) fn owns_ip(&self, ip: IpAddr) -> Option<bool> {
         self.last.as_ref()?;
         let links = [&self.first, &self.last].into_iter().flatten().flat_map(|r| &r.parsed.value.links);
         Some(links.flat_map(|l| &l.addresses).any(|address| address.ip == ip))
     }
 
     /// The broadcast address of one of the host's networks.
-    pub fn is_broadcast(&self, ip: Ipv4Addr) -> bool {
+    pub(crate) fn is_broadcast(&self, ip: Ipv4Addr) -> bool {
         let links = self.last.iter().flat_map(|r| &r.parsed.value.links);
         links.flat_map(|l| &l.addresses).any(|address| match address.ip {
             IpAddr::V4(own) if address.prefix < 31 => {
@@ -111,7 +106,7 @@ impl Host {
     }
 
     /// The host's interface with that MAC; a switch's own port before its uplinks, which share its MAC.
-    pub fn iface_of(&self, mac: Mac) -> Option<&str> {
+    pub(crate) fn iface_of(&self, mac: Mac) -> Option<&str> {
         let links = &self.last.as_ref()?.parsed.value.links;
         let mut named: Vec<&Link> = links.iter().filter(|l| l.mac == Some(mac)).collect();
         named.sort_by_key(|l| (l.addresses.is_empty(), l.ifindex));
@@ -120,7 +115,7 @@ impl Host {
 
     /// The host's own interface for that address in a switch and VLAN: the switch's port, or a VLAN interface on it.
     /// Only an address that is there at the start and at the end counts: one that moved away was handed over.
-    pub fn owner(&self, ip: IpAddr, vswitch: &str, vlan: u16, access_vlan: u16) -> Option<OwnAddress> {
+    pub(crate) fn owner(&self, ip: IpAddr, vswitch: &str, vlan: u16, access_vlan: u16) -> Option<OwnAddress> {
         let (first, last) = (self.first.as_ref()?, self.last.as_ref()?);
         let fits = |link: &&Link| {
             let has = link.addresses.iter().any(|a| a.ip == ip);
@@ -150,7 +145,7 @@ fn latest<T: Snapshot>(input: &Input) -> Option<T> {
 }
 
 /// The file of an item of a round.
-pub fn file_of<T>(round: &Round<T>, item: &str) -> Option<String> {
+pub(crate) fn file_of<T>(round: &Round<T>, item: &str) -> Option<String> {
     round
         .files
         .iter()
@@ -159,7 +154,7 @@ pub fn file_of<T>(round: &Round<T>, item: &str) -> Option<String> {
 }
 
 /// The file of an item that is repeated over something.
-pub fn file_of_arg<T>(round: &Round<T>, item: &str, arg: &str) -> Option<String> {
+pub(crate) fn file_of_arg<T>(round: &Round<T>, item: &str, arg: &str) -> Option<String> {
     let found = round.files.iter().find(|(name, a, path)| name == item && a == arg && !path.is_empty());
     found.map(|(_, _, path)| path.clone())
 }

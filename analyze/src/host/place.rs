@@ -10,7 +10,13 @@ use crate::engine::{PointId, Points};
 use crate::text::Text;
 
 /// Where a MAC sits, as far as the recorded state and the directions of its frames say.
-pub fn place(host: &Host, bonds: &Bonds, points: &Points, mac: Mac, seen: &[(PointId, Direction)]) -> Text {
+pub(crate) fn place(
+    host: &Host,
+    bonds: &Bonds,
+    points: &Points,
+    mac: Mac,
+    seen: &[(PointId, Direction)],
+) -> Text {
     let guest = |role: &Role| matches!(role, Role::Vnet { guest_mac: Some(m), .. } if *m == mac);
     if let Some((_, info)) = points.iter().find(|(_, info)| guest(&info.role)) {
         return vm_port(&info.name, &info.role);

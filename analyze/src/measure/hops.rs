@@ -23,7 +23,7 @@ use crate::view::View;
 
 /// The times of every hop, in order of points.
 #[derive(Debug, Default)]
-pub struct Hops(pub Vec<HopTimes>);
+pub(crate) struct Hops(pub Vec<HopTimes>);
 
 impl Measure for Hops {
     const MEASUREMENT: Measurement = Measurement {
@@ -46,7 +46,7 @@ impl Measure for Hops {
 
 /// The times of one hop: from a capture point to the next one.
 #[derive(Debug, Clone)]
-pub struct HopTimes {
+pub(crate) struct HopTimes {
     /// The point before it, and which way packets crossed it.
     pub from: (String, Direction),
     /// The point behind it.

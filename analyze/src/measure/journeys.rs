@@ -24,7 +24,7 @@ use crate::view::View;
 
 /// How the packets fared that were followed from point to point.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JourneyCounts {
+pub(crate) struct JourneyCounts {
     /// Sightings of followed packets, at all points.
     pub followed: u64,
     /// One packet in so many was followed.

@@ -28,7 +28,7 @@ use crate::unit::{Need, Unit};
 use crate::view::View;
 
 /// Stands for the capture point of what a ping log measured.
-pub const LOG_POINT: &str = "ping log";
+pub(crate) const LOG_POINT: &str = "ping log";
 /// Histograms kept: each takes up to 300 KiB.
 const HISTOGRAMS_MAX: usize = 256;
 /// Significant decimal digits.
@@ -38,7 +38,7 @@ const RTT_NS_MAX: u64 = 3_600_000_000_000;
 
 /// Round-trip times.
 #[derive(Debug, Default)]
-pub struct Latencies {
+pub(crate) struct Latencies {
     /// By pair of addresses and point.
     pub pairs: Vec<Latency>,
     /// Pairs without a histogram, because there are enough.
@@ -65,7 +65,7 @@ impl Measure for Latencies {
 
 /// Round-trip times of one pair at one point.
 #[derive(Debug, Clone)]
-pub struct Latency {
+pub(crate) struct Latency {
     /// Who pings; `None` for a log: the host that wrote it.
     pub src: Option<IpAddr>,
     /// Who answers: an address, or what the log calls it.
@@ -95,7 +95,7 @@ impl Latency {
     }
 
     /// Nanoseconds at a percentile.
-    pub fn percentile(&self, percent: f64) -> u64 {
+    pub(crate) fn percentile(&self, percent: f64) -> u64 {
         self.histogram.value_at_percentile(percent)
     }
 }

@@ -1,20 +1,21 @@
 //! Numbers that are no findings: the registry of measurements, counts, and what the recording itself lost.
 
-pub mod hops;
-pub mod journeys;
-pub mod latency;
-pub mod recording;
-pub mod stats;
+pub(crate) mod hops;
+pub(crate) mod journeys;
+pub(crate) mod latency;
+pub(crate) mod recording;
+pub(crate) mod stats;
 
 use crate::unit::Unit;
 use crate::view::View;
 
 /// The percentiles that are shown, with their names.
-pub const PERCENTILES: [(&str, f64); 4] = [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99_9", 99.9)];
+pub(crate) const PERCENTILES: [(&str, f64); 4] =
+    [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99_9", 99.9)];
 
 /// What the registry says of a measurement.
 #[derive(Debug, Clone, Copy)]
-pub struct Measurement {
+pub(crate) struct Measurement {
     /// Id, needs and manual page.
     pub unit: Unit,
     /// Its key in the JSON.
@@ -24,7 +25,7 @@ pub struct Measurement {
 }
 
 /// A measurement: its empty value is what is left when it was not made.
-pub trait Measure: Default {
+pub(crate) trait Measure: Default {
     /// Its entry in the registry.
     const MEASUREMENT: Measurement;
 
@@ -35,11 +36,11 @@ pub trait Measure: Default {
 macro_rules! measurements {
     ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
         /// All measurements.
-        pub const ALL: &[Measurement] = &[$(<$type as Measure>::MEASUREMENT),*];
+        pub(crate) const ALL: &[Measurement] = &[$(<$type as Measure>::MEASUREMENT),*];
 
         /// What was measured.
         #[derive(Debug, Default)]
-        pub struct Measured {
+        pub(crate) struct Measured {
             $($(#[$doc])* pub $name: $type,)*
         }
 

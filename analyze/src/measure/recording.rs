@@ -16,7 +16,7 @@ const MS: i64 = 1_000_000;
 
 /// What there is to tell of a recording.
 #[derive(Debug, Clone, Default)]
-pub struct Recording {
+pub(crate) struct Recording {
     /// Points that lost, gave up or removed something.
     pub points: Vec<PointLoss>,
     /// What the host lost before any point.
@@ -29,7 +29,7 @@ pub struct Recording {
 
 /// What one point took in and did not record.
 #[derive(Debug, Clone, Default)]
-pub struct PointLoss {
+pub(crate) struct PointLoss {
     /// Interface; the id where two points had the same.
     pub name: String,
     /// Received, dropped by the ring, written and shed.
@@ -50,7 +50,7 @@ pub struct PointLoss {
 
 /// When something was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spell {
+pub(crate) struct Spell {
     /// Start of the first span with a loss.
     pub from: Nanos,
     /// End of the last one.
@@ -63,7 +63,7 @@ pub struct Spell {
 
 /// What a point gave up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Steps {
+pub(crate) struct Steps {
     /// First and last step.
     pub from: Nanos,
     /// See `from`.
@@ -76,7 +76,7 @@ pub struct Steps {
 
 /// What the host lost before any point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HostLoss {
+pub(crate) struct HostLoss {
     /// Packets dropped because the backlog of a CPU was full.
     pub softnet: u64,
     /// Packets lost because ovs-vswitchd could not be asked.
@@ -87,7 +87,7 @@ pub struct HostLoss {
 
 impl Recording {
     /// Of an input; empty for bare captures and for recordings that have all they were asked for.
-    pub fn of(input: &Input) -> Self {
+    pub(crate) fn of(input: &Input) -> Self {
         if input.kind != Kind::Bundle {
             return Self::default();
         }
@@ -104,12 +104,12 @@ impl Recording {
     }
 
     /// There is nothing to tell.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.points.is_empty() && self.host.is_none() && self.changes.is_empty()
     }
 
     /// What people call the point of that id.
-    pub fn name<'a>(&'a self, id: &'a str) -> &'a str {
+    pub(crate) fn name<'a>(&'a self, id: &'a str) -> &'a str {
         self.names.get(id).map_or(id, String::as_str)
     }
 }

@@ -7,7 +7,7 @@ use crate::view::View;
 
 /// Counts of one input.
 #[derive(Debug, Clone, Default)]
-pub struct Stats {
+pub(crate) struct Stats {
     /// Packets in all files.
     pub packets: u64,
     /// Capture points.
@@ -46,7 +46,7 @@ impl Stats {
 
 /// Counts of one capture point.
 #[derive(Debug, Clone)]
-pub struct PointStats {
+pub(crate) struct PointStats {
     /// Interface.
     pub name: String,
     /// What it is to the host.

@@ -12,14 +12,14 @@ const FIELDS: [&str; 5] = ["detector", "severity", "confidence", "subject", "cla
 
 /// What of a verdict is compared.
 #[derive(Debug)]
-pub struct Compared {
+pub(crate) struct Compared {
     name: String,
     have: Value,
 }
 
 impl Compared {
     /// Keeps that.
-    pub fn new(verdict: &Verdict) -> Self {
+    pub(crate) fn new(verdict: &Verdict) -> Self {
         let have = serde_json::json!({
             "findings": verdict.findings.iter().map(findings::value).collect::<Vec<_>>(),
             "not_evaluated": not_evaluated::value(verdict),
@@ -30,7 +30,7 @@ impl Compared {
 
 /// What a comparison gave.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Lines that differ: `-` expected and missing, `+` found and not expected. Empty when the verdicts agree.
     pub lines: Vec<String>,
     /// Detectors that could not look and that the stored verdict does not name: it may be older than they are, so
@@ -40,7 +40,7 @@ pub struct Difference {
 
 /// Compares. Every finding counts, of new detectors too: a finding that was not there is what a regression test is for.
 /// That a detector could not look counts for those that the stored verdict names.
-pub fn difference(expected: &Value, verdicts: &[Compared]) -> Result<Difference, String> {
+pub(crate) fn difference(expected: &Value, verdicts: &[Compared]) -> Result<Difference, String> {
     check(expected, verdicts.len())?;
     let mut out = Difference::default();
     for (want, verdict) in stored(expected).into_iter().zip(verdicts) {
@@ -86,7 +86,7 @@ fn stored(expected: &Value) -> Vec<&Value> {
 }
 
 /// Whether it can be compared with the verdicts of that many inputs.
-pub fn check(expected: &Value, inputs: usize) -> Result<(), String> {
+pub(crate) fn check(expected: &Value, inputs: usize) -> Result<(), String> {
     let stored = stored(expected);
     if stored.iter().any(|want| want.get("findings").and_then(Value::as_array).is_none()) {
         return Err("it has no list 'findings'; write it with --json FILE".into());

@@ -21,7 +21,7 @@ fn tag(label: &str) -> String {
 }
 
 /// Writes histograms as an HdrHistogram interval log (V2, deflate, base64), times in seconds, values in nanoseconds.
-pub fn write<W: Write>(out: &mut W, measured: &Measured) -> io::Result<()> {
+pub(crate) fn write<W: Write>(out: &mut W, measured: &Measured) -> io::Result<()> {
     let (latencies, hops) = (&measured.latency.pairs, &measured.hops.0);
     // A log without times starts with the others, or at the epoch.
     let timed = |l: &&Latency| l.from <= l.to;

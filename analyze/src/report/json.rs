@@ -10,11 +10,11 @@ use super::sections;
 use crate::analysis::Verdict;
 
 /// Version of the shape.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// How verdicts stand together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// One object.
     One,
     /// `{"schema":1,"inputs":[…]}`.
@@ -25,7 +25,7 @@ pub enum Shape {
 
 impl Shape {
     /// A verdict; the `first` of a list opens it.
-    pub fn verdict(self, verdict: &Verdict, first: bool) -> String {
+    pub(crate) fn verdict(self, verdict: &Verdict, first: bool) -> String {
         match self {
             Self::One => pretty(&one(verdict, true), ""),
             Self::List if first => {
@@ -37,12 +37,12 @@ impl Shape {
     }
 
     /// An input that could not be read.
-    pub fn unreadable(self, name: &str, why: &str) -> String {
+    pub(crate) fn unreadable(name: &str, why: &str) -> String {
         line(&json!({ "schema": SCHEMA, "input": name, "error": why }))
     }
 
     /// What stands behind the last verdict; `none` was written.
-    pub fn end(self, total: &Total, none: bool) -> String {
+    pub(crate) fn end(self, total: &Total, none: bool) -> String {
         match self {
             Self::List if !none => format!("\n  ],\n  \"schema\": {SCHEMA}\n}}\n"),
             Self::One | Self::List => String::new(),

@@ -7,7 +7,7 @@ use crate::finding::Severity;
 
 /// Counts over all inputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Total {
+pub(crate) struct Total {
     /// Inputs that were read.
     pub read: u64,
     /// Inputs that could not be read.
@@ -26,7 +26,7 @@ pub struct Total {
 
 impl Total {
     /// Takes one more.
-    pub fn add(&mut self, verdict: &Verdict) {
+    pub(crate) fn add(&mut self, verdict: &Verdict) {
         self.read += 1;
         self.incomplete += u64::from(verdict.incomplete.is_some());
         self.found += u64::from(!verdict.findings.is_empty());

@@ -1,11 +1,11 @@
 //! Reports: the same verdict for people and for machines.
 
-pub mod expect;
-pub mod hlog;
-pub mod json;
-pub mod many;
+pub(crate) mod expect;
+pub(crate) mod hlog;
+pub(crate) mod json;
+pub(crate) mod many;
 mod page;
 mod sections;
-pub mod text;
-pub mod together;
+pub(crate) mod text;
+pub(crate) mod together;
 pub(crate) mod words;

@@ -16,7 +16,7 @@ const MILLIS_COLUMNS: usize = 23;
 
 /// How the report is written.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub(crate) struct Look {
     /// Language.
     pub lang: Lang,
     /// With ANSI colours.

@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use super::many::Total;
-pub use super::page::Look;
+pub(crate) use super::page::Look;
 use super::page::Page;
 use super::sections;
 use super::words::count_key;
@@ -11,7 +11,7 @@ use crate::analysis::Verdict;
 use crate::text::Text;
 
 /// Writes the report of one input.
-pub fn render(verdict: &Verdict, look: Look) -> String {
+pub(crate) fn render(verdict: &Verdict, look: Look) -> String {
     let mut page = Page { out: String::new(), look, offset: verdict.utc_offset_s };
     for section in sections::ALL {
         (section.text)(&mut page, verdict);
@@ -20,7 +20,7 @@ pub fn render(verdict: &Verdict, look: Look) -> String {
 }
 
 /// The end of the reports of many inputs.
-pub fn summary(total: &Total, look: Look) -> String {
+pub(crate) fn summary(total: &Total, look: Look) -> String {
     let mut page = Page { out: String::new(), look, offset: 0 };
     let title = page.phrase("report.summary");
     let title = page.styled(&title, Style::new().bold());

@@ -18,7 +18,7 @@ const ENDS_COLUMNS: usize = 37;
 const TIMES: [(&str, f64); 3] = [("p50", 50.0), ("p99", 99.0), ("max", 100.0)];
 
 /// For people.
-pub fn render(together: &Together, look: Look) -> String {
+pub(crate) fn render(together: &Together, look: Look) -> String {
     let mut page = Page { out: String::new(), look, offset: together.utc_offset_s };
     for line in together.pairs.iter().flat_map(Pair::lines) {
         let line = page.text(&line);
@@ -101,7 +101,7 @@ fn upwards(ns: u64) -> String {
 }
 
 /// For machines.
-pub fn render_json(together: &Together) -> String {
+pub(crate) fn render_json(together: &Together) -> String {
     let value = json!({
         "schema": SCHEMA,
         "clocks": together.pairs.iter().map(Pair::json).collect::<Vec<_>>(),

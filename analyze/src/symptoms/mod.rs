@@ -4,9 +4,9 @@
 //! was. It blames nobody: what explains it is a [cause](crate::causes).
 
 /// Loss: packets and pings that did not arrive.
-pub mod loss {
-    pub mod packet_loss;
-    pub mod ping_loss;
+pub(crate) mod loss {
+    pub(crate) mod packet_loss;
+    pub(crate) mod ping_loss;
 }
 
 use crate::finding::Finding;
@@ -15,7 +15,7 @@ use crate::view::View;
 
 /// One symptom.
 #[derive(Debug, Clone, Copy)]
-pub struct Symptom {
+pub(crate) struct Symptom {
     /// Id, needs and manual page.
     pub unit: Unit,
     /// Finds; the subject of a finding is the place.
@@ -23,4 +23,4 @@ pub struct Symptom {
 }
 
 /// All symptoms.
-pub const ALL: &[Symptom] = &[loss::packet_loss::SYMPTOM, loss::ping_loss::SYMPTOM];
+pub(crate) const ALL: &[Symptom] = &[loss::packet_loss::SYMPTOM, loss::ping_loss::SYMPTOM];

@@ -19,7 +19,7 @@ const KEYS_MAX: usize = 65_536;
 
 /// Questions for one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The first one.
     pub first: Sight,
     /// The last one.
@@ -32,7 +32,7 @@ pub struct Asked {
 
 /// The fold.
 #[derive(Debug)]
-pub struct AskedFold {
+pub(crate) struct AskedFold {
     scene: Arc<Scene>,
     map: HashMap<IpAddr, Asked>,
     order: Vec<IpAddr>,
@@ -42,7 +42,7 @@ pub struct AskedFold {
 
 /// The finished table.
 #[derive(Debug, Default)]
-pub struct AskedTable {
+pub(crate) struct AskedTable {
     /// By address.
     pub addresses: BTreeMap<IpAddr, Asked>,
     /// Questions not kept.
@@ -79,7 +79,7 @@ impl Fold for AskedFold {
 
 impl AskedFold {
     /// The finished table.
-    pub fn finish(self) -> AskedTable {
+    pub(crate) fn finish(self) -> AskedTable {
         AskedTable { addresses: self.map.into_iter().collect(), overflow: self.overflow }
     }
 

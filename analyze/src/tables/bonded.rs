@@ -25,11 +25,11 @@ const LLDP_SAMPLES_MAX: usize = 4_096;
 const LLDP_BYTES: usize = 512;
 
 /// Dense stretches: two sightings at most a second apart.
-pub type MemberRuns = Runs<1_000>;
+pub(crate) type MemberRuns = Runs<1_000>;
 
 /// What a MAC did at one member of a bond in one direction.
 #[derive(Debug, Clone, Default)]
-pub struct MacAtMember {
+pub(crate) struct MacAtMember {
     /// LLDP frames with this source, in order of time.
     pub lldp: Vec<Sight>,
     /// The first LLDP frame.
@@ -45,11 +45,11 @@ pub struct MacAtMember {
 }
 
 /// Member, MAC, direction.
-pub type MemberKey = (PointId, Mac, Direction);
+pub(crate) type MemberKey = (PointId, Mac, Direction);
 
 /// The finished table.
 #[derive(Debug, Default)]
-pub struct BondedTable {
+pub(crate) struct BondedTable {
     /// By member, MAC and direction.
     pub entries: BTreeMap<MemberKey, MacAtMember>,
     /// Packets not kept.
@@ -58,7 +58,7 @@ pub struct BondedTable {
 
 /// The fold.
 #[derive(Debug)]
-pub struct BondedFold {
+pub(crate) struct BondedFold {
     scene: Arc<Scene>,
     map: HashMap<MemberKey, MacAtMember>,
     order: Vec<MemberKey>,
@@ -170,7 +170,7 @@ impl MacAtMember {
 
 impl BondedFold {
     /// The finished table.
-    pub fn finish(self) -> BondedTable {
+    pub(crate) fn finish(self) -> BondedTable {
         let mut entries = self.map.into_iter().collect::<BTreeMap<_, _>>();
         for entry in entries.values_mut() {
             entry.lldp.sort_unstable();

@@ -30,7 +30,7 @@ const POINTS_MAX: usize = 8;
 
 /// An address in its broadcast domain and VLAN. Never the address alone: tenants overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AddressKey {
+pub(crate) struct AddressKey {
     /// Broadcast domain.
     pub domain: DomainId,
     /// VLAN.
@@ -41,7 +41,7 @@ pub struct AddressKey {
 
 /// How a MAC relates to an address (RFC 5227 section 1.1 for IPv4, RFC 4862 section 5.4 for IPv6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ClaimKind {
+pub(crate) enum ClaimKind {
     /// Asks whether anybody has it, without having it: SPA 0; IPv6 solicitation from `::`.
     Probe,
     /// Says unasked that it has it: SPA = TPA; unsolicited advertisement.
@@ -58,11 +58,11 @@ pub enum ClaimKind {
 }
 
 /// Dense stretches of claims: two sightings at most DEFEND_INTERVAL (10 s, RFC 5227 section 1.1) apart.
-pub type ClaimRuns = Runs<10_000>;
+pub(crate) type ClaimRuns = Runs<10_000>;
 
 /// One MAC's claims of one kind.
 #[derive(Debug, Clone)]
-pub struct Claim {
+pub(crate) struct Claim {
     /// The MAC in the claim.
     pub mac: Mac,
     /// The Ethernet source when it differs from `mac`.
@@ -79,7 +79,7 @@ pub struct Claim {
 
 /// All claims of one address.
 #[derive(Debug, Clone, Default)]
-pub struct Address {
+pub(crate) struct Address {
     /// One for each MAC, sender and kind.
     pub claims: Vec<Claim>,
     /// Claims not kept because there were too many claimants.
@@ -88,7 +88,7 @@ pub struct Address {
 
 /// The finished table.
 #[derive(Debug, Default)]
-pub struct ClaimsTable {
+pub(crate) struct ClaimsTable {
     /// By address.
     pub addresses: BTreeMap<AddressKey, Address>,
     /// Addresses not kept.
@@ -97,7 +97,7 @@ pub struct ClaimsTable {
 
 /// The fold.
 #[derive(Debug)]
-pub struct ClaimsFold {
+pub(crate) struct ClaimsFold {
     scene: Arc<Scene>,
     map: HashMap<AddressKey, Address>,
     order: Vec<AddressKey>,
@@ -180,7 +180,7 @@ impl ClaimsFold {
     }
 
     /// The finished table, in order of address.
-    pub fn finish(self) -> ClaimsTable {
+    pub(crate) fn finish(self) -> ClaimsTable {
         let mut addresses = self.map.into_iter().collect::<BTreeMap<_, _>>();
         for address in addresses.values_mut() {
             for claim in &mut address.claims {

@@ -28,7 +28,7 @@ const COPY_NS_MAX: i64 = 50_000_000;
 
 /// What makes a request itself: echo identifier and sequence number, or ports and TCP sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct JourneyKey {
+pub(crate) struct JourneyKey {
     /// Who asks.
     pub src: IpAddr,
     /// Who is asked.
@@ -73,7 +73,7 @@ impl JourneyKey {
 
 /// What a sighting is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EventKind {
+pub(crate) enum EventKind {
     /// The request on its way.
     Request,
     /// Its answer.
@@ -84,7 +84,7 @@ pub enum EventKind {
 
 /// One sighting of a request or its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Event {
+pub(crate) struct Event {
     /// Whose.
     pub key: JourneyKey,
     /// What it is.
@@ -101,7 +101,7 @@ pub struct Event {
 
 /// A request entering from a VM, kept as an example of its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// The first bytes of the frame.
     pub bytes: Vec<u8>,
     /// Bytes on the wire.
@@ -115,11 +115,11 @@ pub struct Sample {
 }
 
 /// Point, source, destination, protocol.
-pub type PairAtPoint = (PointId, IpAddr, IpAddr, u8);
+pub(crate) type PairAtPoint = (PointId, IpAddr, IpAddr, u8);
 
 /// One request and everything seen of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Journey {
+pub(crate) struct Journey {
     /// What it is.
     pub key: JourneyKey,
     /// First sighting.
@@ -130,7 +130,7 @@ pub struct Journey {
 
 /// The finished table.
 #[derive(Debug, Default)]
-pub struct JourneysTable {
+pub(crate) struct JourneysTable {
     events: Vec<Event>,
     /// In order of key and time.
     pub journeys: Vec<Journey>,
@@ -146,7 +146,7 @@ pub struct JourneysTable {
 
 /// The fold.
 #[derive(Debug)]
-pub struct JourneysFold {
+pub(crate) struct JourneysFold {
     scene: Arc<Scene>,
     events: Vec<Event>,
     samples: HashMap<PairAtPoint, Sample>,
@@ -243,7 +243,7 @@ impl JourneysFold {
     }
 
     /// Groups the sightings into journeys.
-    pub fn finish(mut self) -> JourneysTable {
+    pub(crate) fn finish(mut self) -> JourneysTable {
         self.events.par_sort_unstable_by(|a, b| {
             a.key.cmp(&b.key).then_with(|| (a.at, a.kind, a.frame).cmp(&(b.at, b.kind, b.frame)))
         });
@@ -312,12 +312,12 @@ impl JourneysTable {
     }
 
     /// Where the request was seen, in order of time.
-    pub fn requests(&self, journey: &Journey) -> &[Event] {
+    pub(crate) fn requests(&self, journey: &Journey) -> &[Event] {
         self.events.get(journey.requests.clone()).unwrap_or_default()
     }
 
     /// What somebody on the way said of a request that did not arrive, first of all.
-    pub fn failed(&self, journey: &Journey) -> Option<(&Event, Failure)> {
+    pub(crate) fn failed(&self, journey: &Journey) -> Option<(&Event, Failure)> {
         self.answers(journey).iter().find_map(|e| match e.kind {
             EventKind::Failed(why) => Some((e, why)),
             _ => None,
@@ -325,7 +325,7 @@ impl JourneysTable {
     }
 
     /// Where the reply was seen, in order of time.
-    pub fn replies(&self, journey: &Journey) -> &[Event] {
+    pub(crate) fn replies(&self, journey: &Journey) -> &[Event] {
         let answers = self.answers(journey);
         let replies = answers.iter().take_while(|e| e.kind == EventKind::Reply).count();
         answers.get(..replies).unwrap_or_default()
@@ -336,7 +336,7 @@ impl JourneysTable {
     }
 
     /// Journeys of one pair, in order of time: consecutive in `journeys`, but by number, so sorted here.
-    pub fn pairs(&self) -> BTreeMap<(IpAddr, IpAddr, u8), Vec<&Journey>> {
+    pub(crate) fn pairs(&self) -> BTreeMap<(IpAddr, IpAddr, u8), Vec<&Journey>> {
         let mut pairs: BTreeMap<_, Vec<&Journey>> = BTreeMap::new();
         for journey in &self.journeys {
             let key = journey.key;

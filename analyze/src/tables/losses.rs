@@ -17,7 +17,7 @@ const POINTS_MAX: usize = 16_384;
 
 /// A loss inside a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loss {
+pub(crate) struct Loss {
     /// Last packet before it.
     pub from: Nanos,
     /// First packet after it.
@@ -30,7 +30,7 @@ pub struct Loss {
 
 /// What one point saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Packets.
     pub packets: u64,
     /// Their bytes on the wire.
@@ -48,7 +48,7 @@ pub struct Seen {
 
 /// The fold.
 #[derive(Debug, Default)]
-pub struct LossesFold {
+pub(crate) struct LossesFold {
     points: BTreeMap<PointId, Seen>,
     /// The point of the packet before: most segments have one point.
     current: Option<(PointId, Seen)>,
@@ -94,7 +94,7 @@ impl Fold for LossesFold {
 
 impl LossesFold {
     /// The finished table, and how many packets at further points are in none.
-    pub fn finish(mut self) -> (BTreeMap<PointId, Seen>, u64) {
+    pub(crate) fn finish(mut self) -> (BTreeMap<PointId, Seen>, u64) {
         self.park();
         (self.points, self.unseen)
     }

@@ -28,7 +28,7 @@ const COPY_NS_MAX: i64 = 50_000_000;
 
 /// One packet at one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
+pub(crate) struct Mark {
     /// When it was last seen on its way out.
     pub left: Option<Nanos>,
     /// When it was first seen on its way in.
@@ -42,7 +42,7 @@ pub struct Mark {
 
 /// The fold; when it is full, it keeps the packets whose hash ends in one more zero.
 #[derive(Debug)]
-pub struct MarksFold {
+pub(crate) struct MarksFold {
     scene: Arc<Scene>,
     marks: HashMap<u64, Mark>,
     zeros: u32,
@@ -97,13 +97,13 @@ impl MarksFold {
     }
 
     /// One packet in so many was kept.
-    pub fn one_in(&self) -> u64 {
+    pub(crate) fn one_in(&self) -> u64 {
         1u64.checked_shl(self.zeros).unwrap_or(u64::MAX)
     }
 
     /// Packets by identity; those seen twice, or both leaving and arriving (a reflection, a host that routes), are left
     /// out.
-    pub fn finish(self) -> BTreeMap<u64, Mark> {
+    pub(crate) fn finish(self) -> BTreeMap<u64, Mark> {
         let clear = |mark: &Mark| !mark.again && (mark.left.is_some() != mark.came.is_some());
         self.marks.into_iter().filter(|(_, mark)| clear(mark)).collect()
     }

@@ -1,13 +1,13 @@
 //! What one pass leaves: tables, each grown by its fold and bounded, with honest remarks when a bound was reached.
 
-pub mod asked;
-pub mod bonded;
-pub mod claims;
-pub mod hops;
-pub mod journeys;
-pub mod losses;
-pub mod marks;
-pub mod runs;
+pub(crate) mod asked;
+pub(crate) mod bonded;
+pub(crate) mod claims;
+pub(crate) mod hops;
+pub(crate) mod journeys;
+pub(crate) mod losses;
+pub(crate) mod marks;
+pub(crate) mod runs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use std::sync::Arc;
 use crate::engine::points::Scene;
 use crate::engine::{Fold, PacketView, PointId};
 
-pub use bonded::BondedTable;
-pub use claims::ClaimsTable;
-pub use hops::HopsTable;
-pub use journeys::JourneysTable;
-pub use losses::Seen;
+pub(crate) use bonded::BondedTable;
+pub(crate) use claims::ClaimsTable;
+pub(crate) use hops::HopsTable;
+pub(crate) use journeys::JourneysTable;
+pub(crate) use losses::Seen;
 
 /// All folds, fed together: a packet is decoded once.
 #[derive(Debug)]
-pub struct Folds {
+pub(crate) struct Folds {
     asked: asked::AskedFold,
     bonded: bonded::BondedFold,
     claims: claims::ClaimsFold,
@@ -34,7 +34,7 @@ pub struct Folds {
 
 /// All tables.
 #[derive(Debug, Default)]
-pub struct Tables {
+pub(crate) struct Tables {
     /// Addresses that were asked for.
     pub asked: asked::AskedTable,
     /// MACs at members of bonds.
@@ -84,7 +84,7 @@ impl Fold for Folds {
 
 impl Folds {
     /// Finishes every table, the large ones side by side.
-    pub fn finish(self) -> Tables {
+    pub(crate) fn finish(self) -> Tables {
         let Self { asked, bonded, claims, hops, journeys, losses } = self;
         let (hops, (journeys, claims)) = rayon::join(
             || hops.finish(&hops::Clocks::default()),
@@ -97,7 +97,7 @@ impl Folds {
 
 impl Tables {
     /// What was given up to stay within bounds: table and count.
-    pub fn given_up(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn given_up(&self) -> Vec<(&'static str, u64)> {
         let addresses = self.claims.addresses.values().map(|a| a.overflow).sum::<u64>();
         let coarse = |runs: bool| u64::from(runs);
         let claims = self.claims.addresses.values().flat_map(|a| &a.claims);

@@ -6,7 +6,7 @@ use crate::engine::FrameRef;
 
 /// One sighting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sight {
+pub(crate) struct Sight {
     /// When.
     pub at: Nanos,
     /// In which frame.
@@ -15,7 +15,7 @@ pub struct Sight {
 
 /// A stretch of sightings with gaps no longer than the owner's gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Run {
+pub(crate) struct Run {
     /// Earliest.
     pub first: Sight,
     /// Latest.
@@ -26,7 +26,7 @@ pub struct Run {
 
 /// Runs of one thing, with at most `GAP_MS` milliseconds between the sightings of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Runs<const GAP_MS: i64> {
+pub(crate) struct Runs<const GAP_MS: i64> {
     runs: Vec<Run>,
     coarse: bool,
 }
@@ -36,15 +36,10 @@ const RUNS_MAX: usize = 2_048;
 
 impl<const GAP_MS: i64> Runs<GAP_MS> {
     /// The longest gap inside a run, in nanoseconds.
-    pub const GAP_NS: i64 = GAP_MS * 1_000_000;
-
-    /// Adds one sighting.
-    pub fn add(&mut self, sight: Sight) {
-        self.add_within(sight, &mut usize::MAX.clone());
-    }
+    pub(crate) const GAP_NS: i64 = GAP_MS * 1_000_000;
 
     /// Adds one sighting; a run more is taken from `room`, which many share. Without room the latest run grows.
-    pub fn add_within(&mut self, sight: Sight, room: &mut usize) {
+    pub(crate) fn add_within(&mut self, sight: Sight, room: &mut usize) {
         let full = self.runs.len() >= RUNS_MAX || *room == 0;
         if let Some(run) = self.runs.last_mut() {
             let near =
@@ -65,12 +60,12 @@ impl<const GAP_MS: i64> Runs<GAP_MS> {
     }
 
     /// Adds the runs of a later segment, in any order of time.
-    pub fn merge(&mut self, later: Self) {
+    pub(crate) fn merge(&mut self, later: Self) {
         self.merge_within(later, &mut usize::MAX.clone());
     }
 
     /// Adds the runs of a later segment; runs more are taken from `room`. What is too much is joined.
-    pub fn merge_within(&mut self, later: Self, room: &mut usize) {
+    pub(crate) fn merge_within(&mut self, later: Self, room: &mut usize) {
         let before = self.runs.len();
         let most = before.saturating_add(*room).clamp(1, RUNS_MAX);
         self.coarse |= later.coarse;
@@ -91,7 +86,7 @@ impl<const GAP_MS: i64> Runs<GAP_MS> {
     }
 
     /// Sorts by time and joins what belongs together.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.runs.sort_unstable();
         let mut out: Vec<Run> = Vec::with_capacity(self.runs.len());
         for run in &self.runs {
@@ -104,32 +99,32 @@ impl<const GAP_MS: i64> Runs<GAP_MS> {
     }
 
     /// The runs; in order of time after [`settle`](Self::settle).
-    pub fn runs(&self) -> &[Run] {
+    pub(crate) fn runs(&self) -> &[Run] {
         &self.runs
     }
 
     /// Sightings in all.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.runs.iter().map(|r| r.count).sum()
     }
 
     /// Earliest sighting.
-    pub fn first(&self) -> Option<Sight> {
+    pub(crate) fn first(&self) -> Option<Sight> {
         self.runs.iter().map(|r| r.first).min()
     }
 
     /// Latest sighting.
-    pub fn last(&self) -> Option<Sight> {
+    pub(crate) fn last(&self) -> Option<Sight> {
         self.runs.iter().map(|r| r.last).max()
     }
 
     /// True when runs were joined only to save memory.
-    pub fn is_coarse(&self) -> bool {
+    pub(crate) fn is_coarse(&self) -> bool {
         self.coarse
     }
 
     /// The latest sighting known to be at or before `at`; inside a run only its start is known.
-    pub fn before(&self, at: Nanos) -> Option<Sight> {
+    pub(crate) fn before(&self, at: Nanos) -> Option<Sight> {
         self.runs
             .iter()
             .filter_map(
@@ -139,7 +134,7 @@ impl<const GAP_MS: i64> Runs<GAP_MS> {
     }
 
     /// The earliest sighting known to be at or after `at`; inside a run only its end is known.
-    pub fn after(&self, at: Nanos) -> Option<Sight> {
+    pub(crate) fn after(&self, at: Nanos) -> Option<Sight> {
         self.runs
             .iter()
             .filter_map(
@@ -149,7 +144,7 @@ impl<const GAP_MS: i64> Runs<GAP_MS> {
     }
 
     /// How long before and after `at` the nearest sightings lie at most: inside a run, its gap.
-    pub fn around(&self, at: Nanos) -> (Option<i64>, Option<i64>) {
+    pub(crate) fn around(&self, at: Nanos) -> (Option<i64>, Option<i64>) {
         let inside = self.runs.iter().any(|r| r.first.at < at && at < r.last.at);
         if inside {
             return (Some(Self::GAP_NS), Some(Self::GAP_NS));
@@ -176,7 +171,7 @@ mod tests {
     fn dense_sightings_are_one_run_and_gaps_split() {
         let mut runs = Runs::<1_000>::default();
         for ms in [0, 900, 1_800, 5_000, 5_100] {
-            runs.add(sight(ms));
+            runs.add_within(sight(ms), &mut usize::MAX.clone());
         }
         let seen: Vec<_> = runs
             .runs()
@@ -193,7 +188,7 @@ mod tests {
         let part = |list: &[i64]| {
             let mut runs = Runs::<1_000>::default();
             for ms in list {
-                runs.add(sight(*ms));
+                runs.add_within(sight(*ms), &mut usize::MAX.clone());
             }
             runs
         };
@@ -225,7 +220,7 @@ mod tests {
     fn hostile_times_stay_bounded_and_counted() {
         let mut runs = Runs::<1>::default();
         for n in 0..10_000 {
-            runs.add(sight((n * 7_919) % 100_000));
+            runs.add_within(sight((n * 7_919) % 100_000), &mut usize::MAX.clone());
         }
         assert!(runs.runs().len() <= RUNS_MAX && runs.is_coarse());
         assert_eq!(runs.count(), 10_000);

@@ -26,7 +26,7 @@ const LOST_MIN: u64 = 2;
 
 /// From a point of one host to a point of another.
 #[derive(Debug, Clone)]
-pub struct HostHop {
+pub(crate) struct HostHop {
     /// From: host and point.
     pub from: (String, String),
     /// To: host and point.

@@ -6,7 +6,7 @@
 
 mod between;
 mod owners;
-pub mod pairs;
+pub(crate) mod pairs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,12 +24,12 @@ use crate::tables::losses::LossesFold;
 use crate::tables::marks::{Mark, MarksFold};
 use crate::text::Text;
 
-pub use between::HostHop;
-pub use pairs::Pair;
+pub(crate) use between::HostHop;
+pub(crate) use pairs::Pair;
 
 /// One host's recording.
 #[derive(Debug)]
-pub struct Host {
+pub(crate) struct Host {
     /// Its name: the bundle's, or the input's where the bundle has none of its own.
     pub name: String,
     /// Seconds east of Greenwich there.
@@ -46,7 +46,7 @@ pub struct Host {
 
 /// What they say together.
 #[derive(Debug)]
-pub struct Together {
+pub(crate) struct Together {
     /// Every pair of hosts, in the order of the inputs.
     pub pairs: Vec<Pair>,
     /// From host to host.
@@ -130,7 +130,7 @@ impl Joined<'_> {
 }
 
 /// Reads all inputs one after the other on the current rayon pool, and puts them together.
-pub fn look(inputs: &[Input], progress: &Progress) -> Together {
+pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
     let all: Vec<&Input> = inputs.iter().collect();
     let follow = Follow::read(&all);
     let scenes: Vec<Arc<Scene>> = inputs

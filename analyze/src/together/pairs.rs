@@ -10,7 +10,7 @@ use crate::text::Text;
 
 /// Two hosts.
 #[derive(Debug)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// Which hosts, counted from 0 in the order of the inputs.
     pub numbers: (usize, usize),
     /// A.
@@ -29,7 +29,7 @@ pub struct Pair {
 
 /// The slowest packet of one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slowest {
+pub(crate) struct Slowest {
     /// Which way it went.
     pub way: Way,
     /// When, by A's clock.
@@ -39,7 +39,7 @@ pub struct Slowest {
 }
 
 /// Every pair, in the order of the inputs.
-pub fn pairs(hosts: &[Host]) -> Vec<Pair> {
+pub(crate) fn pairs(hosts: &[Host]) -> Vec<Pair> {
     let mut out = Vec::new();
     for (number, a) in hosts.iter().enumerate() {
         for (more, b) in hosts.iter().skip(number + 1).enumerate() {
@@ -102,7 +102,7 @@ fn slowest(pieces: &[Piece], crossings: &[Crossing], way: Way) -> Option<Slowest
 
 impl Pair {
     /// What is said of it, one sentence a line.
-    pub fn lines(&self) -> Vec<Text> {
+    pub(crate) fn lines(&self) -> Vec<Text> {
         let named = |text: Text| text.with("a", &self.a).with("b", &self.b);
         let mut out = match &self.clocks {
             Clocks::Known(pieces) => self.known(pieces),

@@ -22,7 +22,7 @@ pub(crate) use read::read;
 
 /// One input after the pass: tables, points, how far they can be trusted, and the recorded host.
 #[derive(Debug)]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     /// The input: state and pings.
     pub input: &'a Input,
     /// Tables of the pass.
@@ -43,33 +43,33 @@ pub struct View<'a> {
 
 impl View<'_> {
     /// The access VLAN of a point, 0 when it has none.
-    pub fn access_vlan(&self, point: PointId) -> u16 {
+    pub(crate) fn access_vlan(&self, point: PointId) -> u16 {
         self.scene.access_vlan(point)
     }
 
     /// Pings are in the packets or in a log.
-    pub fn has_echo(&self) -> bool {
+    pub(crate) fn has_echo(&self) -> bool {
         self.tables.journeys.journeys.iter().any(|j| j.key.protocol != TCP)
             || self.input.pings.iter().any(|log| !log.records.is_empty())
     }
 
     /// The switches with the points that are recorded at them.
-    pub fn switch_points(&self) -> SwitchPoints<'_> {
+    pub(crate) fn switch_points(&self) -> SwitchPoints<'_> {
         SwitchPoints { points: self.points, topology: self.host.topology() }
     }
 
     /// Where a MAC sits that was seen at these points.
-    pub fn place(&self, mac: Mac, seen: &[(PointId, Direction)]) -> Text {
+    pub(crate) fn place(&self, mac: Mac, seen: &[(PointId, Direction)]) -> Text {
         host::place(&self.host, &self.bonds, self.points, mac, seen)
     }
 
     /// The name of a frame's file.
-    pub fn file(&self, frame: FrameRef) -> &str {
+    pub(crate) fn file(&self, frame: FrameRef) -> &str {
         self.files.get(frame.file as usize).map_or("?", |f| f.name.as_str())
     }
 
     /// A frame as evidence.
-    pub fn frame(&self, sight: Sight, point: PointId, what: Text) -> Evidence {
+    pub(crate) fn frame(&self, sight: Sight, point: PointId, what: Text) -> Evidence {
         Evidence::Frame {
             file: self.file(sight.frame).to_owned(),
             number: sight.frame.number,
@@ -80,7 +80,7 @@ impl View<'_> {
     }
 
     /// An absence as evidence.
-    pub fn absence(&self, point: PointId, from: Nanos, to: Nanos, what: Text) -> Evidence {
+    pub(crate) fn absence(&self, point: PointId, from: Nanos, to: Nanos, what: Text) -> Evidence {
         Evidence::Absence { point: self.points.name(point).to_owned(), from, to, what }
     }
 }

@@ -11,10 +11,8 @@ use std::io::{Read, Write};
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use netcap_analyze::report::json::Shape;
-use netcap_analyze::report::text::{Look, render};
-use netcap_analyze::{analysis, engine::Progress};
-use netcap_words::{Lang, columns::COLUMNS};
+use netcap_analyze::testing::fuzzed::explain;
+use netcap_words::Lang;
 use netcap_bundle::input::Input;
 use netcap_bundle::files::decompress;
 
@@ -216,16 +214,15 @@ fuzz_target!(init: {
     let mut file = tempfile::NamedTempFile::new().expect("a place for a file");
     file.write_all(&tar.into_inner().expect("a tar")).expect("a place for a file");
     let Ok(input) = Input::open(file.path()) else { return };
-    let verdict = analysis::explain(&input, None, &Progress::default());
+    let explained = explain(&input);
     let lang = match bundle >> 6 {
         0 => Lang::En,
         1 => Lang::Zh,
         _ => {
-            let json = Shape::One.verdict(&verdict, true);
-            let _: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+            let _: serde_json::Value = serde_json::from_str(&explained.json()).expect("JSON");
             return;
         }
     };
-    let page = render(&verdict, Look { lang, color: false, columns: COLUMNS, verbose: true });
+    let page = explained.report(lang);
     assert!(!page.contains(|c: char| c != '\n' && netcap_words::foreign::is_steering(c)), "control characters reach a terminal: {page:?}");
 });

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use libfuzzer_sys::fuzz_target;
-use netcap_analyze::{analysis, engine::Progress};
+use netcap_analyze::testing::fuzzed::explain;
 use netcap_bundle::input::Input;
 
 // In this thread alone: to hand work to another one takes longer than the work.
@@ -14,7 +14,6 @@ fuzz_target!(init: {
     let mut file = tempfile::NamedTempFile::new().expect("a place for a file");
     file.write_all(bytes).expect("a place for a file");
     if let Ok(input) = Input::open(file.path()) {
-        let verdict = analysis::explain(&input, None, &Progress::default());
-        assert!(verdict.stats.files.len() == input.segments.len());
+        assert!(explain(&input).files() == input.segments.len());
     }
 });

@@ -6,7 +6,7 @@ use netcap_bundle::Nanos;
 use netcap_bundle::source::{Outcome, RawItem, Snapshot};
 use netcap_bundle::sources::network::counters::Counters;
 use netcap_bundle::sources::storage::disk::Disk;
-use netcap_bundle::sources::host::system::system::system::Host;
+use netcap_bundle::sources::host::system::HostSystem;
 use netcap_bundle::sources::vm::libvirt::Libvirt;
 use netcap_bundle::sources::network::links::Links;
 use netcap_bundle::sources::network::linux_bridge::LinuxBridge;
@@ -17,7 +17,7 @@ use netcap_bundle::sources::ovs::datapath::OvsDatapath;
 use netcap_bundle::sources::ovs::fdb::OvsFdb;
 use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
-use netcap_bundle::sources::host::system::system::sysctl::Sysctl;
+use netcap_bundle::sources::host::sysctl::Sysctl;
 
 fn parse<T: Snapshot>(item: u8, bytes: &[u8]) {
     let recipes = T::DEF.recipes;
@@ -28,7 +28,7 @@ fn parse<T: Snapshot>(item: u8, bytes: &[u8]) {
 fuzz_target!(|bytes: &[u8]| {
     let [source, item, bytes @ ..] = bytes else { return };
     let parsers: [fn(u8, &[u8]); 14] = [
-        parse::<Counters>, parse::<Disk>, parse::<Host>, parse::<Libvirt>, parse::<Links>, parse::<LinuxBridge>,
+        parse::<Counters>, parse::<Disk>, parse::<HostSystem>, parse::<Libvirt>, parse::<Links>, parse::<LinuxBridge>,
         parse::<Neighbours>, parse::<OvsBond>, parse::<OvsConntrack>, parse::<OvsDatapath>, parse::<OvsFdb>,
         parse::<OvsOpenflow>, parse::<Ovsdb>, parse::<Sysctl>,
     ];

@@ -31,7 +31,7 @@ const LINK_EXTENSIONS_MAX: usize = 3;
 
 /// What a frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decoded {
+pub(crate) struct Decoded {
     /// Ethernet addresses.
     pub eth: Option<Eth>,
     /// Tags in the frame.
@@ -52,7 +52,7 @@ impl Decoded {
 /// Layer by layer with the library's slices, not with its whole sliced packet: that is 400 bytes moved by value for every
 /// layer, measured as a sixth of the time to read a capture. For the same reason the steps of the common way are always
 /// inlined: what they say is then written where it stays, and not moved along while it is still on its way to memory.
-pub fn decode(link: LinkType, bytes: &[u8]) -> Decoded {
+pub(crate) fn decode(link: LinkType, bytes: &[u8]) -> Decoded {
     match link.0 {
         ETHERNET => ethernet(bytes),
         NULL | LOOP => bytes.get(4..).map_or(Decoded::NOTHING, ip_only),

@@ -29,10 +29,10 @@ const RST: u8 = 0x04;
 const PSH: u8 = 0x08;
 
 /// Protocol number of [`Tuple`] for ARP, which has none; 255 is reserved by IANA.
-pub const PROTOCOL_ARP: u8 = 255;
+pub(crate) const PROTOCOL_ARP: u8 = 255;
 
 /// The name of a tuple's protocol: `icmp`, `tcp`, `arp`; `ip/47` for one that tools name by its number.
-pub fn protocol_name(number: u8) -> String {
+pub(crate) fn protocol_name(number: u8) -> String {
     match ip_protocol_name(number) {
         Some(name) => name.to_owned(),
         None if number == PROTOCOL_ARP => "arp".to_owned(),
@@ -42,7 +42,7 @@ pub fn protocol_name(number: u8) -> String {
 
 /// One direction of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tuple {
+pub(crate) struct Tuple {
     /// Source address.
     pub src: IpAddr,
     /// Destination address.
@@ -58,14 +58,14 @@ pub struct Tuple {
 impl Tuple {
     /// The other direction; an echo keeps its identifier.
     #[must_use]
-    pub fn reversed(self) -> Self {
+    pub(crate) fn reversed(self) -> Self {
         let echo = matches!(self.protocol, ICMP | ICMPV6);
         let (sport, dport) = if echo { (self.sport, self.dport) } else { (self.dport, self.sport) };
         Self { src: self.dst, dst: self.src, protocol: self.protocol, sport, dport }
     }
 
     /// A number that stands for it.
-    pub fn hash(&self) -> u64 {
+    pub(crate) fn hash(&self) -> u64 {
         let bits = |ip: IpAddr| match ip {
             IpAddr::V4(v4) => u128::from(v4.to_bits()),
             IpAddr::V6(v6) => v6.to_bits(),
@@ -80,7 +80,7 @@ impl Tuple {
 
 /// What is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carried {
+pub(crate) enum Carried {
     /// Sequence numbers of TCP: the first, and how many; SYN and FIN count one each (RFC 9293, 3.4).
     Range {
         /// First.
@@ -98,7 +98,7 @@ pub enum Carried {
 
 /// A packet's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// Its flow.
     pub tuple: Tuple,
     /// What it carries.
@@ -111,7 +111,7 @@ pub struct Identity {
 
 /// Folds a word into a hash: one wide multiplication, both halves kept. Not for secrets: who forges collisions only
 /// confuses their own packets.
-pub fn mix(state: u64, word: u64) -> u64 {
+pub(crate) fn mix(state: u64, word: u64) -> u64 {
     let wide = u128::from(state ^ 0x9e37_79b9_7f4a_7c15) * u128::from(word ^ 0xe703_7ed1_a0b4_28db);
     #[allow(clippy::cast_possible_truncation)] // halves of 128 bits
     let (low, high) = (wide as u64, (wide >> 64) as u64);
@@ -159,7 +159,7 @@ struct Network {
 /// `reach` is how many octets of the network layer every point of the recording captured at least, so that the same
 /// octets count everywhere. What is carried and not `wanted` has no identity either: most packets of a long recording are
 /// not followed, and their addresses need not be read.
-pub fn of_frame(
+pub(crate) fn of_frame(
     frame: &[u8],
     wire_len: u32,
     reach: usize,

@@ -6,16 +6,16 @@
 //! which segments are read, and absence of a followed packet is an absence.
 
 mod blocks;
-pub mod clock;
+pub(crate) mod clock;
 mod hop;
 mod intervals;
 mod matching;
 mod ranges;
 mod sighting;
 mod singles;
-pub mod stop;
+pub(crate) mod stop;
 mod summary;
-pub mod table;
+pub(crate) mod table;
 mod tally;
 mod translated;
 
@@ -32,9 +32,9 @@ use crate::engine::{Eth, Fold, Net, PacketView};
 use blocks::{block_hash, blocks};
 use sighting::{Flags, PROBE, Sighting};
 
-pub use clock::Clocks;
-pub use stop::{Side, Stop};
-pub use table::{Counts, HopStats, HopsTable, Lost, PairHop, PairKey};
+pub(crate) use clock::Clocks;
+pub(crate) use stop::{Side, Stop};
+pub(crate) use table::{HopStats, HopsTable, Lost, PairHop, PairKey};
 
 /// Example frames kept, of one segment and in all.
 const SAMPLES_SEGMENT_MAX: usize = 4_096;
@@ -46,7 +46,7 @@ const RECENT: usize = 256;
 
 /// A packet of a flow at a stop, as an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// The flow, before translation.
     pub tuple: Tuple,
     /// The first octets of the frame.
@@ -68,7 +68,7 @@ struct Part {
 
 /// The fold.
 #[derive(Debug)]
-pub struct HopsFold {
+pub(crate) struct HopsFold {
     scene: Arc<Scene>,
     shift: u32,
     sightings: Vec<Sighting>,
@@ -207,7 +207,7 @@ impl HopsFold {
 
     /// What one of several hosts gave, for a scene in which its points and files are counted from these numbers on.
     #[must_use]
-    pub fn moved(mut self, points: u32, files: u32) -> Self {
+    pub(crate) fn moved(mut self, points: u32, files: u32) -> Self {
         for sighting in &mut self.sightings {
             sighting.point = sighting.point.saturating_add(points);
             sighting.file = sighting.file.saturating_add(files);
@@ -222,14 +222,14 @@ impl HopsFold {
 
     /// Without what was seen at some stops.
     #[must_use]
-    pub fn without(mut self, skip: impl Fn(Stop) -> bool) -> Self {
+    pub(crate) fn without(mut self, skip: impl Fn(Stop) -> bool) -> Self {
         self.sightings.retain(|sighting| !skip(sighting.stop()));
         self.samples.retain(|(_, stop), _| !skip(*stop));
         self
     }
 
     /// Follows the packets.
-    pub fn finish(self, clocks: &Clocks) -> HopsTable {
+    pub(crate) fn finish(self, clocks: &Clocks) -> HopsTable {
         summary::finish(self, clocks)
     }
 }

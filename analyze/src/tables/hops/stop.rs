@@ -8,7 +8,7 @@ use crate::engine::{DomainId, PointId};
 
 /// A place on a packet's way: a point, crossed in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Stop {
+pub(crate) struct Stop {
     /// Where.
     pub point: PointId,
     /// Which way.
@@ -17,7 +17,7 @@ pub struct Stop {
 
 /// What a stop is to the switch that the point belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     /// The packet enters the switch here.
     Enter(DomainId),
     /// It leaves the switch here.
@@ -28,7 +28,7 @@ pub enum Side {
 
 impl Stop {
     /// What it is to its switch. The switch's own port is seen from the host: what the host sends enters the switch.
-    pub fn side(self, scene: &Scene) -> Side {
+    pub(crate) fn side(self, scene: &Scene) -> Side {
         if !scene.has_switch(self.point) {
             return Side::Through;
         }
@@ -52,7 +52,7 @@ impl Stop {
     }
 
     /// It goes out of its host there, or out of a machine of it; nothing when the capture has no direction.
-    pub fn is_outward(self, scene: &Scene) -> Option<bool> {
+    pub(crate) fn is_outward(self, scene: &Scene) -> Option<bool> {
         let vm = matches!(scene.role(self.point), Some(Role::Vnet { .. }));
         match self.direction {
             Direction::Out => Some(!vm),
@@ -62,7 +62,7 @@ impl Stop {
     }
 
     /// It leaves its host for another one there, neither a machine nor the host itself for the host's switch.
-    pub fn leaves_host(self, scene: &Scene) -> bool {
+    pub(crate) fn leaves_host(self, scene: &Scene) -> bool {
         let inside = matches!(scene.role(self.point), Some(Role::Vnet { .. } | Role::Internal));
         self.direction == Direction::Out && !inside
     }

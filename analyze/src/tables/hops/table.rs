@@ -12,7 +12,7 @@ use crate::engine::FrameRef;
 
 /// A packet that was seen before a hop and not behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lost {
+pub(crate) struct Lost {
     /// When it was last seen.
     pub at: Nanos,
     /// In which frame.
@@ -29,7 +29,7 @@ pub struct Lost {
 
 /// Who to whom, from which stop on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PairKey {
+pub(crate) struct PairKey {
     /// Where they were seen.
     pub from: Stop,
     /// Source.
@@ -42,7 +42,7 @@ pub struct PairKey {
 
 /// What a hop did to the packets of a pair of addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PairHop {
+pub(crate) struct PairHop {
     /// Where they were seen next; empty when nowhere.
     pub to: BTreeSet<Stop>,
     /// Packets seen further on.
@@ -57,7 +57,7 @@ pub struct PairHop {
 
 /// The times of one hop.
 #[derive(Debug, Clone)]
-pub struct HopStats {
+pub(crate) struct HopStats {
     /// From.
     pub from: Stop,
     /// To.
@@ -72,7 +72,7 @@ pub struct HopStats {
 
 /// Sums.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// TCP segments sent again, where their flow was first seen.
     pub retransmissions: u64,
     /// The same by source and destination.
@@ -85,7 +85,7 @@ pub struct Counts {
 
 /// The finished table.
 #[derive(Debug, Default)]
-pub struct HopsTable {
+pub(crate) struct HopsTable {
     /// In order of stops.
     pub hops: Vec<HopStats>,
     /// By pair.
@@ -111,7 +111,7 @@ pub struct HopsTable {
 impl HopsTable {
     /// Packets that were not seen further on and of which nobody can say whether a filter hides them: no example of
     /// their flow is kept.
-    pub fn unnamed(&self) -> u64 {
+    pub(crate) fn unnamed(&self) -> u64 {
         if self.unsampled == 0 {
             return 0;
         }

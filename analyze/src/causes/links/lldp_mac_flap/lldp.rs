@@ -1,6 +1,6 @@
 //! Who sent an LLDP frame: the first TLVs of IEEE 802.1AB, clause 8.5.
 
-use netcap_words::foreign::clean_short;
+use netcap_words::foreign::clean;
 use netcap_words::wire::{TAG_BYTES, ether_type, is_tag};
 
 const END: u8 = 0;
@@ -56,8 +56,9 @@ fn payload(frame: &[u8]) -> Option<&[u8]> {
 }
 
 fn text(bytes: &[u8]) -> Option<String> {
-    let text = clean_short(String::from_utf8_lossy(bytes).trim_matches(char::is_control).trim(), TEXT_MAX);
-    (!text.is_empty()).then_some(text)
+    let text = String::from_utf8_lossy(bytes);
+    let text: String = clean(text.trim_matches(char::is_control).trim()).chars().take(TEXT_MAX).collect();
+    (!text.trim().is_empty()).then(|| text.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ use crate::unit::{Need, Unit};
 use crate::view::View;
 
 /// The registry's line.
-pub const CAUSE: Cause = Cause {
+pub(crate) const CAUSE: Cause = Cause {
     unit: Unit {
         id: "lldp-mac-flap",
         severity: Some((Severity::Warning, Severity::Error)),

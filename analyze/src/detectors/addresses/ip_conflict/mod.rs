@@ -37,7 +37,7 @@ use crate::unit::{Need, Unit};
 use crate::view::View;
 
 /// The registry's line.
-pub const DETECTOR: Detector = Detector {
+pub(crate) const DETECTOR: Detector = Detector {
     unit: Unit {
         id: "ip-conflict",
         severity: Some((Severity::Info, Severity::Error)),

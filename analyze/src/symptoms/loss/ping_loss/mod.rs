@@ -36,7 +36,7 @@ use crate::unit::{Need, Unit};
 use crate::view::View;
 
 /// The registry's line.
-pub const SYMPTOM: Symptom = Symptom {
+pub(crate) const SYMPTOM: Symptom = Symptom {
     unit: Unit {
         id: "ping-loss",
         severity: Some((Severity::Info, Severity::Warning)),

@@ -90,7 +90,7 @@ fn a_flow_without_loss_at_three_points_is_sent_once_and_takes_two_hops() {
     });
     look(scene, |view| {
         let table = &view.tables.hops;
-        assert_eq!(table.counts, Counts::default());
+        assert_eq!(table.counts, table::Counts::default());
         assert!(table.pairs.values().all(|pair| pair.lost.is_empty()), "{:?}", table.pairs);
         let name = |stop: Stop| view.points.name(stop.point).to_owned();
         let hops: Vec<_> = table.hops.iter().map(|h| (name(h.from), name(h.to), h.histogram.len())).collect();
