@@ -44,8 +44,8 @@ pub(super) fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
     ui::answer("");
     ui::answer(&t!("points.how"));
     let examples = examples(available);
-    let width = examples.iter().map(|(command, _)| command.width()).max().unwrap_or(0);
-    for (command, about) in examples {
+    let width = examples.iter().map(|example| example.command.width()).max().unwrap_or(0);
+    for Example { command, about } in examples {
         let pad = " ".repeat(width.saturating_sub(command.width()));
         ui::answer(&format!("  {command}{pad}  # {about}"));
     }
@@ -53,28 +53,35 @@ pub(super) fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
     Ok(0)
 }
 
+/// A command and what it means.
+struct Example {
+    command: String,
+    about: String,
+}
+
 /// Commands that would record here, each with what it means.
-fn examples(available: &Available) -> Vec<(String, String)> {
-    let mut out: Vec<(String, String)> = Vec::new();
+fn examples(available: &Available) -> Vec<Example> {
+    let mut out = Vec::new();
+    let mut add = |command: String, about: String| out.push(Example { command, about });
     for name in available.switches.keys() {
-        out.push((format!("netcap --vswitch {name}"), available.describe(name)));
+        add(format!("netcap --vswitch {name}"), available.describe(name));
     }
     let vms: std::collections::BTreeSet<&str> =
         available.points.iter().filter_map(|p| vm_of(&p.role)).collect();
     if let Some(vm) = vms.first() {
-        out.push((format!("netcap --vm {vm}"), t!("points.vm", count = vms.len()).into_owned()));
+        add(format!("netcap --vm {vm}"), t!("points.vm", count = vms.len()).into_owned());
     }
     let mac = available.points.iter().find_map(|p| match &p.role {
         Role::Vnet { guest_mac, .. } => *guest_mac,
         _ => None,
     });
     if let Some(mac) = mac {
-        out.push((format!("netcap --iface_mac {mac}"), t!("points.mac").into_owned()));
+        add(format!("netcap --iface_mac {mac}"), t!("points.mac").into_owned());
     }
     let others: Vec<&str> =
         available.points.iter().filter(|p| p.vswitch.is_none()).map(|p| p.iface.as_str()).collect();
     if let Some(first) = others.first() {
-        out.push((format!("netcap --iface {first}"), others.join(" ")));
+        add(format!("netcap --iface {first}"), others.join(" "));
     }
     out
 }

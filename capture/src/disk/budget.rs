@@ -53,15 +53,21 @@ pub(crate) struct Budget {
     syncer: Arc<Syncer>,
 }
 
+#[derive(Debug, Clone)]
+struct SizedFile {
+    path: PathBuf,
+    bytes: u64,
+}
+
 #[derive(Debug, Default)]
 struct Store {
     used: u64,
-    /// Files that hold room back, with their bytes.
-    reserves: Vec<(PathBuf, u64)>,
+    /// Files that hold room back.
+    reserves: Vec<SizedFile>,
     /// Bytes of freed reserves that may still be written, whatever the disk has left.
     credit: u64,
-    /// Closed segments by point, oldest first: path and bytes.
-    closed: BTreeMap<String, VecDeque<(PathBuf, u64)>>,
+    /// Closed segments by point, oldest first.
+    closed: BTreeMap<String, VecDeque<SizedFile>>,
     removed: u64,
 }
 
@@ -97,7 +103,7 @@ impl Budget {
                 self.give_back(bytes);
                 return fs::remove_file(path);
             }
-            self.store().reserves.push((path, bytes));
+            self.store().reserves.push(SizedFile { path, bytes });
         }
         Ok(())
     }
@@ -106,7 +112,9 @@ impl Budget {
     /// cannot or the run ends, nothing is done.
     pub(crate) fn reserve_more(&self, bytes: u64) -> io::Result<()> {
         for place in 0..layout::RESERVES.len() {
-            let Some((path, had)) = self.store().reserves.get(place).cloned() else { return Ok(()) };
+            let Some(SizedFile { path, bytes: had }) = self.store().reserves.get(place).cloned() else {
+                return Ok(());
+            };
             self.take(bytes)?;
             let numbers = i64::try_from(had).and_then(|had| Ok((had, i64::try_from(bytes)?)));
             let (from, length) = numbers.map_err(io::Error::other)?;
@@ -116,8 +124,8 @@ impl Budget {
                 .open(&path)
                 .and_then(|file| Ok(fallocate(file, FallocateFlags::empty(), from, length)?));
             let mut store = self.store();
-            match store.reserves.get_mut(place).filter(|reserve| reserve.0 == path) {
-                Some(reserve) if grown.is_ok() => reserve.1 = had.saturating_add(bytes),
+            match store.reserves.get_mut(place).filter(|reserve| reserve.path == path) {
+                Some(reserve) if grown.is_ok() => reserve.bytes = had.saturating_add(bytes),
                 _ => {
                     drop(store);
                     self.give_back(bytes);
@@ -132,7 +140,7 @@ impl Budget {
     fn release(&self, least: usize) {
         let mut store = self.store();
         if store.reserves.len() > least
-            && let Some((path, bytes)) = store.reserves.pop()
+            && let Some(SizedFile { path, bytes }) = store.reserves.pop()
         {
             let _ = fs::remove_file(path);
             store.used = store.used.saturating_sub(bytes);
@@ -223,7 +231,7 @@ impl Budget {
 
     /// A segment is closed and in the index: from now on it may go.
     pub(crate) fn closed(&self, point: &str, path: PathBuf, bytes: u64) {
-        self.store().closed.entry(point.to_owned()).or_default().push_back((path, bytes));
+        self.store().closed.entry(point.to_owned()).or_default().push_back(SizedFile { path, bytes });
     }
 
     /// The free space is about to reach the floor.
@@ -253,11 +261,10 @@ impl Budget {
 impl Store {
     /// Removes the oldest segment of the point that holds the most; false when there is none.
     fn remove_oldest(&mut self) -> io::Result<bool> {
-        let held = |list: &VecDeque<(PathBuf, u64)>| {
-            list.iter().map(|(_, bytes)| bytes + SEGMENT_PRICE).sum::<u64>()
-        };
+        let held =
+            |list: &VecDeque<SizedFile>| list.iter().map(|file| file.bytes + SEGMENT_PRICE).sum::<u64>();
         let Some(list) = self.closed.values_mut().max_by_key(|list| held(list)) else { return Ok(false) };
-        let Some((path, bytes)) = list.pop_front() else { return Ok(false) };
+        let Some(SizedFile { path, bytes }) = list.pop_front() else { return Ok(false) };
         match fs::remove_file(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}

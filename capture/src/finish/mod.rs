@@ -18,7 +18,7 @@ pub(crate) use analyzer::{analyze, analyze_run, analyzer};
 use summary::quoted;
 pub(crate) use summary::{print_place, summary};
 pub(crate) use tar::wrap_up;
-use tar::{move_bundle, remove_attempts, write_bundle};
+use tar::{Tar, move_bundle, remove_attempts, write_bundle};
 
 mod analyzer;
 mod summary;
@@ -50,7 +50,7 @@ pub(crate) fn seal_run(
 pub(crate) fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
     if !dir.join(layout::RUN).is_file() {
         if let Some(done) = done_already(dir) {
-            ui::answer(&t!("end.where", path = quoted(&done.0), size = human_bytes(done.1)));
+            ui::answer(&t!("end.where", path = quoted(&done.path), size = human_bytes(done.bytes)));
             return Ok(0);
         }
         return Err(Error::Usage(t!("seal.not_a_run", dir = dir.display()).into_owned()));
@@ -72,7 +72,7 @@ pub(crate) fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
 }
 
 /// The tar of a run whose directory is gone, but for the empty folder that a kill in the last moment leaves.
-fn done_already(dir: &Path) -> Option<(PathBuf, u64)> {
+fn done_already(dir: &Path) -> Option<Tar> {
     let path = std::path::absolute(dir).ok()?;
     let done = path.with_file_name(format!("{}{}", path.file_name()?.to_str()?, layout::BUNDLE_END));
     let bytes = done.metadata().ok().filter(fs::Metadata::is_file)?.len();
@@ -81,7 +81,7 @@ fn done_already(dir: &Path) -> Option<(PathBuf, u64)> {
         _ => {}
     }
     remove_attempts(&done);
-    Some((done, bytes))
+    Some(Tar { path: done, bytes })
 }
 
 /// The directory that a run's directory lies in.
@@ -145,7 +145,7 @@ pub(crate) fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> 
     }
     let name = format!("{}{}", run.info.run, layout::BUNDLE_END);
     let done = to.map_or_else(|| beside(dir).join(name), Path::to_owned);
-    let (path, bytes) =
+    let Tar { path, bytes } =
         if moving || seal::half_moved(dir) { move_bundle(&run, done)? } else { write_bundle(&run, done)? };
     ui::answer(&t!("end.where", path = quoted(&path), size = human_bytes(bytes)));
     Ok(0)

@@ -14,6 +14,12 @@ use crate::disk::rundir::RunDir;
 use crate::error::{Error, Result};
 use crate::ui::units::human_bytes;
 
+/// A tar that is complete.
+pub(super) struct Tar {
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+}
+
 /// What earlier attempts at a tar left, once there is a complete one.
 pub(super) fn remove_attempts(done: &Path) {
     for end in [layout::MOVING_END, layout::PARTIAL_END] {
@@ -45,14 +51,14 @@ pub(crate) fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bou
         write_bundle(run, done).and_then(|written| {
             seal::remove_run(&run.path)?;
             // A move that had begun and removed nothing yet.
-            remove_attempts(&written.0);
+            remove_attempts(&written.path);
             Ok(written)
         })
     } else {
         room_to_move(run, out, bounds).and_then(|()| move_bundle(run, done))
     };
     match result {
-        Ok((path, bytes)) => RunResult { path, bytes, no_tar: None },
+        Ok(Tar { path, bytes }) => RunResult { path, bytes, no_tar: None },
         Err(e) => RunResult { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) },
     }
 }
@@ -70,7 +76,7 @@ fn room_to_move(run: &RunDir, out: &Path, bounds: Option<Bounds>) -> Result<()> 
 }
 
 /// Streams the tar; it is complete or absent.
-pub(super) fn write_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)> {
+pub(super) fn write_bundle(run: &RunDir, path: PathBuf) -> Result<Tar> {
     let partial = with_end(&path, layout::PARTIAL_END);
     let write = || -> netcap_bundle::Result<u64> {
         let file = File::create(&partial).map_err(BundleError::io(Op::Create, &partial))?;
@@ -82,7 +88,7 @@ pub(super) fn write_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)
         Ok(file.metadata().map_or(0, |m| m.len()))
     };
     match write() {
-        Ok(bytes) => Ok((path, bytes)),
+        Ok(bytes) => Ok(Tar { path, bytes }),
         Err(e) => {
             // It may be the disk that is full; the run itself is still there.
             let _ = fs::remove_file(&partial);
@@ -92,11 +98,11 @@ pub(super) fn write_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)
 }
 
 /// Moves the run into the tar: needs no room for a copy.
-pub(super) fn move_bundle(run: &RunDir, path: PathBuf) -> Result<(PathBuf, u64)> {
+pub(super) fn move_bundle(run: &RunDir, path: PathBuf) -> Result<Tar> {
     let moving = with_end(&path, layout::MOVING_END);
     let bytes = seal::move_tar(&run.path, &run.info.run, &moving, &path)?;
     remove_attempts(&path);
-    Ok((path, bytes))
+    Ok(Tar { path, bytes })
 }
 
 fn with_end(path: &Path, end: &str) -> PathBuf {

@@ -6,14 +6,23 @@ use netcap_bundle::topology::SwitchKind;
 use netcap_bundle::{Point, Role};
 use rust_i18n::t;
 
+/// A port that the kernel does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SwitchPort {
+    /// Its interface as the switch calls it.
+    pub(crate) iface: String,
+    /// The switch.
+    pub(crate) switch: String,
+}
+
 /// Everything that could be recorded here.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Available {
     /// Every interface that exists, with its place; filter and snaplen are empty.
     pub points: Vec<Point>,
     pub switches: BTreeMap<String, SwitchKind>,
-    /// Ports that a switch has and the kernel does not (DPDK, tunnels): interface and switch.
-    pub unrecordable: Vec<(String, String)>,
+    /// Ports that a switch has and the kernel does not (DPDK, tunnels).
+    pub unrecordable: Vec<SwitchPort>,
     /// Interfaces whose frames do not begin with an Ethernet header.
     pub not_ethernet: BTreeSet<String>,
     /// Sentences about who could not be asked, so that "there is none" is not taken for certain.

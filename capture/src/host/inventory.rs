@@ -16,7 +16,7 @@ use netcap_bundle::state::Taken;
 use netcap_bundle::topology::{self, Inputs, Port, Topology};
 use rust_i18n::t;
 
-use super::available::Available;
+use super::available::{Available, SwitchPort};
 use super::iface::Iface;
 use super::sample::{self, Elements, Sampler, snapshot};
 use super::services::{Absent, Host, Service};
@@ -141,7 +141,10 @@ fn available(topology: &Topology, ifaces: &BTreeMap<String, Iface>) -> Available
                     available.points.push(point(port, switch, iface));
                 }
             }
-            _ => available.unrecordable.extend(switch.map(|switch| (port.iface.clone(), switch))),
+            _ => {
+                let port = |switch| SwitchPort { iface: port.iface.clone(), switch };
+                available.unrecordable.extend(switch.map(port));
+            }
         }
     }
     for (name, iface) in ifaces {

@@ -13,7 +13,7 @@ use netcap_bundle::run::{IfaceCounts, OvsDrops, PointSpan, json_line};
 use super::{HEARTBEAT_MS, add, millis};
 use crate::host::clock;
 use crate::point::PointId;
-use crate::point::counters::Counters;
+use crate::point::counters::{Counters, Settled};
 use crate::point::watchdog::{Alarm, Watchdog};
 
 /// A line is written at least this often when only the interface has counted something.
@@ -55,10 +55,16 @@ pub(super) struct Entry {
 struct Filtered {
     any: bool,
     total: u64,
-    looks: VecDeque<(Instant, u64)>,
+    looks: VecDeque<Look>,
     /// So far, and in lines.
     sum: u64,
     written: u64,
+}
+
+/// What had crossed the interface at one moment.
+struct Look {
+    at: Instant,
+    crossed: u64,
 }
 
 impl Filtered {
@@ -70,10 +76,10 @@ impl Filtered {
         if self.looks.len() == LOOKS {
             self.looks.pop_front();
         }
-        self.looks.push_back((Instant::now(), self.total));
+        self.looks.push_back(Look { at: Instant::now(), crossed: self.total });
         // When the point has ended there is nothing more to come.
-        let before = |look: &&(Instant, u64)| over || settled.is_some_and(|at| look.0 <= at);
-        if let Some((_, crossed)) = self.looks.iter().rev().find(before) {
+        let before = |look: &&Look| over || settled.is_some_and(|at| look.at <= at);
+        if let Some(Look { crossed, .. }) = self.looks.iter().rev().find(before) {
             self.sum = self.sum.max(crossed.saturating_sub(received));
         }
     }
@@ -124,7 +130,7 @@ impl Entry {
         sum_up(&mut self.crossed, crossed);
         self.before = if now.is_some() { None } else { self.seen.or(self.before) };
         self.seen = now;
-        let (settled, at) = self.counters.settled_at();
+        let Settled { sums: settled, at } = self.counters.settled();
         self.filter.look(crossed.packets(), settled.received, at, over);
         if let Some(drops) = ovs.and_then(|ovs| ovs.ports.get(&self.iface)) {
             self.ovs.get_or_insert_default().add(*drops);
@@ -148,7 +154,7 @@ impl Entry {
         let crossed = self.crossed;
         let trouble = crossed.rx_dropped | crossed.tx_dropped | crossed.rx_errors | crossed.tx_errors != 0;
         let beside = crossed.packets() > 0 || self.filter.sum > self.filter.written;
-        self.counters.settled() != self.written
+        self.counters.settled().sums != self.written
             || self.counters.away.load(Relaxed) != self.away
             || self.renamed
             || trouble
@@ -166,7 +172,7 @@ impl Entry {
     }
 
     pub(super) fn write(&mut self) -> io::Result<()> {
-        let now = self.counters.settled();
+        let now = self.counters.settled().sums;
         let before = self.written;
         self.away = self.counters.away.load(Relaxed);
         let filtered = self.filter.sum.saturating_sub(self.filter.written);

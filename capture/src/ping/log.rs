@@ -15,14 +15,33 @@ use super::{TIMEOUT_NS, Tally, packet};
 use crate::disk::budget::{Budget, Metered};
 use crate::host::clock;
 
+/// Round trips so far, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct RoundTrips {
+    least: i64,
+    sum: i128,
+    greatest: i64,
+}
+
+impl RoundTrips {
+    /// Those before and another one.
+    fn with(before: Option<Self>, ns: i64) -> Self {
+        let before = before.unwrap_or(Self { least: ns, sum: 0, greatest: ns });
+        Self {
+            least: before.least.min(ns),
+            sum: before.sum + i128::from(ns),
+            greatest: before.greatest.max(ns),
+        }
+    }
+}
+
 /// The two files of one address.
 pub(super) struct Log {
     people: Metered,
     machines: Metered,
     address: IpAddr,
     utc_offset_s: i32,
-    /// Least, sum and greatest round trip in nanoseconds.
-    rtt: Option<(i64, i128, i64)>,
+    round_trips: Option<RoundTrips>,
 }
 
 impl Log {
@@ -43,7 +62,7 @@ impl Log {
             machines: open(layout::ping_lines(&text))?,
             address,
             utc_offset_s,
-            rtt: None,
+            round_trips: None,
         };
         let header = format!(
             "PING {address} ({address}) {}({}) bytes of data.",
@@ -58,8 +77,7 @@ impl Log {
     pub(super) fn answer(&mut self, seq: u64, sent: Nanos, answer: &Answer) -> io::Result<()> {
         let what = match answer {
             Answer::Reply { rtt_ns, ttl, .. } => {
-                let (least, sum, greatest) = self.rtt.unwrap_or((*rtt_ns, 0, *rtt_ns));
-                self.rtt = Some((least.min(*rtt_ns), sum + i128::from(*rtt_ns), greatest.max(*rtt_ns)));
+                self.round_trips = Some(RoundTrips::with(self.round_trips, *rtt_ns));
                 let ttl = ttl.map_or_else(String::new, |ttl| format!(" ttl={ttl}"));
                 let size = packet::LENGTH;
                 format!("{size} bytes from {}: icmp_seq={seq}{ttl} time={:.3} ms", self.address, ms(*rtt_ns))
@@ -89,9 +107,14 @@ impl Log {
             "\n--- {} ping statistics ---\n{sent} packets transmitted, {answered} received, {lost} lost, {loss:.1}% packet loss\n",
             self.address
         );
-        if let Some((least, sum, greatest)) = self.rtt.filter(|_| answered > 0) {
-            let mean = sum as f64 / answered as f64 / 1e6;
-            let _ = writeln!(text, "rtt min/avg/max = {:.3}/{mean:.3}/{:.3} ms", ms(least), ms(greatest));
+        if let Some(trips) = self.round_trips.filter(|_| answered > 0) {
+            let mean = trips.sum as f64 / answered as f64 / 1e6;
+            let _ = writeln!(
+                text,
+                "rtt min/avg/max = {:.3}/{mean:.3}/{:.3} ms",
+                ms(trips.least),
+                ms(trips.greatest)
+            );
         }
         self.people.write_all(text.as_bytes())
     }

@@ -128,8 +128,8 @@ fn of_iface<'a>(available: &'a Available, name: &str) -> Result<Vec<&'a Point>, 
     if let Some(point) = available.points.iter().find(|point| point.iface == name) {
         return Ok(vec![point]);
     }
-    if let Some((_, switch)) = available.unrecordable.iter().find(|(iface, _)| iface == name) {
-        return Err(PlanError(t!("plan.unheard", iface = name, switch = switch).into()));
+    if let Some(port) = available.unrecordable.iter().find(|port| port.iface == name) {
+        return Err(PlanError(t!("plan.unheard", iface = name, switch = port.switch).into()));
     }
     let known = || available.points.iter().map(|point| point.iface.as_str());
     Err(unknown("plan.iface", name, known(), &listed(known())))
@@ -174,8 +174,10 @@ fn of_vm<'a>(available: &'a Available, name: &str) -> Result<Vec<&'a Point>, Pla
 fn unknown<'a>(key: &str, name: &str, known: impl Iterator<Item = &'a str>, list: &str) -> PlanError {
     let list = if list.is_empty() { t!("plan.none").into_owned() } else { list.to_owned() };
     let mut text = t!(key, name = name, list = list).into_owned();
-    let near =
-        known.map(|have| (distance(name, have), have)).min().filter(|(far, _)| *far <= name.len() / 3 + 1);
+    let near = known
+        .map(|have| (strsim::levenshtein(name, have), have))
+        .min()
+        .filter(|(far, _)| *far <= name.len() / 3 + 1);
     if let Some((_, near)) = near {
         text.push_str("; ");
         text.push_str(&t!("plan.near", name = near));
@@ -192,26 +194,6 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     list.truncate(LISTED_MAX);
     let end = if more > 0 { format!(" … (+{more})") } else { String::new() };
     list.join(", ") + &end
-}
-
-/// Edits between two names (Levenshtein), for the nearest one.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, cb) in row.iter_mut().skip(1).zip(&b) {
-            let best = (diagonal + usize::from(ca != *cb)).min(left + 1).min(*cell + 1);
-            diagonal = *cell;
-            *cell = best;
-            left = best;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// Two interfaces whose names become the same file name get different ones.

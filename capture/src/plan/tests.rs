@@ -3,7 +3,7 @@ use netcap_bundle::run::safe_name;
 
 use super::select::name_apart;
 use super::*;
-use crate::host::available::Available;
+use crate::host::available::{Available, SwitchPort};
 use netcap_bundle::topology::SwitchKind;
 
 fn point(iface: &str, role: Role, vswitch: Option<&str>) -> Point {
@@ -31,7 +31,7 @@ fn available() -> Available {
             point("tun9", Role::Other, None),
         ],
         switches: [("vswitch0".into(), SwitchKind::Ovs), ("br0".into(), SwitchKind::LinuxBridge)].into(),
-        unrecordable: vec![("dpdk0".into(), "vswitch0".into())],
+        unrecordable: vec![SwitchPort { iface: "dpdk0".into(), switch: "vswitch0".into() }],
         not_ethernet: ["tun9".to_owned()].into(),
         unasked: vec!["nobody answered".into()],
     }

@@ -47,9 +47,18 @@ pub(crate) struct Counters {
     /// What the point gives up to spare the host.
     pub shedding: Shedding,
     /// All sums as they were when the kernel was last asked, and when that was.
-    settled: Mutex<(Sums, Option<Instant>)>,
+    settled: Mutex<Settled>,
     /// The name of the interface, once it is not the one the point began with.
     name: Mutex<Option<String>>,
+}
+
+/// Sums that belong together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// The sums.
+    pub(crate) sums: Sums,
+    /// When the kernel was asked; `None` before the first time.
+    pub(crate) at: Option<Instant>,
 }
 
 /// What the whole host lost, beside the points.
@@ -94,12 +103,7 @@ pub(crate) struct Numbers {
 
 impl Counters {
     /// All sums of one moment, right after the kernel was asked.
-    pub(crate) fn settled(&self) -> Sums {
-        self.settled_at().0
-    }
-
-    /// The same, and when the kernel was asked.
-    pub(crate) fn settled_at(&self) -> (Sums, Option<Instant>) {
+    pub(crate) fn settled(&self) -> Settled {
         *self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -122,7 +126,8 @@ impl Counters {
             wire_bytes: self.wire_bytes.load(Relaxed),
             shed: self.shedding.packets(),
         };
-        *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = (sums, Some(Instant::now()));
+        *self.settled.lock().unwrap_or_else(PoisonError::into_inner) =
+            Settled { sums, at: Some(Instant::now()) };
     }
 
     /// Reads all numbers; each is exact, together they may be one frame apart.

@@ -24,7 +24,7 @@ use crate::host::iface::Iface;
 use crate::privileged;
 use crate::ring::frames::Frames;
 use crate::ring::listener::{Listener, OpenRing};
-use crate::shed::{Cut, Pressure};
+use crate::shed::{Cut, Order, Pressure};
 use crate::sys::{RETIRE_MS, Ring};
 
 /// Longest wait for packets: the time it takes to notice the stop flag.
@@ -125,8 +125,9 @@ impl Worker {
     /// Takes the step that the ring or the governor asks for, whichever gives up more.
     fn shed(&mut self, ring: &Ring) -> io::Result<()> {
         let own = self.pressure.look(ring.filled(), Instant::now());
-        let (ordered, why) = self.counters.shedding.order();
-        let (mut step, why) = if own > ordered { (own, ShedReason::Ring) } else { (ordered, why) };
+        let ordered = self.counters.shedding.order();
+        let order = if own > ordered.level { Order { level: own, why: ShedReason::Ring } } else { ordered };
+        let Order { level: mut step, why } = order;
         if step == ShedLevel::Level1 && self.level <= 1 {
             step = ShedLevel::Whole;
         }

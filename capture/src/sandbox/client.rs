@@ -141,7 +141,7 @@ impl Sampler for Client {
 impl Privileged for Client {
     fn ring(&self, iface: &str, program: &[Instruction], size: RingSize) -> io::Result<RingSocket> {
         let RingSize { block_bytes, blocks } = size;
-        let program = wire::steps(program);
+        let program = wire::to_wire(program);
         match self.socket(&Request::Ring { iface: iface.to_owned(), program, block_bytes, blocks })? {
             (Answer::Ring { index, blocks }, Some(fd)) => {
                 Ok(RingSocket { fd, size: RingSize { block_bytes, blocks }, index })

@@ -19,7 +19,7 @@ use netcap_bundle::source::{Each, Recipe};
 use netcap_bundle::sources;
 use netcap_filters::Instruction;
 
-use super::wire::{self, Answer, Request, Step};
+use super::wire::{self, Answer, Request, WireInstruction};
 use super::{files, names};
 use crate::control::signals::Signals;
 use crate::host::sample::Sampler;
@@ -111,7 +111,7 @@ fn open(direct: &Direct, request: &Request) -> io::Result<(Answer, OwnedFd)> {
 /// Filter and size of a ring, if a recording could ask for it.
 fn checked(
     iface: &str,
-    program: &[Step],
+    program: &[WireInstruction],
     block_bytes: u32,
     blocks: u32,
 ) -> io::Result<(Vec<Instruction>, RingSize)> {
@@ -122,7 +122,7 @@ fn checked(
     if !sound {
         return Err(not_on_the_list());
     }
-    Ok((wire::program(program), RingSize { block_bytes, blocks }))
+    Ok((wire::from_wire(program), RingSize { block_bytes, blocks }))
 }
 
 fn not_on_the_list() -> io::Error {
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn rings_that_no_recording_asks_for_are_refused() {
-        let step = (6, 0, 0, 1);
+        let step = WireInstruction { code: 6, jt: 0, jf: 0, k: 1 };
         assert!(checked("eth0", &[step], 256 << 10, 4).is_ok());
         assert!(checked("../eth0", &[step], 256 << 10, 4).is_err());
         assert!(checked("eth0", &vec![step; PROGRAM_MAX + 1], 256 << 10, 4).is_err());

@@ -27,8 +27,14 @@ const BODY_MAX: u32 = (16 << 20) + (64 << 10);
 /// Both lengths.
 const LENGTHS: usize = 8;
 
-/// An instruction of a filter: code, both jumps, operand.
-pub(super) type Step = (u16, u8, u8, u32);
+/// An instruction of a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WireInstruction {
+    pub(super) code: u16,
+    pub(super) jt: u8,
+    pub(super) jf: u8,
+    pub(super) k: u32,
+}
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +64,7 @@ pub(super) enum Request {
         /// Interface.
         iface: String,
         /// Filter.
-        program: Vec<Step>,
+        program: Vec<WireInstruction>,
         block_bytes: u32,
         blocks: u32,
     },
@@ -142,13 +148,13 @@ impl Answer {
 }
 
 /// A filter as it travels.
-pub(super) fn steps(program: &[Instruction]) -> Vec<Step> {
-    program.iter().map(|i| (i.code, i.jt, i.jf, i.k)).collect()
+pub(super) fn to_wire(program: &[Instruction]) -> Vec<WireInstruction> {
+    program.iter().map(|&Instruction { code, jt, jf, k }| WireInstruction { code, jt, jf, k }).collect()
 }
 
 /// And as it is attached.
-pub(super) fn program(steps: &[Step]) -> Vec<Instruction> {
-    steps.iter().map(|&(code, jt, jf, k)| Instruction { code, jt, jf, k }).collect()
+pub(super) fn from_wire(program: &[WireInstruction]) -> Vec<Instruction> {
+    program.iter().map(|&WireInstruction { code, jt, jf, k }| Instruction { code, jt, jf, k }).collect()
 }
 
 fn too_long() -> io::Error {

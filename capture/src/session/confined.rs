@@ -3,7 +3,7 @@
 use netcap_bundle::run::Sandbox;
 use rust_i18n::t;
 
-use super::running::Session;
+use super::view::Session;
 use crate::disk::rundir::RunDir;
 
 impl Session {

@@ -9,10 +9,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
+use super::Context;
 use super::following::Following;
-use super::running::Session;
 use super::state::Ending;
-use super::{Context, Threads};
+use super::threads::Threads;
+use super::view::Session;
 use crate::control::signals::{Action, Signals};
 use crate::disk::free::disk_left;
 use crate::host::clock;

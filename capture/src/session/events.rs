@@ -3,7 +3,7 @@
 use rust_i18n::t;
 use tokio::sync::mpsc;
 
-use super::running::Session;
+use super::view::Session;
 use crate::point::PointId;
 use crate::point::event::{Event, PointEvent};
 use crate::point::watchdog::Alarm;

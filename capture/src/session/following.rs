@@ -6,15 +6,20 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinHandle;
 
-use super::follow::{Candidates, Follower, LookSamples};
+use super::follow::{Candidates, Follower, FollowerHandle, LookSamples};
 use crate::host::linkwatch::LinkWatch;
 use crate::host::sample::Sampler;
 use crate::plan::Selection;
 
 /// The session's end of it; without anything to follow it never says a word.
-pub(super) struct Following {
-    watch: Option<(LinkWatch, Sender<()>, JoinHandle<()>)>,
-    found: Option<Receiver<Candidates>>,
+pub(super) struct Following(Option<Active>);
+
+struct Active {
+    links: LinkWatch,
+    /// Asks for a look.
+    request: Sender<()>,
+    found: Receiver<Candidates>,
+    task: JoinHandle<()>,
 }
 
 impl Following {
@@ -24,21 +29,19 @@ impl Following {
         sampler: Arc<dyn Sampler>,
         old: BTreeSet<u32>,
     ) -> (Self, Option<Receiver<LookSamples>>) {
-        let Some(wanted) = wanted else { return (Self { watch: None, found: None }, None) };
-        let watch = LinkWatch::open();
-        let ends = Follower { sampler, wanted, old }.start();
+        let Some(wanted) = wanted else { return (Self(None), None) };
+        let links = LinkWatch::open();
+        let follower = Follower { sampler, wanted, old }.start();
         // Between the inventory and this moment something may have come: look once in any case.
-        let _ = ends.request.try_send(());
-        (
-            Self { watch: Some((watch, ends.request, ends.task)), found: Some(ends.found) },
-            Some(ends.look_samples),
-        )
+        let _ = follower.request.try_send(());
+        let FollowerHandle { request, found, look_samples, task } = follower;
+        (Self(Some(Active { links, request, found, task })), Some(look_samples))
     }
 
     /// Called each second: asks for a look when an interface has changed. One that waits is enough.
     pub(super) fn tick(&mut self) {
-        if let Some((watch, request, _)) = &mut self.watch
-            && watch.changed()
+        if let Some(Active { links, request, .. }) = &mut self.0
+            && links.changed()
         {
             let _ = request.try_send(());
         }
@@ -46,7 +49,7 @@ impl Following {
 
     /// The next thing that was found.
     pub(super) async fn next(&mut self) -> Candidates {
-        if let Some(found) = &mut self.found
+        if let Some(Active { found, .. }) = &mut self.0
             && let Some(found) = found.recv().await
         {
             return found;
@@ -56,7 +59,7 @@ impl Following {
 
     /// Nobody joins any more.
     pub(super) fn stop(self) {
-        if let Some((.., task)) = self.watch {
+        if let Some(Active { task, .. }) = self.0 {
             task.abort();
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::running::Session;
+use super::view::Session;
 use crate::point::counters::Counters;
 use crate::shed::{Load, PointLoad, rank};
 
@@ -26,8 +26,8 @@ impl Session {
             })
             .collect();
         self.governing.before = numbers;
-        for (point, (step, why)) in self.points.iter().zip(self.governing.governor.second(load, &seen)) {
-            point.counters.shedding.set_order(step, why);
+        for (point, order) in self.points.iter().zip(self.governing.governor.second(load, &seen)) {
+            point.counters.shedding.set_order(order);
         }
     }
 }

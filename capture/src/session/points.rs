@@ -8,11 +8,15 @@ use netcap_bundle::{Nanos, Point, Role, layout};
 use nix::net::if_::if_nametoindex;
 use rust_i18n::t;
 
+use super::Context;
 use super::bounds::has_room_for;
 use super::follow::Candidates;
 use super::recorded::Recorded;
-use super::running::Session;
-use super::{Context, Listening, POINT_RESERVE, Threads, listener};
+use super::rings::Listening;
+use super::rings::listener;
+use super::start::POINT_RESERVE;
+use super::threads::Threads;
+use super::view::Session;
 use crate::disk::budget::Metered;
 use crate::disk::rundir::{RunDir, tool};
 use crate::error::{Error, Op, Result};
@@ -96,8 +100,9 @@ impl Session {
         let recorded = Recorded { ring_bytes, joined: true, ..Recorded::at_start(&point) };
         let thread = Self::start_point(context, &recorded, listening, threads)?;
         threads.points.push(thread);
-        if let Some((ledger, _)) = &threads.ledger {
-            let _ = ledger.send(NewPoint { point: point.clone(), counters: recorded.counters.clone() });
+        if let Some(ledger) = &threads.ledger {
+            let _ =
+                ledger.joining.send(NewPoint { point: point.clone(), counters: recorded.counters.clone() });
         }
         self.board.watch_point(&point.iface, recorded.counters.clone());
         self.progress.join(point.iface.clone(), recorded.counters.clone());

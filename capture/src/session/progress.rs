@@ -16,9 +16,24 @@ use crate::{shed, ui};
 /// Time between two plain lines where nobody watches.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
+/// A point's line.
+struct Row {
+    /// The name its interface has now.
+    name: String,
+    counters: Arc<Counters>,
+    /// The numbers when it was last drawn.
+    before: Numbers,
+}
+
+impl Row {
+    fn new(name: String, counters: Arc<Counters>) -> Self {
+        Self { name, counters, before: Numbers::default() }
+    }
+}
+
 /// How the run shows itself.
 pub(super) struct Progress {
-    points: Vec<(String, Arc<Counters>, Numbers)>,
+    points: Vec<Row>,
     host: Arc<HostCounters>,
     terminal: bool,
     quiet: bool,
@@ -31,7 +46,7 @@ pub(super) struct Progress {
 impl Progress {
     /// Watches these points, name and numbers, and the host.
     pub(super) fn new(points: Vec<(String, Arc<Counters>)>, host: Arc<HostCounters>, quiet: bool) -> Self {
-        let points = points.into_iter().map(|(name, c)| (name, c, Numbers::default())).collect();
+        let points = points.into_iter().map(|(name, counters)| Row::new(name, counters)).collect();
         let (terminal, began) = (ui::on_terminal(), Instant::now());
         // Where lines stay, the first ones would only say that there is nothing yet.
         let drew = (!terminal).then_some(began);
@@ -40,7 +55,7 @@ impl Progress {
 
     /// Another point joins.
     pub(super) fn join(&mut self, name: String, counters: Arc<Counters>) {
-        self.points.push((name, counters, Numbers::default()));
+        self.points.push(Row::new(name, counters));
     }
 
     /// A line that stays.
@@ -67,8 +82,8 @@ impl Progress {
         if self.quiet {
             return;
         }
-        for (_, _, before) in &mut self.points {
-            *before = Numbers::default();
+        for row in &mut self.points {
+            row.before = Numbers::default();
         }
         self.block(left, pings, self.began.elapsed().as_secs_f64());
     }
@@ -76,14 +91,14 @@ impl Progress {
     fn block(&mut self, left: Option<u64>, pings: &[String], seconds: f64) {
         let seconds = seconds.max(0.001);
         let mut lines = vec![self.head(left)];
-        let width = self.points.iter().map(|(name, ..)| name.width()).max().unwrap_or(0);
-        for (name, counters, before) in &mut self.points {
-            if let Some(new) = counters.renamed(name) {
-                *name = new;
+        let width = self.points.iter().map(|row| row.name.width()).max().unwrap_or(0);
+        for row in &mut self.points {
+            if let Some(name) = row.counters.renamed(&row.name) {
+                row.name = name;
             }
-            let now = counters.read();
-            lines.push(format!("  {}", line(name, width, &now, before, seconds)));
-            *before = now;
+            let now = row.counters.read();
+            lines.push(format!("  {}", line(&row.name, width, &now, &row.before, seconds)));
+            row.before = now;
         }
         lines.extend(self.host_line());
         lines.extend(pings.iter().map(|ping| format!("  {ping}")));

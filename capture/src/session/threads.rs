@@ -9,11 +9,12 @@ use netcap_bundle::layout;
 use rust_i18n::t;
 use tokio::sync::mpsc;
 
-use super::running::Session;
-use super::{Context, Listening, Threads};
+use super::Context;
+use super::rings::Listening;
+use super::view::Session;
 use crate::disk::budget::Metered;
 use crate::error::{Error, Op, Result};
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, NewPoint};
 use crate::ping;
 use crate::point::event::Event;
 
@@ -47,11 +48,11 @@ impl Session {
             Box::new(move |path| Ok(Box::new(Metered::lines(ledger::append(path)?, &budget))));
         let privileged = &context.process.privileged;
         let ovs = run.info.ovs_rundir.is_some().then(|| privileged.clone());
-        let (keep, stop_ledger) = std::sync::mpsc::channel();
-        let ledger = Ledger::create(&run.path, &points, ovs, self.host.clone(), context.events.clone(), open)
-            .and_then(|ledger| ledger.start(stop_ledger))
+        let (joining, joined) = std::sync::mpsc::channel();
+        let thread = Ledger::create(&run.path, &points, ovs, self.host.clone(), context.events.clone(), open)
+            .and_then(|ledger| ledger.start(joined))
             .map_err(Error::file(Op::Create, run.path.join(layout::LEDGERS)))?;
-        threads.ledger = Some((keep, ledger));
+        threads.ledger = Some(LedgerThread { joining, thread });
         for (address, tally) in &self.pings {
             let (tally, stop) = (tally.clone(), threads.stop.clone());
             let thread =
@@ -82,6 +83,21 @@ impl Session {
     }
 }
 
+/// Threads of a run and the flag that ends them.
+pub(super) struct Threads {
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) points: Vec<JoinHandle<()>>,
+    pub(super) pings: Vec<(IpAddr, JoinHandle<std::io::Result<()>>)>,
+    pub(super) ledger: Option<LedgerThread>,
+}
+
+/// The thread of the ledger.
+pub(super) struct LedgerThread {
+    /// Points that join; dropping it ends the thread.
+    pub(super) joining: std::sync::mpsc::Sender<NewPoint>,
+    pub(super) thread: JoinHandle<()>,
+}
+
 /// How the threads ended.
 struct Waited {
     /// Threads that ended by a panic.
@@ -95,10 +111,10 @@ impl Threads {
     fn wait(self) -> Waited {
         let broken =
             self.points.into_iter().map(JoinHandle::join).filter(std::result::Result::is_err).count();
-        if let Some((keep, ledger)) = self.ledger {
+        if let Some(LedgerThread { joining, thread }) = self.ledger {
             // After the points: its last line closes their sums.
-            drop(keep);
-            let _ = ledger.join();
+            drop(joining);
+            let _ = thread.join();
         }
         let failed =
             |address: IpAddr, why: String| t!("run.ping_failed", address = address, why = why).into_owned();

@@ -2,6 +2,8 @@
 
 use netcap_bundle::run::{ShedLevel, ShedReason};
 
+use super::Order;
+
 /// Seconds of trouble before a step.
 const PATIENCE: u32 = 2;
 /// Seconds of calm before a step is taken back.
@@ -69,7 +71,7 @@ impl Governor {
     }
 
     /// One second: gives what each point has to do now, in the order of `points`, and why.
-    pub(crate) fn second(&mut self, used: Load, points: &[PointLoad]) -> Vec<(ShedLevel, ShedReason)> {
+    pub(crate) fn second(&mut self, used: Load, points: &[PointLoad]) -> Vec<Order> {
         self.eased = self.eased.saturating_add(1);
         if let Some(why) = self.trouble(used, points) {
             (self.trouble, self.calm) = (self.trouble + 1, 0);
@@ -87,7 +89,7 @@ impl Governor {
         }
         let together = TOGETHER.get(self.depth).copied().unwrap_or(ShedLevel::Cut128);
         let each = |place| if self.off.contains(&place) { ShedLevel::Off } else { together };
-        (0..points.len()).map(|place| (each(place), self.why)).collect()
+        (0..points.len()).map(|place| Order { level: each(place), why: self.why }).collect()
     }
 
     fn trouble(&self, used: Load, points: &[PointLoad]) -> Option<ShedReason> {
@@ -155,7 +157,7 @@ mod tests {
         for _ in 0..seconds {
             last = governor.second(used, points);
         }
-        last.into_iter().map(|(step, _)| step).collect()
+        last.into_iter().map(|order| order.level).collect()
     }
 
     #[test]
@@ -214,6 +216,10 @@ mod tests {
         for _ in 0..10 {
             depth = governor.second(BUSY, &lossy(ShedLevel::Fastest));
         }
-        assert_eq!(depth, [(ShedLevel::Cut128, ShedReason::Loss)], "one point alone is never put off");
+        assert_eq!(
+            depth,
+            [Order { level: ShedLevel::Cut128, why: ShedReason::Loss }],
+            "one point alone is never put off"
+        );
     }
 }

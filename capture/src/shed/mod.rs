@@ -21,6 +21,15 @@ pub(crate) use cut::Cut;
 pub(crate) use governor::{Governor, Load, PointLoad};
 pub(crate) use pressure::Pressure;
 
+/// What the governor orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// How much a point has to give up.
+    pub(crate) level: ShedLevel,
+    /// Why.
+    pub(crate) why: ShedReason,
+}
+
 /// Steps that wait for the ledger at most; it comes each second.
 const WAITING_MAX: usize = 64;
 
@@ -28,7 +37,7 @@ const WAITING_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Shedding {
     /// What the governor orders, and why.
-    order: Mutex<(ShedLevel, ShedReason)>,
+    order: Mutex<Order>,
     /// What the point does at this moment.
     now: Mutex<ShedLevel>,
     waiting: Mutex<VecDeque<ShedLine>>,
@@ -38,20 +47,20 @@ pub(crate) struct Shedding {
 
 impl Default for Shedding {
     fn default() -> Self {
-        let order = Mutex::new((ShedLevel::Whole, ShedReason::Calm));
+        let order = Mutex::new(Order { level: ShedLevel::Whole, why: ShedReason::Calm });
         Self { order, now: Mutex::default(), waiting: Mutex::default(), packets: AtomicU64::new(0) }
     }
 }
 
 impl Shedding {
     /// What the governor wants of the point.
-    pub(crate) fn order(&self) -> (ShedLevel, ShedReason) {
+    pub(crate) fn order(&self) -> Order {
         *lock(&self.order)
     }
 
     /// The governor wants this of the point.
-    pub(crate) fn set_order(&self, step: ShedLevel, why: ShedReason) {
-        *lock(&self.order) = (step, why);
+    pub(crate) fn set_order(&self, order: Order) {
+        *lock(&self.order) = order;
     }
 
     /// What the point does.

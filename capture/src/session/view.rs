@@ -10,10 +10,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use netcap_bundle::{Nanos, layout};
 use rust_i18n::t;
 
-use super::Listening;
+use super::Context;
 use super::load::Governing;
 use super::progress::Progress;
 use super::recorded::Recorded;
+use super::rings::Listening;
 use crate::control::Control;
 use crate::control::board::Board;
 use crate::disk::budget::Budget;
@@ -26,12 +27,21 @@ use crate::plan::Plan;
 use crate::point::PointId;
 use crate::point::counters::HostCounters;
 use crate::point::event::Gap;
-use crate::privileged::Process;
+use crate::ring::memory::Fitted;
 use crate::ui;
 use crate::ui::units::human_bytes;
 
 /// Remarks kept of a run.
 const REMARKS_MAX: usize = 200;
+
+/// What the first lines are about.
+pub(super) struct Opening<'a> {
+    pub(super) topology: &'a str,
+    pub(super) fitted: &'a Fitted,
+    pub(super) control: &'a Control,
+    /// The run leaves its terminal.
+    pub(super) background: bool,
+}
 
 /// The visible side of a run.
 pub(super) struct Session {
@@ -57,15 +67,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn begin(
-        plan: &Plan,
-        run: &RunDir,
-        process: &Process,
-        topology: &str,
-        budget: Arc<Budget>,
-        control: &Control,
-        background: bool,
-    ) -> Result<Self> {
+    pub(super) fn begin(context: &Context<'_>, budget: &Arc<Budget>, opening: &Opening<'_>) -> Result<Self> {
+        let Context { plan, run, process, .. } = context;
+        let Opening { topology, control, background, .. } = opening;
         let path = run.path.join(layout::TOPOLOGY);
         std::fs::write(&path, topology).map_err(Error::file(Op::Write, path))?;
         let points: Vec<Recorded> = plan.points.iter().map(Recorded::at_start).collect();
@@ -75,7 +79,7 @@ impl Session {
         let host: Arc<HostCounters> = Arc::default();
         let progress = Progress::new(shown, host.clone(), plan.quiet);
         let utc_offset_s = run.info.utc_offset_s;
-        let journal = Journal::create(&run.path, utc_offset_s, &budget)?;
+        let journal = Journal::create(&run.path, utc_offset_s, budget)?;
         let mut session = Self {
             progress,
             journal,
@@ -87,12 +91,12 @@ impl Session {
             refusals: BTreeSet::new(),
             dir: run.path.clone(),
             utc_offset_s,
-            budget,
+            budget: budget.clone(),
             board: control.board.clone(),
             governing: Governing::new(plan, process.privileged.clone()),
             helper_lost: false,
         };
-        session.introduce(plan, run, background);
+        session.introduce(plan, run, *background);
         session.sandbox(run);
         if let Some(why) = &control.closed {
             session.remark(&t!("control.closed", why = why));
