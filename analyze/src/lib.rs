@@ -6,6 +6,7 @@
 //! report is the same for any number of threads.
 
 mod analysis;
+mod cap;
 mod causes;
 mod cli;
 mod clocks;

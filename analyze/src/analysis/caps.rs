@@ -4,6 +4,7 @@
 
 use netcap_bundle::input::Input;
 
+use crate::cap::Cap;
 use crate::finding::Finding;
 use crate::registry;
 use crate::text::Text;
@@ -20,24 +21,24 @@ pub(crate) fn remarks(view: &View<'_>, findings: &[Finding], unmeasured: usize) 
         let sources = partial.into_iter().map(Text::verbatim).collect();
         out.push(Text::new("remark.partial-state").with_list("sources", sources));
     }
-    let of_tables = view.tables.given_up().into_iter().map(|(table, count)| (key(table), count));
-    let of_tables = of_input(view.input).chain(of_tables);
     let others = [
-        ("given-up.crowd", view.points.crowd),
-        ("given-up.filters", view.fidelity.unfiltered),
-        ("given-up.bond-states", view.bonds.overflow),
-        ("given-up.times", unmeasured as u64),
+        (Cap::Crowd, view.points.crowd),
+        (Cap::Filters, view.fidelity.unfiltered),
+        (Cap::BondStates, view.bonds.overflow),
+        (Cap::Times, unmeasured as u64),
     ];
-    for (key, count) in of_tables.chain(others).filter(|(_, count)| *count > 0) {
-        out.push(Text::new("remark.given-up").with_text("what", Text::new(key).with("count", count)));
+    let all = of_input(view.input).chain(view.tables.given_up()).chain(others);
+    for (cap, count) in all.filter(|(_, count)| *count > 0) {
+        let what = Text::new(cap.phrase()).with("count", count);
+        out.push(Text::new("remark.given-up").with_text("what", what));
     }
     out.extend(stopped(findings));
     out
 }
 
-/// Phrase and count of what of an input was not read.
-pub(crate) fn of_input(input: &Input) -> impl Iterator<Item = (&'static str, u64)> {
-    input.given_up.iter().map(|(what, count)| (key(what), *count))
+/// What of an input was not read.
+pub(crate) fn of_input(input: &Input) -> impl Iterator<Item = (Cap, u64)> {
+    input.given_up.iter().map(|(what, count)| (Cap::from(*what), *count))
 }
 
 /// Detectors that made as many findings as they may.
@@ -47,31 +48,6 @@ fn stopped(findings: &[Finding]) -> impl Iterator<Item = Text> {
         let made = findings.iter().filter(|finding| finding.detector == unit.id).count();
         (made >= most).then(|| Text::new("remark.findings").with("detector", unit.id).with("count", most))
     })
-}
-
-fn key(table: &str) -> &'static str {
-    match table {
-        "addresses" => "given-up.addresses",
-        "claims" => "given-up.claims",
-        "coarse-claims" | "coarse-macs" => "given-up.coarse",
-        "bond-macs" => "given-up.bond-macs",
-        "questions" => "given-up.questions",
-        "hops" => "given-up.hops",
-        "thinned" => "given-up.thinned",
-        "translations" => "given-up.translations",
-        "losses" => "given-up.losses",
-        "points" => "given-up.points",
-        "lldp" => "given-up.lldp",
-        "places" => "given-up.places",
-        "examples" => "given-up.examples",
-        "unnamed" => "given-up.unnamed",
-        "folders" => "given-up.folders",
-        "ledgers" => "given-up.ledgers",
-        "ping-gaps" => "given-up.ping-gaps",
-        "listing" => "given-up.listing",
-        "runs" => "given-up.runs",
-        _ => "given-up.journeys",
-    }
 }
 
 #[cfg(test)]
@@ -148,21 +124,5 @@ mod tests {
             told,
             ["2 claims of addresses were seen at further places, which are not named with them"]
         );
-    }
-
-    #[test]
-    fn what_was_not_read_of_an_input_is_told_in_both_languages() {
-        let sealed = pings(2).seal();
-        let mut input = Input::open(&sealed.path).unwrap();
-        for what in ["folders", "ledgers", "ping-gaps", "listing", "runs"] {
-            input.given_up.insert(what, 3);
-        }
-        for (phrase, _) in of_input(&input) {
-            let text = Text::new(phrase).with("count", 3);
-            let both = [netcap_words::Lang::En, netcap_words::Lang::Zh].map(|lang| text.render(lang));
-            assert!(phrase.starts_with("given-up.") && phrase != "given-up.journeys", "{phrase}");
-            assert!(both.iter().all(|said| !said.contains("given-up") && !said.contains("%{")), "{both:?}");
-            assert_ne!(both[0], both[1]);
-        }
     }
 }

@@ -17,3 +17,30 @@ pub(crate) trait Fold: Sized + Send {
     /// Takes the state of a later segment.
     fn merge(&mut self, later: Self);
 }
+
+/// A struct of folds that are fed together, and that is a fold itself.
+macro_rules! folds {
+    ($(#[$doc:meta])* $vis:vis struct $folds:ident { $($name:ident: $fold:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        $vis struct $folds {
+            $($name: $fold,)*
+        }
+
+        impl $crate::engine::Fold for $folds {
+            fn start(scene: &std::sync::Arc<$crate::engine::points::Scene>) -> Self {
+                Self { $($name: $crate::engine::Fold::start(scene),)* }
+            }
+
+            fn packet(&mut self, packet: &$crate::engine::PacketView<'_>) {
+                $(self.$name.packet(packet);)*
+            }
+
+            fn merge(&mut self, later: Self) {
+                $(self.$name.merge(later.$name);)*
+            }
+        }
+    };
+}
+
+pub(crate) use folds;

@@ -11,7 +11,7 @@ pub(crate) mod points;
 pub(crate) mod progress;
 pub(crate) mod view;
 
-pub(crate) use fold::Fold;
+pub(crate) use fold::{Fold, folds};
 pub(crate) use line::ALIVE_MAX;
 pub(crate) use pass::{FileStats, run};
 pub(crate) use points::{DomainId, HostId, PointId, PointInfo, Points};

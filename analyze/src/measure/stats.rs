@@ -23,7 +23,7 @@ impl Stats {
         let points = points
             .iter()
             .map(|(id, info)| {
-                let seen = view.tables.seen.get(&id);
+                let seen = view.tables.losses.points.get(&id);
                 let fidelity = view.fidelity.point(id);
                 PointStats {
                     name: info.name.clone(),

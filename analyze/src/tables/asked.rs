@@ -8,7 +8,9 @@ use std::sync::Arc;
 use netcap_bundle::Role;
 use netcap_bundle::packets::Direction;
 
+use super::TableFold;
 use super::runs::Sight;
+use crate::cap::Cap;
 use crate::engine::points::Scene;
 use crate::engine::{Arp, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId};
 
@@ -77,12 +79,19 @@ impl Fold for AskedFold {
     }
 }
 
-impl AskedFold {
-    /// The finished table.
-    pub(crate) fn finish(self) -> AskedTable {
+impl TableFold for AskedFold {
+    type Table = AskedTable;
+
+    fn finish(self) -> AskedTable {
         AskedTable { addresses: self.map.into_iter().collect(), overflow: self.overflow }
     }
 
+    fn given_up(table: &AskedTable) -> Vec<(Cap, u64)> {
+        vec![(Cap::Questions, table.overflow)]
+    }
+}
+
+impl AskedFold {
     /// From a VM into its port, or from the host out of its own: the answer has to pass there.
     fn at_its_own_port(&self, packet: &PacketView<'_>) -> bool {
         match self.scene.role(packet.point) {

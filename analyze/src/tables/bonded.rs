@@ -7,7 +7,9 @@ use netcap_bundle::Mac;
 use netcap_bundle::packets::Direction;
 use netcap_words::wire::ether_type::{LLDP, RARP, SLOW};
 
+use super::TableFold;
 use super::runs::{Runs, Sight};
+use crate::cap::Cap;
 use crate::engine::points::Scene;
 use crate::engine::{Fold, Net, PacketView, PointId};
 
@@ -168,9 +170,10 @@ impl MacAtMember {
     }
 }
 
-impl BondedFold {
-    /// The finished table.
-    pub(crate) fn finish(self) -> BondedTable {
+impl TableFold for BondedFold {
+    type Table = BondedTable;
+
+    fn finish(self) -> BondedTable {
         let mut entries = self.map.into_iter().collect::<BTreeMap<_, _>>();
         for entry in entries.values_mut() {
             entry.lldp.sort_unstable();
@@ -181,6 +184,21 @@ impl BondedFold {
         BondedTable { entries, overflow: self.overflow }
     }
 
+    fn given_up(table: &BondedTable) -> Vec<(Cap, u64)> {
+        let entries = || table.entries.values();
+        let coarse = |entry: &MacAtMember| {
+            [&entry.other, &entry.towards, &entry.announced].iter().any(|runs| runs.is_coarse())
+        };
+        let lldp = |entry: &MacAtMember| entry.lldp_count.saturating_sub(entry.lldp.len() as u64);
+        vec![
+            (Cap::BondMacs, table.overflow),
+            (Cap::CoarseMacs, entries().filter(|entry| coarse(entry)).count() as u64),
+            (Cap::Lldp, entries().map(lldp).sum()),
+        ]
+    }
+}
+
+impl BondedFold {
     fn entry(&mut self, key: MemberKey) -> Option<&mut MacAtMember> {
         if !self.map.contains_key(&key) {
             if self.map.len() >= ENTRIES_MAX / self.room.sharers {

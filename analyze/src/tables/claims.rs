@@ -8,7 +8,9 @@ use std::sync::Arc;
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
 
+use super::TableFold;
 use super::runs::{Runs, Sight};
+use crate::cap::Cap;
 use crate::engine::points::Scene;
 use crate::engine::{Arp, DomainId, EchoKind, Eth, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId, Tags};
 
@@ -169,18 +171,10 @@ impl Fold for ClaimsFold {
     }
 }
 
-impl ClaimsFold {
-    /// From a VM into its port, or from the host out of its own.
-    fn at_its_own_port(&self, packet: &PacketView<'_>) -> bool {
-        match self.scene.role(packet.point) {
-            Some(Role::Vnet { .. }) => packet.direction == Direction::In,
-            Some(Role::Internal) => packet.direction == Direction::Out,
-            _ => false,
-        }
-    }
+impl TableFold for ClaimsFold {
+    type Table = ClaimsTable;
 
-    /// The finished table, in order of address.
-    pub(crate) fn finish(self) -> ClaimsTable {
+    fn finish(self) -> ClaimsTable {
         let mut addresses = self.map.into_iter().collect::<BTreeMap<_, _>>();
         for address in addresses.values_mut() {
             for claim in &mut address.claims {
@@ -189,6 +183,27 @@ impl ClaimsFold {
             address.claims.sort_by_key(|a| (a.mac, a.kind, a.sender));
         }
         ClaimsTable { addresses, overflow: self.overflow }
+    }
+
+    fn given_up(table: &ClaimsTable) -> Vec<(Cap, u64)> {
+        let claims = || table.addresses.values().flat_map(|address| &address.claims);
+        vec![
+            (Cap::Addresses, table.overflow),
+            (Cap::Claims, table.addresses.values().map(|address| address.overflow).sum()),
+            (Cap::CoarseClaims, claims().filter(|claim| claim.runs.is_coarse()).count() as u64),
+            (Cap::Places, claims().map(|claim| claim.elsewhere).sum()),
+        ]
+    }
+}
+
+impl ClaimsFold {
+    /// From a VM into its port, or from the host out of its own.
+    fn at_its_own_port(&self, packet: &PacketView<'_>) -> bool {
+        match self.scene.role(packet.point) {
+            Some(Role::Vnet { .. }) => packet.direction == Direction::In,
+            Some(Role::Internal) => packet.direction == Direction::Out,
+            _ => false,
+        }
     }
 
     fn entry(&mut self, key: AddressKey) -> Option<&mut Address> {

@@ -10,6 +10,8 @@ use netcap_bundle::packets::Direction;
 use netcap_bundle::{Nanos, Role};
 use rayon::prelude::*;
 
+use super::TableFold;
+use crate::cap::Cap;
 use crate::engine::points::Scene;
 use crate::engine::{EchoKind, Eth, Failure, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
 
@@ -227,23 +229,10 @@ impl Fold for JourneysFold {
     }
 }
 
-impl JourneysFold {
-    fn sample(&mut self, packet: &PacketView<'_>, key: PairAtPoint) {
-        let Some(eth) = packet.eth else { return };
-        if self.samples.contains_key(&key) {
-            return;
-        }
-        if self.samples.len() >= SAMPLES_MAX {
-            self.full = true;
-            return;
-        }
-        let bytes = packet.bytes.get(..SAMPLE_BYTES.min(packet.bytes.len())).unwrap_or_default().to_vec();
-        let sample = Sample { bytes, wire_len: packet.wire_len, eth, vlan: packet.vlan, frame: packet.frame };
-        self.samples.insert(key, sample);
-    }
+impl TableFold for JourneysFold {
+    type Table = JourneysTable;
 
-    /// Groups the sightings into journeys.
-    pub(crate) fn finish(mut self) -> JourneysTable {
+    fn finish(mut self) -> JourneysTable {
         self.events.par_sort_unstable_by(|a, b| {
             a.key.cmp(&b.key).then_with(|| (a.at, a.kind, a.frame).cmp(&(b.at, b.kind, b.frame)))
         });
@@ -269,6 +258,26 @@ impl JourneysFold {
             table.unsampled = table.unsampled(&self.scene);
         }
         table
+    }
+
+    fn given_up(table: &JourneysTable) -> Vec<(Cap, u64)> {
+        vec![(Cap::Journeys, table.overflow), (Cap::Examples, table.unsampled)]
+    }
+}
+
+impl JourneysFold {
+    fn sample(&mut self, packet: &PacketView<'_>, key: PairAtPoint) {
+        let Some(eth) = packet.eth else { return };
+        if self.samples.contains_key(&key) {
+            return;
+        }
+        if self.samples.len() >= SAMPLES_MAX {
+            self.full = true;
+            return;
+        }
+        let bytes = packet.bytes.get(..SAMPLE_BYTES.min(packet.bytes.len())).unwrap_or_default().to_vec();
+        let sample = Sample { bytes, wire_len: packet.wire_len, eth, vlan: packet.vlan, frame: packet.frame };
+        self.samples.insert(key, sample);
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use netcap_bundle::Nanos;
 
+use super::TableFold;
+use crate::cap::Cap;
 use crate::engine::points::Scene;
 use crate::engine::{Fold, PacketView, PointId};
 
@@ -44,6 +46,15 @@ pub(crate) struct Seen {
     /// Losses that had to be joined to the one before them: between the two nothing is trusted.
     pub joined: u64,
     last: Nanos,
+}
+
+/// The finished table.
+#[derive(Debug, Default)]
+pub(crate) struct LossesTable {
+    /// By point.
+    pub points: BTreeMap<PointId, Seen>,
+    /// Packets at further points.
+    pub unseen: u64,
 }
 
 /// The fold.
@@ -92,13 +103,21 @@ impl Fold for LossesFold {
     }
 }
 
-impl LossesFold {
-    /// The finished table, and how many packets at further points are in none.
-    pub(crate) fn finish(mut self) -> (BTreeMap<PointId, Seen>, u64) {
+impl TableFold for LossesFold {
+    type Table = LossesTable;
+
+    fn finish(mut self) -> LossesTable {
         self.park();
-        (self.points, self.unseen)
+        LossesTable { points: self.points, unseen: self.unseen }
     }
 
+    fn given_up(table: &LossesTable) -> Vec<(Cap, u64)> {
+        let joined = table.points.values().map(|seen| seen.joined).sum();
+        vec![(Cap::Losses, joined), (Cap::Points, table.unseen)]
+    }
+}
+
+impl LossesFold {
     fn park(&mut self) {
         let Some((point, seen)) = self.current.take() else { return };
         if self.points.len() < POINTS_MAX || self.points.contains_key(&point) {
@@ -183,6 +202,6 @@ mod tests {
         let most = u32::try_from(POINTS_MAX).unwrap();
         let mut all = fold(0, most - 1);
         all.merge(fold(most, 4));
-        assert_eq!(all.finish().1, 6);
+        assert_eq!(all.finish().unseen, 6);
     }
 }

@@ -13,12 +13,14 @@ use std::sync::Arc;
 
 use netcap_bundle::input::Input;
 
+use crate::cap::Cap;
 use crate::clocks::timeline::timelines;
 use crate::engine::follow::Follow;
 use crate::engine::points::Scene;
-use crate::engine::{self, FileStats, Fold, FrameRef, HostId, PacketView, PointId, Points, Progress};
+use crate::engine::{self, FileStats, Fold, FrameRef, HostId, PointId, Points, Progress, folds};
 use crate::fidelity::Fidelity;
 use crate::finding::Finding;
+use crate::tables::TableFold;
 use crate::tables::hops::{Clocks, HopsFold, HopsTable, Stop};
 use crate::tables::losses::LossesFold;
 use crate::tables::marks::{Mark, MarksFold};
@@ -40,8 +42,8 @@ pub(crate) struct Host {
     fidelity: Fidelity,
     /// The numbers of its first point and its first file among those of all hosts.
     base: (u32, u32),
-    /// What was given up of it: phrase and count.
-    given_up: Vec<(&'static str, u64)>,
+    /// What was given up of it.
+    given_up: Vec<(Cap, u64)>,
 }
 
 /// What they say together.
@@ -67,29 +69,12 @@ pub(crate) struct Together {
     pub utc_offset_s: i32,
 }
 
-/// What one pass over a host's packets leaves.
-#[derive(Debug)]
-struct Folds {
-    marks: MarksFold,
-    hops: HopsFold,
-    losses: LossesFold,
-}
-
-impl Fold for Folds {
-    fn start(scene: &Arc<Scene>) -> Self {
-        Self { marks: Fold::start(scene), hops: Fold::start(scene), losses: Fold::start(scene) }
-    }
-
-    fn packet(&mut self, packet: &PacketView<'_>) {
-        self.marks.packet(packet);
-        self.hops.packet(packet);
-        self.losses.packet(packet);
-    }
-
-    fn merge(&mut self, later: Self) {
-        self.marks.merge(later.marks);
-        self.hops.merge(later.hops);
-        self.losses.merge(later.losses);
+folds! {
+    /// What one pass over a host's packets leaves.
+    struct Folds {
+        marks: MarksFold,
+        hops: HopsFold,
+        losses: LossesFold,
     }
 }
 
@@ -163,17 +148,17 @@ pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
 fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress) -> (Host, HopsFold) {
     let outcome = engine::run::<Folds>(input, scene, progress);
     let Folds { marks, hops, losses } = outcome.fold;
-    let (seen, joined) = losses.finish();
-    let fidelity = Fidelity::new(input, &outcome.points, &outcome.files, &seen);
+    let losses = losses.finish();
+    let fidelity = Fidelity::new(input, &outcome.points, &outcome.files, &losses.points);
     let info = input.info.as_ref();
     let name = info.map(|info| info.host.clone()).filter(|name| !name.is_empty());
     let kept = marks.one_in();
     let mut given_up: Vec<_> = crate::analysis::caps::of_input(input).collect();
+    given_up.extend(LossesFold::given_up(&losses));
     given_up.extend([
-        ("given-up.losses", joined),
-        ("given-up.crowd", outcome.points.crowd),
-        ("given-up.filters", fidelity.unfiltered),
-        ("given-up.marks", if kept > 1 { kept } else { 0 }),
+        (Cap::Crowd, outcome.points.crowd),
+        (Cap::Filters, fidelity.unfiltered),
+        (Cap::Marks, if kept > 1 { kept } else { 0 }),
     ]);
     let host = Host {
         name: name.unwrap_or_else(|| input.name.clone()),
@@ -200,7 +185,7 @@ fn join(hosts: &[Host], pairs: Vec<Pair>, hops: HopsFold, scene: &Scene) -> Toge
     }
     // A host whose clock is not known has no place in the order of events.
     let hops = hops.without(|stop: Stop| !timed.contains(&scene.host(stop.point)));
-    let table = hops.finish(&clocks);
+    let table = hops.finish_on(&clocks);
     let joined = Joined { hosts, scene, table: &table, clocks: &clocks };
     let (hops, findings) = (between::hops(&joined), between::findings(&joined));
     let mut remarks = remarks(&joined, findings.len());
@@ -226,16 +211,16 @@ fn join(hosts: &[Host], pairs: Vec<Pair>, hops: HopsFold, scene: &Scene) -> Toge
 fn remarks(joined: &Joined<'_>, findings: usize) -> Vec<Text> {
     let table = joined.table;
     let of_all = [
-        ("given-up.hops", table.overflow),
-        ("given-up.thinned", if table.one_in > 1 { table.one_in } else { 0 }),
-        ("given-up.translations", table.translations),
-        ("given-up.owners", table.unsampled),
+        (Cap::Hops, table.overflow),
+        (Cap::Thinned, if table.one_in > 1 { table.one_in } else { 0 }),
+        (Cap::Translations, table.translations),
+        (Cap::Owners, table.unsampled),
     ];
     let of_hosts = joined.hosts.iter().flat_map(|host| host.given_up.iter().copied());
     let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
-    for (key, count) in of_all.into_iter().chain(of_hosts).filter(|(_, count)| *count > 0) {
-        let sum = sums.entry(key).or_default();
-        *sum = if key == "given-up.marks" { count.max(*sum) } else { sum.saturating_add(count) };
+    for (cap, count) in of_all.into_iter().chain(of_hosts).filter(|(_, count)| *count > 0) {
+        let sum = sums.entry(cap.phrase()).or_default();
+        *sum = if cap == Cap::Marks { count.max(*sum) } else { sum.saturating_add(count) };
     }
     let given_up =
         |(key, count)| Text::new("remark.given-up").with_text("what", Text::new(key).with("count", count));

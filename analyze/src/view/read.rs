@@ -28,7 +28,7 @@ pub(crate) fn read<R>(input: &Input, progress: &Progress, look: impl FnOnce(&Vie
     let outcome = engine::run::<Folds>(input, &scene, progress);
     let (points, files) = (outcome.points, outcome.files);
     let tables = outcome.fold.finish();
-    let fidelity = Fidelity::new(input, &points, &files, &tables.seen);
+    let fidelity = Fidelity::new(input, &points, &files, &tables.losses.points);
     let host = Host::read(input);
     let view = View { input, tables: &tables, points: &points, files: &files, fidelity, host, bonds, scene };
     look(&view)

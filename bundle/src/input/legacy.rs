@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::listports::{self, ListedPort};
 use super::model::{PINGS_MAX, POINTS_MAX, SEGMENTS_MAX};
-use super::{Files, Input, Kind, Segment};
+use super::{Files, Input, Kind, Segment, Unread};
 use crate::files::{Place, decompress};
 use crate::input::ping::PingLog;
 use crate::packets::PacketReader;
@@ -31,14 +31,14 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     let (listed, more) =
         listing.and_then(|name| files.read_part(name, LISTING_BYTES_MAX)).unwrap_or_default();
     let (listed, whole) = listports::parse(&String::from_utf8_lossy(&listed));
-    input.give_up("listing", u64::from(more || !whole));
+    input.give_up(Unread::Listing, u64::from(more || !whole));
     let all_logs = files.paths().filter(|name| name.ends_with("-ping.log")).count();
     let logs = all_logs.min(PINGS_MAX);
     if all_logs > logs {
         input.remarks.push(format!("more than {PINGS_MAX} pings: the rest was not read"));
     }
     let (described, runs) = described(&files);
-    input.give_up("runs", runs);
+    input.give_up(Unread::Runs, runs);
     for (name, place) in files.places() {
         if name.ends_with("-ping.log") {
             if input.pings.len() < PINGS_MAX {

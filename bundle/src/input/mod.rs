@@ -19,7 +19,7 @@ mod ping;
 mod tests;
 
 use crate::files::Files;
-pub use model::{Input, Kind, Missing, Segment};
+pub use model::{Input, Kind, Missing, Segment, Unread};
 pub use ping::PingLog;
 
 impl Input {

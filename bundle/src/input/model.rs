@@ -63,7 +63,22 @@ pub struct Input {
     /// What a reader must know before trusting silence.
     pub remarks: Vec<String>,
     /// What was not read because there was too much of it: what and how many. Told in the reader's language.
-    pub given_up: BTreeMap<&'static str, u64>,
+    pub given_up: BTreeMap<Unread, u64>,
+}
+
+/// What of an input is not read when there is too much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unread {
+    /// Folders that lie deeper than is looked.
+    Folders,
+    /// Ledgers of further points.
+    Ledgers,
+    /// The rest of a listing of ports.
+    Listing,
+    /// Numbers of pings that a log leaves out.
+    PingGaps,
+    /// Runs in a directory.
+    Runs,
 }
 
 /// What the manifest promises and the input does not hold.
@@ -141,7 +156,7 @@ impl Input {
         }
     }
 
-    pub(super) fn give_up(&mut self, what: &'static str, count: u64) {
+    pub(super) fn give_up(&mut self, what: Unread, count: u64) {
         if count > 0 {
             self.given_up.insert(what, count);
         }
@@ -157,9 +172,9 @@ impl Input {
 
     /// What was left out of the records of a run to keep to the memory there is.
     pub(super) fn remark_thinned(&mut self) {
-        self.give_up("folders", self.files.deep());
-        self.give_up("ledgers", self.ledger.unread);
-        self.give_up("ping-gaps", self.pings.iter().fold(0, |sum, log| sum.saturating_add(log.skipped)));
+        self.give_up(Unread::Folders, self.files.deep());
+        self.give_up(Unread::Ledgers, self.ledger.unread);
+        self.give_up(Unread::PingGaps, self.pings.iter().fold(0, |sum, log| sum.saturating_add(log.skipped)));
         for (log, file) in self.pings.iter().zip(&self.ping_files).filter(|(log, _)| log.thinned > 0) {
             let (all, kept) = (log.thinned, log.records.len());
             self.remarks.push(format!(

@@ -130,7 +130,10 @@ fn what_an_old_folder_has_too_much_of_is_told() {
     }
     let input = Input::open(dir.path()).unwrap();
     let told: Vec<_> = input.given_up.into_iter().collect();
-    assert_eq!(told, [("folders", 1), ("listing", 1), ("ping-gaps", 34_462), ("runs", 2)]);
+    assert_eq!(
+        told,
+        [(Unread::Folders, 1), (Unread::Listing, 1), (Unread::PingGaps, 34_462), (Unread::Runs, 2)]
+    );
 }
 
 #[test]
@@ -147,7 +150,7 @@ fn ledgers_beyond_those_that_are_read_are_told() {
     }
     let input = Input::open(dir.path()).unwrap();
     assert_eq!(input.ledger.points.len(), 4_096);
-    assert_eq!(input.given_up.into_iter().collect::<Vec<_>>(), [("ledgers", 2)]);
+    assert_eq!(input.given_up.into_iter().collect::<Vec<_>>(), [(Unread::Ledgers, 2)]);
 }
 
 #[test]

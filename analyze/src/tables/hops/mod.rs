@@ -24,6 +24,8 @@ use std::sync::Arc;
 
 use netcap_bundle::packets::Direction;
 
+use super::TableFold;
+use crate::cap::Cap;
 use crate::engine::follow::{SIGHTINGS_MAX, is_chosen};
 use crate::engine::identity::{self, Carried, Identity, Tuple, mix};
 use crate::engine::points::Scene;
@@ -149,6 +151,23 @@ impl Fold for HopsFold {
     }
 }
 
+impl TableFold for HopsFold {
+    type Table = HopsTable;
+
+    fn finish(self) -> HopsTable {
+        self.finish_on(&Clocks::default())
+    }
+
+    fn given_up(table: &HopsTable) -> Vec<(Cap, u64)> {
+        vec![
+            (Cap::Unnamed, table.unnamed()),
+            (Cap::Hops, table.overflow),
+            (Cap::Thinned, if table.one_in > 1 { table.one_in } else { 0 }),
+            (Cap::Translations, table.translations),
+        ]
+    }
+}
+
 impl HopsFold {
     fn keep(&mut self, packet: &PacketView<'_>, eth: Eth, identity: &Identity, part: Part) {
         let tuple = self.scene.follow.nat.origin(identity.tuple);
@@ -228,8 +247,8 @@ impl HopsFold {
         self
     }
 
-    /// Follows the packets.
-    pub(crate) fn finish(self, clocks: &Clocks) -> HopsTable {
+    /// Follows the packets of hosts with these clocks.
+    pub(crate) fn finish_on(self, clocks: &Clocks) -> HopsTable {
         summary::finish(self, clocks)
     }
 }
