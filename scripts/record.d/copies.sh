@@ -4,7 +4,7 @@
 cases_copies() {
     cat <<'EOF'
 mirror/fires||--vswitch vswitch0 --iface vnet0,vnet1 --iface mir0 icmp or arp|12
-mirror/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|12
+mirror/near-miss||--iface vswitch0,eth2,eth3,vnet0,vnet1 icmp or arp|12
 mirror/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 --iface mir0 icmp or arp|11
 reflection/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
 reflection/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|12
