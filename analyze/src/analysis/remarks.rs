@@ -8,9 +8,9 @@ use crate::text::Text;
 use crate::view::View;
 
 /// Gaps of one point named one by one.
-const GAPS_TOLD_MAX: usize = 8;
+const GAPS_NAMED_MAX: usize = 8;
 /// Damaged files named one by one.
-const FILES_TOLD_MAX: usize = 1_000;
+const FILES_NAMED_MAX: usize = 1_000;
 /// Kinds of missing files named in the headline.
 const MISSING_SHOWN: usize = 6;
 
@@ -38,7 +38,7 @@ pub(super) fn incomplete(input: &Input) -> Option<Text> {
 pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
     let mut out: Vec<Text> = incomplete(view.input).into_iter().collect();
     out.extend(view.input.remarks.iter().map(Text::verbatim));
-    let mut told = 0;
+    let mut damaged = 0;
     for file in view.files {
         let tail = match (&file.error, &file.tail) {
             (Some(why), _) => Text::new("remark.unreadable").with("why", why),
@@ -48,23 +48,23 @@ pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
             }
             _ => continue,
         };
-        told += 1;
-        if told <= FILES_TOLD_MAX {
+        damaged += 1;
+        if damaged <= FILES_NAMED_MAX {
             out.push(Text::new("remark.file").with("file", &file.name).with_text("what", tail));
         }
     }
-    if let Some(more) = told.checked_sub(FILES_TOLD_MAX).filter(|more| *more > 0) {
+    if let Some(more) = damaged.checked_sub(FILES_NAMED_MAX).filter(|more| *more > 0) {
         out.push(Text::new("remark.more-files").with("count", more));
     }
     for (id, info) in view.points.iter() {
         let Some(fidelity) = view.fidelity.point(id) else { continue };
         // What the recording says of its losses, with their times, is not said again.
-        let told = recording.points.iter().any(|p| p.name == info.name && p.sums.dropped > 0);
-        if let Some(dropped) = fidelity.dropped.filter(|d| *d > 0 && !told) {
+        let timed = recording.points.iter().any(|p| p.id == id && p.sums.dropped > 0);
+        if let Some(dropped) = fidelity.dropped.filter(|d| *d > 0 && !timed) {
             out.push(Text::new("remark.dropped").with("point", &info.name).with("count", dropped));
         }
         let gaps: &[_] = if view.input.kind == Kind::Bundle { &fidelity.gaps } else { &[] };
-        for (from, to) in gaps.iter().take(GAPS_TOLD_MAX) {
+        for (from, to) in gaps.iter().take(GAPS_NAMED_MAX) {
             let offset = view.input.info.as_ref().map_or(0, |i| i.utc_offset_s);
             out.push(
                 Text::new("remark.gap")
@@ -73,7 +73,7 @@ pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
                     .with("to", to.clock(offset)),
             );
         }
-        if let Some(more) = gaps.len().checked_sub(GAPS_TOLD_MAX).filter(|more| *more > 0) {
+        if let Some(more) = gaps.len().checked_sub(GAPS_NAMED_MAX).filter(|more| *more > 0) {
             out.push(Text::new("remark.more-gaps").with("point", &info.name).with("count", more));
         }
     }

@@ -6,7 +6,7 @@
 //! INFOCOM 1999), whose constraints are the two convex hulls of Zhang, Liu and Xia, "Clock synchronization algorithms for
 //! network measurements" (IEEE INFOCOM 2002). What is stated is that polygon: the offset lies within a bound, which is
 //! half of the sum of the least one-way delays when the drift is known. How the two delays share that sum cannot be
-//! told from the packets, so no one-way verdict is finer than the bound.
+//! known from the packets, so no one-way verdict is finer than the bound.
 //!
 //! When no line fits any more, a clock was stepped or slewed: the time before and after are estimated apart.
 
@@ -17,8 +17,8 @@ use netcap_bundle::Nanos;
 use polygon::Polygon;
 
 /// Pieces with a rate of their own; with more, the clocks do not keep a rate and nothing is said.
-const PIECES_MAX: usize = 8;
-/// Packets each way that a piece needs.
+const STRETCHES_MAX: usize = 8;
+/// Packets each way that a stretch needs.
 const POINTS_MIN: usize = 3;
 /// Only the tightest packet of each direction counts in a stretch of this length.
 const BUCKET_NS: i64 = 50_000_000;
@@ -52,7 +52,7 @@ impl Crossing {
 
 /// A stretch in which both clocks kept their rates.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Piece {
+pub(crate) struct Stretch {
     /// First and last packet, by A's clock.
     pub from: Nanos,
     /// See `from`.
@@ -66,9 +66,9 @@ pub(crate) struct Piece {
 
 /// What can be said of two clocks.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Clocks {
+pub(crate) enum ClockRelation {
     /// Stretches in order of time; more than one when a clock was set in between.
-    Known(Vec<Piece>),
+    Known(Vec<Stretch>),
     /// All packets went one way: B is at most (A to B) or at least (B to A) this much ahead of A, in nanoseconds.
     OneSided {
         /// The way.
@@ -84,8 +84,8 @@ pub(crate) enum Clocks {
     Unsteady,
 }
 
-impl Piece {
-    /// Middle of the piece.
+impl Stretch {
+    /// Middle of the stretch.
     pub(crate) fn middle(&self) -> Nanos {
         Nanos(self.from.0 + (self.to.0 - self.from.0) / 2)
     }
@@ -127,27 +127,27 @@ fn rounded(value: f64) -> i64 {
 }
 
 /// Compares two clocks. The packets may be in any order.
-pub(crate) fn compare(crossings: &[Crossing]) -> Clocks {
+pub(crate) fn compare(crossings: &[Crossing]) -> ClockRelation {
     let mut points = tightest(crossings);
     points.sort_by_key(|point| (point.a, point.way, point.b));
     let count = |way: Way| points.iter().filter(|point| point.way == way).count();
     match (count(Way::AtoB), count(Way::BtoA)) {
-        (0, 0) => return Clocks::TooFew,
+        (0, 0) => return ClockRelation::TooFew,
         (packets, 0) => return one_sided(&points, Way::AtoB, packets),
         (0, packets) => return one_sided(&points, Way::BtoA, packets),
         _ => {}
     }
-    let mut pieces = Vec::new();
+    let mut stretches = Vec::new();
     let mut rest = points.as_slice();
     while !rest.is_empty() {
-        let (length, piece) = longest(rest);
-        pieces.extend(piece);
-        if pieces.len() > PIECES_MAX {
-            return Clocks::Unsteady;
+        let (length, stretch) = longest(rest);
+        stretches.extend(stretch);
+        if stretches.len() > STRETCHES_MAX {
+            return ClockRelation::Unsteady;
         }
         rest = rest.get(length..).unwrap_or_default();
     }
-    if pieces.is_empty() { Clocks::TooFew } else { Clocks::Known(pieces) }
+    if stretches.is_empty() { ClockRelation::TooFew } else { ClockRelation::Known(stretches) }
 }
 
 /// In each short stretch the packets of least delay, one each way: only they bound anything.
@@ -167,17 +167,17 @@ fn tightest(crossings: &[Crossing]) -> Vec<Crossing> {
     out
 }
 
-fn one_sided(points: &[Crossing], way: Way, packets: usize) -> Clocks {
+fn one_sided(points: &[Crossing], way: Way, packets: usize) -> ClockRelation {
     let differences = points.iter().map(Crossing::difference);
     let bound = match way {
         Way::AtoB => differences.min(),
         Way::BtoA => differences.max(),
     };
-    bound.map_or(Clocks::TooFew, |ahead_ns| Clocks::OneSided { way, ahead_ns, packets })
+    bound.map_or(ClockRelation::TooFew, |ahead_ns| ClockRelation::OneSided { way, ahead_ns, packets })
 }
 
-/// As many packets from the first on as one line fits, and their piece when they bound it on both sides.
-fn longest(points: &[Crossing]) -> (usize, Option<Piece>) {
+/// As many packets from the first on as one line fits, and their stretch when they bound it on both sides.
+fn longest(points: &[Crossing]) -> (usize, Option<Stretch>) {
     let fits = |length: usize| points.get(..length).and_then(fit);
     // Fitting is monotonous: what fits many fits few.
     let (mut good, mut bad) = (1, points.len() + 1);
@@ -185,12 +185,13 @@ fn longest(points: &[Crossing]) -> (usize, Option<Piece>) {
         let middle = good + (bad - good) / 2;
         if fits(middle).is_some() { good = middle } else { bad = middle }
     }
-    let piece = fits(good).filter(|piece| piece.packets.0 >= POINTS_MIN && piece.packets.1 >= POINTS_MIN);
-    (good, piece)
+    let stretch =
+        fits(good).filter(|stretch| stretch.packets.0 >= POINTS_MIN && stretch.packets.1 >= POINTS_MIN);
+    (good, stretch)
 }
 
 /// The lines that fit all of these.
-fn fit(points: &[Crossing]) -> Option<Piece> {
+fn fit(points: &[Crossing]) -> Option<Stretch> {
     let (from, to) = (points.first()?.a, points.last()?.a);
     let middle = Nanos(from.0 + (to.0 - from.0) / 2);
     let base = points.first()?.difference();
@@ -209,7 +210,7 @@ fn fit(points: &[Crossing]) -> Option<Piece> {
         }
     }
     let count = |way: Way| points.iter().filter(|point| point.way == way).count();
-    Some(Piece { from, to, packets: (count(Way::AtoB), count(Way::BtoA)), base, polygon })
+    Some(Stretch { from, to, packets: (count(Way::AtoB), count(Way::BtoA)), base, polygon })
 }
 
 #[cfg(test)]

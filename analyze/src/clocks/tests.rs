@@ -42,15 +42,15 @@ fn talk(truth: Truth, count: i64, every: i64, least: (i64, i64), extra: &[i64]) 
     out
 }
 
-fn known(clocks: Clocks) -> Vec<Piece> {
+fn known(clocks: ClockRelation) -> Vec<Stretch> {
     match clocks {
-        Clocks::Known(pieces) => pieces,
+        ClockRelation::Known(stretches) => stretches,
         other => panic!("{other:?}"),
     }
 }
 
 proptest! {
-    /// Whatever the offset, the drift and the delays are, the truth is within what is stated, at every time of the piece.
+    /// Whatever the offset, the drift and the delays are, the truth is within what is stated, at every time of the stretch.
     #[test]
     fn the_truth_is_within_the_bound(
         offset_ns in -10_000_000_000_i64..10_000_000_000,
@@ -63,21 +63,21 @@ proptest! {
         let truth = Truth { offset_ns, ppm, step: None };
         let crossings = talk(truth, count, every, least, &extra);
         let clocks = compare(&crossings);
-        prop_assume!(clocks != Clocks::TooFew);
-        let pieces = known(clocks);
-        prop_assert_eq!(pieces.len(), 1);
-        let piece = &pieces[0];
+        prop_assume!(clocks != ClockRelation::TooFew);
+        let stretches = known(clocks);
+        prop_assert_eq!(stretches.len(), 1);
+        let stretch = &stretches[0];
         for part in 0..=4 {
-            let at = Nanos(piece.from.0 + (piece.to.0 - piece.from.0) / 4 * part);
-            let (low, high) = piece.ahead_ns(at);
+            let at = Nanos(stretch.from.0 + (stretch.to.0 - stretch.from.0) / 4 * part);
+            let (low, high) = stretch.ahead_ns(at);
             let real = truth.ahead(at.0);
             prop_assert!(low <= real + 1 && real <= high + 1, "{} not in {}..{}", real, low, high);
         }
-        let (low, high) = piece.drift_ppm();
+        let (low, high) = stretch.drift_ppm();
         prop_assert!(low <= ppm + 1e-3 && ppm <= high + 1e-3, "{} not in {}..{}", ppm, low, high);
         // No delay is stated to be longer than it can have been, or shorter.
         for crossing in &crossings {
-            let (_, most) = piece.delay_ns(crossing);
+            let (_, most) = stretch.delay_ns(crossing);
             prop_assert!(most >= least.0.min(least.1) - 1);
         }
     }
@@ -90,11 +90,11 @@ proptest! {
         least in (1_000_i64..5_000_000, 1_000_i64..5_000_000),
     ) {
         let truth = Truth { offset_ns, ppm, step: None };
-        let piece = &known(compare(&talk(truth, 300, 100_000_000, least, &[0])))[0];
-        let (offset, bound) = piece.offset_ns();
+        let stretch = &known(compare(&talk(truth, 300, 100_000_000, least, &[0])))[0];
+        let (offset, bound) = stretch.offset_ns();
         let ideal = i64::midpoint(least.0, least.1);
         prop_assert!(bound <= ideal + ideal / 50 + 10, "{} against {}", bound, ideal);
-        prop_assert!((offset - truth.ahead(piece.middle().0)).abs() <= bound + 1);
+        prop_assert!((offset - truth.ahead(stretch.middle().0)).abs() <= bound + 1);
     }
 
     /// A step that is larger than the least round trip is found, and both sides keep their bound.
@@ -106,11 +106,11 @@ proptest! {
     ) {
         let step_at = START + 30_050_000_000;
         let truth = Truth { offset_ns: 7_000_000, ppm: 20.0, step: Some((step_at, step_ns)) };
-        let pieces = known(compare(&talk(truth, 600, 100_000_000, least, &extra)));
-        prop_assert_eq!(pieces.len(), 2);
-        for piece in &pieces {
-            let (low, high) = piece.ahead_ns(piece.middle());
-            let real = truth.ahead(piece.middle().0);
+        let stretches = known(compare(&talk(truth, 600, 100_000_000, least, &extra)));
+        prop_assert_eq!(stretches.len(), 2);
+        for stretch in &stretches {
+            let (low, high) = stretch.ahead_ns(stretch.middle());
+            let real = truth.ahead(stretch.middle().0);
             prop_assert!(low <= real + 1 && real <= high + 1, "{} not in {}..{}", real, low, high);
         }
     }
@@ -121,9 +121,9 @@ proptest! {
             .into_iter()
             .map(|(a, b, way)| Crossing { a: Nanos(a / 4), b: Nanos(b / 4), way: if way { Way::AtoB } else { Way::BtoA } })
             .collect();
-        if let Clocks::Known(pieces) = compare(&crossings) {
-            for piece in pieces {
-                let _ = (piece.offset_ns(), piece.drift_ppm(), piece.delay_ns(&crossings[0]));
+        if let ClockRelation::Known(stretches) = compare(&crossings) {
+            for stretch in stretches {
+                let _ = (stretch.offset_ns(), stretch.drift_ppm(), stretch.delay_ns(&crossings[0]));
             }
         }
     }
@@ -134,13 +134,15 @@ fn one_direction_bounds_one_side() {
     let truth = Truth { offset_ns: 5_000_000, ppm: 0.0, step: None };
     let mut crossings = talk(truth, 20, 100_000_000, (300_000, 400_000), &[0, 9_000]);
     crossings.retain(|c| c.way == Way::AtoB);
-    let Clocks::OneSided { way: Way::AtoB, ahead_ns, packets: 20 } = compare(&crossings) else { panic!() };
+    let ClockRelation::OneSided { way: Way::AtoB, ahead_ns, packets: 20 } = compare(&crossings) else {
+        panic!()
+    };
     assert_eq!(ahead_ns, 5_300_000);
     let mut back = talk(truth, 20, 100_000_000, (300_000, 400_000), &[0]);
     back.retain(|c| c.way == Way::BtoA);
-    let Clocks::OneSided { way: Way::BtoA, ahead_ns, .. } = compare(&back) else { panic!() };
+    let ClockRelation::OneSided { way: Way::BtoA, ahead_ns, .. } = compare(&back) else { panic!() };
     assert_eq!(ahead_ns, 4_600_000);
-    assert_eq!(compare(&[]), Clocks::TooFew);
+    assert_eq!(compare(&[]), ClockRelation::TooFew);
 }
 
 #[test]
@@ -152,5 +154,5 @@ fn a_clock_that_jumps_all_the_time_is_not_told() {
         crossings.push(truth.crossing(at, 200_000, Way::AtoB));
         crossings.push(truth.crossing(at + 60_000_000, 200_000, Way::BtoA));
     }
-    assert_eq!(compare(&crossings), Clocks::Unsteady);
+    assert_eq!(compare(&crossings), ClockRelation::Unsteady);
 }

@@ -4,61 +4,63 @@ use std::collections::VecDeque;
 
 use netcap_bundle::Nanos;
 
-use super::{Clocks, Piece};
+use super::{ClockRelation, Stretch};
 
 /// The way from one host's clock to the first one's.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Timeline {
     /// From the host to the first one.
-    steps: Vec<Step>,
+    changes: Vec<ClockChange>,
 }
 
 /// From the clock of one host of a pair to that of the other.
 #[derive(Debug, Clone)]
-struct Step {
-    pieces: Vec<Piece>,
-    /// The host that the step leads to is A of the pair.
+struct ClockChange {
+    stretches: Vec<Stretch>,
+    /// The host that the change leads to is A of the pair.
     to_a: bool,
 }
 
 impl Timeline {
     /// A stamp of the host on the first host's clock, and how far that may be off, in nanoseconds.
     pub(crate) fn common(&self, at: Nanos) -> (Nanos, i64) {
-        self.steps.iter().fold((at, 0), |(at, off), step| {
-            let (at, more) = if step.to_a { step.b_to_a(at) } else { step.a_to_b(at) };
+        self.changes.iter().fold((at, 0), |(at, off), change| {
+            let (at, more) = if change.to_a { change.b_to_a(at) } else { change.a_to_b(at) };
             (at, off.saturating_add(more))
         })
     }
 
     /// A stamp of the first host's clock on the host's own, and how far that may be off, in nanoseconds.
     pub(crate) fn own(&self, at: Nanos) -> (Nanos, i64) {
-        self.steps.iter().rev().fold((at, 0), |(at, off), step| {
-            let (at, more) = if step.to_a { step.a_to_b(at) } else { step.b_to_a(at) };
+        self.changes.iter().rev().fold((at, 0), |(at, off), change| {
+            let (at, more) = if change.to_a { change.a_to_b(at) } else { change.b_to_a(at) };
             (at, off.saturating_add(more))
         })
     }
 }
 
-impl Step {
+impl ClockChange {
     fn a_to_b(&self, at: Nanos) -> (Nanos, i64) {
-        let nearest = self.pieces.iter().min_by_key(|piece| distance(at, piece.from, piece.to));
-        let (ahead, bound) = nearest.map_or((0, i64::MAX), |piece| middle(piece.ahead_ns(at)));
+        let nearest = self.stretches.iter().min_by_key(|stretch| distance(at, stretch.from, stretch.to));
+        let (ahead, bound) = nearest.map_or((0, i64::MAX), |stretch| middle(stretch.ahead_ns(at)));
         (at.plus(ahead), bound)
     }
 
     fn b_to_a(&self, at: Nanos) -> (Nanos, i64) {
-        let ends = |piece: &Piece| {
-            let end = |a: Nanos| a.plus(middle(piece.ahead_ns(a)).0);
-            distance(at, end(piece.from), end(piece.to))
+        let ends = |stretch: &Stretch| {
+            let end = |a: Nanos| a.plus(middle(stretch.ahead_ns(a)).0);
+            distance(at, end(stretch.from), end(stretch.to))
         };
-        let Some(piece) = self.pieces.iter().min_by_key(|piece| ends(piece)) else { return (at, i64::MAX) };
-        // The offset is told by A's clock. Clocks differ in rate by far less than a thousandth, so the second guess is as
+        let Some(stretch) = self.stretches.iter().min_by_key(|stretch| ends(stretch)) else {
+            return (at, i64::MAX);
+        };
+        // The offset is given by A's clock. Clocks differ in rate by far less than a thousandth, so the second guess is as
         // good as any.
-        let mut guess = at.plus(-piece.offset_ns().0);
+        let mut guess = at.plus(-stretch.offset_ns().0);
         for _ in 0..2 {
-            guess = at.plus(-middle(piece.ahead_ns(guess)).0);
+            guess = at.plus(-middle(stretch.ahead_ns(guess)).0);
         }
-        (guess, middle(piece.ahead_ns(guess)).1)
+        (guess, middle(stretch.ahead_ns(guess)).1)
     }
 }
 
@@ -74,7 +76,7 @@ fn distance(at: Nanos, from: Nanos, to: Nanos) -> i64 {
 
 /// The way of each of so many hosts to the first one: over as few hosts as can be, `None` for those whose clock cannot be
 /// compared with its.
-pub(crate) fn timelines(hosts: usize, compared: &[(usize, usize, &Clocks)]) -> Vec<Option<Timeline>> {
+pub(crate) fn timelines(hosts: usize, compared: &[(usize, usize, &ClockRelation)]) -> Vec<Option<Timeline>> {
     let mut out: Vec<Option<Timeline>> = vec![None; hosts];
     if let Some(first) = out.first_mut() {
         *first = Some(Timeline::default());
@@ -83,16 +85,16 @@ pub(crate) fn timelines(hosts: usize, compared: &[(usize, usize, &Clocks)]) -> V
     while let Some(here) = next.pop_front() {
         let way = out.get(here).cloned().flatten().unwrap_or_default();
         for (a, b, clocks) in compared {
-            let Clocks::Known(pieces) = clocks else { continue };
+            let ClockRelation::Known(stretches) = clocks else { continue };
             let (there, to_a) = match (here == *a, here == *b) {
                 (true, _) => (*b, true),
                 (_, true) => (*a, false),
                 _ => continue,
             };
             if let Some(slot) = out.get_mut(there).filter(|slot| slot.is_none()) {
-                let mut steps = vec![Step { pieces: pieces.clone(), to_a }];
-                steps.extend(way.steps.iter().cloned());
-                *slot = Some(Timeline { steps });
+                let mut changes = vec![ClockChange { stretches: stretches.clone(), to_a }];
+                changes.extend(way.changes.iter().cloned());
+                *slot = Some(Timeline { changes });
                 next.push_back(there);
             }
         }
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     /// B is ahead of A by `ahead` and gains `ppm`; packets take 40 to 90 us.
-    fn pair(ahead: i64, ppm: i64) -> Clocks {
+    fn pair(ahead: i64, ppm: i64) -> ClockRelation {
         let crossings: Vec<Crossing> = (0..400i64)
             .map(|n| {
                 let sent = n * 50_000_000;
@@ -125,7 +127,8 @@ mod tests {
     fn stamps_come_to_the_first_clock_over_other_hosts_and_back() {
         // Hosts 0 - 2 - 1: the first and the second were never compared.
         let (to_2, of_1) = (pair(5_000_000_000, 30), pair(-700_000_000, -20));
-        let compared = [(0, 1, &Clocks::TooFew), (0, 2, &to_2), (1, 2, &of_1), (2, 3, &Clocks::Unsteady)];
+        let compared =
+            [(0, 1, &ClockRelation::TooFew), (0, 2, &to_2), (1, 2, &of_1), (2, 3, &ClockRelation::Unsteady)];
         let ways = timelines(4, &compared);
         assert!(ways[3].is_none(), "nothing is known of its clock");
         assert_eq!(ways[0].as_ref().unwrap().common(Nanos(7)), (Nanos(7), 0));
@@ -147,12 +150,12 @@ mod tests {
 
     #[test]
     fn between_two_pieces_the_nearest_counts() {
-        let Clocks::Known(early) = pair(1_000_000, 0) else { panic!() };
-        let Clocks::Known(mut late) = pair(9_000_000_000, 0) else { panic!() };
-        for piece in &mut late {
-            (piece.from, piece.to) = (piece.from.plus(60_000_000_000), piece.to.plus(60_000_000_000));
+        let ClockRelation::Known(early) = pair(1_000_000, 0) else { panic!() };
+        let ClockRelation::Known(mut late) = pair(9_000_000_000, 0) else { panic!() };
+        for stretch in &mut late {
+            (stretch.from, stretch.to) = (stretch.from.plus(60_000_000_000), stretch.to.plus(60_000_000_000));
         }
-        let both = Clocks::Known([early, late].concat());
+        let both = ClockRelation::Known([early, late].concat());
         let ways = timelines(2, &[(0, 1, &both)]);
         let way = ways[1].as_ref().unwrap();
         assert!((way.common(Nanos(10_001_000_000)).0.0 - 10_000_000_000).abs() < 100_000);

@@ -122,9 +122,9 @@ fn read<F: Fold>(
             .ok_or_else(|| "not a pcap or pcapng file".to_owned())
     }) {
         Ok(mut reader) => {
-            let mut pass = Pass { job, scene, progress, fold: &mut fold, file: &mut file, untold: 0 };
+            let mut pass = Pass { job, scene, progress, fold: &mut fold, file: &mut file, unreported: 0 };
             packets(&mut reader, &mut pass);
-            progress.add_packets(pass.untold);
+            progress.add_packets(pass.unreported);
             file.tail = reader.tail().cloned();
             for (number, interface) in (0u32..).zip(reader.interfaces()) {
                 let id = scene.point(job.segment.point, job.lonely, number);
@@ -145,7 +145,7 @@ struct Pass<'a, F> {
     fold: &'a mut F,
     file: &'a mut FileStats,
     /// Packets since the last sign of progress.
-    untold: u64,
+    unreported: u64,
 }
 
 /// Reads and decodes in this thread; other files have other threads.
@@ -204,10 +204,10 @@ impl<F: Fold> Pass<'_, F> {
             vlan,
             net: decoded.net,
         });
-        self.untold += 1;
-        if self.untold == PROGRESS_EVERY {
-            self.progress.add_packets(self.untold);
-            self.untold = 0;
+        self.unreported += 1;
+        if self.unreported == PROGRESS_EVERY {
+            self.progress.add_packets(self.unreported);
+            self.unreported = 0;
         }
     }
 }

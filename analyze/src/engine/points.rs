@@ -199,7 +199,7 @@ fn manner(point: &Point) -> Options {
 #[derive(Debug, Default)]
 pub(crate) struct Points {
     map: BTreeMap<PointId, (PointInfo, DomainId)>,
-    /// Interfaces that are not told apart, or not described, because there are too many.
+    /// Interfaces that are not kept apart, or not described, because there are too many.
     pub crowd: u64,
 }
 

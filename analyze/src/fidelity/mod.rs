@@ -15,8 +15,8 @@ use crate::tables::Seen;
 /// A gap between two segments shorter than this is bookkeeping: the socket and its ring live on between them.
 const GAP_NS_MAX: i64 = 200_000_000;
 
-/// A packet counted as shed in a second may have waited in the ring for so long; and so much too early a drop may be told
-/// under steady overload, for it is counted while the ring still holds what came before it.
+/// A packet counted as shed in a second may have waited in the ring for so long; and so much too early a drop may be
+/// reported under steady overload, for it is counted while the ring still holds what came before it.
 const RING_NS: i64 = 1_000_000_000;
 
 /// How often the recorder flushes.
@@ -35,13 +35,24 @@ pub(crate) enum Trust {
     Sound,
 }
 
+/// Packets lost in a span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LossSpan {
+    /// Its start.
+    pub from: Nanos,
+    /// Its end.
+    pub to: Nanos,
+    /// How many.
+    pub count: u64,
+}
+
 /// The fidelity of one point.
 #[derive(Debug, Default)]
 pub(crate) struct PointFidelity {
     /// When it was captured, joined over segments.
     pub covered: Vec<(Nanos, Nanos)>,
     /// When packets were lost, and how many.
-    pub losses: Vec<(Nanos, Nanos, u64)>,
+    pub losses: Vec<LossSpan>,
     /// Packets lost in all; `None` when nothing says.
     pub dropped: Option<u64>,
     /// Gaps between segments.
@@ -114,7 +125,7 @@ impl Fidelity {
             } else if let Some(span) = seen.and_then(|s| s.span) {
                 point.covered.push(span);
             }
-            point.told(seen);
+            point.stamped(seen);
             point.settle();
             fidelity.points.insert(id, point);
         }
@@ -132,7 +143,7 @@ impl Fidelity {
         if !point.covered.iter().any(|(a, b)| *a <= from && to <= *b) {
             return Trust::Blind;
         }
-        if point.losses.iter().any(|(a, b, _)| *a <= to && from <= *b) {
+        if point.losses.iter().any(|lost| lost.from <= to && from <= lost.to) {
             return Trust::Lossy;
         }
         if point.dropped.is_none() { Trust::Unknown } else { Trust::Sound }
@@ -192,7 +203,7 @@ impl PointFidelity {
         for (at, ((number, segment), file)) in mine.iter().enumerate() {
             let packets = file.span;
             let Some(info) = &segment.info else {
-                // Not in a manifest: losses are told by the packets only.
+                // Not in a manifest: only the packets state losses.
                 let first = packets.map(|p| p.0).or(started).filter(|_| at > 0).or(started);
                 let last = packets.map(|p| p.1).max(alive.filter(|_| at + 1 == mine.len()));
                 if input.kind == Kind::Bundle {
@@ -214,12 +225,12 @@ impl PointFidelity {
             };
             self.covered.push((opened, closed));
             self.dropped = Some(self.dropped.unwrap_or(0).saturating_add(info.dropped));
-            let told: u64 =
+            let stamped: u64 =
                 seen.map_or(0, |s| s.losses.iter().filter(|l| l.file == *number).map(|l| l.count).sum());
-            // Losses after the last packet are told by nothing but the segment's count.
-            if info.dropped > told {
-                let from = if told == 0 { opened } else { packets.map_or(opened, |p| p.1) };
-                self.losses.push((from, closed, info.dropped - told));
+            // Losses after the last packet are in nothing but the segment's count.
+            if info.dropped > stamped {
+                let from = if stamped == 0 { opened } else { packets.map_or(opened, |p| p.1) };
+                self.losses.push(LossSpan { from, to: closed, count: info.dropped - stamped });
             }
         }
     }
@@ -231,28 +242,38 @@ impl PointFidelity {
         let spans = input.ledger.point(&point.id).map(|l| l.spans.as_slice()).unwrap_or_default();
         let mut shed = spans.iter().filter(|span| span.shed > 0).peekable();
         if shed.peek().is_some() {
-            self.losses.extend(shed.map(|span| (span.begin().plus(-RING_NS), span.at, span.shed)));
+            self.losses.extend(shed.map(|span| LossSpan {
+                from: span.begin().plus(-RING_NS),
+                to: span.at,
+                count: span.shed,
+            }));
             return;
         }
         let mine = input.segments.iter().filter(|s| s.point == Some(id.0 as usize));
         let infos = mine.filter_map(|s| s.info.as_ref()).filter(|info| info.shed > 0);
-        self.losses.extend(infos.map(|info| (info.opened, info.closed, info.shed)));
+        self.losses.extend(infos.map(|info| LossSpan {
+            from: info.opened,
+            to: info.closed,
+            count: info.shed,
+        }));
     }
 
-    fn told(&mut self, seen: Option<&Seen>) {
+    /// What the packets themselves say of losses before them.
+    fn stamped(&mut self, seen: Option<&Seen>) {
         let Some(seen) = seen else { return };
-        let losses = seen.losses.iter().map(|l| (l.from, l.to.plus(RING_NS), l.count));
+        let losses =
+            seen.losses.iter().map(|l| LossSpan { from: l.from, to: l.to.plus(RING_NS), count: l.count });
         self.losses.extend(losses);
-        let told: u64 = seen.losses.iter().map(|l| l.count).fold(0, u64::saturating_add);
-        if told > self.dropped.unwrap_or(0) {
-            self.dropped = Some(told);
+        let stamped: u64 = seen.losses.iter().map(|l| l.count).fold(0, u64::saturating_add);
+        if stamped > self.dropped.unwrap_or(0) {
+            self.dropped = Some(stamped);
         }
         // A bare file whose statistics name losses that no packet names: they may be anywhere.
         if let (Some(dropped), Some(span)) = (self.dropped, seen.span)
             && dropped > 0
             && self.losses.is_empty()
         {
-            self.losses.push((span.0, span.1, dropped));
+            self.losses.push(LossSpan { from: span.0, to: span.1, count: dropped });
         }
     }
 

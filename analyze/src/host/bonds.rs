@@ -53,7 +53,7 @@ pub(crate) struct Bonds {
 }
 
 /// One bond in one sample.
-struct Sample {
+struct BondSample {
     name: String,
     members: Vec<String>,
     active_backup: bool,
@@ -71,7 +71,7 @@ impl Bonds {
                 let active = bond.active.clone();
                 let mac = bond.active_mac.map(|m| m.to_string()).unwrap_or_default();
                 let line = format!("active member mac: {mac}({})", active.as_deref().unwrap_or("none"));
-                bonds.add(Sample {
+                bonds.add(BondSample {
                     name: bond.name.clone(),
                     members: bond.members.iter().map(|m| m.name.clone()).collect(),
                     active_backup: bond.mode == BondMode::ActiveBackup
@@ -100,7 +100,7 @@ impl Bonds {
                     bond.mode,
                     bond.active.as_deref().unwrap_or("none")
                 );
-                bonds.add(Sample {
+                bonds.add(BondSample {
                     name: link.name.clone(),
                     members: members.map(|m| m.name.clone()).collect(),
                     active_backup: bond.mode == "active-backup",
@@ -119,7 +119,7 @@ impl Bonds {
         bonds
     }
 
-    fn add(&mut self, sample: Sample) {
+    fn add(&mut self, sample: BondSample) {
         if !self.bonds.iter().any(|b| b.name == sample.name) {
             if self.bonds.len() >= BONDS_MAX {
                 self.overflow += 1;

@@ -5,7 +5,7 @@
 //! joined on the way. On a busy host one packet in so many is followed, the same at every point (see `journeys`).
 //!
 //! Exonerated: packets that were lost on a hop (see `packet-loss`), which have no time there; copies, reflections and
-//! segments sent again, which are told apart and counted in `journeys`.
+//! segments sent again, which are kept apart and counted in `journeys`.
 //!
 //! Remedy: none, these are numbers; the hop with the longest times is where to look when something is slow.
 //!

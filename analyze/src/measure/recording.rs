@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use netcap_bundle::Nanos;
 use netcap_bundle::input::{Input, Kind};
 use netcap_bundle::ledger::{PointLedger, Sums};
 use netcap_bundle::run::{Change, End, HostSpan, PointSpan, Pruned, SegmentInfo, Shed, ShedReason};
+use netcap_bundle::{Nanos, Point};
+
+use crate::engine::PointId;
 
 /// Nanoseconds of a millisecond.
 const MS: i64 = 1_000_000;
@@ -28,8 +30,10 @@ pub(crate) struct Recording {
 }
 
 /// What one point took in and did not record.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct PointLoss {
+    /// The point.
+    pub id: PointId,
     /// Interface; the id where two points had the same.
     pub name: String,
     /// Received, dropped by the ring, written and shed.
@@ -39,26 +43,37 @@ pub(crate) struct PointLoss {
     /// Received and neither written nor known to be lost; only of runs that ended orderly.
     pub unaccounted: u64,
     /// When the ring dropped packets.
-    pub dropped: Option<Spell>,
+    pub dropped: Option<LossPeriod>,
     /// When packets were counted and not recorded.
-    pub shed: Option<Spell>,
+    pub shed: Option<LossPeriod>,
     /// What was given up.
     pub steps: Option<Steps>,
     /// Segments removed to keep to the disk budget.
     pub pruned: Option<Pruned>,
 }
 
+/// A span of time in which something was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LossSpan {
+    /// Its start.
+    pub from: Nanos,
+    /// Its end.
+    pub to: Nanos,
+    /// How much.
+    pub count: u64,
+}
+
 /// When something was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Spell {
+pub(crate) struct LossPeriod {
     /// Start of the first span with a loss.
     pub from: Nanos,
     /// End of the last one.
     pub to: Nanos,
     /// Spans with a loss: seconds, as long as the ledger is not joined.
     pub spans: u64,
-    /// The worst span and its loss.
-    pub worst: (Nanos, Nanos, u64),
+    /// The worst span.
+    pub worst: LossSpan,
 }
 
 /// What a point gave up.
@@ -82,7 +97,7 @@ pub(crate) struct HostLoss {
     /// Packets lost because ovs-vswitchd could not be asked.
     pub upcalls: u64,
     /// When.
-    pub spell: Spell,
+    pub period: LossPeriod,
 }
 
 impl Recording {
@@ -92,9 +107,10 @@ impl Recording {
             return Self::default();
         }
         let names = names(input);
-        let told = Told::of(input);
+        let sources = LossSources::of(input);
         let name = |id: &str| names.get(id).map_or(id, String::as_str).to_owned();
-        let points = input.points.iter().map(|p| PointLoss { name: name(&p.id), ..told.point(&p.id) });
+        let points = (0u32..).map(PointId).zip(&input.points);
+        let points = points.map(|(id, point)| sources.point(id, point, name(&point.id)));
         Self {
             points: points.filter(PointLoss::is_worth_a_line).collect(),
             host: host(&input.ledger.host),
@@ -121,12 +137,12 @@ fn names(input: &Input) -> BTreeMap<String, String> {
         *times.entry(&point.iface).or_default() += 1;
     }
     let twice = |iface: &str| times.get(iface).is_some_and(|n| *n > 1);
-    let name = |p: &netcap_bundle::Point| if twice(&p.iface) { p.id.clone() } else { p.iface.clone() };
+    let name = |p: &Point| if twice(&p.iface) { p.id.clone() } else { p.iface.clone() };
     input.points.iter().map(|point| (point.id.clone(), name(point))).collect()
 }
 
 /// What the input says of its points, by their ids: a hostile one has many of everything.
-struct Told<'a> {
+struct LossSources<'a> {
     ledgers: BTreeMap<&'a str, &'a PointLedger>,
     segments: BTreeMap<&'a str, Vec<&'a SegmentInfo>>,
     pruned: BTreeMap<&'a str, &'a Pruned>,
@@ -134,7 +150,7 @@ struct Told<'a> {
     orderly: bool,
 }
 
-impl<'a> Told<'a> {
+impl<'a> LossSources<'a> {
     fn of(input: &'a Input) -> Self {
         let ledgers = input.ledger.points.iter().filter(|ledger| !ledger.spans.is_empty());
         let mut segments: BTreeMap<&str, Vec<&SegmentInfo>> = BTreeMap::new();
@@ -149,25 +165,48 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn point(&self, id: &str) -> PointLoss {
-        let pruned = self.pruned.get(id).copied();
-        let mut point = match self.ledgers.get(id) {
-            Some(ledger) => PointLoss::of_ledger(ledger),
-            None => {
-                PointLoss::of_segments(self.segments.get(id).map(Vec::as_slice).unwrap_or_default(), pruned)
-            }
+    fn point(&self, id: PointId, point: &Point, name: String) -> PointLoss {
+        let of = point.id.as_str();
+        let pruned = self.pruned.get(of).copied();
+        let segments = || self.segments.get(of).map(Vec::as_slice).unwrap_or_default();
+        let lost = match self.ledgers.get(of) {
+            Some(ledger) => Lost::of_ledger(ledger),
+            None => Lost::of_segments(segments(), pruned),
         };
-        let sums = point.sums;
+        let sums = lost.sums;
         let known = sums.written.saturating_add(sums.dropped).saturating_add(sums.shed);
-        point.unaccounted = if self.orderly { sums.received.saturating_sub(known) } else { 0 };
-        PointLoss { pruned: pruned.cloned(), ..point }
+        PointLoss {
+            id,
+            name,
+            sums,
+            filtered: lost.filtered,
+            unaccounted: if self.orderly { sums.received.saturating_sub(known) } else { 0 },
+            dropped: lost.dropped,
+            shed: lost.shed,
+            steps: lost.steps,
+            pruned: pruned.cloned(),
+        }
     }
 }
 
-impl PointLoss {
+/// What the ledger of a point says, or its segments where there is no ledger.
+#[derive(Default)]
+struct Lost {
+    sums: Sums,
+    filtered: Option<u64>,
+    dropped: Option<LossPeriod>,
+    shed: Option<LossPeriod>,
+    steps: Option<Steps>,
+}
+
+impl Lost {
     fn of_ledger(ledger: &PointLedger) -> Self {
         let span = |of: fn(&PointSpan) -> u64| {
-            Spell::of(ledger.spans.iter().map(move |span| (begin(span.at, span.ms), span.at, of(span))))
+            LossPeriod::of(ledger.spans.iter().map(move |span| LossSpan {
+                from: begin(span.at, span.ms),
+                to: span.at,
+                count: of(span),
+            }))
         };
         Self {
             sums: ledger.sums(),
@@ -175,7 +214,6 @@ impl PointLoss {
             dropped: span(|s| s.dropped),
             shed: span(|s| s.shed),
             steps: Steps::of(ledger),
-            ..Self::default()
         }
     }
 
@@ -195,11 +233,21 @@ impl PointLoss {
             add(&mut sums.wire_bytes, info.wire_bytes);
             add(&mut sums.shed, info.shed);
         }
-        let dropped = Spell::of(infos.iter().map(|info| (info.opened, info.closed, info.dropped)));
-        let shed = Spell::of(infos.iter().map(|info| (info.opened, info.closed, info.shed)));
+        let dropped = LossPeriod::of(infos.iter().map(|info| LossSpan {
+            from: info.opened,
+            to: info.closed,
+            count: info.dropped,
+        }));
+        let shed = LossPeriod::of(infos.iter().map(|info| LossSpan {
+            from: info.opened,
+            to: info.closed,
+            count: info.shed,
+        }));
         Self { sums, dropped, shed, ..Self::default() }
     }
+}
 
+impl PointLoss {
     /// What the filter did not want is no loss, so it alone is no reason for a line.
     fn is_worth_a_line(&self) -> bool {
         self.sums.dropped > 0
@@ -210,17 +258,16 @@ impl PointLoss {
     }
 }
 
-impl Spell {
+impl LossPeriod {
     /// Of spans with what was lost in each; `None` when none lost anything.
-    fn of(spans: impl Iterator<Item = (Nanos, Nanos, u64)>) -> Option<Self> {
-        spans.filter(|(.., lost)| *lost > 0).fold(None, |spell: Option<Self>, (from, to, lost)| {
-            let Some(spell) = spell else {
-                return Some(Self { from, to, spans: 1, worst: (from, to, lost) });
-            };
+    fn of(spans: impl Iterator<Item = LossSpan>) -> Option<Self> {
+        spans.filter(|span| span.count > 0).fold(None, |period: Option<Self>, span| {
+            let LossSpan { from, to, count } = span;
+            let Some(period) = period else { return Some(Self { from, to, spans: 1, worst: span }) };
             // Of equals the first: the order of lines is that of time.
-            let worst = if lost > spell.worst.2 { (from, to, lost) } else { spell.worst };
-            let (from, to) = (spell.from.min(from), spell.to.max(to));
-            Some(Self { from, to, spans: spell.spans.saturating_add(1), worst })
+            let worst = if count > period.worst.count { span } else { period.worst };
+            let (from, to) = (period.from.min(from), period.to.max(to));
+            Some(Self { from, to, spans: period.spans.saturating_add(1), worst })
         })
     }
 }
@@ -240,9 +287,13 @@ impl Steps {
 
 fn host(spans: &[HostSpan]) -> Option<HostLoss> {
     let lost = |span: &HostSpan| span.dropped.saturating_add(span.upcalls_lost);
-    let spell = Spell::of(spans.iter().map(|span| (begin(span.at, span.ms), span.at, lost(span))))?;
+    let period = LossPeriod::of(spans.iter().map(|span| LossSpan {
+        from: begin(span.at, span.ms),
+        to: span.at,
+        count: lost(span),
+    }))?;
     let sum = |of: fn(&HostSpan) -> u64| spans.iter().map(of).fold(0, u64::saturating_add);
-    Some(HostLoss { softnet: sum(|s| s.dropped), upcalls: sum(|s| s.upcalls_lost), spell })
+    Some(HostLoss { softnet: sum(|s| s.dropped), upcalls: sum(|s| s.upcalls_lost), period })
 }
 
 /// The start of a span.

@@ -7,7 +7,7 @@ use super::json::{SCHEMA, escaped};
 use super::page::{Look, Page, milliseconds};
 use super::sections::findings;
 use crate::text::Text;
-use crate::together::{HostHop, Pair, Together};
+use crate::together::{HostHop, HostPair, Together};
 use netcap_words::columns::{left, right};
 
 /// Hops shown; the rest is in the JSON.
@@ -20,7 +20,7 @@ const TIMES: [(&str, f64); 3] = [("p50", 50.0), ("p99", 99.0), ("max", 100.0)];
 /// For people.
 pub(crate) fn render(together: &Together, look: Look) -> String {
     let mut page = Page { out: String::new(), look, offset: together.utc_offset_s };
-    for line in together.pairs.iter().flat_map(Pair::lines) {
+    for line in together.pairs.iter().flat_map(HostPair::lines) {
         let line = page.text(&line);
         page.wrapped("", "  ", &line);
     }
@@ -86,8 +86,8 @@ impl Page {
         for (_, percent) in TIMES {
             let value = hop.histogram.value_at_percentile(percent);
             // Finer than the clocks allow nothing is said.
-            let told = if value > bound { milliseconds(value) } else { format!("<{}", upwards(bound)) };
-            row.push_str(&right(&told, 10));
+            let shown = if value > bound { milliseconds(value) } else { format!("<{}", upwards(bound)) };
+            row.push_str(&right(&shown, 10));
         }
         row.push_str(&right(&format!("±{}", upwards(bound)), 9));
         row.push_str(&right(&hop.reordered.to_string(), 11));
@@ -104,7 +104,7 @@ fn upwards(ns: u64) -> String {
 pub(crate) fn render_json(together: &Together) -> String {
     let value = json!({
         "schema": SCHEMA,
-        "clocks": together.pairs.iter().map(Pair::json).collect::<Vec<_>>(),
+        "clocks": together.pairs.iter().map(HostPair::json).collect::<Vec<_>>(),
         "findings": together.findings.iter().map(findings::value).collect::<Vec<_>>(),
         "hops": together.hops.iter().map(hop).collect::<Vec<_>>(),
         "journeys": {
@@ -129,9 +129,9 @@ fn hop(hop: &HostHop) -> Value {
     });
     if let Some(map) = value.as_object_mut() {
         for (name, percent) in TIMES {
-            let told = Some(hop.histogram.value_at_percentile(percent));
-            let told = told.filter(|ns| i64::try_from(*ns).is_ok_and(|ns| ns > hop.bound_ns));
-            map.insert(name.into(), json!(told));
+            let shown = Some(hop.histogram.value_at_percentile(percent));
+            let shown = shown.filter(|ns| i64::try_from(*ns).is_ok_and(|ns| ns > hop.bound_ns));
+            map.insert(name.into(), json!(shown));
         }
     }
     value

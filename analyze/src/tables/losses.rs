@@ -39,7 +39,7 @@ pub(crate) struct Seen {
     pub wire_bytes: u64,
     /// Earliest and latest stamp.
     pub span: Option<(Nanos, Nanos)>,
-    /// Losses told by the packets themselves.
+    /// Losses that the packets themselves state.
     pub losses: Vec<Loss>,
     /// Packets cut by the snapshot length.
     pub cut: u64,

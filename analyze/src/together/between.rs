@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use netcap_bundle::{Nanos, Role};
 
 use super::owners::owners;
-use super::{Host, Joined};
+use super::{Joined, RecordedHost};
 use crate::engine::identity::protocol_name;
 use crate::engine::{HostId, PointId};
 use crate::fidelity::Trust;
@@ -68,7 +68,7 @@ fn bound(joined: &Joined<'_>, hop: &HopStats) -> i64 {
 }
 
 /// Packets of a pair of addresses that left one host for another and were not seen there.
-struct Case<'a> {
+struct LossBetween<'a> {
     key: PairKey,
     pair: &'a PairHop,
     exits: Vec<PointId>,
@@ -85,7 +85,7 @@ pub(super) fn findings(joined: &Joined<'_>) -> Vec<Finding> {
     let owners = owners(joined);
     let leaves =
         |(key, pair): &(&PairKey, &PairHop)| !pair.lost.is_empty() && key.from.leaves_host(joined.scene);
-    let mut cases: Vec<Case<'_>> = joined
+    let mut cases: Vec<LossBetween<'_>> = joined
         .table
         .pairs
         .iter()
@@ -101,7 +101,7 @@ fn case<'a>(
     owners: &BTreeMap<IpAddr, HostId>,
     key: PairKey,
     pair: &'a PairHop,
-) -> Option<Case<'a>> {
+) -> Option<LossBetween<'a>> {
     let scene = joined.scene;
     let here = scene.host(key.from.point);
     let mut exits: Vec<PointId> =
@@ -119,7 +119,7 @@ fn case<'a>(
     if exits.is_empty() {
         return None;
     }
-    let mut case = Case {
+    let mut case = LossBetween {
         key,
         pair,
         exits,
@@ -141,10 +141,10 @@ fn entrances(joined: &Joined<'_>, host: HostId) -> Vec<PointId> {
     outside.map(|(id, _)| PointId(id.0.saturating_add(of.base.0))).collect()
 }
 
-impl Case<'_> {
+impl LossBetween<'_> {
     fn judge(&mut self, joined: &Joined<'_>, sample: &Sample) {
         let shows = |point: &PointId| {
-            let host: Option<&Host> = joined.host_of(*point);
+            let host: Option<&RecordedHost> = joined.host_of(*point);
             host.is_some_and(|h| h.fidelity.shows(joined.own(*point), &sample.bytes, sample.wire_len))
         };
         let nat = &joined.scene.follow.nat;
@@ -182,7 +182,7 @@ fn packets(lost: &[Lost]) -> u64 {
     lost.iter().map(|l| l.packets).fold(0, u64::saturating_add)
 }
 
-fn finding(joined: &Joined<'_>, case: &Case<'_>) -> Option<Finding> {
+fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
     let sure = !case.sure.is_empty();
     let lost = if sure { &case.sure } else { &case.doubtful };
     let count = packets(lost);
@@ -227,11 +227,11 @@ fn finding(joined: &Joined<'_>, case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-fn lossy(joined: &Joined<'_>, case: &Case<'_>) -> Vec<Text> {
+fn lossy(joined: &Joined<'_>, case: &LossBetween<'_>) -> Vec<Text> {
     case.lossy.iter().map(|point| Text::verbatim(joined.name(*point))).collect()
 }
 
-fn evidence(joined: &Joined<'_>, case: &Case<'_>, lost: &[Lost], sure: bool) -> Vec<Evidence> {
+fn evidence(joined: &Joined<'_>, case: &LossBetween<'_>, lost: &[Lost], sure: bool) -> Vec<Evidence> {
     let point = joined.name(case.key.from.point);
     let key = if sure { "packet-loss.evidence.frame" } else { "packet-loss.evidence.frame-doubtful" };
     let frames = lost.iter().take(FRAMES_MAX).map(|lost| Evidence::Frame {
@@ -253,7 +253,7 @@ fn evidence(joined: &Joined<'_>, case: &Case<'_>, lost: &[Lost], sure: bool) -> 
     out
 }
 
-fn exonerations(joined: &Joined<'_>, case: &Case<'_>, sure: bool) -> Vec<Exoneration> {
+fn exonerations(joined: &Joined<'_>, case: &LossBetween<'_>, sure: bool) -> Vec<Exoneration> {
     let capture = if sure {
         Exoneration::RuledOut(Text::new("packet-loss.not.capture"))
     } else {

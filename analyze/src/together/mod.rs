@@ -27,11 +27,11 @@ use crate::tables::marks::{Mark, MarksFold};
 use crate::text::Text;
 
 pub(crate) use between::HostHop;
-pub(crate) use pairs::Pair;
+pub(crate) use pairs::HostPair;
 
 /// One host's recording.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub(crate) struct RecordedHost {
     /// Its name: the bundle's, or the input's where the bundle has none of its own.
     pub name: String,
     /// Seconds east of Greenwich there.
@@ -50,7 +50,7 @@ pub(crate) struct Host {
 #[derive(Debug)]
 pub(crate) struct Together {
     /// Every pair of hosts, in the order of the inputs.
-    pub pairs: Vec<Pair>,
+    pub pairs: Vec<HostPair>,
     /// From host to host.
     pub hops: Vec<HostHop>,
     /// Packets lost between hosts.
@@ -80,18 +80,18 @@ folds! {
 
 /// All hosts after they were read and put together.
 struct Joined<'a> {
-    hosts: &'a [Host],
+    hosts: &'a [RecordedHost],
     scene: &'a Scene,
     table: &'a HopsTable,
     clocks: &'a Clocks,
 }
 
 impl Joined<'_> {
-    fn host(&self, id: HostId) -> Option<&Host> {
+    fn host(&self, id: HostId) -> Option<&RecordedHost> {
         self.hosts.get(id.0 as usize)
     }
 
-    fn host_of(&self, point: PointId) -> Option<&Host> {
+    fn host_of(&self, point: PointId) -> Option<&RecordedHost> {
         self.host(self.scene.host(point))
     }
 
@@ -145,7 +145,12 @@ pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
     join(&hosts, pairs, hops, &scene)
 }
 
-fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress) -> (Host, HopsFold) {
+fn read(
+    input: &Input,
+    scene: &Arc<Scene>,
+    base: (u32, u32),
+    progress: &Progress,
+) -> (RecordedHost, HopsFold) {
     let outcome = engine::run::<Folds>(input, scene, progress);
     let Folds { marks, hops, losses } = outcome.fold;
     let losses = losses.finish();
@@ -160,7 +165,7 @@ fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress
         (Cap::Filters, fidelity.unfiltered),
         (Cap::Marks, if kept > 1 { kept } else { 0 }),
     ]);
-    let host = Host {
+    let host = RecordedHost {
         name: name.unwrap_or_else(|| input.name.clone()),
         utc_offset_s: info.map_or(0, |info| info.utc_offset_s),
         marks: marks.finish(),
@@ -173,7 +178,7 @@ fn read(input: &Input, scene: &Arc<Scene>, base: (u32, u32), progress: &Progress
     (host, hops.moved(base.0, base.1))
 }
 
-fn join(hosts: &[Host], pairs: Vec<Pair>, hops: HopsFold, scene: &Scene) -> Together {
+fn join(hosts: &[RecordedHost], pairs: Vec<HostPair>, hops: HopsFold, scene: &Scene) -> Together {
     let compared: Vec<_> = pairs.iter().map(|pair| (pair.numbers.0, pair.numbers.1, &pair.clocks)).collect();
     let mut clocks = Clocks::default();
     let mut timed: BTreeSet<HostId> = BTreeSet::new();

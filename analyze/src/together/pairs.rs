@@ -1,16 +1,16 @@
-//! Each pair of hosts: their clocks, and the slowest packet each way as far as it can be told.
+//! Each pair of hosts: their clocks, and the slowest packet each way as far as it can be measured.
 
 use netcap_bundle::Nanos;
 use serde_json::{Value, json};
 
-use super::Host;
-use crate::clocks::{Clocks, Crossing, Piece, Way, compare};
+use super::RecordedHost;
+use crate::clocks::{ClockRelation, Crossing, Stretch, Way, compare};
 use crate::finding::utc_text;
 use crate::text::Text;
 
 /// Two hosts.
 #[derive(Debug)]
-pub(crate) struct Pair {
+pub(crate) struct HostPair {
     /// Which hosts, counted from 0 in the order of the inputs.
     pub numbers: (usize, usize),
     /// A.
@@ -20,10 +20,10 @@ pub(crate) struct Pair {
     /// A's zone.
     pub utc_offset_s: i32,
     /// What can be said of their clocks.
-    pub clocks: Clocks,
+    pub clocks: ClockRelation,
     /// When one was over before the other began, by their own clocks: the end and the beginning.
     pub gap: Option<(Nanos, Nanos)>,
-    /// The slowest packet from A to B and from B to A, where a delay can be told.
+    /// The slowest packet from A to B and from B to A, where a delay can be measured.
     pub slowest: Vec<Slowest>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Slowest {
 }
 
 /// Every pair, in the order of the inputs.
-pub(crate) fn pairs(hosts: &[Host]) -> Vec<Pair> {
+pub(crate) fn pairs(hosts: &[RecordedHost]) -> Vec<HostPair> {
     let mut out = Vec::new();
     for (number, a) in hosts.iter().enumerate() {
         for (more, b) in hosts.iter().skip(number + 1).enumerate() {
@@ -49,7 +49,7 @@ pub(crate) fn pairs(hosts: &[Host]) -> Vec<Pair> {
     out
 }
 
-fn pair((a_number, a): (usize, &Host), (b_number, b): (usize, &Host)) -> Pair {
+fn pair((a_number, a): (usize, &RecordedHost), (b_number, b): (usize, &RecordedHost)) -> HostPair {
     let crossings: Vec<Crossing> = a
         .marks
         .iter()
@@ -64,12 +64,12 @@ fn pair((a_number, a): (usize, &Host), (b_number, b): (usize, &Host)) -> Pair {
         .collect();
     let clocks = compare(&crossings);
     let slowest = match &clocks {
-        Clocks::Known(pieces) => {
-            [Way::AtoB, Way::BtoA].iter().filter_map(|way| slowest(pieces, &crossings, *way)).collect()
+        ClockRelation::Known(stretches) => {
+            [Way::AtoB, Way::BtoA].iter().filter_map(|way| slowest(stretches, &crossings, *way)).collect()
         }
         _ => Vec::new(),
     };
-    Pair {
+    HostPair {
         gap: gap(a, b),
         numbers: (a_number, b_number),
         a: a.name.clone(),
@@ -81,8 +81,8 @@ fn pair((a_number, a): (usize, &Host), (b_number, b): (usize, &Host)) -> Pair {
 }
 
 /// The end of the one and the beginning of the other, when nothing of both was recorded at one time.
-fn gap(a: &Host, b: &Host) -> Option<(Nanos, Nanos)> {
-    let span = |host: &Host| Some((host.fidelity.start()?, host.fidelity.end()?));
+fn gap(a: &RecordedHost, b: &RecordedHost) -> Option<(Nanos, Nanos)> {
+    let span = |host: &RecordedHost| Some((host.fidelity.start()?, host.fidelity.end()?));
     let (a, b) = (span(a)?, span(b)?);
     let between =
         |first: (Nanos, Nanos), second: (Nanos, Nanos)| (first.1 < second.0).then_some((first.1, second.0));
@@ -90,36 +90,36 @@ fn gap(a: &Host, b: &Host) -> Option<(Nanos, Nanos)> {
 }
 
 /// The slowest packet, unless what it took is no longer than how far its delay is uncertain.
-fn slowest(pieces: &[Piece], crossings: &[Crossing], way: Way) -> Option<Slowest> {
-    let told = crossings.iter().filter(|c| c.way == way).filter_map(|crossing| {
-        let piece = pieces.iter().find(|p| p.from <= crossing.a && crossing.a <= p.to)?;
-        Some(Slowest { way, at: crossing.a, delay_ns: piece.delay_ns(crossing) })
+fn slowest(stretches: &[Stretch], crossings: &[Crossing], way: Way) -> Option<Slowest> {
+    let measured = crossings.iter().filter(|c| c.way == way).filter_map(|crossing| {
+        let stretch = stretches.iter().find(|p| p.from <= crossing.a && crossing.a <= p.to)?;
+        Some(Slowest { way, at: crossing.a, delay_ns: stretch.delay_ns(crossing) })
     });
-    let worst = told.max_by_key(|slowest| (slowest.delay_ns.0, std::cmp::Reverse(slowest.at)))?;
+    let worst = measured.max_by_key(|slowest| (slowest.delay_ns.0, std::cmp::Reverse(slowest.at)))?;
     let (least, most) = worst.delay_ns;
     (least > most.saturating_sub(least)).then_some(worst)
 }
 
-impl Pair {
+impl HostPair {
     /// What is said of it, one sentence a line.
     pub(crate) fn lines(&self) -> Vec<Text> {
         let named = |text: Text| text.with("a", &self.a).with("b", &self.b);
         let mut out = match &self.clocks {
-            Clocks::Known(pieces) => self.known(pieces),
-            Clocks::OneSided { way, ahead_ns, packets } => {
+            ClockRelation::Known(stretches) => self.known(stretches),
+            ClockRelation::OneSided { way, ahead_ns, packets } => {
                 let key = match way {
                     Way::AtoB => "clocks.at-most",
                     Way::BtoA => "clocks.at-least",
                 };
                 vec![named(Text::new(key)).with("ahead", signed(*ahead_ns)).with("count", packets)]
             }
-            Clocks::TooFew => vec![match self.gap {
+            ClockRelation::TooFew => vec![match self.gap {
                 Some((ended, began)) => named(Text::new("clocks.no-common-time"))
                     .with("ended", ended.display(self.utc_offset_s))
                     .with("began", began.display(self.utc_offset_s)),
                 None => named(Text::new("clocks.too-few")),
             }],
-            Clocks::Unsteady => vec![named(Text::new("clocks.unsteady"))],
+            ClockRelation::Unsteady => vec![named(Text::new("clocks.unsteady"))],
         };
         for slow in &self.slowest {
             let (least, most) = slow.delay_ns;
@@ -140,12 +140,12 @@ impl Pair {
         out
     }
 
-    fn known(&self, pieces: &[Piece]) -> Vec<Text> {
+    fn known(&self, stretches: &[Stretch]) -> Vec<Text> {
         let mut out = Vec::new();
-        for piece in pieces {
-            let (offset, bound) = piece.offset_ns();
-            let (low, high) = piece.drift_ppm();
-            let key = if pieces.len() == 1 { "clocks.ahead" } else { "clocks.ahead-from" };
+        for stretch in stretches {
+            let (offset, bound) = stretch.offset_ns();
+            let (low, high) = stretch.drift_ppm();
+            let key = if stretches.len() == 1 { "clocks.ahead" } else { "clocks.ahead-from" };
             out.push(
                 Text::new(key)
                     .with("a", &self.a)
@@ -154,13 +154,13 @@ impl Pair {
                     .with("bound", bound_text(bound))
                     .with("drift", format!("{:+.1}", f64::midpoint(low, high)))
                     .with("drift-bound", format!("{:.1}", ((high - low) * 5.0).ceil() / 10.0 + 0.1))
-                    .with("there", piece.packets.0)
-                    .with("back", piece.packets.1)
-                    .with("from", piece.from.clock(self.utc_offset_s))
-                    .with("to", piece.to.clock(self.utc_offset_s)),
+                    .with("there", stretch.packets.0)
+                    .with("back", stretch.packets.1)
+                    .with("from", stretch.from.clock(self.utc_offset_s))
+                    .with("to", stretch.to.clock(self.utc_offset_s)),
             );
         }
-        if pieces.len() > 1 {
+        if stretches.len() > 1 {
             out.push(Text::new("clocks.stepped").with("a", &self.a).with("b", &self.b));
         }
         out
@@ -172,16 +172,18 @@ impl Pair {
             Way::BtoA => "b-to-a",
         };
         let clocks = match &self.clocks {
-            Clocks::Known(pieces) => json!({ "known": pieces.iter().map(piece_json).collect::<Vec<_>>() }),
-            Clocks::OneSided { way: Way::AtoB, ahead_ns, packets } => {
+            ClockRelation::Known(stretches) => {
+                json!({ "known": stretches.iter().map(stretch_json).collect::<Vec<_>>() })
+            }
+            ClockRelation::OneSided { way: Way::AtoB, ahead_ns, packets } => {
                 json!({ "ahead_at_most_ns": ahead_ns, "packets": packets })
             }
-            Clocks::OneSided { way: Way::BtoA, ahead_ns, packets } => {
+            ClockRelation::OneSided { way: Way::BtoA, ahead_ns, packets } => {
                 json!({ "ahead_at_least_ns": ahead_ns, "packets": packets })
             }
-            Clocks::TooFew if self.gap.is_some() => json!({ "cannot_tell": "no time in common" }),
-            Clocks::TooFew => json!({ "cannot_tell": "too few packets were seen at both" }),
-            Clocks::Unsteady => json!({ "cannot_tell": "the clocks do not keep a rate" }),
+            ClockRelation::TooFew if self.gap.is_some() => json!({ "cannot_tell": "no time in common" }),
+            ClockRelation::TooFew => json!({ "cannot_tell": "too few packets were seen at both" }),
+            ClockRelation::Unsteady => json!({ "cannot_tell": "the clocks do not keep a rate" }),
         };
         let slowest = self.slowest.iter().map(|slow| {
             json!({
@@ -195,19 +197,19 @@ impl Pair {
     }
 }
 
-fn piece_json(piece: &Piece) -> Value {
-    let (offset, bound) = piece.offset_ns();
-    let (low, high) = piece.drift_ppm();
+fn stretch_json(stretch: &Stretch) -> Value {
+    let (offset, bound) = stretch.offset_ns();
+    let (low, high) = stretch.drift_ppm();
     json!({
-        "from": utc_text(piece.from),
-        "to": utc_text(piece.to),
-        "at": utc_text(piece.middle()),
+        "from": utc_text(stretch.from),
+        "to": utc_text(stretch.to),
+        "at": utc_text(stretch.middle()),
         "b_ahead_ns": offset,
         "bound_ns": bound,
         "drift_ppm_least": low,
         "drift_ppm_most": high,
-        "packets_a_to_b": piece.packets.0,
-        "packets_b_to_a": piece.packets.1,
+        "packets_a_to_b": stretch.packets.0,
+        "packets_b_to_a": stretch.packets.1,
     })
 }
 

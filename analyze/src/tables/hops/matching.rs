@@ -74,7 +74,7 @@ pub(super) fn flow(flow: &mut [Sighting], protocol: u8, scene: &Scene, tally: &m
         }
         start = end;
     }
-    // What goes to a group comes and goes by many ways at once; which of its sightings led to which is not told.
+    // What goes to a group comes and goes by many ways at once; which of its sightings led to which is not known.
     if flow.iter().any(|s| s.flags.contains(Flags::GROUP)) {
         return;
     }
@@ -190,7 +190,7 @@ fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut 
 /// A second sighting at one stop looks like the first one in all that the network leaves alone.
 fn looks_copied(before: &Sighting, sighting: &Sighting, protocol: u8) -> bool {
     // Equal acknowledgements in a row are what they seem.
-    let told = sighting.ident != 0 || sighting.is_range() || protocol != TCP;
+    let known = sighting.ident != 0 || sighting.is_range() || protocol != TCP;
     let whole = |s: &Sighting| (s.ident, s.len, s.ttl);
-    told && sighting.at.since(before.at) <= copy_ns(sighting.ident) && whole(sighting) == whole(before)
+    known && sighting.at.since(before.at) <= copy_ns(sighting.ident) && whole(sighting) == whole(before)
 }

@@ -49,11 +49,11 @@ fn victims(suspicion: &Suspicion<'_>) -> Vec<Victim> {
 /// The backup's name, and what the LLDP frame says of who made it.
 fn sender(suspicion: &Suspicion<'_>, backup: &str) -> String {
     let sender = &suspicion.sender;
-    let told: Vec<&str> =
+    let names: Vec<&str> =
         [&sender.system, &sender.description].into_iter().flatten().map(String::as_str).collect();
     let port = sender.port.as_deref().filter(|p| *p != backup);
-    let told: Vec<&str> = port.into_iter().chain(told).collect();
-    if told.is_empty() { backup.to_owned() } else { format!("{backup} ({})", told.join(", ")) }
+    let names: Vec<&str> = port.into_iter().chain(names).collect();
+    if names.is_empty() { backup.to_owned() } else { format!("{backup} ({})", names.join(", ")) }
 }
 
 fn claim(view: &View<'_>, suspicion: &Suspicion<'_>) -> Text {

@@ -23,7 +23,7 @@ pub(super) const LOST_MIN: usize = 2;
 
 /// Requests of one kind from one VM that went nowhere.
 #[derive(Debug)]
-pub(super) struct Lost<'a> {
+pub(super) struct DroppedFlow<'a> {
     pub vnet: PointId,
     pub info: &'a PointInfo,
     pub src: IpAddr,
@@ -66,7 +66,7 @@ fn is_vm_port(info: &PointInfo) -> bool {
 }
 
 /// Every kind of request that went nowhere, in order of port and addresses.
-pub(super) fn all<'a>(view: &'a View<'_>) -> Vec<Lost<'a>> {
+pub(super) fn all<'a>(view: &'a View<'_>) -> Vec<DroppedFlow<'a>> {
     let table = &view.tables.journeys;
     let mut cases: BTreeMap<PairAtPoint, Vec<(Event, bool)>> = BTreeMap::new();
     for journey in &table.journeys {
@@ -82,14 +82,14 @@ pub(super) fn all<'a>(view: &'a View<'_>) -> Vec<Lost<'a>> {
     }
     let sampled = |key: &PairAtPoint| view.tables.journeys.samples.get(key).map(Cow::Borrowed);
     let asked = cases.into_iter().filter_map(|(key, events)| case(view, key, events, sampled(&key)?, false));
-    let mut all: Vec<Lost<'a>> = asked.collect();
+    let mut all: Vec<DroppedFlow<'a>> = asked.collect();
     let known: BTreeSet<PairAtPoint> = all.iter().map(|l| (l.vnet, l.src, l.dst, l.protocol)).collect();
     all.extend(others_lost(view).filter(|l| !known.contains(&(l.vnet, l.src, l.dst, l.protocol))));
     all
 }
 
 /// UDP, established TCP and every other protocol: packets that were followed from a VM's port and seen nowhere else.
-fn others_lost<'a>(view: &'a View<'_>) -> impl Iterator<Item = Lost<'a>> {
+fn others_lost<'a>(view: &'a View<'_>) -> impl Iterator<Item = DroppedFlow<'a>> {
     let hops = &view.tables.hops;
     hops.pairs.iter().filter_map(move |(key, pair)| {
         let asked_elsewhere = matches!(key.protocol, ICMP | ICMPV6);
@@ -162,7 +162,7 @@ fn case<'a>(
     mut events: Vec<(Event, bool)>,
     sample: Cow<'a, Sample>,
     by_rule_only: bool,
-) -> Option<Lost<'a>> {
+) -> Option<DroppedFlow<'a>> {
     let (vnet, src, dst, protocol) = key;
     let info = view.points.get(vnet)?;
     events.sort_by_key(|(e, _)| (e.at, e.frame));
@@ -170,7 +170,7 @@ fn case<'a>(
     let last = events.iter().rev().find(|(_, left)| !left)?.0.at;
     let Exits { points: exits, complete } = view.switch_points().exits(vnet, info, sample.eth.dst);
     let shown = exits.iter().all(|id| view.fidelity.shows(*id, &sample.bytes, sample.wire_len));
-    let mut lost = Lost {
+    let mut lost = DroppedFlow {
         vnet,
         info,
         src,

@@ -9,7 +9,7 @@ use netcap_bundle::sources::ovs::openflow::{Flow, OvsOpenflow};
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::state::Round;
 
-use super::absence::Lost;
+use super::absence::DroppedFlow;
 use crate::host::{file_of, file_of_arg};
 use crate::view::View;
 
@@ -48,15 +48,15 @@ pub(super) struct TrackedAs {
 }
 
 /// What is the same for every dump of the rules.
-struct Around {
+struct OtherDumps {
     ovsdb: Option<Ovsdb>,
     datapath: Option<OvsDatapath>,
     fdb: Option<OvsFdb>,
     conntrack: Option<Round<OvsConntrack>>,
 }
 
-impl Around {
-    fn of(view: &View<'_>, lost: &Lost<'_>) -> Self {
+impl OtherDumps {
+    fn of(view: &View<'_>, lost: &DroppedFlow<'_>) -> Self {
         let (state, files) = (&view.input.state, &view.input.files);
         let middle = lost.absent.first().or(lost.doubtful.first()).map_or(Nanos(0), |event| event.at);
         let mut conntrack: Option<Round<OvsConntrack>> = None;
@@ -78,9 +78,9 @@ impl Around {
 }
 
 /// The rule that ends the packet at the last sample in which one does, and how its counter grew since the first.
-pub(super) fn openflow(view: &View<'_>, lost: &Lost<'_>) -> Option<RuleDrop> {
+pub(super) fn openflow(view: &View<'_>, lost: &DroppedFlow<'_>) -> Option<RuleDrop> {
     let bridge = lost.info.vswitch.as_deref()?;
-    let around = Around::of(view, lost);
+    let around = OtherDumps::of(view, lost);
     let port = view.host.topology().by_iface(&lost.info.name).and_then(|(_, port)| port.ofport);
     let mut found: Option<(RuleDrop, Flow)> = None;
     view.input.state.visit::<OvsOpenflow>(&view.input.files, |round| {
@@ -101,7 +101,7 @@ pub(super) fn openflow(view: &View<'_>, lost: &Lost<'_>) -> Option<RuleDrop> {
 
 fn ending(
     round: &Round<OvsOpenflow>,
-    around: &Around,
+    around: &OtherDumps,
     bridge: &str,
     packet: Packet,
 ) -> Option<(RuleDrop, Flow)> {
@@ -141,7 +141,7 @@ fn ending(
     Some((drop, flow.clone()))
 }
 
-fn tracked(lookup: &CtLookup<'_>, around: &Around) -> TrackedAs {
+fn tracked(lookup: &CtLookup<'_>, around: &OtherDumps) -> TrackedAs {
     let round = around.conntrack.as_ref();
     TrackedAs {
         zone: lookup.zone,

@@ -3,7 +3,7 @@
 use netcap_bundle::{Nanos, Role};
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
 
-use super::absence::{LOST_MIN, Lost};
+use super::absence::{DroppedFlow, LOST_MIN};
 use super::replayed::{RuleDrop, TrackedAs};
 use super::rules::Rules;
 use crate::engine::identity::protocol_name;
@@ -23,7 +23,7 @@ const BARE_MIN: usize = 3;
 /// Requests that left between the absent ones, in percent, above which something else is going on.
 const PASSED_PERCENT_MAX: usize = 10;
 
-pub(super) fn finding(view: &View<'_>, lost: &Lost<'_>, rules: &Rules) -> Option<Finding> {
+pub(super) fn finding(view: &View<'_>, lost: &DroppedFlow<'_>, rules: &Rules) -> Option<Finding> {
     let confidence = confidence(lost, rules)?;
     let events: Vec<&Event> =
         if lost.absent.is_empty() { lost.doubtful.iter().collect() } else { lost.absent.iter().collect() };
@@ -58,7 +58,7 @@ pub(super) fn finding(view: &View<'_>, lost: &Lost<'_>, rules: &Rules) -> Option
     })
 }
 
-fn victims(lost: &Lost<'_>) -> Vec<Victim> {
+fn victims(lost: &DroppedFlow<'_>) -> Vec<Victim> {
     let flow = Victim::Flow(lost.src, lost.dst, lost.protocol);
     let pings = matches!(lost.protocol, ICMP | ICMPV6);
     if pings { vec![Victim::Pair(lost.src, lost.dst), flow] } else { vec![flow] }
@@ -68,7 +68,7 @@ fn flow_is_certain(rules: &Rules) -> bool {
     rules.datapath.as_ref().is_some_and(|flow| flow.certain)
 }
 
-fn confidence(lost: &Lost<'_>, rules: &Rules) -> Option<Confidence> {
+fn confidence(lost: &DroppedFlow<'_>, rules: &Rules) -> Option<Confidence> {
     let absent = lost.absent.len();
     let named = flow_is_certain(rules) || rules.openflow.as_ref().is_some_and(|r| r.certain);
     if lost.by_rule_only && !named {
@@ -98,14 +98,14 @@ fn confidence(lost: &Lost<'_>, rules: &Rules) -> Option<Confidence> {
     (dropping && lost.passed == 0).then_some(Confidence::CannotTell)
 }
 
-fn vm(view: &View<'_>, lost: &Lost<'_>) -> Option<String> {
+fn vm(view: &View<'_>, lost: &DroppedFlow<'_>) -> Option<String> {
     match &lost.info.role {
         Role::Vnet { vm: Some(vm), .. } => Some(vm.clone()),
         _ => view.host.topology().by_iface(&lost.info.name).and_then(|(_, port)| port.vm.clone()),
     }
 }
 
-fn claim(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, vm: Option<&str>, count: usize) -> Text {
+fn claim(view: &View<'_>, lost: &DroppedFlow<'_>, rules: &Rules, vm: Option<&str>, count: usize) -> Text {
     let exits = lost.exits.iter().map(|id| Text::verbatim(view.points.name(*id))).collect();
     let by = if let Some(rule) = &rules.openflow {
         let elsewhere = lost.info.vswitch.as_deref() != Some(&rule.bridge);
@@ -134,7 +134,7 @@ fn claim(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, vm: Option<&str>, coun
         .with_text("by", Text::new(by).with("rule", rule).with("bridge", bridge))
 }
 
-fn evidence(view: &View<'_>, lost: &Lost<'_>, rules: &Rules, events: &[&Event]) -> Vec<Evidence> {
+fn evidence(view: &View<'_>, lost: &DroppedFlow<'_>, rules: &Rules, events: &[&Event]) -> Vec<Evidence> {
     let mut out = Vec::new();
     for event in events.iter().take(FRAMES_MAX) {
         let what = Text::new("acl-drop.evidence.request").with("port", &lost.info.name);
@@ -219,7 +219,7 @@ fn counter(name: &str, packets: (u64, u64), times: (Nanos, Nanos), key: &'static
     })
 }
 
-fn exonerations(lost: &Lost<'_>) -> Vec<Exoneration> {
+fn exonerations(lost: &DroppedFlow<'_>) -> Vec<Exoneration> {
     let mut out = Vec::new();
     if lost.absent.is_empty() {
         let key = if lost.complete { "acl-drop.not.capture-lossy" } else { "acl-drop.not.exits-missing" };
@@ -238,7 +238,7 @@ fn exonerations(lost: &Lost<'_>) -> Vec<Exoneration> {
     out
 }
 
-fn remedy(lost: &Lost<'_>, rules: &Rules) -> Text {
+fn remedy(lost: &DroppedFlow<'_>, rules: &Rules) -> Text {
     let port = &lost.info.name;
     match (&rules.filter, &rules.openflow) {
         (Some(filter), _) => Text::new("acl-drop.remedy.filter")

@@ -10,7 +10,7 @@ use netcap_bundle::{Nanos, Role, layout};
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, SCTP, TCP, UDP};
 use netcap_words::wire::{ether_type, icmp, icmpv6};
 
-use super::absence::Lost;
+use super::absence::DroppedFlow;
 use super::replayed::{self, RuleDrop};
 use crate::host::{file_of, file_of_arg};
 use crate::view::View;
@@ -48,12 +48,12 @@ pub(super) struct Rules {
     pub openflow: Option<RuleDrop>,
     pub filter: Option<FilterDrop>,
     /// What is known of the tables that were searched.
-    tables: Tables,
+    tables: DumpState,
 }
 
 /// Whether silence of the flow tables means anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Tables {
+enum DumpState {
     /// Both were recorded and are there.
     Read,
     /// One was recorded, and files of it are gone: a cut bundle.
@@ -66,7 +66,7 @@ enum Tables {
 }
 
 impl Rules {
-    pub(super) fn find(view: &View<'_>, lost: &Lost<'_>) -> Self {
+    pub(super) fn find(view: &View<'_>, lost: &DroppedFlow<'_>) -> Self {
         let packet = fields(view, lost);
         Self {
             datapath: datapath(view, lost, &packet),
@@ -75,8 +75,8 @@ impl Rules {
             tables: [OvsDatapath::DEF.id, OvsOpenflow::DEF.id]
                 .into_iter()
                 .map(|source| tables(view, source))
-                .find(|tables| *tables != Tables::Read)
-                .unwrap_or(Tables::Read),
+                .find(|tables| *tables != DumpState::Read)
+                .unwrap_or(DumpState::Read),
         }
     }
 
@@ -84,31 +84,31 @@ impl Rules {
     /// was something to search.
     pub(super) fn unexplained(&self) -> &'static str {
         match self.tables {
-            Tables::Read => "acl-drop.by.unknown",
-            Tables::Gone => "acl-drop.by.gone",
-            Tables::Failed => "acl-drop.by.failed",
-            Tables::Never => "acl-drop.by.never",
+            DumpState::Read => "acl-drop.by.unknown",
+            DumpState::Gone => "acl-drop.by.gone",
+            DumpState::Failed => "acl-drop.by.failed",
+            DumpState::Never => "acl-drop.by.never",
         }
     }
 }
 
-fn tables(view: &View<'_>, source: &str) -> Tables {
+fn tables(view: &View<'_>, source: &str) -> DumpState {
     let (state, files) = (&view.input.state, &view.input.files);
     let gone = view.input.missing.paths.iter().any(|path| layout::kind(path) == source);
     let mut dumps = state.lines().filter(|line| line.source == source && line.item == DUMP).peekable();
     if gone {
-        Tables::Gone
+        DumpState::Gone
     } else if dumps.peek().is_none() {
-        Tables::Never
+        DumpState::Never
     } else if dumps.any(|line| line.outcome == Outcome::Ok && files.is_whole(&line.path)) {
-        Tables::Read
+        DumpState::Read
     } else {
-        Tables::Failed
+        DumpState::Failed
     }
 }
 
 /// The packet as flow tables see it when it comes in at the VM's port.
-fn fields(view: &View<'_>, lost: &Lost<'_>) -> PacketFields {
+fn fields(view: &View<'_>, lost: &DroppedFlow<'_>) -> PacketFields {
     let topology = view.host.topology();
     let port = topology.by_iface(&lost.info.name).map(|(_, port)| port);
     let access = view.access_vlan(lost.vnet);
@@ -136,7 +136,7 @@ fn fields(view: &View<'_>, lost: &Lost<'_>) -> PacketFields {
 }
 
 /// The flow that drops such packets, in whichever sample it was used most: idle flows vanish after ten seconds.
-fn datapath(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<DatapathDrop> {
+fn datapath(view: &View<'_>, lost: &DroppedFlow<'_>, packet: &PacketFields) -> Option<DatapathDrop> {
     let mut best: Option<DatapathDrop> = None;
     let mut key: Option<DpFlow> = None;
     view.input.state.visit::<OvsDatapath>(&view.input.files, |round| {
@@ -176,7 +176,7 @@ fn datapath(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<D
 
 /// The filter of the VM's interface, and the rule in it (or in a filter it includes) that ends such packets. Of any
 /// direction: platforms differ in which side they call `in`.
-fn filter(view: &View<'_>, lost: &Lost<'_>, packet: &PacketFields) -> Option<FilterDrop> {
+fn filter(view: &View<'_>, lost: &DroppedFlow<'_>, packet: &PacketFields) -> Option<FilterDrop> {
     let round = view.host.libvirt()?;
     let libvirt: &Libvirt = &round.parsed.value;
     let guest = match &lost.info.role {

@@ -47,7 +47,7 @@ pub(super) struct Suspect {
 
 /// One address with its suspects.
 #[derive(Debug)]
-pub(super) struct Case {
+pub(super) struct ContestedAddress {
     pub key: AddressKey,
     pub suspects: Vec<Suspect>,
     /// The recorded host has this address itself.
@@ -58,7 +58,7 @@ pub(super) struct Case {
 
 /// Somebody said something of the address in its own protocol: without any such packet in the capture silence means
 /// nothing.
-pub(super) fn is_told(address: &Address) -> bool {
+pub(super) fn has_protocol_claims(address: &Address) -> bool {
     address.claims.iter().any(|c| c.kind != ClaimKind::Opens)
 }
 
@@ -100,7 +100,7 @@ impl Context {
     }
 }
 
-impl Case {
+impl ContestedAddress {
     /// `None` when fewer than two sides are left.
     pub(super) fn new(
         view: &View<'_>,

@@ -1,9 +1,9 @@
-//! The frames behind a verdict.
+//! The frames behind a conflict.
 
 use netcap_bundle::Mac;
 
-use super::claimants::{Case, Suspect};
-use super::judge::{Proof, Verdict};
+use super::claimants::{ContestedAddress, Suspect};
+use super::judge::{Conflict, Proof};
 use crate::finding::Evidence;
 use crate::tables::runs::Sight;
 use crate::text::Text;
@@ -13,18 +13,18 @@ use crate::view::View;
 const CLAIMANTS_MAX: usize = 6;
 
 /// The host's snapshot, the frames of the proof, then what each claimant did in all.
-pub(super) fn evidence(view: &View<'_>, case: &Case, verdict: &Verdict) -> Vec<Evidence> {
+pub(super) fn evidence(view: &View<'_>, case: &ContestedAddress, conflict: &Conflict) -> Vec<Evidence> {
     let mut out = Vec::new();
     if let Some(own) = &case.own {
         out.push(own.evidence.clone());
     }
-    let Proof { sights, .. } = &verdict.best;
+    let Proof { sights, .. } = &conflict.best;
     for (mac, sight) in sights {
         let Some(suspect) = suspect(case, *mac) else { continue };
         let what = Text::new(kind_key(suspect, *sight)).with("mac", mac).with("ip", case.key.ip);
         out.push(view.frame(*sight, point_of(suspect), what));
     }
-    for mac in verdict.macs.iter().take(CLAIMANTS_MAX) {
+    for mac in conflict.macs.iter().take(CLAIMANTS_MAX) {
         let Some(suspect) = suspect(case, *mac) else { continue };
         let Some(last) = suspect.all.last().or_else(|| suspect.probe.last()) else { continue };
         if sights.contains(&(*mac, last)) && suspect.all.count() <= 1 {
@@ -38,7 +38,7 @@ pub(super) fn evidence(view: &View<'_>, case: &Case, verdict: &Verdict) -> Vec<E
     out
 }
 
-pub(super) fn suspect(case: &Case, mac: Mac) -> Option<&Suspect> {
+pub(super) fn suspect(case: &ContestedAddress, mac: Mac) -> Option<&Suspect> {
     case.suspects.iter().find(|s| s.mac == mac)
 }
 

@@ -2,7 +2,7 @@
 
 use netcap_bundle::Mac;
 
-use super::claimants::{Case, Suspect};
+use super::claimants::{ContestedAddress, Suspect};
 use crate::finding::Confidence;
 use crate::tables::runs::{Run, Sight};
 
@@ -66,14 +66,14 @@ pub(super) struct Proof {
     pub sights: Vec<(Mac, Sight)>,
 }
 
-/// The verdict on one address: the strongest proof, and every MAC that takes part in any.
+/// The conflict on one address: the strongest proof, and every MAC that takes part in any.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub(super) struct Conflict {
     pub best: Proof,
     pub macs: Vec<Mac>,
 }
 
-pub(super) fn judge(case: &Case) -> Option<Verdict> {
+pub(super) fn judge(case: &ContestedAddress) -> Option<Conflict> {
     let mut proofs = Vec::new();
     for (at, a) in case.suspects.iter().enumerate() {
         for b in case.suspects.iter().skip(at + 1) {
@@ -90,11 +90,11 @@ pub(super) fn judge(case: &Case) -> Option<Verdict> {
     macs.sort_unstable();
     macs.dedup();
     let best = proofs.into_iter().rev().max_by_key(|p| p.rule)?;
-    Some(Verdict { best, macs })
+    Some(Conflict { best, macs })
 }
 
 /// The host's own address in its snapshot, and a claim of somebody who is not the host.
-fn own(case: &Case, suspect: &Suspect) -> Option<Proof> {
+fn own(case: &ContestedAddress, suspect: &Suspect) -> Option<Proof> {
     let own = case.own.as_ref()?;
     if case.host_macs.contains(&suspect.mac) || suspect.mac == own.mac {
         return None;

@@ -44,7 +44,7 @@ pub(crate) const DETECTOR: Detector = Detector {
         most: Some(FINDINGS_MAX),
         needs: &[Need {
             key: "need.address-claims",
-            met: |view| Some(view.tables.claims.addresses.values().any(claimants::is_told)),
+            met: |view| Some(view.tables.claims.addresses.values().any(claimants::has_protocol_claims)),
         }],
         source: include_str!("mod.rs"),
     },
@@ -61,9 +61,9 @@ fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
         if findings.len() - before >= FINDINGS_MAX {
             break;
         }
-        let Some(case) = claimants::Case::new(view, &context, *key, address) else { continue };
-        if let Some(verdict) = judge::judge(&case) {
-            findings.push(report::finding(view, &case, &verdict));
+        let Some(case) = claimants::ContestedAddress::new(view, &context, *key, address) else { continue };
+        if let Some(conflict) = judge::judge(&case) {
+            findings.push(report::finding(view, &case, &conflict));
         }
     }
 }

@@ -1,21 +1,21 @@
-//! From verdict to finding.
+//! From conflict to finding.
 
 use netcap_bundle::{Mac, Nanos};
 
-use super::claimants::Case;
+use super::claimants::ContestedAddress;
 use super::evidence::{evidence, suspect};
-use super::judge::{Rule, Verdict};
+use super::judge::{Conflict, Rule};
 use crate::finding::{Claimant, Exoneration, Finding, Severity, Subject, Victim};
 use crate::text::Text;
 use crate::view::View;
 
-pub(super) fn finding(view: &View<'_>, case: &Case, verdict: &Verdict) -> Finding {
-    let rule = verdict.best.rule;
+pub(super) fn finding(view: &View<'_>, case: &ContestedAddress, conflict: &Conflict) -> Finding {
+    let rule = conflict.best.rule;
     let claimants: Vec<Claimant> =
-        verdict.macs.iter().map(|mac| Claimant { mac: *mac, place: place_of(view, case, *mac) }).collect();
+        conflict.macs.iter().map(|mac| Claimant { mac: *mac, place: place_of(view, case, *mac) }).collect();
     let domain = view.points.domain_name(case.key.domain).to_owned();
-    let (from, to) = span(case, verdict);
-    let claim = claim(case, verdict, &claimants);
+    let (from, to) = span(case, conflict);
+    let claim = claim(case, conflict, &claimants);
     Finding {
         detector: super::DETECTOR.unit.id,
         severity: if rule.is_conflict() { Severity::Error } else { Severity::Info },
@@ -30,7 +30,7 @@ pub(super) fn finding(view: &View<'_>, case: &Case, verdict: &Verdict) -> Findin
         from,
         to,
         claim,
-        evidence: evidence(view, case, verdict),
+        evidence: evidence(view, case, conflict),
         exonerations: exonerations(rule),
         remedy: remedy(case, rule),
         victims: if rule.is_conflict() { vec![Victim::Address(case.key.ip)] } else { Vec::new() },
@@ -38,7 +38,7 @@ pub(super) fn finding(view: &View<'_>, case: &Case, verdict: &Verdict) -> Findin
     }
 }
 
-fn place_of(view: &View<'_>, case: &Case, mac: Mac) -> Text {
+fn place_of(view: &View<'_>, case: &ContestedAddress, mac: Mac) -> Text {
     if let Some(own) = case.own.as_ref().filter(|own| own.mac == mac) {
         return Text::new("place.host").with("port", &own.iface);
     }
@@ -46,8 +46,8 @@ fn place_of(view: &View<'_>, case: &Case, mac: Mac) -> Text {
     view.place(mac, seen)
 }
 
-fn claim(case: &Case, verdict: &Verdict, claimants: &[Claimant]) -> Text {
-    let key = match verdict.best.rule {
+fn claim(case: &ContestedAddress, conflict: &Conflict, claimants: &[Claimant]) -> Text {
+    let key = match conflict.best.rule {
         Rule::HandOver => "ip-conflict.claim.hand-over",
         Rule::Returned => "ip-conflict.claim.returned",
         Rule::AnnouncedTogether => "ip-conflict.claim.announced-together",
@@ -60,11 +60,11 @@ fn claim(case: &Case, verdict: &Verdict, claimants: &[Claimant]) -> Text {
     };
     // The order of the proof tells the story; the host's own side comes first.
     let mut order: Vec<Mac> = Vec::new();
-    if let Some(own) = case.own.as_ref().filter(|own| verdict.macs.contains(&own.mac)) {
+    if let Some(own) = case.own.as_ref().filter(|own| conflict.macs.contains(&own.mac)) {
         order.push(own.mac);
     }
-    order.extend(verdict.best.sights.iter().map(|(mac, _)| *mac));
-    order.extend(&verdict.macs);
+    order.extend(conflict.best.sights.iter().map(|(mac, _)| *mac));
+    order.extend(&conflict.macs);
     let mut seen = std::collections::BTreeSet::new();
     order.retain(|mac| seen.insert(*mac));
     let who = |index: usize| {
@@ -73,13 +73,13 @@ fn claim(case: &Case, verdict: &Verdict, claimants: &[Claimant]) -> Text {
     };
     Text::new(key)
         .with("ip", case.key.ip)
-        .with("count", verdict.macs.len())
+        .with("count", conflict.macs.len())
         .with_text("a", who(0))
         .with_text("b", who(1))
 }
 
-fn span(case: &Case, verdict: &Verdict) -> (Option<Nanos>, Option<Nanos>) {
-    let involved = case.suspects.iter().filter(|s| verdict.macs.contains(&s.mac));
+fn span(case: &ContestedAddress, conflict: &Conflict) -> (Option<Nanos>, Option<Nanos>) {
+    let involved = case.suspects.iter().filter(|s| conflict.macs.contains(&s.mac));
     let sights: Vec<Nanos> = involved
         .flat_map(|s| [s.all.first(), s.all.last(), s.probe.first(), s.probe.last()])
         .flatten()
@@ -107,7 +107,7 @@ fn ruled_out(key: &'static str) -> Exoneration {
     Exoneration::RuledOut(Text::new(key))
 }
 
-fn remedy(case: &Case, rule: Rule) -> Text {
+fn remedy(case: &ContestedAddress, rule: Rule) -> Text {
     let key = if rule.is_conflict() { "ip-conflict.remedy" } else { "ip-conflict.remedy.info" };
     Text::new(key).with("ip", case.key.ip)
 }

@@ -2,7 +2,7 @@
 
 use netcap_bundle::run::{Change, ChangeKind, ShedLevel, ShedReason};
 
-use crate::measure::recording::{PointLoss, Recording, Spell, Steps};
+use crate::measure::recording::{LossPeriod, LossSpan, PointLoss, Recording, Steps};
 use crate::report::page::Page;
 use crate::text::Text;
 use netcap_words::columns::{left, right};
@@ -27,12 +27,12 @@ impl Page {
             let text = Text::new("recording.host")
                 .with("softnet", host.softnet)
                 .with("upcalls", host.upcalls)
-                .with_text("when", self.spell(&host.spell));
-            self.told("  ", &text);
+                .with_text("when", self.period(&host.period));
+            self.wrapped_text("  ", &text);
         }
         for change in recording.changes.iter().take(shown) {
             let text = self.change(recording, change);
-            self.told("  ", &text);
+            self.wrapped_text("  ", &text);
         }
         self.more(recording.changes.len(), shown);
     }
@@ -57,7 +57,7 @@ impl Page {
             row.push_str(&right(&point.filtered.map_or_else(|| "?".into(), |n| n.to_string()), COUNT));
             self.line(&format!("  {row}"));
             for text in self.details(point) {
-                self.told("    ", &text);
+                self.wrapped_text("    ", &text);
             }
         }
         self.more(recording.points.len(), shown);
@@ -65,8 +65,9 @@ impl Page {
 
     fn details(&self, point: &PointLoss) -> Vec<Text> {
         let mut out = Vec::new();
-        for (key, spell) in [("recording.dropped-when", point.dropped), ("recording.shed-when", point.shed)] {
-            out.extend(spell.map(|spell| Text::new(key).with_text("when", self.spell(&spell))));
+        for (key, period) in [("recording.dropped-when", point.dropped), ("recording.shed-when", point.shed)]
+        {
+            out.extend(period.map(|period| Text::new(key).with_text("when", self.period(&period))));
         }
         out.extend(point.steps.as_ref().map(|steps| self.steps(steps)));
         if let Some(gone) = &point.pruned {
@@ -80,12 +81,12 @@ impl Page {
         out
     }
 
-    fn spell(&self, spell: &Spell) -> Text {
-        let (from, to, count) = spell.worst;
-        let key = if spell.spans == 1 { "recording.once" } else { "recording.spell" };
+    fn period(&self, period: &LossPeriod) -> Text {
+        let LossSpan { from, to, count } = period.worst;
+        let key = if period.spans == 1 { "recording.once" } else { "recording.spell" };
         Text::new(key)
-            .with("span", self.short_span(spell.from, spell.to))
-            .with("spans", spell.spans)
+            .with("span", self.short_span(period.from, period.to))
+            .with("spans", period.spans)
             .with("from", from.clock(self.offset))
             .with("to", to.clock(self.offset))
             .with("count", count)
@@ -115,7 +116,7 @@ impl Page {
         text
     }
 
-    fn told(&mut self, head: &str, text: &Text) {
+    fn wrapped_text(&mut self, head: &str, text: &Text) {
         let text = self.text(text);
         self.wrapped(head, &format!("{head}  "), &text);
     }

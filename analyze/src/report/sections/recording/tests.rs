@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::analysis::{Verdict, explain};
 use crate::engine::Progress;
-use crate::measure::recording::{Recording, Spell};
+use crate::measure::recording::{LossPeriod, LossSpan, Recording};
 use crate::report::json::Shape;
 use crate::report::text::{Look, render};
 use netcap_words::Lang;
@@ -96,7 +96,12 @@ fn what_was_lost_given_up_and_removed_is_told_with_its_times() {
     let recording = Recording::of(&input);
     let [eth2, vnet0] = &recording.points[..] else { panic!("{:?}", recording.points) };
     assert_eq!((eth2.sums.received, eth2.sums.dropped, eth2.filtered, eth2.unaccounted), (8, 7, Some(45), 0));
-    let want = Spell { from: at(1000), to: at(4000), spans: 2, worst: (at(3000), at(4000), 5) };
+    let want = LossPeriod {
+        from: at(1000),
+        to: at(4000),
+        spans: 2,
+        worst: LossSpan { from: at(3000), to: at(4000), count: 5 },
+    };
     assert_eq!((eth2.dropped, eth2.shed), (Some(want), None));
     let steps = eth2.steps.as_ref().unwrap();
     assert_eq!(
@@ -167,7 +172,7 @@ fn without_a_ledger_segments_tell_the_loss_and_wrong_sums_are_told() {
     let found: Vec<_> =
         recording.points.iter().map(|p| (p.name.as_str(), p.sums.dropped, p.unaccounted)).collect();
     assert_eq!(found, [("eth2", 4, 0), ("vnet0", 0, 2)]);
-    assert_eq!(recording.points[0].dropped.map(|spell| spell.worst.2), Some(4));
+    assert_eq!(recording.points[0].dropped.map(|period| period.worst.count), Some(4));
     let verdict = explain(&input, None, &Progress::default());
     let twice = |text: &crate::text::Text| text.english().contains("the capture lost");
     assert!(!verdict.remarks.iter().any(twice), "said once, with its times");

@@ -5,7 +5,7 @@ use netcap_bundle::run::Pruned;
 use serde_json::{Map, Value, json};
 
 use crate::finding::utc_text;
-use crate::measure::recording::{HostLoss, PointLoss, Recording, Spell, Steps};
+use crate::measure::recording::{HostLoss, LossPeriod, LossSpan, PointLoss, Recording, Steps};
 
 /// The object `recording`; parts that have nothing to tell are left out.
 pub(super) fn value(recording: &Recording) -> Value {
@@ -36,9 +36,9 @@ fn point(point: &PointLoss) -> Value {
     }
     map.insert("name".into(), json!(point.name));
     map.insert("filtered".into(), json!(point.filtered));
-    let mut when = |name: &str, spell: Option<Spell>| {
-        if let Some(spell) = spell {
-            map.insert(name.into(), self::spell(&spell));
+    let mut when = |name: &str, period: Option<LossPeriod>| {
+        if let Some(period) = period {
+            map.insert(name.into(), self::period(&period));
         }
     };
     when("dropped_when", point.dropped);
@@ -52,10 +52,10 @@ fn point(point: &PointLoss) -> Value {
     Value::Object(map)
 }
 
-fn spell(spell: &Spell) -> Value {
-    let (from, to, count) = spell.worst;
+fn period(period: &LossPeriod) -> Value {
+    let LossSpan { from, to, count } = period.worst;
     json!({
-        "from": utc_text(spell.from), "to": utc_text(spell.to), "spans": spell.spans,
+        "from": utc_text(period.from), "to": utc_text(period.to), "spans": period.spans,
         "worst": { "from": utc_text(from), "to": utc_text(to), "count": count },
     })
 }
@@ -79,6 +79,6 @@ fn host(host: &HostLoss) -> Value {
     let mut map = Map::new();
     map.insert("softnet_dropped".into(), json!(host.softnet));
     map.insert("upcalls_lost".into(), json!(host.upcalls));
-    map.insert("when".into(), spell(&host.spell));
+    map.insert("when".into(), period(&host.period));
     Value::Object(map)
 }

@@ -14,12 +14,12 @@ use crate::view::View;
 const CROSSING_NS: i64 = 2_000_000_000;
 /// Around a change of the active member nobody knows which one carried what.
 const FAILOVER_NS: i64 = 2_000_000_000;
-/// Pairs with losses on one hop that are told one by one; more are told together.
+/// Pairs with losses on one hop that have a finding each; more have one together.
 const PAIRS_APART: usize = 3;
 
 /// Losses of one pair of addresses on one hop.
 #[derive(Debug)]
-pub(super) struct Case<'a> {
+pub(super) struct PairLoss<'a> {
     pub(super) key: PairKey,
     pub(super) pair: &'a PairHop,
     /// Lost for all that the capture can tell.
@@ -35,26 +35,26 @@ pub(super) struct Case<'a> {
     pub(super) trust: Trust,
 }
 
-/// Losses on one hop that are told together.
+/// Losses on one hop that make one finding.
 #[derive(Debug)]
-pub(super) struct Group<'a> {
+pub(super) struct HopLoss<'a> {
     pub(super) from: Stop,
     pub(super) exits: Vec<PointId>,
     /// Every place where the packets could go is recorded.
     pub(super) complete: bool,
     /// The pair with most losses first.
-    pub(super) cases: Vec<Case<'a>>,
+    pub(super) cases: Vec<PairLoss<'a>>,
 }
 
 /// Where packets of a case could be seen next.
-struct Next {
+struct NextPoints {
     exits: Vec<PointId>,
     complete: bool,
 }
 
 /// All groups, in order of stops.
-pub(super) fn groups<'a>(view: &'a View<'_>) -> Vec<Group<'a>> {
-    let mut by_hop: BTreeMap<(Stop, Vec<PointId>, bool), Vec<Case<'a>>> = BTreeMap::new();
+pub(super) fn groups<'a>(view: &'a View<'_>) -> Vec<HopLoss<'a>> {
+    let mut by_hop: BTreeMap<(Stop, Vec<PointId>, bool), Vec<PairLoss<'a>>> = BTreeMap::new();
     for (key, pair) in view.tables.hops.pairs.iter().filter(|(_, pair)| !pair.lost.is_empty()) {
         let Some((info, sample)) = view.points.get(key.from.point).zip(sample(view, key, pair)) else {
             continue;
@@ -71,7 +71,7 @@ pub(super) fn groups<'a>(view: &'a View<'_>) -> Vec<Group<'a>> {
         let size = if cases.len() > PAIRS_APART { cases.len() } else { 1 };
         while !cases.is_empty() {
             let rest = cases.split_off(size.min(cases.len()));
-            out.push(Group { from, exits: exits.clone(), complete, cases });
+            out.push(HopLoss { from, exits: exits.clone(), complete, cases });
             cases = rest;
         }
     }
@@ -84,12 +84,18 @@ fn sample<'a>(view: &'a View<'_>, key: &PairKey, pair: &PairHop) -> Option<&'a S
 }
 
 /// `None` when nobody knows where they should be seen.
-fn next(view: &View<'_>, key: &PairKey, pair: &PairHop, info: &PointInfo, sample: &Sample) -> Option<Next> {
+fn next(
+    view: &View<'_>,
+    key: &PairKey,
+    pair: &PairHop,
+    info: &PointInfo,
+    sample: &Sample,
+) -> Option<NextPoints> {
     let mut learned: Vec<PointId> = pair.to.iter().map(|stop| stop.point).collect();
     learned.dedup();
     let from = key.from.point;
     if !matches!(key.from.side(&view.scene), Side::Enter(_)) {
-        return (!learned.is_empty()).then_some(Next { exits: learned, complete: false });
+        return (!learned.is_empty()).then_some(NextPoints { exits: learned, complete: false });
     }
     let dst = sample.eth.dst;
     let Exits { points: mut exits, complete } = if matches!(info.role, Role::Uplink { .. }) {
@@ -103,26 +109,26 @@ fn next(view: &View<'_>, key: &PairKey, pair: &PairHop, info: &PointInfo, sample
         return None;
     }
     if !complete {
-        return (!learned.is_empty()).then_some(Next { exits: learned, complete: false });
+        return (!learned.is_empty()).then_some(NextPoints { exits: learned, complete: false });
     }
     exits.extend(learned);
     exits.sort_unstable();
     exits.dedup();
-    Some(Next { exits, complete })
+    Some(NextPoints { exits, complete })
 }
 
 fn case<'a>(
     view: &View<'_>,
     key: PairKey,
     pair: &'a PairHop,
-    next: &Next,
+    next: &NextPoints,
     (info, sample): (&PointInfo, &Sample),
-) -> Case<'a> {
+) -> PairLoss<'a> {
     let fidelity = &view.fidelity;
     let filtered = next.exits.iter().any(|id| view.points.get(*id).is_some_and(|p| !p.filter.is_empty()));
     let shown = next.exits.iter().all(|id| fidelity.shows(*id, &sample.bytes, sample.wire_len))
         && !(filtered && view.scene.follow.nat.touches(key.src, key.dst));
-    let mut case = Case {
+    let mut case = PairLoss {
         key,
         pair,
         sure: Vec::new(),

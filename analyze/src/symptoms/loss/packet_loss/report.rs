@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use netcap_bundle::Nanos;
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
 
-use super::judge::{Case, Group};
+use super::judge::{HopLoss, PairLoss};
 use crate::engine::PointId;
 use crate::engine::identity::protocol_name;
 use crate::fidelity::Trust;
@@ -30,7 +30,7 @@ struct Sums {
     span: Option<(Nanos, Nanos)>,
 }
 
-pub(super) fn finding(view: &View<'_>, group: &Group<'_>) -> Option<Finding> {
+pub(super) fn finding(view: &View<'_>, group: &HopLoss<'_>) -> Option<Finding> {
     let worst = group.cases.first()?;
     let sure = group.cases.iter().any(|c| !c.sure.is_empty());
     let sums = sums(group, sure);
@@ -73,7 +73,7 @@ pub(super) fn finding(view: &View<'_>, group: &Group<'_>) -> Option<Finding> {
     })
 }
 
-fn told<'a>(case: &'a Case<'_>, sure: bool) -> &'a [Lost] {
+fn losses<'a>(case: &'a PairLoss<'_>, sure: bool) -> &'a [Lost] {
     if sure { &case.sure } else { &case.doubtful }
 }
 
@@ -81,10 +81,10 @@ fn packets(lost: &[Lost]) -> u64 {
     lost.iter().map(|l| l.packets).fold(0, u64::saturating_add)
 }
 
-fn sums(group: &Group<'_>, sure: bool) -> Sums {
+fn sums(group: &HopLoss<'_>, sure: bool) -> Sums {
     let mut sums = Sums { lost: 0, passed: 0, doubtful: 0, translated: 0, trust: Trust::Sound, span: None };
     for case in &group.cases {
-        let lost = told(case, sure);
+        let lost = losses(case, sure);
         sums.lost += packets(lost);
         sums.passed += case.pair.passed;
         sums.translated += case.pair.translated;
@@ -100,11 +100,11 @@ fn sums(group: &Group<'_>, sure: bool) -> Sums {
     sums
 }
 
-fn exits(view: &View<'_>, group: &Group<'_>) -> Vec<Text> {
+fn exits(view: &View<'_>, group: &HopLoss<'_>) -> Vec<Text> {
     group.exits.iter().map(|id| Text::verbatim(view.points.name(*id))).collect()
 }
 
-fn claim(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, sure: bool) -> Text {
+fn claim(view: &View<'_>, group: &HopLoss<'_>, worst: &PairLoss<'_>, sums: &Sums, sure: bool) -> Text {
     let key = match (sure, group.cases.len()) {
         (true, 1) if sums.lost == 1 => "packet-loss.claim.one",
         (true, 1) => "packet-loss.claim",
@@ -123,9 +123,15 @@ fn claim(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, sure
         .with_list("to", exits(view, group))
 }
 
-fn evidence(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, sure: bool) -> Vec<Evidence> {
+fn evidence(
+    view: &View<'_>,
+    group: &HopLoss<'_>,
+    worst: &PairLoss<'_>,
+    sums: &Sums,
+    sure: bool,
+) -> Vec<Evidence> {
     let mut out = Vec::new();
-    for lost in told(worst, sure).iter().take(FRAMES_MAX) {
+    for lost in losses(worst, sure).iter().take(FRAMES_MAX) {
         let key = if sure { "packet-loss.evidence.frame" } else { "packet-loss.evidence.frame-doubtful" };
         let what = Text::new(key).with("point", view.points.name(group.from.point));
         out.push(view.frame(Sight { at: lost.at, frame: lost.frame }, group.from.point, what));
@@ -146,12 +152,12 @@ fn evidence(view: &View<'_>, group: &Group<'_>, worst: &Case<'_>, sums: &Sums, s
 }
 
 /// Where the capture lost packets while these should have been seen.
-fn lossy(view: &View<'_>, group: &Group<'_>) -> Vec<Text> {
+fn lossy(view: &View<'_>, group: &HopLoss<'_>) -> Vec<Text> {
     let points: BTreeSet<PointId> = group.cases.iter().flat_map(|case| case.lossy.iter().copied()).collect();
     points.into_iter().map(|id| Text::verbatim(view.points.name(id))).collect()
 }
 
-fn exonerations(view: &View<'_>, group: &Group<'_>, sums: &Sums, sure: bool) -> Vec<Exoneration> {
+fn exonerations(view: &View<'_>, group: &HopLoss<'_>, sums: &Sums, sure: bool) -> Vec<Exoneration> {
     let mut out = Vec::new();
     out.push(match (sure, sums.trust) {
         (false, _) => {
@@ -178,11 +184,11 @@ fn exonerations(view: &View<'_>, group: &Group<'_>, sums: &Sums, sure: bool) -> 
     out
 }
 
-fn again(view: &View<'_>, group: &Group<'_>) -> Text {
+fn again(view: &View<'_>, group: &HopLoss<'_>) -> Text {
     Text::new("packet-loss.remedy.again").with_list("at", lossy(view, group))
 }
 
-fn remedy(view: &View<'_>, group: &Group<'_>, enters: bool) -> Text {
+fn remedy(view: &View<'_>, group: &HopLoss<'_>, enters: bool) -> Text {
     let from = view.points.name(group.from.point);
     let switch = view.points.get(group.from.point).and_then(|p| p.vswitch.as_deref());
     match switch.filter(|_| enters) {

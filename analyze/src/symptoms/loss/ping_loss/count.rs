@@ -19,7 +19,7 @@ const BURST_NS_MAX: i64 = 5_000_000_000;
 
 /// One pair with losses.
 #[derive(Debug)]
-pub(super) struct Pair {
+pub(super) struct PingPair {
     pub src: IpAddr,
     pub dst: IpAddr,
     /// Requests that count: answered, or lost where the capture can be trusted.
@@ -46,7 +46,7 @@ pub(super) struct Burst {
 }
 
 /// Pairs that lost something, in order of address.
-pub(super) fn pairs(view: &View<'_>) -> Vec<Pair> {
+pub(super) fn pairs(view: &View<'_>) -> Vec<PingPair> {
     let mut out = Vec::new();
     for ((src, dst, protocol), journeys) in view.tables.journeys.pairs() {
         if protocol == TCP || is_group(view, dst) {
@@ -60,9 +60,9 @@ pub(super) fn pairs(view: &View<'_>) -> Vec<Pair> {
     out
 }
 
-fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pair {
+fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> PingPair {
     let table = &view.tables.journeys;
-    let mut pair = Pair {
+    let mut pair = PingPair {
         src,
         dst,
         sent: 0,
@@ -142,7 +142,7 @@ fn is_group(view: &View<'_>, ip: IpAddr) -> bool {
 }
 
 /// The place where most lost requests were last seen.
-pub(super) fn last_seen(pair: &Pair) -> Option<(PointId, usize)> {
+pub(super) fn last_seen(pair: &PingPair) -> Option<(PointId, usize)> {
     let mut counts: BTreeMap<PointId, usize> = BTreeMap::new();
     for event in &pair.lost {
         *counts.entry(event.point).or_default() += 1;

@@ -54,13 +54,13 @@ fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
     let mut pairs = count::pairs(view);
     pairs.sort_by_key(|p| (std::cmp::Reverse(p.lost.len()), p.src, p.dst));
     // What the packets show is better evidence for the same loss.
-    let told: Vec<String> = pairs
+    let shown: Vec<String> = pairs
         .iter()
         .filter(|p| logs::of_pair(view, p.src, p.dst).is_some())
         .map(|p| p.dst.to_string())
         .collect();
     findings.extend(pairs.iter().take(FINDINGS_MAX).map(|pair| report::of_packets(view, pair)));
-    for log in logs::all(view).filter(|log| !told.contains(&log.log.address)) {
+    for log in logs::all(view).filter(|log| !shown.contains(&log.log.address)) {
         findings.extend(log.finding(view));
     }
 }

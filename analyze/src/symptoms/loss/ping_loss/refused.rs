@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::count::Pair;
+use super::count::PingPair;
 use crate::engine::Failure;
 use crate::finding::Evidence;
 use crate::tables::journeys::Event;
@@ -12,15 +12,15 @@ use crate::view::View;
 
 /// Who said what.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Refusal {
     who: IpAddr,
     why: Failure,
     first: Event,
 }
 
-impl Told {
+impl Refusal {
     /// What was said of the lost pings of a pair, first of all.
-    pub(super) fn of(view: &View<'_>, pair: &Pair) -> Option<Self> {
+    pub(super) fn of(view: &View<'_>, pair: &PingPair) -> Option<Self> {
         let (first, why) = *pair.refused.first()?;
         let who = *view.tables.journeys.tellers.get(&(pair.src, pair.dst))?;
         Some(Self { who, why, first })
@@ -37,26 +37,26 @@ impl Told {
     }
 
     /// The end of the claim.
-    pub(super) fn words(&self, pair: &Pair) -> Text {
+    pub(super) fn words(&self, pair: &PingPair) -> Text {
         let all = pair.refused.len() == pair.lost.len();
-        Text::new(if all { "ping-loss.told" } else { "ping-loss.told-some" })
+        Text::new(if all { "ping-loss.refused" } else { "ping-loss.refused-some" })
             .with("who", self.who)
             .with("count", pair.refused.len())
             .with_text("why", self.why())
     }
 
     pub(super) fn evidence(&self, view: &View<'_>) -> Evidence {
-        let what = Text::new("ping-loss.evidence.told").with("who", self.who).with_text("why", self.why());
+        let what = Text::new("ping-loss.evidence.refused").with("who", self.who).with_text("why", self.why());
         view.frame(Sight { at: self.first.at, frame: self.first.frame }, self.first.point, what)
     }
 
     /// What to do, where that is known by now.
-    pub(super) fn remedy(&self, pair: &Pair) -> Option<Text> {
+    pub(super) fn remedy(&self, pair: &PingPair) -> Option<Text> {
         let key = match self.why {
-            Failure::NoRoute => "ping-loss.remedy.told-no-route",
-            Failure::NoHost => "ping-loss.remedy.told-no-host",
-            Failure::Prohibited => "ping-loss.remedy.told-prohibited",
-            Failure::TooBig => "ping-loss.remedy.told-too-big",
+            Failure::NoRoute => "ping-loss.remedy.refused-no-route",
+            Failure::NoHost => "ping-loss.remedy.refused-no-host",
+            Failure::Prohibited => "ping-loss.remedy.refused-prohibited",
+            Failure::TooBig => "ping-loss.remedy.refused-too-big",
             Failure::Expired | Failure::Other => return None,
         };
         Some(Text::new(key).with("who", self.who).with("src", pair.src).with("dst", pair.dst))

@@ -2,10 +2,10 @@
 
 use netcap_bundle::input::Kind;
 
-use super::count::{Pair, WAIT_NS, bursts, last_seen};
+use super::count::{PingPair, WAIT_NS, bursts, last_seen};
 use super::logs::{self, Log};
 use super::neighbour;
-use super::refused::Told;
+use super::refused::Refusal;
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::tables::runs::Sight;
@@ -17,12 +17,12 @@ const BURSTS_MAX: usize = 5;
 /// Lost requests shown.
 const FRAMES_MAX: usize = 3;
 
-pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
+pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
     let log = logs::of_pair(view, pair.src, pair.dst);
     let log_agrees = log.is_some_and(|log| log.has_loss());
     // A capture of foreign origin may have one direction only.
-    let told = Told::of(view, pair);
-    let one_sided = pair.answered == 0 && !pair.endpoint && !log_agrees && told.is_none();
+    let refusal = Refusal::of(view, pair);
+    let one_sided = pair.answered == 0 && !pair.endpoint && !log_agrees && refusal.is_none();
     // At the port of the one who pings every answer has to pass, and without a filter it is recorded.
     let unfiltered =
         || pair.lost.iter().all(|e| view.points.get(e.point).is_some_and(|p| p.filter.is_empty()));
@@ -30,7 +30,7 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
     let complete = || view.input.kind == Kind::Bundle && (log_agrees || pair.endpoint && unfiltered());
     let confidence = match (one_sided, pair.trust) {
         (true, _) => Confidence::CannotTell,
-        _ if told.is_some() => Confidence::Proven,
+        _ if refusal.is_some() => Confidence::Proven,
         (false, Trust::Sound) if pair.answered > 0 || complete() => Confidence::Proven,
         _ => Confidence::Likely,
     };
@@ -43,10 +43,10 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
         subject: Subject::Pair { src: Some(pair.src), dst: pair.dst.to_string() },
         from: pair.lost.first().map(|e| e.at),
         to: pair.lost.last().map(|e| e.at),
-        claim: claim(pair, place, told.as_ref(), one_sided),
-        evidence: evidence(view, pair, log, told.as_ref()),
+        claim: claim(pair, place, refusal.as_ref(), one_sided),
+        evidence: evidence(view, pair, log, refusal.as_ref()),
         exonerations: exonerations(view, pair, one_sided),
-        remedy: match told.as_ref().and_then(|told| told.remedy(pair)) {
+        remedy: match refusal.as_ref().and_then(|refusal| refusal.remedy(pair)) {
             Some(remedy) => remedy,
             None => remedy(view, pair, place),
         },
@@ -55,7 +55,7 @@ pub(super) fn of_packets(view: &View<'_>, pair: &Pair) -> Finding {
     }
 }
 
-fn claim(pair: &Pair, place: Option<&str>, told: Option<&Told>, one_sided: bool) -> Text {
+fn claim(pair: &PingPair, place: Option<&str>, refusal: Option<&Refusal>, one_sided: bool) -> Text {
     let one = pair.lost.len() == 1;
     let key = match (one_sided, pair.answered, one) {
         (true, _, true) => "ping-loss.claim.one-sided-one",
@@ -70,8 +70,8 @@ fn claim(pair: &Pair, place: Option<&str>, told: Option<&Told>, one_sided: bool)
         (0, _) => "ping-loss.where.all",
         _ => "ping-loss.where.some",
     };
-    let rest = match (told, place) {
-        (Some(told), _) => told.words(pair),
+    let rest = match (refusal, place) {
+        (Some(refusal), _) => refusal.words(pair),
         (None, Some(place)) => Text::new(seen).with("point", place),
         (None, None) => Text::verbatim(""),
     };
@@ -83,7 +83,7 @@ fn claim(pair: &Pair, place: Option<&str>, told: Option<&Told>, one_sided: bool)
         .with_text("rest", rest)
 }
 
-fn remedy(view: &View<'_>, pair: &Pair, place: Option<&str>) -> Text {
+fn remedy(view: &View<'_>, pair: &PingPair, place: Option<&str>) -> Text {
     if pair.answered == 0 && neighbour::silent(view, pair.dst).is_some() {
         return neighbour::remedy(pair.dst);
     }
@@ -94,7 +94,12 @@ fn remedy(view: &View<'_>, pair: &Pair, place: Option<&str>) -> Text {
     }
 }
 
-fn evidence(view: &View<'_>, pair: &Pair, log: Option<Log<'_>>, told: Option<&Told>) -> Vec<Evidence> {
+fn evidence(
+    view: &View<'_>,
+    pair: &PingPair,
+    log: Option<Log<'_>>,
+    refusal: Option<&Refusal>,
+) -> Vec<Evidence> {
     let mut out = Vec::new();
     for event in pair.lost.iter().take(FRAMES_MAX) {
         let what = match view.points.named(event.point) {
@@ -104,7 +109,7 @@ fn evidence(view: &View<'_>, pair: &Pair, log: Option<Log<'_>>, told: Option<&To
         let what = what.with("seq", event.key.seq);
         out.push(view.frame(Sight { at: event.at, frame: event.frame }, event.point, what));
     }
-    out.extend(told.map(|told| told.evidence(view)));
+    out.extend(refusal.map(|refusal| refusal.evidence(view)));
     // What was said of every one of them is better than silence.
     if let Some((point, _)) = last_seen(pair).filter(|_| pair.refused.len() < pair.lost.len()) {
         for burst in bursts(pair.lost.iter().map(|e| e.at)).into_iter().take(BURSTS_MAX) {
@@ -119,7 +124,7 @@ fn evidence(view: &View<'_>, pair: &Pair, log: Option<Log<'_>>, told: Option<&To
     out
 }
 
-fn exonerations(view: &View<'_>, pair: &Pair, one_sided: bool) -> Vec<Exoneration> {
+fn exonerations(view: &View<'_>, pair: &PingPair, one_sided: bool) -> Vec<Exoneration> {
     let mut out = vec![Exoneration::RuledOut(Text::new("ping-loss.not.end"))];
     if pair.refused.len() < pair.lost.len() {
         out.push(match pair.trust {
