@@ -153,9 +153,21 @@ fn stand_in(dir: &Path, script: &str) -> String {
     format!("{}:{}", dir.display(), std::env::var("PATH").unwrap_or_default())
 }
 
-/// The same where systemd seems to be at work: in a mount namespace whose /run says so.
+/// The same where systemd seems to be at work: in a mount namespace whose /run says so. The control sockets stay those of
+/// the host.
 fn detach_under(net: &Net, out: &str, path: &str) -> Output {
-    let script = r#"mount -t tmpfs none /run && mkdir -p /run/systemd/system && exec "$0" "$@""#;
+    let script = r#"
+        set -e
+        mkdir -p -m 700 /run/netcap
+        keep=$(mktemp -d)
+        mount --bind /run/netcap "$keep"
+        mount -t tmpfs none /run
+        mkdir -p /run/systemd/system /run/netcap
+        mount --bind "$keep" /run/netcap
+        umount "$keep"
+        rmdir "$keep"
+        exec "$0" "$@"
+    "#;
     let mut command = Command::new("ip");
     command.args(["netns", "exec", &net.near, "unshare", "--mount", "bash", "-c", script]);
     command.arg(env!("CARGO_BIN_EXE_netcap")).args(WORDS).args([out, "arp"]);

@@ -23,3 +23,4 @@ mod refuse;
 mod sandbox;
 mod shed;
 mod soak;
+mod strangers;

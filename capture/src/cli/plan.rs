@@ -10,6 +10,7 @@ use crate::control::find;
 use crate::error::Result;
 use crate::host::inventory::Inventory;
 use crate::plan::{Plan, Rotation, Selection, Space, select};
+use crate::privileged::control::DIR;
 
 /// What will be recorded.
 pub(super) fn plan(options: Record, filter: Filter, own: Own, inventory: &Inventory) -> Result<Plan> {
@@ -47,7 +48,11 @@ pub(super) fn plan(options: Record, filter: Filter, own: Own, inventory: &Invent
         out: limits.out,
         quiet: options.behaviour.quiet,
         bundle: !options.behaviour.no_bundle,
-        taken: find::sockets(Path::new("/proc")).iter().map(|socket| socket.run().to_owned()).collect(),
+        taken: find::sockets(Path::new(DIR))
+            .unwrap_or_default()
+            .iter()
+            .map(|socket| socket.run().to_owned())
+            .collect(),
     };
     for mut point in points {
         plan.apply_to(&mut point);

@@ -1,25 +1,24 @@
 //! The side that asks: reaches a run wherever it is, within a time, and believes only root and itself.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
 use rust_i18n::t;
 
 use super::find::{self, Socket};
 use super::protocol::{self, ANSWER_MAX, Answer, Ask, Request, Status};
+use crate::error::Error;
+use crate::privileged::control::DIR;
 use netcap_words::foreign::clean;
 
-/// Time a run has to say how it is.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time that all runs together have to say how they are: the thread that answers does nothing else.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why a run did not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +29,8 @@ pub(crate) enum NoAnswer {
     HungUp,
     /// It does not answer in time, or not in words that are understood.
     Because(String),
+    /// It has heard what it was asked, and does not say in time that it is done.
+    Unfinished,
 }
 
 /// A run that is there.
@@ -52,23 +53,30 @@ impl Run {
     }
 }
 
-/// All runs of this host, by name. All are asked at the same time.
-pub(crate) fn runs() -> Vec<Run> {
-    let asked: Vec<(Socket, Receiver<Result<Answer, NoAnswer>>)> = find::sockets(Path::new("/proc"))
+/// All runs of this host, by name. All are asked at the same time, and all have one time to answer.
+pub(crate) fn runs() -> Result<Vec<Run>, Error> {
+    let sockets = find::sockets(Path::new(DIR)).map_err(|e| match e.kind() {
+        io::ErrorKind::PermissionDenied => Error::Other(t!("control.root").into_owned()),
+        _ => Error::Other(t!("status.unreadable", dir = DIR, why = e).into_owned()),
+    })?;
+    let until = Instant::now() + PATIENCE;
+    let asked: Vec<(Socket, Receiver<Result<Answer, NoAnswer>>)> = sockets
         .into_iter()
         .map(|socket| (socket.clone(), start(socket, Request::new(Ask::Status, false), PATIENCE)))
         .collect();
-    let mut out: Vec<Run> = asked.into_iter().filter_map(|(socket, answer)| run(socket, &answer)).collect();
+    let mut out: Vec<Run> =
+        asked.into_iter().filter_map(|(socket, answer)| run(socket, &answer, until)).collect();
     out.sort_by(|a, b| a.name().cmp(b.name()));
-    out
+    Ok(out)
 }
 
-fn run(socket: Socket, answer: &Receiver<Result<Answer, NoAnswer>>) -> Option<Run> {
-    let status = match wait(answer, PATIENCE) {
+fn run(socket: Socket, answer: &Receiver<Result<Answer, NoAnswer>>, until: Instant) -> Option<Run> {
+    let status = match wait(answer, until.saturating_duration_since(Instant::now())) {
         Ok(Answer { status: Some(status), .. }) => Ok(harmless(status)),
         Ok(answer) => Err(clean(&answer.error.unwrap_or_else(|| "?".into()))),
         Err(NoAnswer::Gone | NoAnswer::HungUp) => return None,
         Err(NoAnswer::Because(why)) => Err(why),
+        Err(NoAnswer::Unfinished) => Err(t!("control.slow").into_owned()),
     };
     Some(Run { socket, status })
 }
@@ -103,37 +111,48 @@ fn wait(answer: &Receiver<Result<Answer, NoAnswer>>, patience: Duration) -> Resu
 }
 
 fn exchange(socket: &Socket, request: Request, patience: Duration) -> Result<Answer, NoAnswer> {
-    if let Some(netns) = &socket.netns {
-        // This thread only: it ends with the answer.
-        let entered = File::open(netns).and_then(|ns| Ok(setns(ns, CloneFlags::CLONE_NEWNET)?));
-        match entered {
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                return Err(NoAnswer::Because(t!("control.netns").into_owned()));
-            }
-            Err(_) => return Err(NoAnswer::Gone),
-            Ok(()) => {}
+    let mut stream = connect(socket)?;
+    let _ = stream.set_write_timeout(Some(PATIENCE));
+    let _ = stream.set_read_timeout(Some(PATIENCE));
+    // A run that refuses us answers without having listened.
+    let _ = stream.write_all(&request.line());
+    let answer = line(&stream)?;
+    if !(request.wait && answer.done) {
+        return Ok(answer);
+    }
+    // It was heard: what it waits for may take its time.
+    let _ = stream.set_read_timeout(Some(patience));
+    line(&stream).map_err(|silent| match silent {
+        NoAnswer::Because(_) => NoAnswer::Unfinished,
+        other => other,
+    })
+}
+
+/// Connects to who can be believed.
+fn connect(socket: &Socket) -> Result<UnixStream, NoAnswer> {
+    let stream = UnixStream::connect(&socket.path).map_err(|e| {
+        if e.kind() == io::ErrorKind::ConnectionRefused {
+            // What a killed recorder left; its directory tells the rest.
+            let _ = std::fs::remove_file(&socket.path);
         }
-    }
-    let address = SocketAddr::from_abstract_name(&socket.name).map_err(|_| NoAnswer::Gone)?;
-    let mut stream = UnixStream::connect_addr(&address).map_err(|_| NoAnswer::Gone)?;
+        NoAnswer::Gone
+    })?;
     let uid = getsockopt(&stream, PeerCredentials).map_err(|_| NoAnswer::Gone)?.uid();
-    if uid != 0 && uid != geteuid().as_raw() {
-        return Err(NoAnswer::Gone);
-    }
+    if uid == 0 || uid == geteuid().as_raw() { Ok(stream) } else { Err(NoAnswer::Gone) }
+}
+
+/// The next line. Up to the newline and no further: one who refuses does not read, and the kernel tells that by a reset.
+fn line(stream: &UnixStream) -> Result<Answer, NoAnswer> {
     let failed = |e: io::Error| match e.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
             NoAnswer::Because(t!("control.slow").into_owned())
         }
         _ => NoAnswer::HungUp,
     };
-    let _ = stream.set_write_timeout(Some(PATIENCE));
-    let _ = stream.set_read_timeout(Some(patience));
-    // A run that refuses us answers without having listened.
-    let _ = stream.write_all(&request.line());
     let mut line = Vec::new();
     let most = ANSWER_MAX as u64 + 1;
-    // Up to the newline and no further: one who refuses does not read, which the kernel answers with a reset.
-    BufReader::new(stream.take(most)).read_until(b'\n', &mut line).map_err(failed)?;
+    // One byte at a time, so that nothing of a second line is taken: answers are short and rare.
+    BufReader::with_capacity(1, stream.take(most)).read_until(b'\n', &mut line).map_err(failed)?;
     if line.is_empty() {
         return Err(NoAnswer::HungUp);
     }

@@ -1,13 +1,11 @@
 //! The control socket of a run: how `netcap status`, `netcap stop` and `netcap rotate` find runs and talk to them.
 //!
-//! Each run listens on an abstract unix socket `@netcap/RUN` (unix(7)). The kernel takes the name back when the process
-//! dies, however it dies, so there is no pid file that lies and no socket file that stays; nothing is written anywhere.
-//! `/proc/PID/net/unix` lists the names of the network namespace of that process, which is how runs are found, those in
-//! other namespaces too ([`find`]).
+//! Each run listens on a unix socket in a directory that is root's alone (`/run/netcap/RUN`), so nobody else can take a
+//! name, answer in a run's place, or flood it. It is reached from every network namespace. The file goes with the run; one
+//! that a killed recorder left has nobody who listens, and is taken away by whoever finds it ([`find`]).
 //!
-//! An abstract name has no owner and no permissions. So the run asks the kernel who has connected (`SO_PEERCRED`) and
-//! answers nobody but root and the user who started it ([`server`]); and whoever asks checks in the same way that the
-//! one who answers is root or itself, for anyone may take a name.
+//! Both sides ask the kernel who the other is as well (`SO_PEERCRED`): a run answers root and the user who started it
+//! ([`server`]), and only root or oneself is believed.
 //!
 //! One line of JSON asks, one line answers ([`protocol`]).
 
@@ -75,7 +73,7 @@ impl Control {
         };
         let (board, asked) = Board::new(about, budget.clone());
         signals.listen(asked);
-        let (socket, closed) = match Server::open(board.clone(), &*process.privileged, process.owner) {
+        let (socket, closed) = match Server::open(board.clone(), process.privileged.clone(), process.owner) {
             Ok(socket) => (Some(socket), None),
             Err(e) => (None, Some(e.to_string())),
         };

@@ -1,8 +1,8 @@
 //! The side that answers: a thread that sleeps until somebody connects.
 //!
 //! It shares nothing with the packet path but atomics, holds at most `WAITING_MAX` connections, and reads at most
-//! [`REQUEST_MAX`] bytes in `PATIENCE` from somebody whom the kernel has vouched for. Whoever is not root nor the user
-//! who started the run gets one sentence, at most a hundred times a second, whatever he sends.
+//! [`REQUEST_MAX`] bytes in `PATIENCE` from somebody whom the kernel has vouched for. The directory of the sockets lets
+//! root in and nobody else; should somebody else come all the same, he gets one sentence, whatever he sends.
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -22,13 +22,14 @@ use crate::privileged::Privileged;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Clients that wait for the end of the run at the same time.
 const WAITING_MAX: usize = 32;
-/// Rest after an error or a stranger: neither may make this thread busy.
+/// Rest after an error: it may not make this thread busy.
 const REST: Duration = Duration::from_millis(10);
 /// The control socket of a run; gone when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: Arc<UnixListener>,
     shared: Arc<Shared>,
+    privileged: Arc<dyn Privileged>,
 }
 
 #[derive(Debug)]
@@ -47,9 +48,8 @@ struct Waiting {
 }
 
 impl Server {
-    /// Begins to listen. Besides root it answers `owner`, who started the run. Needs no right and no file, but root's
-    /// name: who asks wants to know that root answers.
-    pub(crate) fn open(board: Arc<Board>, privileged: &dyn Privileged, owner: u32) -> io::Result<Self> {
+    /// Begins to listen. Besides root it answers `owner`, who started the run.
+    pub(crate) fn open(board: Arc<Board>, privileged: Arc<dyn Privileged>, owner: u32) -> io::Result<Self> {
         let listener = Arc::new(privileged.control(board.run())?);
         let shared = Arc::new(Shared { board, owner, ending: Mutex::default() });
         let (socket, for_thread) = (listener.clone(), shared.clone());
@@ -65,7 +65,7 @@ impl Server {
                 }
             }
         })?;
-        Ok(Self { listener, shared })
+        Ok(Self { listener, shared, privileged })
     }
 
     /// The run is over: answers all who wait for it.
@@ -81,7 +81,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The thread sleeps in accept(2) and holds the socket: this wakes it, and the name goes with it.
+        self.privileged.forget_control();
+        // The thread sleeps in accept(2) and holds the socket: this wakes it.
         let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
     }
 }
@@ -92,10 +93,7 @@ impl Shared {
         let uid = getsockopt(&stream, PeerCredentials)?.uid();
         if uid != 0 && uid != self.owner {
             let why = t!("control.stranger", owner = self.owner, uid = uid);
-            let written = stream.write_all(&Answer::error(why).line());
-            drop(stream);
-            thread::sleep(REST);
-            return written;
+            return stream.write_all(&Answer::error(why).line());
         }
         let line = match read_line(&mut stream) {
             Err(e) if [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock].contains(&e.kind()) => {
@@ -128,9 +126,10 @@ impl Shared {
         }
     }
 
-    /// Keeps the client until the run is sealed.
+    /// Says that it was heard, and keeps the client until the run is sealed.
     fn stop(&self, mut stream: UnixStream) -> io::Result<()> {
         self.board.ask_stop();
+        stream.write_all(&Answer { done: true, ..Answer::new() }.line())?;
         let mut waiting = self.waiting();
         if let Some(ended) = waiting.ended.clone() {
             return stream.write_all(&Answer { ended: Some(ended), ..Answer::new() }.line());
@@ -186,36 +185,42 @@ fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use std::io::BufRead;
-    use std::os::linux::net::SocketAddrExt;
-    use std::os::unix::net::SocketAddr;
+    use std::path::{Path, PathBuf};
+    use std::sync::LazyLock;
 
     use super::*;
     use crate::control::board::tests::board;
     use crate::control::protocol::{Request, Status};
     use crate::control::signals::Action;
     use crate::host::services::Host;
-    use crate::privileged::{CONTROL_NAME, Direct};
+    use crate::privileged::Direct;
 
-    /// Names are shared by the whole network namespace.
+    /// Sockets of these tests; the threads of a test share it.
+    static SOCKETS: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+
+    fn path(run: &str) -> PathBuf {
+        SOCKETS.path().join("netcap").join(run)
+    }
+
     fn name(test: &str) -> String {
         format!("test-{test}-{}", std::process::id())
     }
 
     fn open(board: Arc<Board>) -> Server {
         let owner = nix::unistd::getuid().as_raw();
-        Server::open(board, &Direct::new(Host::this(None)), owner).unwrap()
+        let sockets = SOCKETS.path().join("netcap");
+        Server::open(board, Arc::new(Direct::with_sockets(Host::this(None), sockets)), owner).unwrap()
     }
 
     fn connect(run: &str) -> UnixStream {
-        let address = SocketAddr::from_abstract_name(format!("{CONTROL_NAME}{run}")).unwrap();
-        let stream = UnixStream::connect_addr(&address).unwrap();
+        let stream = UnixStream::connect(path(run)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream
     }
 
     fn said(stream: &UnixStream) -> Answer {
         let mut line = Vec::new();
-        io::BufReader::new(stream).read_until(b'\n', &mut line).unwrap();
+        io::BufReader::with_capacity(1, stream).read_until(b'\n', &mut line).unwrap();
         protocol::answer(&line).unwrap()
     }
 
@@ -240,12 +245,7 @@ mod tests {
         assert!(ask(&run, &Request::new(Ask::Stop, false).line()).done);
         assert_eq!(inbox.try_recv(), Ok(Action::End("netcap stop")));
         drop(control);
-        let address = SocketAddr::from_abstract_name(format!("{CONTROL_NAME}{run}")).unwrap();
-        let until = Instant::now() + Duration::from_secs(5);
-        while UnixListener::bind_addr(&address).is_err() {
-            assert!(Instant::now() < until, "the name is still taken");
-            thread::sleep(Duration::from_millis(10));
-        }
+        assert!(!Path::exists(&path(&run)), "the name goes with it");
     }
 
     #[test]
@@ -265,9 +265,13 @@ mod tests {
         let ended = Ended { path: "/x.tar".into(), bytes: 7, ..Ended::default() };
         control.finish(ended.clone());
         for stream in &early {
+            assert!(said(stream).done, "it was heard");
             assert_eq!(said(stream).ended, Some(ended.clone()));
         }
-        assert_eq!(ask(&run, &wait).ended, Some(ended));
+        let mut late = connect(&run);
+        late.write_all(&wait).unwrap();
+        assert!(said(&late).done);
+        assert_eq!(said(&late).ended, Some(ended));
     }
 
     #[test]
@@ -296,17 +300,9 @@ mod tests {
         for mut stream in &crowd {
             stream.write_all(&wait).unwrap();
         }
-        assert!(ask(&run, &wait).error.unwrap().contains("too many"));
+        let mut last = connect(&run);
+        last.write_all(&wait).unwrap();
+        assert!(said(&last).done && said(&last).error.unwrap().contains("too many"));
         assert_eq!(status(&run).run, run);
-    }
-
-    #[test]
-    fn a_name_that_somebody_holds_does_not_keep_a_run_from_being_asked() {
-        let run = name("squatted");
-        let address = SocketAddr::from_abstract_name(format!("{CONTROL_NAME}{run}")).unwrap();
-        let _squatter = UnixListener::bind_addr(&address).unwrap();
-        let (board, _inbox) = board(&run);
-        let _control = open(board);
-        assert_eq!(status(&format!("{run}/2")).run, run);
     }
 }

@@ -43,7 +43,7 @@ struct SilentRun<'a> {
 /// All runs, or one in detail. 0: this is how it is; 1: the one asked for died or does not answer; 2: there is no such.
 pub(crate) fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
     let out = &std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
-    let mut runs = ask::runs();
+    let mut runs = ask::runs()?;
     let names: Vec<String> = runs.iter().map(|run| run.name().to_owned()).collect();
     let live: Vec<&str> = names.iter().map(String::as_str).collect();
     let there: Vec<dead::LiveRun<'_>> = runs.iter().map(|run| (run.name(), run.dir())).collect();

@@ -40,7 +40,7 @@ pub(crate) struct Stopping {
 /// Asks runs to end and waits for their bundles. 0: all are there; 1: one is not; 2: unclear which was meant.
 pub(crate) fn stop(stopping: &Stopping) -> Result<u8> {
     let analyzer = stopping.analyze.then(finish::analyzer).transpose()?;
-    let runs = ask::runs();
+    let runs = ask::runs()?;
     let Some((chosen, over)) = choose(&runs, &stopping.words, stopping.all, &stopping.out)? else {
         ui::answer(&t!("status.none"));
         return Ok(0);
@@ -68,7 +68,7 @@ pub(crate) fn stop(stopping: &Stopping) -> Result<u8> {
 
 /// `netcap rotate`: new segments now. 0: they will begin; 1: a run did not want to; 2: unclear which was meant.
 pub(crate) fn rotate(words: &[String], all: bool) -> Result<u8> {
-    let runs = ask::runs();
+    let runs = ask::runs()?;
     let Some((chosen, _)) = choose(&runs, words, all, Path::new(""))? else {
         ui::answer(&t!("status.none"));
         return Ok(0);
@@ -82,7 +82,7 @@ pub(crate) fn rotate(words: &[String], all: bool) -> Result<u8> {
                 worst = 1;
                 ui::note(&t!("stop.refused", run = name, why = clean(&why)));
             }
-            Err(NoAnswer::Gone | NoAnswer::HungUp) => {
+            Err(NoAnswer::Gone | NoAnswer::HungUp | NoAnswer::Unfinished) => {
                 worst = 1;
                 ui::note(&t!("stop.gone", run = name));
             }
@@ -147,8 +147,13 @@ fn wait_for(
             (1, None)
         }
         Err(NoAnswer::Gone | NoAnswer::HungUp) => report_vanished(run),
+        Err(NoAnswer::Unfinished) => {
+            ui::note(&t!("stop.slow", run = name, why = t!("control.slow")));
+            (1, None)
+        }
         Err(NoAnswer::Because(why)) => {
-            ui::note(&t!("stop.slow", run = name, why = why));
+            let pid = run.status.as_ref().map_or_else(|_| "PID".to_owned(), |status| status.pid.to_string());
+            ui::note(&t!("stop.unheard", run = name, why = clean(&why), pid = pid));
             (1, None)
         }
     }

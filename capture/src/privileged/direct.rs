@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use netcap_bundle::source::Recipe;
@@ -23,13 +23,22 @@ pub(crate) struct Direct {
     host: Host,
     /// To the daemon of Open vSwitch. It stays here: over it one may also ask for changes.
     link: Mutex<Link>,
+    /// Directory of control sockets.
+    sockets: PathBuf,
+    /// The file of our control socket.
+    socket: Mutex<Option<PathBuf>>,
 }
 
 impl Direct {
     /// On this host.
     pub(crate) fn new(host: Host) -> Self {
+        Self::with_sockets(host, control::DIR.into())
+    }
+
+    /// On this host, with control sockets in a directory of its own.
+    pub(crate) fn with_sockets(host: Host, sockets: PathBuf) -> Self {
         let link = Mutex::new(Link::new(&host.ovs_rundir));
-        Self { host, link }
+        Self { host, link, sockets, socket: Mutex::default() }
     }
 }
 
@@ -49,7 +58,19 @@ impl Privileged for Direct {
     }
 
     fn control(&self, run: &str) -> io::Result<UnixListener> {
-        control::bind(run)
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        if socket.is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let (listener, path) = control::bind(&self.sockets, run)?;
+        *socket = Some(path);
+        Ok(listener)
+    }
+
+    fn forget_control(&self) {
+        let path = self.socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Whoever asks next takes a name away that stayed.
+        let _ = path.map(std::fs::remove_file);
     }
 
     fn datapaths(&self) -> io::Result<String> {

@@ -17,12 +17,11 @@ use netcap_filters::Instruction;
 
 use crate::host::sample::{Later, Sampler};
 use crate::sys::RingSize;
-pub(crate) use control::CONTROL_NAME;
 pub(crate) use direct::Direct;
 pub(crate) use explain::command as analyzer_command;
 pub(crate) use ring::is_foreign;
 
-mod control;
+pub(crate) mod control;
 mod direct;
 mod explain;
 mod ping;
@@ -36,8 +35,11 @@ pub(crate) trait Privileged: Sampler + Debug {
     /// A raw socket for the pings of an address.
     fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd>;
 
-    /// The control socket of a run.
+    /// The control socket of a run; once a run.
     fn control(&self, run: &str) -> io::Result<UnixListener>;
+
+    /// Takes the name of the control socket away: the run is over.
+    fn forget_control(&self);
 
     /// What the datapaths of Open vSwitch have counted so far, as `dpctl/show -s` says it.
     fn datapaths(&self) -> io::Result<String>;

@@ -164,6 +164,11 @@ impl Privileged for Client {
         }
     }
 
+    fn forget_control(&self) {
+        // A helper that is gone leaves the name to whoever finds it.
+        let _ = self.socket(&Request::Forget);
+    }
+
     fn datapaths(&self) -> io::Result<String> {
         match self.socket(&Request::Datapaths)? {
             (Answer::Datapaths { text }, _) => Ok(text),

@@ -52,18 +52,22 @@ fn confined(writable: &[PathBuf]) -> Result<RestrictionStatus, RulesetError> {
 
 /// Lets this process and its children read and execute everything and write nothing but devices that forget. Files that
 /// are in `locks` may be opened for writing, neither made nor cut: ovs-appctl opens the daemon's pid file so, to see
-/// whether it is locked (`read_pidfile`, lib/daemon-unix.c of Open vSwitch).
-pub(super) fn read_only(locks: &Path) -> Result<u32, String> {
-    status(reading(locks))
+/// whether it is locked (`read_pidfile`, lib/daemon-unix.c of Open vSwitch). In `sockets` sockets may be made and taken
+/// away.
+pub(super) fn read_only(locks: &Path, sockets: &Path) -> Result<u32, String> {
+    status(reading(locks, sockets))
 }
 
-fn reading(locks: &Path) -> Result<RestrictionStatus, RulesetError> {
+fn reading(locks: &Path, sockets: &Path) -> Result<RestrictionStatus, RulesetError> {
     let device = AccessFs::ReadFile | AccessFs::WriteFile;
     let mut rules = Ruleset::default().handle_access(AccessFs::from_write(NEWEST))?.create()?;
     for path in DEVICES.iter().map(Path::new).chain([locks]) {
         if let Ok(fd) = PathFd::new(path) {
             rules = rules.add_rule(PathBeneath::new(fd, device & AccessFs::from_write(NEWEST)))?;
         }
+    }
+    if let Ok(fd) = PathFd::new(sockets) {
+        rules = rules.add_rule(PathBeneath::new(fd, AccessFs::MakeSock | AccessFs::RemoveFile))?;
     }
     // Commands are the host's own; some of them change their profile when they are started, which this would forbid.
     rules.no_new_privs(false).restrict_self()

@@ -24,7 +24,7 @@ use super::{files, names};
 use crate::control::signals::Signals;
 use crate::host::sample::Sampler;
 use crate::host::services::Host;
-use crate::privileged::{Direct, Privileged, RingSocket, analyzer_command};
+use crate::privileged::{Direct, Privileged, RingSocket, analyzer_command, control};
 use crate::sys;
 use crate::sys::RingSize;
 
@@ -57,9 +57,11 @@ fn serve() -> io::Result<()> {
     };
     // A file system that somebody wants to unmount must not be busy for the directory netcap was started in.
     let _ = nix::unistd::chdir("/");
+    rust_i18n::set_locale(&lang);
     let host = Host { root: "/".into(), ovs_rundir };
+    let _ = control::prepare(Path::new(control::DIR));
     // Best effort: what a kernel cannot do here it could not do before either.
-    let _ = files::read_only(&host.ovs_rundir);
+    let _ = files::read_only(&host.ovs_rundir, Path::new(control::DIR));
     let direct = Arc::new(Direct::new(host));
     let duties = Duties { direct: direct.clone(), out, analyzer, lang };
     let sockets = UnixStream::from(sockets);
@@ -82,6 +84,10 @@ fn serve() -> io::Result<()> {
 fn open_sockets(channel: &UnixStream, direct: &Direct) {
     while let Ok(Some((request, _))) = wire::receive::<Request>(channel) {
         let done = match &request {
+            Request::Forget => {
+                direct.forget_control();
+                Ok((Answer::Forgotten, None))
+            }
             Request::Datapaths => direct.datapaths().map(|text| (Answer::Datapaths { text }, None)),
             _ => open(direct, &request).map(|(answer, fd)| (answer, Some(fd))),
         };

@@ -77,8 +77,13 @@ pub(super) enum Request {
     },
     /// What the datapaths of Open vSwitch have counted so far.
     Datapaths,
-    /// The control socket of a run, listening under the name of root.
-    Listen { run: String },
+    /// The run is over: the name of its control socket goes.
+    Forget,
+    /// The control socket of the run, listening under the name of root; once.
+    Listen {
+        /// The run.
+        run: String,
+    },
     /// The explanation of a result, printed.
     Analyze {
         /// The result.
@@ -113,6 +118,8 @@ pub(super) enum Answer {
     Ping,
     /// The socket comes with it.
     Listening,
+    /// The name is gone.
+    Forgotten,
     /// What `dpctl/show -s` said.
     Datapaths {
         /// As it came.
