@@ -32,10 +32,15 @@ KINDS = {
     "detector": Kind("analyze/src/detectors", "{path}::DETECTOR", FINDER, LEFT_OF_A_FINDER),
     "symptom": Kind("analyze/src/symptoms", "{path}::SYMPTOM", FINDER, LEFT_OF_A_FINDER),
     "measurement": Kind(
-        "analyze/src/measure", "{path}: {path}::{type}", FINDER, """\
+        "analyze/src/measure", "{path}: {path}::{type}", "measurements", """\
   1. the page at its top, what it measures, its place among the sections of the report, and tests
   2. samples of its own, or `samples/record --bless` where it is made of every input
   3. cargo test -p netcap-analyze -p netcap-tests; a line in CHANGELOG.md""", chaptered=False),
+    "table": Kind(
+        "analyze/src/tables", "{path}: {path}::{type}Fold", "tables", """\
+  1. what it keeps of a packet, with which bounds, and tests; the place of its cap in analyze/src/cap.rs
+  2. a unit that reads it
+  3. cargo test -p netcap-analyze -p netcap-tests; scripts/bench-analyze, for every packet passes it""", chaptered=False),
     "section": Kind(
         "analyze/src/report/sections", "{path}::SECTION", None, """\
   1. its place in ALL: people read from the top; what it tells people and machines
@@ -127,12 +132,13 @@ def id_of(entry, kind):
 def enlist(text, unit):
     """`text` with the line of a unit in the registry."""
     entry = unit.kind.line.format(path=unit.path, type=unit.type)
-    if unit.name == "measurement":
-        found = re.search(r"^measurements! \{\n(.*?)^\}\n", text, re.M | re.S)
-        entries = [*re.findall(r"((?:    ///.*\n)+    \w+: .*,\n)", found[1])]
-        entries.append(f"    /// WHAT IS MEASURED.\n    {entry},\n")
-        key = lambda line: line.split("\n")[-2].strip()
-        return text[: found.start(1)] + "".join(sorted(entries, key=key)) + text[found.end(1) :]
+    if unit.name in ("measurement", "table"):
+        # The list is a macro's, which makes a struct of it.
+        found = re.search(rf"^{unit.kind.known}! \{{\n(.*?)^\}}\n", text, re.M | re.S)
+        entries = re.findall(r"((?:    ///.*\n)+    \w+: .*,\n)", found[1])
+        entries.append(f"    /// WHAT IT IS.\n    {entry},\n")
+        entries.sort(key=lambda lines: lines.split("\n")[-2])
+        return text[: found.start(1)] + "".join(entries) + text[found.end(1) :]
     found = re.search(r"^pub(?:\(\w+\))? const ALL: [^=]* = &\[(.*?)\];\n", text, re.M | re.S)
     entries = [*(item.strip() for item in found[1].split(",") if item.strip()), entry]
     if not unit.kind.ordered:
@@ -148,8 +154,11 @@ def translate(unit):
         key, english, chinese = ("claim", "THE CLAIM, in one sentence.", "结论。")
         if unit.name == "section":
             key, english, chinese = ("title", "THE HEADING", "标题")
+        name = f"{unit.id}.{key}"
+        if unit.name == "table":
+            name, english, chinese = (f"given-up.{unit.id}", "%{count} OF WHAT", "%{count} 个未保留")
         path = Path("analyze/locales") / f"{unit.id}.yml"
-        write(path, f'_version: 2\n\n{unit.id}.{key}:\n  en: "{english}"\n  zh-CN: "{chinese}"\n')
+        write(path, f'_version: 2\n\n{name}:\n  en: "{english}"\n  zh-CN: "{chinese}"\n')
         return path
     path = Path("capture/locales/registries.yml")
     text = read(path)
@@ -170,6 +179,16 @@ def begin(unit):
     return [unit.file, unit.registry, translate(unit)]
 
 
+def bound(unit):
+    """Gives the bound of a table its variant; gives the file."""
+    path = Path("analyze/src/cap.rs")
+    line = f'    /// WHAT IS NOT KEPT.\n    {unit.type}: "given-up.{unit.id}",\n'
+    text = read(path)
+    end = re.search(r"^caps! \{\n.*?^(?=\}\n)", text, re.M | re.S).end()
+    write(path, text[:end] + line + text[end:])
+    return path
+
+
 def main():
     name, place = sys.argv[1:3]
     unit = Unit(name, place)
@@ -177,6 +196,8 @@ def main():
     if name == "measurement":
         # What is measured is shown.
         files += begin(Unit("section", place, "shown"))
+    if name == "table":
+        files.append(bound(unit))
     files = [path for path in files if path]
     rust = [ROOT / path for path in files if path.suffix == ".rs"]
     subprocess.run(["rustfmt", "--edition", "2024", *rust], check=True)

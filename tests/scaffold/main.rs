@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use netcap_tests::{root, said};
 
 /// One unit of every kind, in a chapter that is there and in one that is not.
-const UNITS: [(&str, &str); 7] = [
+const UNITS: [(&str, &str); 8] = [
     ("cause", "storage/disk-slow"),
     ("detector", "links/mtu-black-hole"),
     ("measurement", "packet-sizes"),
@@ -15,6 +15,7 @@ const UNITS: [(&str, &str); 7] = [
     ("source", "network/ethtool"),
     ("source", "ovs/ovs-meters"),
     ("symptom", "loss/dns-failure"),
+    ("table", "ether-types"),
 ];
 
 /// The copy has always the same place, so that a second run compiles only what changed.
