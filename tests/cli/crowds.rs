@@ -9,7 +9,8 @@ use netcap_bundle::Role;
 use crate::change::tar_of;
 use crate::specials::{block, section, with};
 use crate::{analyze, text};
-use netcap_tests::scene::{Scene, arp_announce, mac, pcap};
+use netcap_tests::bundle::{BundleBuilder, pcap};
+use netcap_tests::packets::{arp_announce, mac};
 
 /// Bytes of a dump: what the longest recipe keeps.
 const DUMP_BYTES: usize = 8 << 20;
@@ -159,15 +160,15 @@ const STEERING: &str = "\u{1b}[2J\u{9b}2J\u{202e}\u{1b}]0;x\u{7}";
 
 #[test]
 fn names_do_not_steer_a_terminal() {
-    let mut scene = Scene::new(10_000);
+    let mut bundle = BundleBuilder::new(10_000);
     let vm = Role::Vnet { vm: Some(format!("vm{STEERING}")), guest_mac: Some(mac("0c:da:41:1d:43:79")) };
-    scene.point("vnet0", vm, &format!("arp {STEERING}")).point("eth2", Role::Uplink { bond: None }, "");
+    bundle.point("vnet0", vm, &format!("arp {STEERING}")).point("eth2", Role::Uplink { bond: None }, "");
     let (a, b) = (mac("0c:da:41:1d:43:79"), mac("40:a8:f0:28:14:d8"));
     let ip = Ipv4Addr::new(172, 16, 51, 23);
     for (ms, who) in [(0, a), (1_000, b), (2_000, a), (3_000, b)] {
-        scene.frame("vnet0", ms, netcap_bundle::packets::Direction::In, &arp_announce(who, ip));
+        bundle.frame("vnet0", ms, netcap_bundle::packets::Direction::In, &arp_announce(who, ip));
     }
-    let sealed = scene.seal();
+    let sealed = bundle.seal();
     let manifest = sealed.path.join("manifest.json");
     let evil = serde_json::to_string(STEERING).unwrap();
     let evil = evil.trim_matches('"');

@@ -9,33 +9,34 @@ use netcap_bundle::packets::Direction::{In, Out};
 use proptest::prelude::*;
 
 use crate::analyze;
-use netcap_tests::scene::{Scene, Sealed, arp_announce, bond_show, echo, lldp, mac};
+use netcap_tests::bundle::{BundleBuilder, SealedBundle, bond_show};
+use netcap_tests::packets::{arp_announce, echo, lldp, mac};
 
-fn bundle() -> Sealed {
-    let mut scene = Scene::new(60_000);
+fn bundle() -> SealedBundle {
+    let mut bundle = BundleBuilder::new(60_000);
     let member = || Role::Uplink { bond: Some("vswitch0_bond".into()) };
     let vm = Role::Vnet { vm: Some("E0530".into()), guest_mac: Some(mac("0c:da:41:1d:56:a7")) };
-    scene.point("eth2", member(), "").point("eth3", member(), "icmp or arp").point("vnet0", vm, "");
+    bundle.point("eth2", member(), "").point("eth3", member(), "icmp or arp").point("vnet0", vm, "");
     let bond = bond_show("active-backup", "eth3", "off");
     let flows = "recirc_id(0),in_port(4),eth_type(0x0800),ipv4(dst=10.0.0.2,proto=1,frag=no), packets:9, bytes:9, \
         used:0.1s, actions:drop\n";
-    scene.state(0, &[("ovs-bond", "bond-show", "", &bond), ("ovs-datapath", "dump-flows", "", flows)]);
+    bundle.state(0, &[("ovs-bond", "bond-show", "", &bond), ("ovs-datapath", "dump-flows", "", flows)]);
     let (a, b) = (mac("0c:da:41:1d:56:a7"), mac("40:a8:f0:28:14:d8"));
     for n in 0..9u16 {
         let ms = i64::from(n) * 3_000;
         let ping = echo(false, a, b, Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2), n);
-        scene.frame("vnet0", ms, In, &ping).frame(
+        bundle.frame("vnet0", ms, In, &ping).frame(
             "eth3",
             ms,
             Out,
             &arp_announce(a, Ipv4Addr::new(10, 0, 0, 1)),
         );
-        scene.frame("eth2", ms, Out, &lldp(a, "eth2", "host")).frame("eth2", ms + 1, In, &ping);
+        bundle.frame("eth2", ms, Out, &lldp(a, "eth2", "host")).frame("eth2", ms + 1, In, &ping);
     }
-    scene.seal()
+    bundle.seal()
 }
 
-fn files(sealed: &Sealed) -> Vec<PathBuf> {
+fn files(sealed: &SealedBundle) -> Vec<PathBuf> {
     let mut files = netcap_tests::files_below(&sealed.path, "");
     files.sort();
     files

@@ -10,7 +10,8 @@ use netcap_bundle::packets::Direction::{In, Out};
 use serde_json::Value;
 
 use crate::analyze;
-use netcap_tests::scene::{Scene, arp_announce, echo, mac, pcap};
+use netcap_tests::bundle::{BundleBuilder, pcap};
+use netcap_tests::packets::{arp_announce, echo, mac};
 
 fn verdict(path: &Path) -> Value {
     let out = analyze(&["--json", "-", path.to_str().unwrap()]);
@@ -18,16 +19,16 @@ fn verdict(path: &Path) -> Value {
     serde_json::from_slice(&out.stdout).unwrap()
 }
 
-fn conflict() -> Scene {
-    let mut scene = Scene::new(60_000);
+fn conflict() -> BundleBuilder {
+    let mut bundle = BundleBuilder::new(60_000);
     let ip = Ipv4Addr::new(172, 16, 51, 23);
-    scene.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
+    bundle.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
     for n in 0..3 {
-        scene.frame("vswitch0", n * 2_000, Out, &arp_announce(mac("0c:da:41:1d:43:79"), ip));
-        scene.frame("eth3", n * 2_000 + 1_000, In, &arp_announce(mac("40:a8:f0:28:14:d8"), ip));
-        scene.sync(n * 2_000 + 1_500);
+        bundle.frame("vswitch0", n * 2_000, Out, &arp_announce(mac("0c:da:41:1d:43:79"), ip));
+        bundle.frame("eth3", n * 2_000 + 1_000, In, &arp_announce(mac("40:a8:f0:28:14:d8"), ip));
+        bundle.sync(n * 2_000 + 1_500);
     }
-    scene
+    bundle
 }
 
 #[test]

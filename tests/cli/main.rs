@@ -21,7 +21,8 @@ use netcap_bundle::Role;
 use netcap_bundle::packets::Direction::{In, Out};
 use serde_json::Value;
 
-use netcap_tests::scene::{Scene, arp_announce, arp_request, echo, mac, pcap};
+use netcap_tests::bundle::{BundleBuilder, pcap};
+use netcap_tests::packets::{arp_announce, arp_request, echo, mac};
 
 const IP: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 23);
 const OTHER: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 1);
@@ -114,11 +115,11 @@ fn json_has_the_promised_shape() {
 
 #[test]
 fn the_report_fits_speaks_both_languages_and_keeps_the_hosts_zone() {
-    let mut scene = Scene::new(60_000);
+    let mut bundle = BundleBuilder::new(60_000);
     let (a, b) = (mac("0c:da:41:1d:43:79"), mac("40:a8:f0:28:14:d8"));
-    scene.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
-    scene.frame("vswitch0", 0, Out, &arp_announce(a, IP)).frame("eth3", 500, In, &arp_announce(b, IP));
-    let sealed = scene.seal();
+    bundle.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
+    bundle.frame("vswitch0", 0, Out, &arp_announce(a, IP)).frame("eth3", 500, In, &arp_announce(b, IP));
+    let sealed = bundle.seal();
     let english = text(&analyze(&["-v", name(&sealed.path)]).stdout);
     assert!(english.contains("behind eth3 (outside this host)"), "{english}");
     assert!(english.contains("08:00:00.000"), "the zone of the host is +08:00: {english}");
@@ -210,9 +211,9 @@ fn silence_is_explained_and_lines_fit() {
     let looked = looked.split_once("Looked for: ").expect(&healthy).1;
     assert!(["ip-conflict", "ping-loss"].iter().all(|id| looked.contains(id)), "{healthy}");
     assert!(!looked.contains("acl-drop") && not.contains("could not look"), "{healthy}");
-    let mut scene = Scene::new(60_000);
-    scene.point("vswitch0", Role::Internal, "arp").point("eth3", Role::Uplink { bond: None }, "arp");
-    let empty = text(&analyze(&[name(&scene.seal().path)]).stdout);
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("vswitch0", Role::Internal, "arp").point("eth3", Role::Uplink { bond: None }, "arp");
+    let empty = text(&analyze(&[name(&bundle.seal().path)]).stdout);
     assert!(empty.contains("no packet is in the capture of vswitch0, eth3"), "{empty}");
     let found = text(&analyze(&[name(&bad)]).stdout);
     assert!(found.contains("Found: 1 error.") && found.contains("ruled out: "), "{found}");

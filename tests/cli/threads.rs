@@ -7,36 +7,37 @@ use netcap_bundle::Role;
 use netcap_bundle::packets::Direction::{In, Out};
 
 use crate::analyze;
-use netcap_tests::scene::{Scene, arp_reply, bond_show, echo, lldp, mac, pcap};
+use netcap_tests::bundle::{BundleBuilder, bond_show, pcap};
+use netcap_tests::packets::{arp_reply, echo, lldp, mac};
 
 #[test]
 fn one_two_and_eight_threads_say_the_same_to_the_byte() {
-    let mut scene = Scene::new(400_000);
+    let mut bundle = BundleBuilder::new(400_000);
     let member = || Role::Uplink { bond: Some("vswitch0_bond".into()) };
-    scene.point("vswitch0", Role::Internal, "").point("eth2", member(), "").point("eth3", member(), "");
+    bundle.point("vswitch0", Role::Internal, "").point("eth2", member(), "").point("eth3", member(), "");
     for n in 0..12 {
-        scene.point(&format!("vnet{n}"), Role::Vnet { vm: None, guest_mac: None }, "");
+        bundle.point(&format!("vnet{n}"), Role::Vnet { vm: None, guest_mac: None }, "");
     }
-    scene.state(0, &[("ovs-bond", "bond-show", "", &bond_show("active-backup", "eth3", "off"))]);
+    bundle.state(0, &[("ovs-bond", "bond-show", "", &bond_show("active-backup", "eth3", "off"))]);
     for n in 0..300u16 {
         let ms = i64::from(n) * 1_000;
         let who = mac(&format!("02:00:00:00:00:{:02x}", n % 7));
         let ip = Ipv4Addr::new(10, 0, 0, u8::try_from(n % 20).unwrap());
         let point = format!("vnet{}", n % 12);
-        scene.frame(
+        bundle.frame(
             &point,
             ms,
             In,
             &arp_reply(who, ip, mac("02:00:00:00:01:00"), Ipv4Addr::new(10, 0, 1, 1)),
         );
         let ping = echo(false, who, mac("02:00:00:00:02:00"), ip, Ipv4Addr::new(10, 0, 2, 1), n);
-        scene.frame(&point, ms + 1, In, &ping).frame("eth3", ms + 1, Out, &ping);
+        bundle.frame(&point, ms + 1, In, &ping).frame("eth3", ms + 1, Out, &ping);
         if n % 30 == 0 {
-            scene.frame("eth2", ms + 2, Out, &lldp(who, "eth2", "host"));
-            scene.frame("eth2", ms + 3, In, &ping);
+            bundle.frame("eth2", ms + 2, Out, &lldp(who, "eth2", "host"));
+            bundle.frame("eth2", ms + 3, In, &ping);
         }
     }
-    let sealed = scene.seal();
+    let sealed = bundle.seal();
     let one = same_for_any_threads(&sealed.path);
     assert!(one.len() > 10_000, "the case must have something to get wrong");
 }

@@ -2,9 +2,10 @@
 
 #![allow(clippy::print_stderr)] // a skipped test says so on stderr
 
+pub mod bundle;
 pub mod frames;
 pub mod lab;
-pub mod scene;
+pub mod packets;
 pub mod shift;
 
 pub use lab::said;

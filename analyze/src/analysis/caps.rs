@@ -56,7 +56,8 @@ mod tests {
 
     use netcap_bundle::Role;
     use netcap_bundle::packets::Direction;
-    use netcap_tests::scene::{Scene, arp_announce, echo, mac};
+    use netcap_tests::bundle::BundleBuilder;
+    use netcap_tests::packets::{arp_announce, echo, mac};
 
     use super::*;
     use crate::testing::explain_path;
@@ -67,8 +68,8 @@ mod tests {
         Role::Vnet { vm: None, guest_mac: None }
     }
 
-    fn given_up(scene: Scene) -> Vec<String> {
-        let verdict = explain_path(&scene.seal().path, 2);
+    fn given_up(bundle: BundleBuilder) -> Vec<String> {
+        let verdict = explain_path(&bundle.seal().path, 2);
         let remarks = verdict.remarks.iter().map(Text::english);
         remarks
             .filter_map(|r| r.strip_prefix("precision given up to stay within memory: ").map(Into::into))
@@ -76,22 +77,22 @@ mod tests {
     }
 
     /// A VM pings so many addresses twice; the first ping of the last ten leaves by the uplink.
-    fn pings(addresses: u16) -> Scene {
-        let mut scene = Scene::new(30_000);
-        scene.point("vnet0", vm(), "").point("eth3", Role::Uplink { bond: None }, "");
+    fn pings(addresses: u16) -> BundleBuilder {
+        let mut bundle = BundleBuilder::new(30_000);
+        bundle.point("vnet0", vm(), "").point("eth3", Role::Uplink { bond: None }, "");
         let (a, b) = (mac("0c:da:41:1d:56:a7"), mac("a0:36:9f:97:76:b8"));
         for seq in [1, 2] {
             for n in 0..addresses {
                 let [high, low] = n.to_be_bytes();
                 let frame = echo(false, a, b, VM, Ipv4Addr::new(10, 1, high, low), seq);
                 let us = i64::from(seq) * 8_000_000 + i64::from(n) * 1_000;
-                scene.frame_us("vnet0", us, Direction::In, &frame);
+                bundle.frame_us("vnet0", us, Direction::In, &frame);
                 if seq == 1 && n + 10 >= addresses {
-                    scene.frame_us("eth3", us + 30, Direction::Out, &frame);
+                    bundle.frame_us("eth3", us + 30, Direction::Out, &frame);
                 }
             }
         }
-        scene
+        bundle
     }
 
     #[test]
@@ -109,14 +110,14 @@ mod tests {
     #[test]
     fn further_places_of_a_claim_are_told() {
         let claims = |places: usize| {
-            let mut scene = Scene::new(30_000);
+            let mut bundle = BundleBuilder::new(30_000);
             for place in 0..places {
                 let point = format!("vnet{place}");
                 let ms = 5_000 + i64::try_from(place).unwrap();
                 let frame = arp_announce(mac("0c:da:41:1d:56:a7"), VM);
-                scene.point(&point, vm(), "").frame(&point, ms, Direction::Out, &frame);
+                bundle.point(&point, vm(), "").frame(&point, ms, Direction::Out, &frame);
             }
-            given_up(scene)
+            given_up(bundle)
         };
         assert_eq!(claims(8), Vec::<String>::new());
         let told = claims(10);

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::points::Scene;
+use super::points::FoldContext;
 use super::view::PacketView;
 
 /// A state grown over packets. Each segment has its own; the states of all segments are merged in segment order, so
 /// that the result does not depend on the number of threads.
 pub(crate) trait Fold: Sized + Send {
     /// The empty state.
-    fn start(scene: &Arc<Scene>) -> Self;
+    fn start(context: &Arc<FoldContext>) -> Self;
 
     /// Takes one packet. Called for every packet: no allocation here in the common case.
     fn packet(&mut self, packet: &PacketView<'_>);
@@ -28,8 +28,8 @@ macro_rules! folds {
         }
 
         impl $crate::engine::Fold for $folds {
-            fn start(scene: &std::sync::Arc<$crate::engine::points::Scene>) -> Self {
-                Self { $($name: $crate::engine::Fold::start(scene),)* }
+            fn start(context: &std::sync::Arc<$crate::engine::points::FoldContext>) -> Self {
+                Self { $($name: $crate::engine::Fold::start(context),)* }
             }
 
             fn packet(&mut self, packet: &$crate::engine::PacketView<'_>) {

@@ -9,7 +9,7 @@ use netcap_bundle::packets::{Batch, Interface, Packet, PacketReader, Tail};
 use super::decode::{Decoded, decode};
 use super::fold::Fold;
 use super::line::{ALIVE_MAX, in_order};
-use super::points::{PointId, Points, Scene};
+use super::points::{FoldContext, PointId, Points};
 use super::progress::Progress;
 use super::view::{FrameRef, PacketView};
 
@@ -54,9 +54,9 @@ struct Part<F> {
 }
 
 /// Reads every segment of the input, on the current rayon pool.
-pub(crate) fn run<F: Fold>(input: &Input, scene: &Arc<Scene>, progress: &Progress) -> Outcome<F> {
+pub(crate) fn run<F: Fold>(input: &Input, context: &Arc<FoldContext>, progress: &Progress) -> Outcome<F> {
     progress.expect_files(input.segments.len());
-    let mut points = Points::new(scene);
+    let mut points = Points::new(context);
     let mut files = Vec::with_capacity(input.segments.len());
     let jobs = jobs(&input.segments);
     let mut whole: Option<F> = None;
@@ -67,14 +67,14 @@ pub(crate) fn run<F: Fold>(input: &Input, scene: &Arc<Scene>, progress: &Progres
         }
         files.push(part.file);
         for (id, number, interface) in &part.interfaces {
-            points.add(*id, *number, interface, scene);
+            points.add(*id, *number, interface, context);
         }
     };
     match jobs.as_slice() {
-        [job] => take(read(job, scene, progress, side_by_side)),
-        jobs => in_order(ALIVE_MAX, jobs.iter(), |job| read(job, scene, progress, one_by_one), take),
+        [job] => take(read(job, context, progress, side_by_side)),
+        jobs => in_order(ALIVE_MAX, jobs.iter(), |job| read(job, context, progress, one_by_one), take),
     }
-    Outcome { fold: whole.unwrap_or_else(|| F::start(scene)), points, files }
+    Outcome { fold: whole.unwrap_or_else(|| F::start(context)), points, files }
 }
 
 /// One segment with its number and, for files without a point, its number among these.
@@ -101,11 +101,11 @@ fn jobs(segments: &[Segment]) -> Vec<Job<'_>> {
 
 fn read<F: Fold>(
     job: &Job<'_>,
-    scene: &Arc<Scene>,
+    context: &Arc<FoldContext>,
     progress: &Progress,
     packets: impl FnOnce(&mut PacketReader, &mut Pass<'_, F>),
 ) -> Part<F> {
-    let mut fold = F::start(scene);
+    let mut fold = F::start(context);
     let mut file = FileStats {
         name: job.segment.name.clone(),
         packets: 0,
@@ -122,12 +122,12 @@ fn read<F: Fold>(
             .ok_or_else(|| "not a pcap or pcapng file".to_owned())
     }) {
         Ok(mut reader) => {
-            let mut pass = Pass { job, scene, progress, fold: &mut fold, file: &mut file, unreported: 0 };
+            let mut pass = Pass { job, context, progress, fold: &mut fold, file: &mut file, unreported: 0 };
             packets(&mut reader, &mut pass);
             progress.add_packets(pass.unreported);
             file.tail = reader.tail().cloned();
             for (number, interface) in (0u32..).zip(reader.interfaces()) {
-                let id = scene.point(job.segment.point, job.lonely, number);
+                let id = context.point(job.segment.point, job.lonely, number);
                 interfaces.push((id, number as usize, interface.clone()));
             }
         }
@@ -140,7 +140,7 @@ fn read<F: Fold>(
 /// What the packets of one file go into.
 struct Pass<'a, F> {
     job: &'a Job<'a>,
-    scene: &'a Scene,
+    context: &'a FoldContext,
     progress: &'a Progress,
     fold: &'a mut F,
     file: &'a mut FileStats,
@@ -181,20 +181,20 @@ fn side_by_side<F: Fold>(reader: &mut PacketReader, pass: &mut Pass<'_, F>) {
 
 impl<F: Fold> Pass<'_, F> {
     fn packet(&mut self, packet: &Packet<'_>, decoded: &Decoded) {
-        let point = self.scene.point(self.job.segment.point, self.job.lonely, packet.interface);
+        let point = self.context.point(self.job.segment.point, self.job.lonely, packet.interface);
         self.file.packets += 1;
         self.file.wire_bytes += u64::from(packet.wire_len);
         let (first, last) = self.file.span.unwrap_or((packet.at, packet.at));
         self.file.span = Some((first.min(packet.at), last.max(packet.at)));
         let mut vlan = decoded.tags;
         if vlan.is_untagged() {
-            vlan.outer = self.scene.access_vlan(point);
+            vlan.outer = self.context.access_vlan(point);
         }
         self.fold.packet(&PacketView {
             at: packet.at,
             frame: FrameRef { file: self.job.file, number: packet.number },
             point,
-            domain: self.scene.domain(point),
+            domain: self.context.domain(point),
             direction: packet.direction,
             lost_before: packet.lost_before,
             wire_len: packet.wire_len,

@@ -53,7 +53,7 @@ pub(crate) struct PointInfo {
 
 /// What folds may know before the packets are read: the points, their domains and VLANs, who is in a bond.
 #[derive(Debug, Default)]
-pub(crate) struct Scene {
+pub(crate) struct FoldContext {
     points: Vec<PointInfo>,
     domains: Vec<DomainId>,
     vlans: Vec<u16>,
@@ -67,7 +67,7 @@ pub(crate) struct Scene {
     pub follow: Follow,
 }
 
-impl Scene {
+impl FoldContext {
     /// As it is for an input of so many files.
     #[must_use]
     pub(crate) fn of_files(self, files: usize) -> Self {
@@ -85,25 +85,25 @@ impl Scene {
         self.beside.max(1)
     }
 
-    /// The scenes of several hosts as one: the points of each follow those of the one before it, and no switch has ports
+    /// The contexts of several hosts as one: the points of each follow those of the one before it, and no switch has ports
     /// on two hosts. Returns the number of each one's first point, too.
-    pub(crate) fn joined(scenes: &[&Self]) -> (Self, Vec<u32>) {
+    pub(crate) fn joined(contexts: &[&Self]) -> (Self, Vec<u32>) {
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let mut all = Self { beside: scenes.len(), ..Self::default() };
+        let mut all = Self { beside: contexts.len(), ..Self::default() };
         let (mut bases, mut switches) = (Vec::new(), 0);
-        for (host, scene) in (0u32..).zip(scenes) {
+        for (host, context) in (0u32..).zip(contexts) {
             let base = narrow(all.points.len());
             bases.push(base);
             let domain = |of: &DomainId| {
                 DomainId(if of.0 & LONELY == 0 { of.0 + switches } else { of.0.saturating_add(base) })
             };
-            all.domains.extend(scene.domains.iter().map(domain));
-            let own = scene.domains.iter().filter(|of| of.0 & LONELY == 0);
+            all.domains.extend(context.domains.iter().map(domain));
+            let own = context.domains.iter().filter(|of| of.0 & LONELY == 0);
             switches += own.map(|of| of.0 + 1).max().unwrap_or(0);
-            all.hosts.extend(scene.points.iter().map(|_| HostId(host)));
-            all.vlans.extend(&scene.vlans);
-            all.bonded.extend(scene.bonded.iter().map(|index| index + base));
-            all.points.extend(scene.points.iter().cloned());
+            all.hosts.extend(context.points.iter().map(|_| HostId(host)));
+            all.vlans.extend(&context.vlans);
+            all.bonded.extend(context.bonded.iter().map(|index| index + base));
+            all.points.extend(context.points.iter().cloned());
         }
         (all, bases)
     }
@@ -118,21 +118,21 @@ impl Scene {
     pub(crate) fn new(points: &[Point], bonded: &BTreeSet<String>) -> Self {
         let names: BTreeSet<&str> = points.iter().filter_map(|p| p.vswitch.as_deref()).collect();
         let switches: BTreeMap<&str, u32> = names.into_iter().zip(0u32..).collect();
-        let mut scene = Self::default();
+        let mut context = Self::default();
         for (index, point) in (0u32..).zip(points) {
             let domain = point
                 .vswitch
                 .as_deref()
                 .and_then(|name| switches.get(name).copied())
                 .unwrap_or(LONELY | index);
-            scene.domains.push(DomainId(domain));
-            scene.vlans.push(point.vlan.unwrap_or(0));
+            context.domains.push(DomainId(domain));
+            context.vlans.push(point.vlan.unwrap_or(0));
             if bonded.contains(&point.iface) {
-                scene.bonded.insert(index);
+                context.bonded.insert(index);
             }
             // A machine that came back at a port of the same name is another point.
-            let twice = scene.points.iter().any(|before| before.name == point.iface);
-            scene.points.push(PointInfo {
+            let twice = context.points.iter().any(|before| before.name == point.iface);
+            context.points.push(PointInfo {
                 name: if twice { point.id.clone() } else { point.iface.clone() },
                 role: point.role.clone(),
                 vswitch: point.vswitch.clone(),
@@ -144,7 +144,7 @@ impl Scene {
                 described: true,
             });
         }
-        scene
+        context
     }
 
     /// The point of a packet. Segments without a point (bare files) get a range of ids each.
@@ -204,13 +204,13 @@ pub(crate) struct Points {
 }
 
 impl Points {
-    pub(super) fn new(scene: &Scene) -> Self {
-        let known = (0u32..).map(PointId).zip(&scene.points);
-        Self { map: known.map(|(id, info)| (id, (info.clone(), scene.domain(id)))).collect(), crowd: 0 }
+    pub(super) fn new(context: &FoldContext) -> Self {
+        let known = (0u32..).map(PointId).zip(&context.points);
+        Self { map: known.map(|(id, info)| (id, (info.clone(), context.domain(id)))).collect(), crowd: 0 }
     }
 
     /// Adds the interface of a bare file, or what a file adds to a known point.
-    pub(super) fn add(&mut self, id: PointId, number: usize, interface: &Interface, scene: &Scene) {
+    pub(super) fn add(&mut self, id: PointId, number: usize, interface: &Interface, context: &FoldContext) {
         let full = self.map.len() >= POINTS_MAX && !self.map.contains_key(&id);
         self.crowd += u64::from(full || number >= INTERFACES_PER_FILE as usize);
         if full {
@@ -229,7 +229,7 @@ impl Points {
                 dropped: None,
                 described: false,
             };
-            (info, scene.domain(id))
+            (info, context.domain(id))
         });
         if let Some(dropped) = interface.dropped {
             entry.0.dropped = Some(entry.0.dropped.unwrap_or(0).saturating_add(dropped));

@@ -4,7 +4,8 @@ use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::run::{PointSpan, json_line};
 use netcap_bundle::{Mac, Role, layout};
-use netcap_tests::scene::{Scene, at, ethernet};
+use netcap_tests::bundle::{BundleBuilder, at};
+use netcap_tests::packets::ethernet;
 
 use crate::testing::with_view;
 
@@ -14,19 +15,19 @@ fn frame() -> Vec<u8> {
     ethernet(Mac::BROADCAST, Mac([2, 0, 0, 0, 0, 1]), 0x1234, &[0; 46])
 }
 
-fn scene() -> Scene {
-    let mut scene = Scene::new(60_000);
-    scene.point("busy", Role::Internal, "").point("idle", Role::Internal, "icmp");
+fn bundle() -> BundleBuilder {
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("busy", Role::Internal, "").point("idle", Role::Internal, "icmp");
     for n in 0..50 {
         let lost = if n == 20 { 7 } else { 0 };
-        scene.frame_after_loss("busy", n * 1_000, In, &frame(), lost);
+        bundle.frame_after_loss("busy", n * 1_000, In, &frame(), lost);
     }
-    scene
+    bundle
 }
 
 #[test]
 fn silence_counts_where_the_capture_was_sound() {
-    let sealed = scene().seal();
+    let sealed = bundle().seal();
     let input = Input::open(&sealed.path).unwrap();
     with_view(&input, |view| {
         let id = |name| view.points.by_name(name).unwrap();
@@ -44,9 +45,9 @@ fn silence_counts_where_the_capture_was_sound() {
 
 #[test]
 fn after_a_crash_all_but_the_last_second_counts() {
-    let mut scene = scene();
-    scene.sync(50_000).frame("busy", 50_500, Out, &frame());
-    let sealed = scene.seal();
+    let mut bundle = bundle();
+    bundle.sync(50_000).frame("busy", 50_500, Out, &frame());
+    let sealed = bundle.seal();
     let manifest = fs::read(sealed.path.join("manifest.json")).unwrap();
     fs::write(sealed.path.join("run.json"), manifest).unwrap();
     fs::remove_file(sealed.path.join("manifest.json")).unwrap();
@@ -77,7 +78,7 @@ fn what_really_ran_decides_what_an_absence_is_worth() {
 
 #[test]
 fn the_points_say_how_their_filters_were_compiled() {
-    let sealed = scene().seal();
+    let sealed = bundle().seal();
     let mut input = Input::open(&sealed.path).unwrap();
     for point in &mut input.points {
         (point.no_vlan, point.inner) = (true, true);
@@ -97,9 +98,9 @@ fn what_was_counted_and_not_recorded_is_no_silence() {
         .iter()
         .map(|s| String::from_utf8(json_line(s).unwrap()).unwrap())
         .collect();
-    let mut scene = scene();
-    scene.write(&layout::ledger("idle"), &text);
-    let sealed = scene.seal();
+    let mut bundle = bundle();
+    bundle.write(&layout::ledger("idle"), &text);
+    let sealed = bundle.seal();
     let input = Input::open(&sealed.path).unwrap();
     with_view(&input, |view| {
         let id = view.points.by_name("idle").unwrap();
@@ -112,7 +113,7 @@ fn what_was_counted_and_not_recorded_is_no_silence() {
 /// The same of a bundle whose ledger is gone: the segment only says how many.
 #[test]
 fn without_a_ledger_it_may_have_been_at_any_time_of_the_segment() {
-    let sealed = scene().seal();
+    let sealed = bundle().seal();
     let mut input = Input::open(&sealed.path).unwrap();
     let idle = input.points.iter().position(|p| p.iface == "idle");
     for info in input.segments.iter_mut().filter(|s| s.point == idle).filter_map(|s| s.info.as_mut()) {

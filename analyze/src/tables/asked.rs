@@ -11,7 +11,7 @@ use netcap_bundle::packets::Direction;
 use super::TableFold;
 use super::runs::Sight;
 use crate::cap::Cap;
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{Arp, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId};
 
 /// ARP operation (RFC 826).
@@ -35,7 +35,7 @@ pub(crate) struct Asked {
 /// The fold.
 #[derive(Debug)]
 pub(crate) struct AskedFold {
-    scene: Arc<Scene>,
+    context: Arc<FoldContext>,
     map: HashMap<IpAddr, Asked>,
     order: Vec<IpAddr>,
     most: usize,
@@ -52,9 +52,9 @@ pub(crate) struct AskedTable {
 }
 
 impl Fold for AskedFold {
-    fn start(scene: &Arc<Scene>) -> Self {
-        let most = KEYS_MAX / scene.sharers();
-        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new(), most, overflow: 0 }
+    fn start(context: &Arc<FoldContext>) -> Self {
+        let most = KEYS_MAX / context.sharers();
+        Self { context: Arc::clone(context), map: HashMap::new(), order: Vec::new(), most, overflow: 0 }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
@@ -94,7 +94,7 @@ impl TableFold for AskedFold {
 impl AskedFold {
     /// From a VM into its port, or from the host out of its own: the answer has to pass there.
     fn at_its_own_port(&self, packet: &PacketView<'_>) -> bool {
-        match self.scene.role(packet.point) {
+        match self.context.role(packet.point) {
             Some(Role::Vnet { .. }) => packet.direction == Direction::In,
             Some(Role::Internal) => packet.direction == Direction::Out,
             _ => false,

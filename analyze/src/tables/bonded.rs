@@ -10,7 +10,7 @@ use netcap_words::wire::ether_type::{LLDP, RARP, SLOW};
 use super::TableFold;
 use super::runs::{Runs, Sight};
 use crate::cap::Cap;
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{Fold, Net, PacketView, PointId};
 
 /// MACs kept over all members.
@@ -61,7 +61,7 @@ pub(crate) struct BondedTable {
 /// The fold.
 #[derive(Debug)]
 pub(crate) struct BondedFold {
-    scene: Arc<Scene>,
+    context: Arc<FoldContext>,
     map: HashMap<MemberKey, MacAtMember>,
     order: Vec<MemberKey>,
     overflow: u64,
@@ -94,14 +94,14 @@ impl Room {
 }
 
 impl Fold for BondedFold {
-    fn start(scene: &Arc<Scene>) -> Self {
-        let room = Room::share_of(scene.sharers());
-        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new(), overflow: 0, room }
+    fn start(context: &Arc<FoldContext>) -> Self {
+        let room = Room::share_of(context.sharers());
+        Self { context: Arc::clone(context), map: HashMap::new(), order: Vec::new(), overflow: 0, room }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
         let Some(eth) = packet.eth else { return };
-        if !self.scene.is_bonded(packet.point) {
+        if !self.context.is_bonded(packet.point) {
             return;
         }
         let sight = Sight { at: packet.at, frame: packet.frame };

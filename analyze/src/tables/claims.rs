@@ -11,7 +11,7 @@ use netcap_bundle::{Mac, Role};
 use super::TableFold;
 use super::runs::{Runs, Sight};
 use crate::cap::Cap;
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{Arp, DomainId, EchoKind, Eth, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId, Tags};
 
 /// ARP operations (RFC 826).
@@ -100,7 +100,7 @@ pub(crate) struct ClaimsTable {
 /// The fold.
 #[derive(Debug)]
 pub(crate) struct ClaimsFold {
-    scene: Arc<Scene>,
+    context: Arc<FoldContext>,
     map: HashMap<AddressKey, Address>,
     order: Vec<AddressKey>,
     overflow: u64,
@@ -137,9 +137,9 @@ struct Heard {
 }
 
 impl Fold for ClaimsFold {
-    fn start(scene: &Arc<Scene>) -> Self {
-        let room = Room::share_of(scene.sharers());
-        Self { scene: Arc::clone(scene), map: HashMap::new(), order: Vec::new(), overflow: 0, room }
+    fn start(context: &Arc<FoldContext>) -> Self {
+        let room = Room::share_of(context.sharers());
+        Self { context: Arc::clone(context), map: HashMap::new(), order: Vec::new(), overflow: 0, room }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
@@ -199,7 +199,7 @@ impl TableFold for ClaimsFold {
 impl ClaimsFold {
     /// From a VM into its port, or from the host out of its own.
     fn at_its_own_port(&self, packet: &PacketView<'_>) -> bool {
-        match self.scene.role(packet.point) {
+        match self.context.role(packet.point) {
             Some(Role::Vnet { .. }) => packet.direction == Direction::In,
             Some(Role::Internal) => packet.direction == Direction::Out,
             _ => false,

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::TableFold;
 use crate::cap::Cap;
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{EchoKind, Eth, Failure, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
 
 /// Events kept: 100,000 pings seen at one point with their replies. Each takes 200 bytes until the last detector is done.
@@ -149,7 +149,7 @@ pub(crate) struct JourneysTable {
 /// The fold.
 #[derive(Debug)]
 pub(crate) struct JourneysFold {
-    scene: Arc<Scene>,
+    context: Arc<FoldContext>,
     events: Vec<Event>,
     samples: HashMap<PairAtPoint, Sample>,
     tellers: BTreeMap<(IpAddr, IpAddr), IpAddr>,
@@ -159,9 +159,9 @@ pub(crate) struct JourneysFold {
 }
 
 impl Fold for JourneysFold {
-    fn start(scene: &Arc<Scene>) -> Self {
+    fn start(context: &Arc<FoldContext>) -> Self {
         Self {
-            scene: Arc::clone(scene),
+            context: Arc::clone(context),
             events: Vec::new(),
             samples: HashMap::new(),
             tellers: BTreeMap::new(),
@@ -193,7 +193,7 @@ impl Fold for JourneysFold {
             _ => return,
         };
         let key = JourneyKey { src, dst, protocol: ip.protocol, id, seq };
-        if self.events.len() >= EVENTS_MAX / self.scene.sharers() {
+        if self.events.len() >= EVENTS_MAX / self.context.sharers() {
             self.overflow += 1;
             return;
         }
@@ -201,7 +201,7 @@ impl Fold for JourneysFold {
         self.events.push(Event { key, kind, at, point, direction, frame });
         if kind == EventKind::Request
             && direction != Direction::Out
-            && matches!(self.scene.role(point), Some(Role::Vnet { .. }))
+            && matches!(self.context.role(point), Some(Role::Vnet { .. }))
         {
             self.sample(packet, (point, src, dst, ip.protocol));
         }
@@ -255,7 +255,7 @@ impl TableFold for JourneysFold {
         }
         table.events = self.events;
         if self.full {
-            table.unsampled = table.unsampled(&self.scene);
+            table.unsampled = table.unsampled(&self.context);
         }
         table
     }
@@ -310,9 +310,9 @@ impl JourneysTable {
         }
     }
 
-    fn unsampled(&self, scene: &Scene) -> u64 {
+    fn unsampled(&self, context: &FoldContext) -> u64 {
         let entered = |e: &&Event| {
-            e.direction != Direction::Out && matches!(scene.role(e.point), Some(Role::Vnet { .. }))
+            e.direction != Direction::Out && matches!(context.role(e.point), Some(Role::Vnet { .. }))
         };
         let known = |e: &Event| self.samples.contains_key(&(e.point, e.key.src, e.key.dst, e.key.protocol));
         let unanswered = self.journeys.iter().filter(|journey| self.replies(journey).is_empty());

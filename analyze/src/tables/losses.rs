@@ -7,7 +7,7 @@ use netcap_bundle::Nanos;
 
 use super::TableFold;
 use crate::cap::Cap;
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{Fold, PacketView, PointId};
 
 /// Losses remembered per point; beyond it the last one grows.
@@ -71,8 +71,8 @@ pub(crate) struct LossesFold {
 }
 
 impl Fold for LossesFold {
-    fn start(scene: &Arc<Scene>) -> Self {
-        let sharers = scene.sharers();
+    fn start(context: &Arc<FoldContext>) -> Self {
+        let sharers = context.sharers();
         Self { room: LOSSES_ALL_MAX / sharers, sharers, ..Self::default() }
     }
 

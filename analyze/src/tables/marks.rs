@@ -13,7 +13,7 @@ use netcap_bundle::packets::Direction;
 use netcap_words::wire::{TAG_BYTES, ether_type, is_tag};
 
 use super::hops::Stop;
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{Fold, L4, Net, PacketView};
 
 /// Packets kept of one host; 32 MiB.
@@ -43,19 +43,19 @@ pub(crate) struct Mark {
 /// The fold; when it is full, it keeps the packets whose hash ends in one more zero.
 #[derive(Debug)]
 pub(crate) struct MarksFold {
-    scene: Arc<Scene>,
+    context: Arc<FoldContext>,
     marks: HashMap<u64, Mark>,
     zeros: u32,
 }
 
 impl Fold for MarksFold {
-    fn start(scene: &Arc<Scene>) -> Self {
-        Self { scene: Arc::clone(scene), marks: HashMap::new(), zeros: 0 }
+    fn start(context: &Arc<FoldContext>) -> Self {
+        Self { context: Arc::clone(context), marks: HashMap::new(), zeros: 0 }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
         let stop = Stop { point: packet.point, direction: packet.direction };
-        let Some(leaves) = stop.is_outward(&self.scene) else { return };
+        let Some(leaves) = stop.is_outward(&self.context) else { return };
         let Some(key) = identity(packet) else { return };
         let at = Some(packet.at);
         let out = u32::from(packet.direction == Direction::Out);
@@ -84,7 +84,7 @@ impl MarksFold {
             return;
         }
         self.marks.insert(key, mark);
-        if self.marks.len() > MARKS_MAX / self.scene.hosts().max(2) {
+        if self.marks.len() > MARKS_MAX / self.context.hosts().max(2) {
             self.narrow(self.zeros + 1);
         }
     }
@@ -178,7 +178,8 @@ mod tests {
 
     use netcap_bundle::Role;
     use netcap_bundle::input::Input;
-    use netcap_tests::scene::{Scene as Recording, datagram, mac};
+    use netcap_tests::bundle::BundleBuilder;
+    use netcap_tests::packets::{datagram, mac};
 
     use super::*;
     use crate::engine::{self, Progress};
@@ -190,11 +191,11 @@ mod tests {
         datagram((mac("0c:da:41:1d:56:a7"), mac("a0:36:9f:97:76:b8")), (A, B), &[number; 20], 0)
     }
 
-    fn marks(recording: Recording) -> Vec<Mark> {
+    fn marks(recording: BundleBuilder) -> Vec<Mark> {
         let sealed = recording.seal();
         let input = Input::open(&sealed.path).unwrap();
-        let scene = Arc::new(Scene::new(&input.points, &BTreeSet::new()));
-        let outcome = engine::run::<MarksFold>(&input, &scene, &Progress::default());
+        let context = Arc::new(FoldContext::new(&input.points, &BTreeSet::new()));
+        let outcome = engine::run::<MarksFold>(&input, &context, &Progress::default());
         outcome.fold.finish().into_values().collect()
     }
 
@@ -202,7 +203,7 @@ mod tests {
     fn of_too_many_packets_one_in_so_many_is_kept_and_that_is_said() {
         let at = Some(Nanos(0));
         let mark = Mark { left: at, came: None, again: false, places: 1 };
-        let mut fold = MarksFold::start(&Arc::new(Scene::new(&[], &BTreeSet::new())));
+        let mut fold = MarksFold::start(&Arc::new(FoldContext::new(&[], &BTreeSet::new())));
         let room = (MARKS_MAX / 2) as u64;
         (1..=room).for_each(|key| fold.add(key, mark));
         assert_eq!((fold.one_in(), fold.marks.len() as u64), (1, room));
@@ -214,7 +215,7 @@ mod tests {
     /// negative, and the bound of the clocks false.
     #[test]
     fn of_two_packets_that_look_the_same_nothing_is_said() {
-        let mut recording = Recording::new(10_000);
+        let mut recording = BundleBuilder::new(10_000);
         let vm = Role::Vnet { vm: None, guest_mac: None };
         recording.point("vnet0", vm, "").point("eth3", Role::Uplink { bond: None }, "");
         for (number, at) in [(1, 100), (2, 200), (2, 210), (3, 300)] {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use netcap_bundle::input::Input;
-use netcap_tests::scene::Sealed;
+use netcap_tests::bundle::SealedBundle;
 use netcap_tests::{files_below, root};
 
 use crate::analysis::{Verdict, explain};
@@ -24,7 +24,7 @@ pub(crate) fn with_view(input: &Input, look: impl FnOnce(&View<'_>)) {
 }
 
 /// Findings of one detector.
-pub(crate) fn found(sealed: &Sealed, detector: &str) -> Vec<Finding> {
+pub(crate) fn found(sealed: &SealedBundle, detector: &str) -> Vec<Finding> {
     let verdict = explain_path(&sealed.path, 2);
     verdict.findings.into_iter().filter(|f| f.detector == detector).collect()
 }

@@ -45,7 +45,7 @@ pub(super) fn hops(joined: &Joined<'_>) -> Vec<HostHop> {
         let host = joined.host_of(point)?;
         Some((host.name.clone(), host.points.name(joined.own(point)).to_owned()))
     };
-    let apart = |a: PointId, b: PointId| joined.scene.host(a) != joined.scene.host(b);
+    let apart = |a: PointId, b: PointId| joined.context.host(a) != joined.context.host(b);
     let all = joined.table.hops.iter().filter(|hop| apart(hop.from.point, hop.to.point));
     all.filter_map(|hop| {
         let (from, to) = (hop.from.point, hop.to.point);
@@ -62,7 +62,7 @@ pub(super) fn hops(joined: &Joined<'_>) -> Vec<HostHop> {
 
 /// The bound is widest for the first or the last packet: it comes from straight lines.
 fn bound(joined: &Joined<'_>, hop: &HopStats) -> i64 {
-    let (a, b) = (joined.scene.host(hop.from.point), joined.scene.host(hop.to.point));
+    let (a, b) = (joined.context.host(hop.from.point), joined.context.host(hop.to.point));
     let at = |at: Nanos| joined.clocks.bound_ns(a, b, at);
     at(hop.span.0).max(at(hop.span.1))
 }
@@ -84,7 +84,7 @@ struct LossBetween<'a> {
 pub(super) fn findings(joined: &Joined<'_>) -> Vec<Finding> {
     let owners = owners(joined);
     let leaves =
-        |(key, pair): &(&PairKey, &PairHop)| !pair.lost.is_empty() && key.from.leaves_host(joined.scene);
+        |(key, pair): &(&PairKey, &PairHop)| !pair.lost.is_empty() && key.from.leaves_host(joined.context);
     let mut cases: Vec<LossBetween<'_>> = joined
         .table
         .pairs
@@ -102,10 +102,10 @@ fn case<'a>(
     key: PairKey,
     pair: &'a PairHop,
 ) -> Option<LossBetween<'a>> {
-    let scene = joined.scene;
-    let here = scene.host(key.from.point);
+    let context = joined.context;
+    let here = context.host(key.from.point);
     let mut exits: Vec<PointId> =
-        pair.to.iter().map(|stop| stop.point).filter(|point| scene.host(*point) != here).collect();
+        pair.to.iter().map(|stop| stop.point).filter(|point| context.host(*point) != here).collect();
     exits.dedup();
     let learned = !exits.is_empty();
     if !learned {
@@ -147,7 +147,7 @@ impl LossBetween<'_> {
             let host: Option<&RecordedHost> = joined.host_of(*point);
             host.is_some_and(|h| h.fidelity.shows(joined.own(*point), &sample.bytes, sample.wire_len))
         };
-        let nat = &joined.scene.follow.nat;
+        let nat = &joined.context.follow.nat;
         let shown = self.exits.iter().all(shows) && !nat.touches(self.key.src, self.key.dst);
         for lost in &self.pair.lost {
             let trust = |point: PointId| trust(joined, point, lost.at);
@@ -171,7 +171,7 @@ impl LossBetween<'_> {
 
 /// What an absence is worth at a point of any host from that time of the first host's clock on.
 fn trust(joined: &Joined<'_>, point: PointId, at: Nanos) -> Trust {
-    let id = joined.scene.host(point);
+    let id = joined.context.host(point);
     let Some(host) = joined.host(id) else { return Trust::Blind };
     let (own, bound) = joined.clocks.own(id, at);
     let (from, to) = (own.plus(bound.saturating_neg()), own.plus(CROSSING_NS.saturating_add(bound)));

@@ -16,7 +16,7 @@ use netcap_bundle::input::Input;
 use crate::cap::Cap;
 use crate::clocks::timeline::timelines;
 use crate::engine::follow::Follow;
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{self, FileStats, Fold, FrameRef, HostId, PointId, Points, Progress, folds};
 use crate::fidelity::Fidelity;
 use crate::finding::Finding;
@@ -81,7 +81,7 @@ folds! {
 /// All hosts after they were read and put together.
 struct Joined<'a> {
     hosts: &'a [RecordedHost],
-    scene: &'a Scene,
+    context: &'a FoldContext,
     table: &'a HopsTable,
     clocks: &'a Clocks,
 }
@@ -92,7 +92,7 @@ impl Joined<'_> {
     }
 
     fn host_of(&self, point: PointId) -> Option<&RecordedHost> {
-        self.host(self.scene.host(point))
+        self.host(self.context.host(point))
     }
 
     /// The point as its own host counts it.
@@ -118,20 +118,20 @@ impl Joined<'_> {
 pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
     let all: Vec<&Input> = inputs.iter().collect();
     let follow = Follow::read(&all);
-    let scenes: Vec<Arc<Scene>> = inputs
+    let contexts: Vec<Arc<FoldContext>> = inputs
         .iter()
         .map(|input| {
-            let scene = Scene::new(&input.points, &BTreeSet::new());
-            let mut scene = scene.of_files(input.segments.len()).beside(inputs.len());
-            scene.follow = follow.clone();
-            Arc::new(scene)
+            let context = FoldContext::new(&input.points, &BTreeSet::new());
+            let mut context = context.of_files(input.segments.len()).beside(inputs.len());
+            context.follow = follow.clone();
+            Arc::new(context)
         })
         .collect();
-    let (mut scene, bases) = Scene::joined(&scenes.iter().map(AsRef::as_ref).collect::<Vec<_>>());
-    scene.follow = follow;
-    let scene = Arc::new(scene);
-    let (mut hosts, mut hops, mut files) = (Vec::new(), HopsFold::start(&scene), 0);
-    for ((input, own), base) in inputs.iter().zip(&scenes).zip(bases) {
+    let (mut context, bases) = FoldContext::joined(&contexts.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    context.follow = follow;
+    let context = Arc::new(context);
+    let (mut hosts, mut hops, mut files) = (Vec::new(), HopsFold::start(&context), 0);
+    for ((input, own), base) in inputs.iter().zip(&contexts).zip(bases) {
         let (host, seen) = read(input, own, (base, files), progress);
         files = files.saturating_add(u32::try_from(host.files.len()).unwrap_or(u32::MAX));
         hops.merge(seen);
@@ -142,16 +142,16 @@ pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
     for host in &mut hosts {
         host.marks.clear();
     }
-    join(&hosts, pairs, hops, &scene)
+    join(&hosts, pairs, hops, &context)
 }
 
 fn read(
     input: &Input,
-    scene: &Arc<Scene>,
+    context: &Arc<FoldContext>,
     base: (u32, u32),
     progress: &Progress,
 ) -> (RecordedHost, HopsFold) {
-    let outcome = engine::run::<Folds>(input, scene, progress);
+    let outcome = engine::run::<Folds>(input, context, progress);
     let Folds { marks, hops, losses } = outcome.fold;
     let losses = losses.finish();
     let fidelity = Fidelity::new(input, &outcome.points, &outcome.files, &losses.points);
@@ -178,7 +178,7 @@ fn read(
     (host, hops.moved(base.0, base.1))
 }
 
-fn join(hosts: &[RecordedHost], pairs: Vec<HostPair>, hops: HopsFold, scene: &Scene) -> Together {
+fn join(hosts: &[RecordedHost], pairs: Vec<HostPair>, hops: HopsFold, context: &FoldContext) -> Together {
     let compared: Vec<_> = pairs.iter().map(|pair| (pair.numbers.0, pair.numbers.1, &pair.clocks)).collect();
     let mut clocks = Clocks::default();
     let mut timed: BTreeSet<HostId> = BTreeSet::new();
@@ -189,9 +189,9 @@ fn join(hosts: &[RecordedHost], pairs: Vec<HostPair>, hops: HopsFold, scene: &Sc
         }
     }
     // A host whose clock is not known has no place in the order of events.
-    let hops = hops.without(|stop: Stop| !timed.contains(&scene.host(stop.point)));
+    let hops = hops.without(|stop: Stop| !timed.contains(&context.host(stop.point)));
     let table = hops.finish_on(&clocks);
-    let joined = Joined { hosts, scene, table: &table, clocks: &clocks };
+    let joined = Joined { hosts, context, table: &table, clocks: &clocks };
     let (hops, findings) = (between::hops(&joined), between::findings(&joined));
     let mut remarks = remarks(&joined, findings.len());
     let apart = (0u32..).zip(hosts).filter(|(id, _)| !timed.contains(&HostId(*id)));

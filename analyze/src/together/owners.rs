@@ -19,14 +19,14 @@ pub(super) fn owners(joined: &Joined<'_>) -> BTreeMap<IpAddr, HostId> {
         if !begins(joined, *stop) || src.is_unspecified() || src.is_multicast() {
             continue;
         }
-        let host = joined.scene.host(stop.point);
+        let host = joined.context.host(stop.point);
         found.entry(src).and_modify(|had| *had = had.filter(|h| *h == host)).or_insert(Some(host));
     }
     found.into_iter().filter_map(|(ip, host)| Some((ip, host?))).collect()
 }
 
 fn begins(joined: &Joined<'_>, stop: Stop) -> bool {
-    match joined.scene.role(stop.point) {
+    match joined.context.role(stop.point) {
         Some(Role::Vnet { .. }) => stop.direction == Direction::In,
         Some(Role::Internal) => stop.direction == Direction::Out,
         _ => false,

@@ -3,7 +3,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use netcap_bundle::Role;
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::{In, Out};
-use netcap_tests::scene::{Scene as Recording, echo, mac};
+use netcap_tests::bundle::BundleBuilder;
+use netcap_tests::packets::{echo, mac};
 
 use super::*;
 use crate::finding::{Confidence, Severity, Subject};
@@ -19,14 +20,14 @@ const PINGS: u16 = 200;
 
 /// Two hosts with an uplink each and machines behind them.
 struct Two {
-    one: Recording,
-    two: Recording,
+    one: BundleBuilder,
+    two: BundleBuilder,
 }
 
 impl Two {
     fn new(filter: &str) -> Self {
         let machine = || Role::Vnet { vm: None, guest_mac: None };
-        let (mut one, mut two) = (Recording::new(60_000), Recording::new(60_000));
+        let (mut one, mut two) = (BundleBuilder::new(60_000), BundleBuilder::new(60_000));
         one.named("host1").point("eth1", Role::Uplink { bond: None }, "").point("vnet1", machine(), "");
         two.named("host2").point("eth2", Role::Uplink { bond: None }, filter).point("vnet2", machine(), "");
         two.point("vnet3", machine(), "");
@@ -190,7 +191,7 @@ fn without_compared_clocks_nothing_is_missed() {
 fn recordings_of_different_times_are_told() {
     let mut two = Two::new("");
     two.pings(VM2, "vnet2", |_| true);
-    let (one, mut late) = (two.one.seal(), Recording::new(200_000));
+    let (one, mut late) = (two.one.seal(), BundleBuilder::new(200_000));
     late.named("host2").point("eth2", Role::Uplink { bond: None }, "");
     let sealed = late.seal();
     // The one that has no packets was recorded from its start on: shifted by hand, it begins after the other's end.

@@ -7,7 +7,7 @@ use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Nanos};
 use netcap_words::wire::ip_protocol::TCP;
 
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{FileStats, FrameRef, PointId, Points};
 use crate::fidelity::Fidelity;
 use crate::finding::Evidence;
@@ -38,13 +38,13 @@ pub(crate) struct View<'a> {
     /// Bonds over time.
     pub bonds: Bonds,
     /// Access VLANs and domains as the folds saw them.
-    pub scene: std::sync::Arc<Scene>,
+    pub context: std::sync::Arc<FoldContext>,
 }
 
 impl View<'_> {
     /// The access VLAN of a point, 0 when it has none.
     pub(crate) fn access_vlan(&self, point: PointId) -> u16 {
-        self.scene.access_vlan(point)
+        self.context.access_vlan(point)
     }
 
     /// Pings are in the packets or in a log.

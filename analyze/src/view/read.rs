@@ -7,7 +7,7 @@ use netcap_bundle::input::Input;
 
 use super::View;
 use crate::engine::follow::Follow;
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{self, Progress};
 use crate::fidelity::Fidelity;
 use crate::host::Host;
@@ -22,14 +22,15 @@ pub(crate) fn read<R>(input: &Input, progress: &Progress, look: impl FnOnce(&Vie
         Role::Uplink { bond: Some(_) } => Some(p.iface.clone()),
         _ => None,
     }));
-    let mut scene = Scene::new(&input.points, &bonded).of_files(input.segments.len());
-    scene.follow = Follow::read(&[input]);
-    let scene = Arc::new(scene);
-    let outcome = engine::run::<Folds>(input, &scene, progress);
+    let mut context = FoldContext::new(&input.points, &bonded).of_files(input.segments.len());
+    context.follow = Follow::read(&[input]);
+    let context = Arc::new(context);
+    let outcome = engine::run::<Folds>(input, &context, progress);
     let (points, files) = (outcome.points, outcome.files);
     let tables = outcome.fold.finish();
     let fidelity = Fidelity::new(input, &points, &files, &tables.losses.points);
     let host = Host::read(input);
-    let view = View { input, tables: &tables, points: &points, files: &files, fidelity, host, bonds, scene };
+    let view =
+        View { input, tables: &tables, points: &points, files: &files, fidelity, host, bonds, context };
     look(&view)
 }

@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 
 use netcap_bundle::Mac;
 use netcap_bundle::packets::LinkType;
-use netcap_tests::scene::{arp_request, echo, mac, nd_probe, syn, tagged};
+use netcap_tests::packets::{arp_request, echo, mac, nd_probe, syn, tagged};
 use proptest::prelude::*;
 
 use super::super::view::{Echo, EchoKind, Failure, L4, Net, Tags};

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use netcap_tests::scene::{arp_request, datagram, echo, mac, segment, tagged};
+use netcap_tests::packets::{arp_request, datagram, echo, mac, segment, tagged};
 
 use super::*;
 

@@ -10,7 +10,7 @@ use super::sighting::{Flags, Sighting};
 use super::stop::{Side, Stop};
 use super::tally::Tally;
 
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 
 /// Pairs of stops in the order in which packets came by.
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ impl Edges {
 }
 
 /// Follows one flow: `flow` is sorted by kind, content or first number, and time.
-pub(super) fn flow(flow: &mut [Sighting], protocol: u8, scene: &Scene, tally: &mut Tally) {
+pub(super) fn flow(flow: &mut [Sighting], protocol: u8, context: &FoldContext, tally: &mut Tally) {
     let mut edges = Edges::default();
     let mut start = 0;
     for end in 1..=flow.len() {
@@ -70,7 +70,7 @@ pub(super) fn flow(flow: &mut [Sighting], protocol: u8, scene: &Scene, tally: &m
             continue;
         }
         if let Some(group) = flow.get_mut(start..end) {
-            transitions(group, protocol, scene, &mut edges, tally);
+            transitions(group, protocol, context, &mut edges, tally);
         }
         start = end;
     }
@@ -87,9 +87,9 @@ pub(super) fn flow(flow: &mut [Sighting], protocol: u8, scene: &Scene, tally: &m
     let positions = super::ranges::positions(ranges);
     tally.resent(super::ranges::again(ranges, &positions, |stop| edges.is_first(stop)));
     for hop in hops {
-        let enters = matches!(hop.from.side(scene), Side::Enter(_));
+        let enters = matches!(hop.from.side(context), Side::Enter(_));
         // With several hosts recorded, what leaves one may be meant for another.
-        let beyond = scene.hosts() > 1 && hop.from.leaves_host(scene);
+        let beyond = context.hosts() > 1 && hop.from.leaves_host(context);
         if hop.to.is_empty() && !enters && !beyond {
             continue;
         }
@@ -126,7 +126,7 @@ impl Alike {
 
     /// A stop before it saw more of them than it did: this is one of those. What was seen there a crossing earlier counts
     /// too, for it may have been on its way.
-    fn owes(&mut self, stop: Stop, at: Nanos, scene: &Scene) -> bool {
+    fn owes(&mut self, stop: Stop, at: Nanos, context: &FoldContext) -> bool {
         for times in self.0.values_mut() {
             while times.front().is_some_and(|first| at.since(*first) > 2 * CROSSING_NS) {
                 times.pop_front();
@@ -136,12 +136,18 @@ impl Alike {
             times.len() - times.partition_point(|time| at.since(*time) > CROSSING_NS)
         };
         let mine = self.0.get(&stop).map_or(0, recent);
-        self.0.iter().any(|(other, times)| times.len() > mine && other.leads_to(stop, scene))
+        self.0.iter().any(|(other, times)| times.len() > mine && other.leads_to(stop, context))
     }
 }
 
 /// Counts what follows what among the sightings of one content, and marks copies and reflections.
-fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut Edges, tally: &mut Tally) {
+fn transitions(
+    group: &mut [Sighting],
+    protocol: u8,
+    context: &FoldContext,
+    edges: &mut Edges,
+    tally: &mut Tally,
+) {
     let mut seen: Vec<Sighting> = Vec::new();
     let mut alike = Alike::of(group);
     for sighting in group {
@@ -152,7 +158,7 @@ fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut 
         let range = sighting.is_range();
         let same = |s: &Sighting| !range || ident == 0 || s.ident == 0 || ident == s.ident;
         if let Some(before) = seen.iter().rev().find(|s| s.stop() == stop && same(s)) {
-            let mut owed = || ident == 0 && alike.as_mut().is_some_and(|alike| alike.owes(stop, at, scene));
+            let mut owed = || ident == 0 && alike.as_mut().is_some_and(|alike| alike.owes(stop, at, context));
             if looks_copied(before, sighting, protocol) && !owed() {
                 sighting.flags |= Flags::COPY;
                 tally.copies(stop);
@@ -162,7 +168,7 @@ fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut 
             seen.retain(|s| !same(s));
         }
         // A router sends it back with a hop less: it goes to another machine of this host, and is no reflection.
-        let reflects = |s: &Sighting| s.ttl == sighting.ttl && s.stop().reflects_at(stop, scene);
+        let reflects = |s: &Sighting| s.ttl == sighting.ttl && s.stop().reflects_at(stop, context);
         let reflected = match seen.last() {
             // Without an identification only what was seen last tells it from a journey of its own.
             Some(last) if range && ident == 0 => reflects(last),
@@ -178,7 +184,7 @@ fn transitions(group: &mut [Sighting], protocol: u8, scene: &Scene, edges: &mut 
         }
         let mut next = true;
         for before in seen.iter().rev().filter(|s| same(s)).map(Sighting::stop) {
-            if before.leads_to(stop, scene) {
+            if before.leads_to(stop, context) {
                 edges.add((before, stop), next);
                 next = false;
             }

@@ -28,7 +28,7 @@ use super::TableFold;
 use crate::cap::Cap;
 use crate::engine::follow::{SIGHTINGS_MAX, is_chosen};
 use crate::engine::identity::{self, Carried, Identity, Tuple, mix};
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{Eth, Fold, Net, PacketView};
 
 use blocks::{block_hash, blocks};
@@ -71,7 +71,7 @@ struct Part {
 /// The fold.
 #[derive(Debug)]
 pub(crate) struct HopsFold {
-    scene: Arc<Scene>,
+    context: Arc<FoldContext>,
     shift: u32,
     sightings: Vec<Sighting>,
     samples: HashMap<(u64, Stop), Sample>,
@@ -83,10 +83,10 @@ pub(crate) struct HopsFold {
 }
 
 impl Fold for HopsFold {
-    fn start(scene: &Arc<Scene>) -> Self {
+    fn start(context: &Arc<FoldContext>) -> Self {
         Self {
-            scene: Arc::clone(scene),
-            shift: scene.follow.shift,
+            context: Arc::clone(context),
+            shift: context.follow.shift,
             sightings: Vec::new(),
             samples: HashMap::new(),
             recent: Box::new([0; RECENT]),
@@ -96,7 +96,7 @@ impl Fold for HopsFold {
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
-        let follow = &self.scene.follow;
+        let follow = &self.context.follow;
         let Some(eth) = packet.eth.filter(|_| follow.on) else { return };
         if packet.direction == Direction::Unknown {
             self.undirected += 1;
@@ -170,14 +170,14 @@ impl TableFold for HopsFold {
 
 impl HopsFold {
     fn keep(&mut self, packet: &PacketView<'_>, eth: Eth, identity: &Identity, part: Part) {
-        let tuple = self.scene.follow.nat.origin(identity.tuple);
+        let tuple = self.context.follow.nat.origin(identity.tuple);
         let flow = tuple.hash();
         let stop = Stop { point: packet.point, direction: packet.direction };
         let flags = part.flags
             | Flags::GROUP.when(eth.dst.is_multicast())
             | Flags::FRAGMENT.when(identity.fragment)
             | Flags::OUT.when(packet.direction == Direction::Out)
-            | Flags::LATE.when(stop.is_late(&self.scene));
+            | Flags::LATE.when(stop.is_late(&self.context));
         self.sightings.push(Sighting {
             flow,
             content: part.content,
@@ -192,7 +192,7 @@ impl HopsFold {
             flags,
         });
         self.sample(packet, eth, flow, tuple);
-        self.thin(self.scene.follow.segment_max);
+        self.thin(self.context.follow.segment_max);
     }
 
     /// Halves the share that is followed until what is kept fits.
@@ -224,7 +224,7 @@ impl HopsFold {
         }
     }
 
-    /// What one of several hosts gave, for a scene in which its points and files are counted from these numbers on.
+    /// What one of several hosts gave, for a context in which its points and files are counted from these numbers on.
     #[must_use]
     pub(crate) fn moved(mut self, points: u32, files: u32) -> Self {
         for sighting in &mut self.sightings {

@@ -3,7 +3,7 @@
 use netcap_bundle::Role;
 use netcap_bundle::packets::Direction;
 
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 use crate::engine::{DomainId, PointId};
 
 /// A place on a packet's way: a point, crossed in one direction.
@@ -28,32 +28,32 @@ pub(crate) enum Side {
 
 impl Stop {
     /// What it is to its switch. The switch's own port is seen from the host: what the host sends enters the switch.
-    pub(crate) fn side(self, scene: &Scene) -> Side {
-        if !scene.has_switch(self.point) {
+    pub(crate) fn side(self, context: &FoldContext) -> Side {
+        if !context.has_switch(self.point) {
             return Side::Through;
         }
-        let domain = scene.domain(self.point);
-        let own = matches!(scene.role(self.point), Some(Role::Internal));
+        let domain = context.domain(self.point);
+        let own = matches!(context.role(self.point), Some(Role::Internal));
         if (self.direction == Direction::In) == own { Side::Leave(domain) } else { Side::Enter(domain) }
     }
 
     /// A packet seen here can be seen next at `next`: what left a switch at one port did not come to another port of it
     /// from there (a flood leaves at many), nor did it enter it twice.
-    pub(super) fn leads_to(self, next: Self, scene: &Scene) -> bool {
-        if scene.host(self.point) != scene.host(next.point) {
+    pub(super) fn leads_to(self, next: Self, context: &FoldContext) -> bool {
+        if context.host(self.point) != context.host(next.point) {
             // What two hosts hear of a flood did not go from one to the other.
-            return self.is_outward(scene) == Some(true) && next.is_outward(scene) == Some(false);
+            return self.is_outward(context) == Some(true) && next.is_outward(context) == Some(false);
         }
-        let same = match (self.side(scene), next.side(scene)) {
+        let same = match (self.side(context), next.side(context)) {
             (Side::Leave(a), Side::Leave(b)) | (Side::Enter(a), Side::Enter(b)) => a == b,
             _ => false,
         };
-        self != next && !same && !self.reflects_at(next, scene)
+        self != next && !same && !self.reflects_at(next, context)
     }
 
     /// It goes out of its host there, or out of a machine of it; nothing when the capture has no direction.
-    pub(crate) fn is_outward(self, scene: &Scene) -> Option<bool> {
-        let vm = matches!(scene.role(self.point), Some(Role::Vnet { .. }));
+    pub(crate) fn is_outward(self, context: &FoldContext) -> Option<bool> {
+        let vm = matches!(context.role(self.point), Some(Role::Vnet { .. }));
         match self.direction {
             Direction::Out => Some(!vm),
             Direction::In => Some(vm),
@@ -62,23 +62,23 @@ impl Stop {
     }
 
     /// It leaves its host for another one there, neither a machine nor the host itself for the host's switch.
-    pub(crate) fn leaves_host(self, scene: &Scene) -> bool {
-        let inside = matches!(scene.role(self.point), Some(Role::Vnet { .. } | Role::Internal));
+    pub(crate) fn leaves_host(self, context: &FoldContext) -> bool {
+        let inside = matches!(context.role(self.point), Some(Role::Vnet { .. } | Role::Internal));
         self.direction == Direction::Out && !inside
     }
 
     /// A packet that left by an uplink and comes back by an uplink of the same switch: the network behind returned it.
-    pub(super) fn reflects_at(self, next: Self, scene: &Scene) -> bool {
-        let uplink = |stop: Self| matches!(scene.role(stop.point), Some(Role::Uplink { .. }));
-        match (self.side(scene), next.side(scene)) {
+    pub(super) fn reflects_at(self, next: Self, context: &FoldContext) -> bool {
+        let uplink = |stop: Self| matches!(context.role(stop.point), Some(Role::Uplink { .. }));
+        match (self.side(context), next.side(context)) {
             (Side::Leave(a), Side::Enter(b)) => a == b && uplink(self) && uplink(next),
             _ => false,
         }
     }
 
     /// Of two sightings with one stamp the one that comes later.
-    pub(super) fn is_late(self, scene: &Scene) -> bool {
-        match self.side(scene) {
+    pub(super) fn is_late(self, context: &FoldContext) -> bool {
+        match self.side(context) {
             Side::Enter(_) => false,
             Side::Leave(_) => true,
             Side::Through => self.direction == Direction::Out,

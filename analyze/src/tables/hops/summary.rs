@@ -9,7 +9,7 @@ use super::stop::Stop;
 use super::table::{Counts, HopStats, HopsTable};
 use super::tally::{Tally, Times};
 use super::{Clocks, HopsFold, Sample, Sighting, matching};
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 
 /// Parts that are worked on side by side: a constant, so that the result does not depend on the number of threads.
 const PARTS: usize = 32;
@@ -17,19 +17,19 @@ const PARTS: usize = 32;
 const DIGITS: u8 = 3;
 
 pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
-    let HopsFold { scene, shift, mut sightings, samples, undirected, unsampled, .. } = fold;
+    let HopsFold { context, shift, mut sightings, samples, undirected, unsampled, .. } = fold;
     for sighting in &mut sightings {
-        sighting.at = clocks.common(scene.host(sighting.stop().point), sighting.at);
+        sighting.at = clocks.common(context.host(sighting.stop().point), sighting.at);
     }
     sightings.par_sort_unstable_by_key(|s| (s.flow, s.is_range(), s.content, s.seq, s.order()));
     let samples: BTreeMap<_, _> = samples.into_iter().collect();
     let mut tally = Tally::default();
     let parts = parts(&mut sightings);
-    let done: Vec<Tally> = parts.into_par_iter().map(|part| of_part(part, &samples, &scene)).collect();
+    let done: Vec<Tally> = parts.into_par_iter().map(|part| of_part(part, &samples, &context)).collect();
     for part in done {
         tally.merge(part);
     }
-    super::translated::withdraw(&mut tally.pairs, &sightings, &scene);
+    super::translated::withdraw(&mut tally.pairs, &sightings, &context);
     for pair in tally.pairs.values_mut() {
         pair.lost.sort_unstable();
     }
@@ -47,7 +47,7 @@ pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
         one_in: 1u64.checked_shl(shift).unwrap_or(u64::MAX),
         undirected,
         overflow: tally.overflow,
-        translations: scene.follow.nat.overflow,
+        translations: context.follow.nat.overflow,
         unsampled,
     }
 }
@@ -66,7 +66,7 @@ fn parts(mut rest: &mut [Sighting]) -> Vec<&mut [Sighting]> {
     out
 }
 
-fn of_part(part: &mut [Sighting], samples: &BTreeMap<(u64, Stop), Sample>, scene: &Scene) -> Tally {
+fn of_part(part: &mut [Sighting], samples: &BTreeMap<(u64, Stop), Sample>, context: &FoldContext) -> Tally {
     let mut tally = Tally::default();
     for flow in part.chunk_by_mut(|a, b| a.flow == b.flow) {
         let Some(key) = flow.first().map(|s| s.flow) else { continue };
@@ -76,7 +76,7 @@ fn of_part(part: &mut [Sighting], samples: &BTreeMap<(u64, Stop), Sample>, scene
         if who.is_none() {
             tally.overflow += flow.len() as u64;
         }
-        matching::flow(flow, who.map_or(0, |t| t.protocol), scene, &mut tally);
+        matching::flow(flow, who.map_or(0, |t| t.protocol), context, &mut tally);
     }
     tally
 }

@@ -13,29 +13,33 @@ use super::hop::CROSSING_NS;
 use super::stop::{Side, Stop};
 use super::table::{PairHop, PairKey};
 use crate::engine::DomainId;
-use crate::engine::points::Scene;
+use crate::engine::points::FoldContext;
 
 /// Where a packet came in: a switch, or a stop of no switch.
 type Gate = (Option<DomainId>, Option<Stop>);
 
-fn gate(stop: Stop, scene: &Scene) -> Gate {
-    match stop.side(scene) {
+fn gate(stop: Stop, context: &FoldContext) -> Gate {
+    match stop.side(context) {
         Side::Enter(domain) => (Some(domain), None),
         _ => (None, Some(stop)),
     }
 }
 
 /// Takes back the losses of packets that are seen further on in another flow.
-pub(super) fn withdraw(pairs: &mut BTreeMap<PairKey, PairHop>, sightings: &[Sighting], scene: &Scene) {
+pub(super) fn withdraw(
+    pairs: &mut BTreeMap<PairKey, PairHop>,
+    sightings: &[Sighting],
+    context: &FoldContext,
+) {
     let lost =
-        pairs.iter().flat_map(|(key, pair)| pair.lost.iter().map(|l| (l.content, gate(key.from, scene))));
+        pairs.iter().flat_map(|(key, pair)| pair.lost.iter().map(|l| (l.content, gate(key.from, context))));
     let lost: BTreeSet<(u64, Gate)> = lost.collect();
     if lost.is_empty() {
         return;
     }
-    let seen = elsewhere(&lost, sightings, scene);
+    let seen = elsewhere(&lost, sightings, context);
     for (key, pair) in pairs {
-        let gate = gate(key.from, scene);
+        let gate = gate(key.from, context);
         let went_on = |content: u64, at: Nanos| {
             let times = seen.get(&(content, gate)).map(Vec::as_slice).unwrap_or_default();
             let next = times.get(times.partition_point(|t| *t < at));
@@ -56,7 +60,7 @@ pub(super) fn withdraw(pairs: &mut BTreeMap<PairKey, PairHop>, sightings: &[Sigh
 fn elsewhere(
     lost: &BTreeSet<(u64, Gate)>,
     sightings: &[Sighting],
-    scene: &Scene,
+    context: &FoldContext,
 ) -> BTreeMap<(u64, Gate), Vec<Nanos>> {
     let contents: BTreeSet<u64> = lost.iter().map(|(content, _)| *content).collect();
     let mut seen: Vec<(u64, u64, Stop, Nanos)> = sightings
@@ -70,7 +74,7 @@ fn elsewhere(
         let Some(content) = alike.first().map(|s| s.0) else { continue };
         let gates = lost.range((content, (None, None))..).take_while(|(c, _)| *c == content);
         for key in gates {
-            let others = alike.chunk_by(|a, b| a.1 == b.1).filter(|flow| !came_in(flow, key.1, scene));
+            let others = alike.chunk_by(|a, b| a.1 == b.1).filter(|flow| !came_in(flow, key.1, context));
             let mut times: Vec<Nanos> = others.flatten().map(|(.., at)| *at).collect();
             times.sort_unstable();
             out.insert(*key, times);
@@ -79,6 +83,6 @@ fn elsewhere(
     out
 }
 
-fn came_in(flow: &[(u64, u64, Stop, Nanos)], through: Gate, scene: &Scene) -> bool {
-    flow.iter().any(|(_, _, stop, _)| gate(*stop, scene) == through)
+fn came_in(flow: &[(u64, u64, Stop, Nanos)], through: Gate, context: &FoldContext) -> bool {
+    flow.iter().any(|(_, _, stop, _)| gate(*stop, context) == through)
 }

@@ -2,7 +2,8 @@ use std::net::Ipv4Addr;
 
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::{Mac, Role};
-use netcap_tests::scene::{Scene, echo, mac, syn, udp};
+use netcap_tests::bundle::BundleBuilder;
+use netcap_tests::packets::{echo, mac, syn, udp};
 
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
 use crate::testing::{explain_path, found, only};
@@ -35,25 +36,25 @@ fn vnet(guest: Mac, name: &str) -> Role {
 }
 
 /// vnet0 and eth3 of one switch, with that filter at eth3.
-fn scene(filter: &str) -> Scene {
-    let mut scene = Scene::new(60_000);
-    scene.point("vnet0", vnet(vm(), "E0530"), "").point("eth3", Role::Uplink { bond: None }, filter);
+fn bundle(filter: &str) -> BundleBuilder {
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("vnet0", vnet(vm(), "E0530"), "").point("eth3", Role::Uplink { bond: None }, filter);
     // Something else gets through all the time.
     for n in 0..50 {
         let frame = echo(false, vm(), gateway(), VM, Ipv4Addr::new(172, 16, 51, 7), n);
         let back = echo(true, gateway(), vm(), Ipv4Addr::new(172, 16, 51, 7), VM, n);
         let ms = i64::from(n) * 1_000;
-        scene.frame("vnet0", ms, In, &frame).frame("vnet0", ms + 1, Out, &back);
+        bundle.frame("vnet0", ms, In, &frame).frame("vnet0", ms + 1, Out, &back);
         if filter.is_empty() {
-            scene.frame("eth3", ms, Out, &frame).frame("eth3", ms + 1, In, &back);
+            bundle.frame("eth3", ms, Out, &frame).frame("eth3", ms + 1, In, &back);
         }
     }
-    scene
+    bundle
 }
 
-fn lose(scene: &mut Scene, numbers: std::ops::Range<u16>) {
+fn lose(bundle: &mut BundleBuilder, numbers: std::ops::Range<u16>) {
     for n in numbers {
-        scene.frame("vnet0", i64::from(n) * 1_000 + 500, In, &echo(false, vm(), gateway(), VM, GATEWAY, n));
+        bundle.frame("vnet0", i64::from(n) * 1_000 + 500, In, &echo(false, vm(), gateway(), VM, GATEWAY, n));
     }
 }
 
@@ -72,7 +73,7 @@ fn openflow(packets: u64) -> String {
     )
 }
 
-fn states(scene: &mut Scene, dp: bool, of: bool, libvirt: bool) {
+fn states(bundle: &mut BundleBuilder, dp: bool, of: bool, libvirt: bool) {
     for (ms, packets) in [(0, 1), (30_000, 15), (58_000, 30)] {
         let (flows, rules) = (datapath(packets, "drop"), openflow(packets));
         let mut samples = vec![("ovs-datapath", "dpif-show", "", PORTS)];
@@ -87,20 +88,20 @@ fn states(scene: &mut Scene, dp: bool, of: bool, libvirt: bool) {
             samples.push(("libvirt", "domain", "E0530", DOMAIN));
             samples.push(("libvirt", "nwfilter", "acl-test", FILTER));
         }
-        scene.state(ms, &samples);
+        bundle.state(ms, &samples);
     }
 }
 
-fn findings(scene: Scene) -> Vec<Finding> {
-    found(&scene.seal(), "acl-drop")
+fn findings(bundle: BundleBuilder) -> Vec<Finding> {
+    found(&bundle.seal(), "acl-drop")
 }
 
 #[test]
 fn the_seeds_case_is_proven_with_flow_rule_and_filter() {
-    let mut scene = scene("");
-    lose(&mut scene, 10..40);
-    states(&mut scene, true, true, true);
-    let findings = findings(scene);
+    let mut bundle = bundle("");
+    lose(&mut bundle, 10..40);
+    states(&mut bundle, true, true, true);
+    let findings = findings(bundle);
     assert_eq!(only(&findings), (Severity::Error, Confidence::Proven));
     let Subject::Drop { vm, port, dst, flow, rule, filter, .. } = &findings[0].subject else { panic!() };
     assert_eq!((vm.as_deref(), port.as_str(), *dst), (Some("E0530"), "vnet0", GATEWAY.into()));
@@ -121,14 +122,14 @@ fn the_seeds_case_is_proven_with_flow_rule_and_filter() {
 
 #[test]
 fn a_rule_found_by_replay_is_likely_and_its_growing_counter_is_evidence() {
-    let mut counted = scene("");
+    let mut counted = bundle("");
     lose(&mut counted, 10..40);
     states(&mut counted, false, true, false);
     let found = findings(counted);
     assert_eq!(only(&found), (Severity::Error, Confidence::Likely));
     let grew = |e: &Evidence| matches!(e, Evidence::Counter { before: 1, after: 30, .. });
     assert!(found[0].evidence.iter().any(grew), "{:#?}", found[0].evidence);
-    let mut still = scene("");
+    let mut still = bundle("");
     lose(&mut still, 10..40);
     still.state(
         0,
@@ -143,25 +144,25 @@ fn a_rule_found_by_replay_is_likely_and_its_growing_counter_is_evidence() {
 /// What the flow of earlier requests did says little of those that come when it is gone.
 #[test]
 fn a_flow_that_was_seen_before_only_is_no_proof() {
-    let mut scene = scene("");
-    lose(&mut scene, 10..40);
+    let mut bundle = bundle("");
+    lose(&mut bundle, 10..40);
     let flow = datapath(7, "drop");
-    scene
+    bundle
         .state(2_000, &[("ovs-datapath", "dpif-show", "", PORTS), ("ovs-datapath", "dump-flows", "", &flow)]);
-    scene.state(58_000, &[("ovs-datapath", "dpif-show", "", PORTS), ("ovs-datapath", "dump-flows", "", "")]);
-    assert_eq!(only(&findings(scene)), (Severity::Error, Confidence::Likely));
+    bundle.state(58_000, &[("ovs-datapath", "dpif-show", "", PORTS), ("ovs-datapath", "dump-flows", "", "")]);
+    assert_eq!(only(&findings(bundle)), (Severity::Error, Confidence::Likely));
 }
 
 #[test]
 fn absence_alone_is_a_warning() {
-    let mut scene = scene("");
-    lose(&mut scene, 10..40);
-    assert_eq!(only(&findings(scene)), (Severity::Warning, Confidence::Likely));
+    let mut bundle = bundle("");
+    lose(&mut bundle, 10..40);
+    assert_eq!(only(&findings(bundle)), (Severity::Warning, Confidence::Likely));
 }
 
 #[test]
 fn what_leaves_is_no_finding() {
-    let mut healthy = scene("");
+    let mut healthy = bundle("");
     for n in 10..40 {
         let frame = echo(false, vm(), gateway(), VM, GATEWAY, n);
         let ms = i64::from(n) * 1_000 + 500;
@@ -169,7 +170,7 @@ fn what_leaves_is_no_finding() {
     }
     states(&mut healthy, true, true, true);
     assert!(findings(healthy).is_empty());
-    let mut one = scene("");
+    let mut one = bundle("");
     lose(&mut one, 10..11);
     states(&mut one, true, true, false);
     assert!(findings(one).is_empty());
@@ -177,14 +178,14 @@ fn what_leaves_is_no_finding() {
 
 #[test]
 fn a_filter_or_a_loss_makes_it_untold() {
-    let mut hidden = scene("arp");
+    let mut hidden = bundle("arp");
     lose(&mut hidden, 10..40);
     assert!(findings(hidden).is_empty());
-    let mut hidden = scene("arp");
+    let mut hidden = bundle("arp");
     lose(&mut hidden, 10..40);
     states(&mut hidden, true, true, false);
     assert_eq!(only(&findings(hidden)), (Severity::Warning, Confidence::CannotTell));
-    let mut lossy = Scene::new(60_000);
+    let mut lossy = BundleBuilder::new(60_000);
     lossy.point("vnet0", vnet(vm(), "E0530"), "").point("eth3", Role::Uplink { bond: None }, "");
     lose(&mut lossy, 10..40);
     let other = echo(false, gateway(), vm(), GATEWAY, VM, 1);
@@ -196,39 +197,39 @@ fn a_filter_or_a_loss_makes_it_untold() {
 #[test]
 fn vm_to_vm_never_reaches_the_uplink() {
     let other = mac("0c:da:41:1d:56:a8");
-    let mut scene = Scene::new(60_000);
-    scene.point("vnet0", vnet(vm(), "E0530"), "").point("eth3", Role::Uplink { bond: None }, "");
-    scene.point("vnet1", vnet(other, "E0531"), "");
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("vnet0", vnet(vm(), "E0530"), "").point("eth3", Role::Uplink { bond: None }, "");
+    bundle.point("vnet1", vnet(other, "E0531"), "");
     for n in 0..10 {
         let frame = echo(false, vm(), other, VM, Ipv4Addr::new(172, 16, 51, 21), n);
-        scene.frame("vnet0", i64::from(n) * 1_000, In, &frame).frame(
+        bundle.frame("vnet0", i64::from(n) * 1_000, In, &frame).frame(
             "vnet1",
             i64::from(n) * 1_000,
             Out,
             &frame,
         );
     }
-    assert!(findings(scene).is_empty());
+    assert!(findings(bundle).is_empty());
 }
 
 #[test]
 fn connection_attempts_count_too() {
-    let mut scene = scene("");
+    let mut bundle = bundle("");
     for n in 10..20u16 {
         let frame = syn(vm(), gateway(), VM, GATEWAY, 40_000 + n, 22);
-        scene.frame("vnet0", i64::from(n) * 1_000, In, &frame);
+        bundle.frame("vnet0", i64::from(n) * 1_000, In, &frame);
     }
-    let findings = findings(scene);
+    let findings = findings(bundle);
     assert_eq!(only(&findings).1, Confidence::Likely);
     assert!(findings[0].claim.english().starts_with("10 tcp requests"));
 }
 
 #[test]
 fn without_another_port_it_is_not_evaluated() {
-    let mut scene = Scene::new(60_000);
-    scene.point("vnet0", vnet(vm(), "E0530"), "");
-    lose(&mut scene, 1..5);
-    let verdict = explain_path(&scene.seal().path, 1);
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("vnet0", vnet(vm(), "E0530"), "");
+    lose(&mut bundle, 1..5);
+    let verdict = explain_path(&bundle.seal().path, 1);
     let not = verdict.not_evaluated.iter().find(|n| n.detector == "acl-drop").unwrap();
     assert_eq!(not.missing, ["need.other-port"]);
 }
@@ -246,14 +247,14 @@ fn an_idled_out_flow_is_replayed_through_conntrack() {
         ]
         .join("\n")
     };
-    let mut scene = scene("");
+    let mut bundle = bundle("");
     for n in 10..20u16 {
-        scene.frame("vnet0", i64::from(n) * 1_000, In, &syn(vm(), gateway(), VM, GATEWAY, 40_000 + n, 22));
+        bundle.frame("vnet0", i64::from(n) * 1_000, In, &syn(vm(), gateway(), VM, GATEWAY, 40_000 + n, 22));
     }
     let half = "tcp,orig=(src=172.16.51.20,dst=172.16.51.6,sport=40010,dport=22),reply=(src=172.16.51.6,dst=172.16.51.20,\
         sport=22,dport=40010),zone=188,protoinfo=(state=SYN_SENT)\n";
     for (ms, packets) in [(0, 7), (15_000, 12), (58_000, 17)] {
-        scene.state(
+        bundle.state(
             ms,
             &[
                 ("ovs-openflow", "show", "vswitch0", SHOW),
@@ -262,7 +263,7 @@ fn an_idled_out_flow_is_replayed_through_conntrack() {
             ],
         );
     }
-    let findings = findings(scene);
+    let findings = findings(bundle);
     assert_eq!(only(&findings), (Severity::Error, Confidence::Likely));
     let Subject::Drop { rule, .. } = &findings[0].subject else { panic!() };
     assert!(rule.as_deref().unwrap().starts_with("cookie=0x44 table=10"), "{rule:?}");
@@ -302,14 +303,14 @@ fn behind_a_patch(uplinks: &[[&str; 3]]) -> Vec<Finding> {
     let apps = "OFPT_FEATURES_REPLY (xid=0x2): dpid:0000525400000002\n 3(vnet0): addr:fe:da:41:1d:56:a7\n     config:     0\n     \
         state:      LIVE\n 7(up): addr:52:54:00:00:00:07\n     config:     0\n     state:      LIVE\n";
     let show = SHOW.replace(" 3(vnet0)", " 9(down)");
-    let mut scene = Scene::new(60_000);
-    scene.point_in("vnet0", vnet(vm(), "E0530"), "", Some("app"), None);
-    scene.point("eth3", Role::Uplink { bond: None }, "");
-    lose(&mut scene, 10..40);
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point_in("vnet0", vnet(vm(), "E0530"), "", Some("app"), None);
+    bundle.point("eth3", Role::Uplink { bond: None }, "");
+    lose(&mut bundle, 10..40);
     for (ms, packets) in [(0, 1), (58_000, 30)] {
         let flow = datapath(packets, "drop");
         let rules = openflow(packets).replace("in_port=3", "in_port=9");
-        scene.state(
+        bundle.state(
             ms,
             &[
                 ("ovsdb", "dump", "", &database),
@@ -327,7 +328,7 @@ fn behind_a_patch(uplinks: &[[&str; 3]]) -> Vec<Finding> {
             ],
         );
     }
-    findings(scene)
+    findings(bundle)
 }
 
 #[test]
@@ -353,16 +354,16 @@ fn a_rule_behind_a_patch_port_is_named_with_its_bridge() {
 /// Questions to a name server, dropped by a rule for its port; other UDP to the same address passes.
 #[test]
 fn udp_is_followed_too_and_needs_a_rule() {
-    let scene = |with_rules: bool| {
-        let mut scene = scene("");
+    let bundle = |with_rules: bool| {
+        let mut bundle = bundle("");
         for n in 10..30u16 {
             let ms = i64::from(n) * 1_000;
             let ask =
                 udp(vm(), gateway(), VM, GATEWAY, (40_000, 53), &[0xab, n.to_be_bytes()[1], 1, 0, 0, 1]);
             let other =
                 udp(vm(), gateway(), VM, GATEWAY, (123, 123), &[0x23, n.to_be_bytes()[1], 6, 7, 8, 9]);
-            scene.frame("vnet0", ms, In, &ask);
-            scene.frame("vnet0", ms + 5, In, &other).frame("eth3", ms + 6, Out, &other);
+            bundle.frame("vnet0", ms, In, &ask);
+            bundle.frame("vnet0", ms + 5, In, &other).frame("eth3", ms + 6, Out, &other);
         }
         for (ms, packets) in [(0, 0), (58_000, 20)] {
             let rules = format!(
@@ -374,16 +375,16 @@ fn udp_is_followed_too_and_needs_a_rule() {
                     ("ovs-openflow", "show", "vswitch0", SHOW),
                     ("ovs-openflow", "dump-flows", "vswitch0", &*rules),
                 ];
-                scene.state(ms, &state);
+                bundle.state(ms, &state);
             }
         }
-        scene
+        bundle
     };
-    let found = findings(scene(true));
+    let found = findings(bundle(true));
     assert_eq!(only(&found), (Severity::Error, Confidence::Likely));
     let Subject::Drop { rule, protocol, .. } = &found[0].subject else { panic!() };
     assert_eq!(protocol, "udp");
     assert!(rule.as_deref().unwrap().starts_with("cookie=0x53"), "{rule:?}");
     assert!(found[0].claim.english().starts_with("20 udp requests"), "{}", found[0].claim.english());
-    assert!(findings(scene(false)).is_empty(), "bare loss is packet-loss's");
+    assert!(findings(bundle(false)).is_empty(), "bare loss is packet-loss's");
 }

@@ -2,9 +2,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use netcap_bundle::packets::Direction::{In, Out, Unknown};
 use netcap_bundle::{Mac, Role};
-use netcap_tests::scene::{
-    Scene, arp, arp_announce, arp_probe, arp_reply, arp_request, echo, mac, nd_advertisement, nd_probe,
-    tagged,
+use netcap_tests::bundle::BundleBuilder;
+use netcap_tests::packets::{
+    arp, arp_announce, arp_probe, arp_reply, arp_request, echo, mac, nd_advertisement, nd_probe, tagged,
 };
 
 use crate::finding::{Confidence, Finding, Severity, Subject};
@@ -30,12 +30,12 @@ fn client() -> Mac {
 
 /// Judges frames at one point, each at its millisecond.
 fn judged(frames: &[(i64, Vec<u8>)]) -> Vec<Finding> {
-    let mut scene = Scene::new(600_000);
-    scene.point("eth0", Role::Other, "");
+    let mut bundle = BundleBuilder::new(600_000);
+    bundle.point("eth0", Role::Other, "");
     for (ms, frame) in frames {
-        scene.frame("eth0", *ms, Unknown, frame);
+        bundle.frame("eth0", *ms, Unknown, frame);
     }
-    found(&scene.seal(), "ip-conflict")
+    found(&bundle.seal(), "ip-conflict")
 }
 
 fn says(who: Mac) -> Vec<u8> {
@@ -153,28 +153,28 @@ fn other_vlans_and_switches_are_other_addresses() {
     let on = |vid, frame: &[u8]| tagged(vid, frame);
     let frames = [(0, on(10, &says(a()))), (10, on(20, &says(b()))), (20, on(10, &says(a())))];
     assert!(judged(&frames).is_empty());
-    let mut scene = Scene::new(60_000);
-    scene.point_in("vnet0", Role::Other, "", Some("vswitch0"), None);
-    scene.point_in("vnet1", Role::Other, "", Some("vs-app"), None);
-    scene.frame("vnet0", 0, In, &says(a())).frame("vnet1", 10, In, &says(b())).frame(
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point_in("vnet0", Role::Other, "", Some("vswitch0"), None);
+    bundle.point_in("vnet1", Role::Other, "", Some("vs-app"), None);
+    bundle.frame("vnet0", 0, In, &says(a())).frame("vnet1", 10, In, &says(b())).frame(
         "vnet0",
         20,
         In,
         &says(a()),
     );
-    assert!(found(&scene.seal(), "ip-conflict").is_empty());
+    assert!(found(&bundle.seal(), "ip-conflict").is_empty());
 }
 
 #[test]
 fn an_access_port_and_a_trunk_see_one_vlan() {
-    let mut scene = Scene::new(60_000);
+    let mut bundle = BundleBuilder::new(60_000);
     let vm = Role::Vnet { vm: Some("E0530".into()), guest_mac: Some(a()) };
-    scene.point_in("vnet3", vm, "", Some("vswitch0"), Some(188));
-    scene.point_in("eth3", Role::Uplink { bond: None }, "", Some("vswitch0"), None);
-    scene.frame("vnet3", 0, In, &says(a()));
-    scene.frame("eth3", 10, In, &tagged(188, &says(b())));
-    scene.frame("vnet3", 20, In, &says(a()));
-    let findings = found(&scene.seal(), "ip-conflict");
+    bundle.point_in("vnet3", vm, "", Some("vswitch0"), Some(188));
+    bundle.point_in("eth3", Role::Uplink { bond: None }, "", Some("vswitch0"), None);
+    bundle.frame("vnet3", 0, In, &says(a()));
+    bundle.frame("eth3", 10, In, &tagged(188, &says(b())));
+    bundle.frame("vnet3", 20, In, &says(a()));
+    let findings = found(&bundle.seal(), "ip-conflict");
     assert_eq!(only(&findings), PROVEN);
     let line = findings[0].subject.line().english();
     assert!(line.contains("VLAN 188") && line.contains("vnet3, VM E0530"), "{line}");
@@ -183,12 +183,12 @@ fn an_access_port_and_a_trunk_see_one_vlan() {
 
 #[test]
 fn one_frame_at_several_points_is_one_frame() {
-    let mut scene = Scene::new(60_000);
-    scene.point("eth2", Role::Uplink { bond: None }, "").point("vnet0", Role::Other, "");
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("eth2", Role::Uplink { bond: None }, "").point("vnet0", Role::Other, "");
     for ms in [0, 1_000, 2_000] {
-        scene.frame("eth2", ms, In, &arp_announce(a(), IP)).frame("vnet0", ms, Out, &arp_announce(a(), IP));
+        bundle.frame("eth2", ms, In, &arp_announce(a(), IP)).frame("vnet0", ms, Out, &arp_announce(a(), IP));
     }
-    assert!(found(&scene.seal(), "ip-conflict").is_empty());
+    assert!(found(&bundle.seal(), "ip-conflict").is_empty());
 }
 
 /// The host's own address in the snapshot, and one ARP packet of somebody else: the seed's quiet case.
@@ -200,38 +200,38 @@ fn the_hosts_own_address_claimed_once_is_likely() {
         "scope":"global"}}]}}]"#,
         a()
     );
-    let scene = |claims: &[Vec<u8>]| {
-        let mut scene = Scene::new(60_000);
-        scene.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
-        scene.state(0, &[("links", "addr", "", &addr)]).state(50_000, &[("links", "addr", "", &addr)]);
+    let bundle = |claims: &[Vec<u8>]| {
+        let mut bundle = BundleBuilder::new(60_000);
+        bundle.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
+        bundle.state(0, &[("links", "addr", "", &addr)]).state(50_000, &[("links", "addr", "", &addr)]);
         for (n, frame) in (1..).zip(claims) {
-            scene.frame("eth3", n * 2_000, In, frame);
+            bundle.frame("eth3", n * 2_000, In, frame);
         }
-        found(&scene.seal(), "ip-conflict")
+        found(&bundle.seal(), "ip-conflict")
     };
-    let findings = scene(&[arp_request(b(), IP, CLIENT_IP)]);
-    assert_eq!(only(&scene(&[arp_request(b(), IP, CLIENT_IP), says(b())])), PROVEN);
+    let findings = bundle(&[arp_request(b(), IP, CLIENT_IP)]);
+    assert_eq!(only(&bundle(&[arp_request(b(), IP, CLIENT_IP), says(b())])), PROVEN);
     assert_eq!(only(&findings), LIKELY);
     let claim = findings[0].claim.english();
     assert!(claim.contains("vswitch0 (this host)") && claim.contains(&b().to_string()), "{claim}");
-    assert!(scene(&[arp_request(a(), IP, CLIENT_IP)]).is_empty());
-    assert!(scene(&[arp_request(b(), CLIENT_IP, IP)]).is_empty());
+    assert!(bundle(&[arp_request(a(), IP, CLIENT_IP)]).is_empty());
+    assert!(bundle(&[arp_request(b(), CLIENT_IP, IP)]).is_empty());
 }
 
 /// The VM's neighbours are all cached: it sends no ARP, and pings from the address that the PC announces.
 #[test]
 fn a_vm_that_only_talks_is_a_claimant_and_a_router_or_server_is_not() {
     let pings = |ttl: u8, reply: bool| {
-        let mut scene = Scene::new(60_000);
-        scene.point("vnet0", Role::Vnet { vm: Some("E0530".into()), guest_mac: Some(a()) }, "");
-        scene.point("eth3", Role::Uplink { bond: None }, "");
+        let mut bundle = BundleBuilder::new(60_000);
+        bundle.point("vnet0", Role::Vnet { vm: Some("E0530".into()), guest_mac: Some(a()) }, "");
+        bundle.point("eth3", Role::Uplink { bond: None }, "");
         for n in 0..10u16 {
             let mut frame = echo(reply, a(), client(), IP, CLIENT_IP, n);
             frame[22] = ttl;
-            scene.frame("vnet0", i64::from(n) * 1_000, In, &frame);
+            bundle.frame("vnet0", i64::from(n) * 1_000, In, &frame);
         }
-        scene.frame("eth3", 5_500, In, &arp_announce(b(), IP));
-        found(&scene.seal(), "ip-conflict")
+        bundle.frame("eth3", 5_500, In, &arp_announce(b(), IP));
+        found(&bundle.seal(), "ip-conflict")
     };
     assert_eq!(only(&pings(64, false)), PROVEN);
     assert!(pings(63, false).is_empty(), "routed");

@@ -8,7 +8,8 @@ use netcap_bundle::run::{
     Change, ChangeKind, End, HostSpan, PointSpan, Pruned, ShedLevel, ShedLine, ShedReason, json_line,
 };
 use netcap_bundle::{Mac, Nanos, Point, Role, layout};
-use netcap_tests::scene::{self, Scene, Sealed, at, mac};
+use netcap_tests::bundle::{BundleBuilder, SealedBundle, at};
+use netcap_tests::packets::{ethernet, mac};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
@@ -25,7 +26,7 @@ fn text<T: serde::Serialize>(lines: &[T]) -> String {
 }
 
 fn frame() -> Vec<u8> {
-    scene::ethernet(Mac([255; 6]), mac("02:00:00:00:00:01"), 0x88b5, &[0; 50])
+    ethernet(Mac([255; 6]), mac("02:00:00:00:00:01"), 0x88b5, &[0; 50])
 }
 
 /// A point that lost two packets in the second second and five in the fourth, and gave way in the fifth.
@@ -49,17 +50,17 @@ fn ledger() -> String {
     text(&spans) + &text(&steps)
 }
 
-fn scene() -> Scene {
-    let mut scene = Scene::new(10_000);
-    scene.point("eth2", Role::Uplink { bond: None }, "arp").point("vnet0", Role::Internal, "");
+fn bundle() -> BundleBuilder {
+    let mut bundle = BundleBuilder::new(10_000);
+    bundle.point("eth2", Role::Uplink { bond: None }, "arp").point("vnet0", Role::Internal, "");
     for iface in ["eth2", "vnet0"] {
-        scene.frame(iface, 100, Direction::In, &frame());
+        bundle.frame(iface, 100, Direction::In, &frame());
     }
-    scene
+    bundle
 }
 
-fn troubled() -> (Sealed, Input) {
-    let mut scene = scene();
+fn troubled() -> (SealedBundle, Input) {
+    let mut bundle = bundle();
     let joined = Point { role: Role::Internal, ..Point::bare("vnet7") };
     let mut all = String::new();
     for (ms, what) in [
@@ -71,9 +72,9 @@ fn troubled() -> (Sealed, Input) {
         let _ = write!(all, "{}", String::from_utf8(line).unwrap());
     }
     let host = [HostSpan { at: at(7000), ms: 1000, dropped: 3, upcalls_lost: 1, ..HostSpan::default() }];
-    scene.write(&layout::ledger("eth2"), &ledger());
-    scene.write(layout::CHANGES, &all).write(layout::SOFTNET, &text(&host));
-    let sealed = scene.seal();
+    bundle.write(&layout::ledger("eth2"), &ledger());
+    bundle.write(layout::CHANGES, &all).write(layout::SOFTNET, &text(&host));
+    let sealed = bundle.seal();
     let mut input = Input::open(&sealed.path).unwrap();
     input.pruned = vec![Pruned {
         point: "vnet0".into(),
@@ -143,7 +144,7 @@ fn what_was_lost_given_up_and_removed_is_told_with_its_times() {
 
 #[test]
 fn a_recording_that_has_it_all_says_nothing() {
-    let mut scene = scene();
+    let mut bundle = bundle();
     let span = PointSpan {
         at: at(1000),
         ms: 1000,
@@ -152,8 +153,8 @@ fn a_recording_that_has_it_all_says_nothing() {
         filtered: Some(3),
         ..PointSpan::default()
     };
-    scene.write(&layout::ledger("eth2"), &text(&[span]));
-    let sealed = scene.seal();
+    bundle.write(&layout::ledger("eth2"), &text(&[span]));
+    let sealed = bundle.seal();
     let input = Input::open(&sealed.path).unwrap();
     assert!(Recording::of(&input).is_empty(), "what the filter did not want is no loss");
     let verdict = explain(&input, None, &Progress::default());
@@ -163,11 +164,11 @@ fn a_recording_that_has_it_all_says_nothing() {
 
 #[test]
 fn without_a_ledger_segments_tell_the_loss_and_wrong_sums_are_told() {
-    let mut scene = scene();
-    scene.frame_after_loss("eth2", 300, Direction::In, &frame(), 4);
+    let mut bundle = bundle();
+    bundle.frame_after_loss("eth2", 300, Direction::In, &frame(), 4);
     let span = PointSpan { at: at(1000), ms: 1000, received: 9, written: 7, ..PointSpan::default() };
-    scene.write(&layout::ledger("vnet0"), &text(&[span]));
-    let mut input = Input::open(&scene.seal().path).unwrap();
+    bundle.write(&layout::ledger("vnet0"), &text(&[span]));
+    let mut input = Input::open(&bundle.seal().path).unwrap();
     let recording = Recording::of(&input);
     let found: Vec<_> =
         recording.points.iter().map(|p| (p.name.as_str(), p.sums.dropped, p.unaccounted)).collect();

@@ -94,7 +94,7 @@ fn next(
     let mut learned: Vec<PointId> = pair.to.iter().map(|stop| stop.point).collect();
     learned.dedup();
     let from = key.from.point;
-    if !matches!(key.from.side(&view.scene), Side::Enter(_)) {
+    if !matches!(key.from.side(&view.context), Side::Enter(_)) {
         return (!learned.is_empty()).then_some(NextPoints { exits: learned, complete: false });
     }
     let dst = sample.eth.dst;
@@ -127,7 +127,7 @@ fn case<'a>(
     let fidelity = &view.fidelity;
     let filtered = next.exits.iter().any(|id| view.points.get(*id).is_some_and(|p| !p.filter.is_empty()));
     let shown = next.exits.iter().all(|id| fidelity.shows(*id, &sample.bytes, sample.wire_len))
-        && !(filtered && view.scene.follow.nat.touches(key.src, key.dst));
+        && !(filtered && view.context.follow.nat.touches(key.src, key.dst));
     let mut case = PairLoss {
         key,
         pair,

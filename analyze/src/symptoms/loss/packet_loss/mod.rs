@@ -50,7 +50,7 @@ const FINDINGS_MAX: usize = 50;
 /// Two points are recorded, and what was recorded has a direction.
 fn has_two_points(view: &View<'_>) -> bool {
     let hops = &view.tables.hops;
-    view.scene.follow.on && (hops.undirected == 0 || hops.followed > 0)
+    view.context.follow.on && (hops.undirected == 0 || hops.followed > 0)
 }
 
 fn run(view: &View<'_>, findings: &mut Vec<Finding>) {

@@ -37,7 +37,7 @@ pub(super) fn finding(view: &View<'_>, group: &HopLoss<'_>) -> Option<Finding> {
     if !sure && sums.lost < LOST_MIN {
         return None;
     }
-    let enters = matches!(group.from.side(&view.scene), Side::Enter(_));
+    let enters = matches!(group.from.side(&view.context), Side::Enter(_));
     let confidence = match (sure, enters && group.complete && sums.trust == Trust::Sound) {
         (false, _) => Confidence::CannotTell,
         (true, true) if sums.lost >= LOST_MIN => Confidence::Proven,

@@ -2,7 +2,8 @@ use std::net::Ipv4Addr;
 
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::{Mac, Role};
-use netcap_tests::scene::{Scene, bond_show, datagram, echo, mac, segment};
+use netcap_tests::bundle::{BundleBuilder, bond_show};
+use netcap_tests::packets::{datagram, echo, mac, segment};
 
 use crate::finding::{Confidence, Finding, Severity, Subject};
 use crate::testing::{explain_path, found, only};
@@ -14,33 +15,33 @@ fn way() -> (Mac, Mac) {
     (mac("0c:da:41:1d:56:a7"), mac("a0:36:9f:97:76:b8"))
 }
 
-fn scene(filter: &str) -> Scene {
-    let mut scene = Scene::new(60_000);
+fn bundle(filter: &str) -> BundleBuilder {
+    let mut bundle = BundleBuilder::new(60_000);
     let vm = Role::Vnet { vm: Some("E0530".into()), guest_mac: Some(way().0) };
-    scene.point("vnet0", vm, "").point("eth3", Role::Uplink { bond: None }, filter);
-    scene
+    bundle.point("vnet0", vm, "").point("eth3", Role::Uplink { bond: None }, filter);
+    bundle
 }
 
 /// Fifty datagrams a second apart enter at vnet0; those that `leave` are seen at eth3.
-fn datagrams(scene: &mut Scene, leave: impl Fn(u16) -> bool) {
+fn datagrams(bundle: &mut BundleBuilder, leave: impl Fn(u16) -> bool) {
     for n in 0..50u16 {
         let (ms, frame) = (i64::from(n) * 1_000, datagram(way(), (VM, PEER), &n.to_be_bytes(), 100 + n));
-        scene.frame("vnet0", ms, In, &frame);
+        bundle.frame("vnet0", ms, In, &frame);
         if leave(n) {
-            scene.frame("eth3", ms + 1, Out, &frame);
+            bundle.frame("eth3", ms + 1, Out, &frame);
         }
     }
 }
 
-fn findings(scene: Scene) -> Vec<Finding> {
-    found(&scene.seal(), "packet-loss")
+fn findings(bundle: BundleBuilder) -> Vec<Finding> {
+    found(&bundle.seal(), "packet-loss")
 }
 
 #[test]
 fn packets_lost_in_the_switch_are_proven_with_their_number() {
-    let mut scene = scene("");
-    datagrams(&mut scene, |n| !(10..20).contains(&n));
-    let findings = findings(scene);
+    let mut bundle = bundle("");
+    datagrams(&mut bundle, |n| !(10..20).contains(&n));
+    let findings = findings(bundle);
     assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
     let claim = findings[0].claim.english();
     assert!(
@@ -53,9 +54,9 @@ fn packets_lost_in_the_switch_are_proven_with_their_number() {
 
 #[test]
 fn one_lost_packet_is_spoken_of_as_one() {
-    let mut scene = scene("");
-    datagrams(&mut scene, |n| n != 10);
-    let findings = findings(scene);
+    let mut bundle = bundle("");
+    datagrams(&mut bundle, |n| n != 10);
+    let findings = findings(bundle);
     assert_eq!(only(&findings).0, Severity::Info);
     assert!(findings[0].claim.english().starts_with("One of 50 udp packets from 172.16.51.20"));
     let evidence: Vec<_> = findings[0].evidence.iter().map(|e| e.what().english()).collect();
@@ -64,17 +65,17 @@ fn one_lost_packet_is_spoken_of_as_one() {
 
 #[test]
 fn a_capture_that_lost_packets_there_cannot_tell() {
-    let mut scene = scene("");
+    let mut bundle = bundle("");
     for n in 0..50u16 {
         let (ms, frame) = (i64::from(n) * 1_000, datagram(way(), (VM, PEER), &n.to_be_bytes(), 100 + n));
-        scene.frame("vnet0", ms, In, &frame);
+        bundle.frame("vnet0", ms, In, &frame);
         if n == 20 {
-            scene.frame_after_loss("eth3", ms + 1, Out, &frame, 10);
+            bundle.frame_after_loss("eth3", ms + 1, Out, &frame, 10);
         } else if !(10..20).contains(&n) {
-            scene.frame("eth3", ms + 1, Out, &frame);
+            bundle.frame("eth3", ms + 1, Out, &frame);
         }
     }
-    let findings = findings(scene);
+    let findings = findings(bundle);
     assert_eq!(only(&findings), (Severity::Info, Confidence::CannotTell));
     assert!(findings[0].claim.english().contains("cannot be told"));
 }
@@ -83,19 +84,19 @@ fn a_capture_that_lost_packets_there_cannot_tell() {
 #[test]
 fn a_capture_that_lost_packets_before_the_hop_cannot_tell_either() {
     let lossy_at = |ms_lost: Option<u16>| {
-        let mut scene = scene("");
+        let mut bundle = bundle("");
         for n in 0..50u16 {
             let (ms, frame) = (i64::from(n) * 1_000, datagram(way(), (VM, PEER), &n.to_be_bytes(), 100 + n));
             if ms_lost == Some(n) {
-                scene.frame_after_loss("vnet0", ms, In, &frame, 10);
+                bundle.frame_after_loss("vnet0", ms, In, &frame, 10);
             } else {
-                scene.frame("vnet0", ms, In, &frame);
+                bundle.frame("vnet0", ms, In, &frame);
             }
             if !(10..20).contains(&n) {
-                scene.frame("eth3", ms + 1, Out, &frame);
+                bundle.frame("eth3", ms + 1, Out, &frame);
             }
         }
-        findings(scene)
+        findings(bundle)
     };
     assert_eq!(only(&lossy_at(None)), (Severity::Warning, Confidence::Proven));
     // Between 14 s and 15 s; a packet crosses within two, and a loss may be told a second early.
@@ -111,90 +112,90 @@ fn a_capture_that_lost_packets_before_the_hop_cannot_tell_either() {
 
 #[test]
 fn all_that_passes_and_one_at_the_edge_is_no_loss() {
-    let mut scene = scene("");
-    datagrams(&mut scene, |_| true);
+    let mut bundle = bundle("");
+    datagrams(&mut bundle, |_| true);
     let last = datagram(way(), (VM, PEER), b"last", 999);
-    scene.frame("vnet0", 59_990, In, &last);
-    assert!(findings(scene).is_empty());
+    bundle.frame("vnet0", 59_990, In, &last);
+    assert!(findings(bundle).is_empty());
 }
 
 #[test]
 fn a_filter_that_hides_them_is_no_loss() {
-    let mut scene = scene("icmp");
-    datagrams(&mut scene, |_| false);
-    assert!(findings(scene).is_empty());
+    let mut bundle = bundle("icmp");
+    datagrams(&mut bundle, |_| false);
+    assert!(findings(bundle).is_empty());
 }
 
 #[test]
 fn a_wire_brings_frames_for_others_too() {
-    let mut scene = scene("");
+    let mut bundle = bundle("");
     for n in 0..10u16 {
         let strange = (mac("3c:8c:40:00:00:01"), mac("3c:8c:40:00:00:02"));
-        scene.frame("eth3", i64::from(n) * 1_000, In, &datagram(strange, (PEER, VM), b"x", 100 + n));
+        bundle.frame("eth3", i64::from(n) * 1_000, In, &datagram(strange, (PEER, VM), b"x", 100 + n));
     }
-    assert!(findings(scene).is_empty());
+    assert!(findings(bundle).is_empty());
 }
 
 #[test]
 fn what_arrives_at_a_backup_member_is_discarded_rightly() {
-    let mut scene = scene("");
-    scene.point("eth2", Role::Uplink { bond: Some("vswitch0_bond".into()) }, "");
+    let mut bundle = bundle("");
+    bundle.point("eth2", Role::Uplink { bond: Some("vswitch0_bond".into()) }, "");
     for ms in [0, 20_000, 40_000] {
         let text = bond_show("active-backup", "eth3", "off");
-        scene.state(ms, &[("ovs-bond", "bond-show", "", &text)]);
+        bundle.state(ms, &[("ovs-bond", "bond-show", "", &text)]);
     }
     let back = (way().1, way().0);
     for n in 0..10u16 {
-        scene.frame("eth2", 5_000 + i64::from(n) * 1_000, In, &datagram(back, (PEER, VM), b"x", 100 + n));
+        bundle.frame("eth2", 5_000 + i64::from(n) * 1_000, In, &datagram(back, (PEER, VM), b"x", 100 + n));
     }
-    assert!(findings(scene).is_empty());
+    assert!(findings(bundle).is_empty());
 }
 
 /// Read every ten seconds; the other member took over some time between two readings.
 #[test]
 fn what_arrives_while_nobody_knows_who_is_active_is_not_charged() {
     let told = |first: i64| {
-        let mut scene = scene("");
-        scene.point("eth2", Role::Uplink { bond: Some("vswitch0_bond".into()) }, "");
+        let mut bundle = bundle("");
+        bundle.point("eth2", Role::Uplink { bond: Some("vswitch0_bond".into()) }, "");
         for (ms, active) in
             [(0, "eth3"), (10_000, "eth3"), (20_000, "eth3"), (30_000, "eth2"), (40_000, "eth2")]
         {
-            scene.state(ms, &[("ovs-bond", "bond-show", "", &bond_show("active-backup", active, "off"))]);
+            bundle.state(ms, &[("ovs-bond", "bond-show", "", &bond_show("active-backup", active, "off"))]);
         }
         let back = (way().1, way().0);
         for n in 0..6u16 {
             let frame = datagram(back, (PEER, VM), b"x", 100 + n);
-            scene.frame("eth3", first + i64::from(n) * 1_000, In, &frame);
+            bundle.frame("eth3", first + i64::from(n) * 1_000, In, &frame);
         }
-        findings(scene).len()
+        findings(bundle).len()
     };
     assert_eq!((told(11_000), told(21_000), told(31_000)), (1, 0, 0));
 }
 
 #[test]
 fn the_same_frames_at_the_active_member_are_lost() {
-    let mut scene = scene("");
+    let mut bundle = bundle("");
     let back = (way().1, way().0);
     for n in 0..10u16 {
-        scene.frame("eth3", 5_000 + i64::from(n) * 1_000, In, &datagram(back, (PEER, VM), b"x", 100 + n));
+        bundle.frame("eth3", 5_000 + i64::from(n) * 1_000, In, &datagram(back, (PEER, VM), b"x", 100 + n));
     }
-    assert_eq!(only(&findings(scene)), (Severity::Warning, Confidence::Proven));
+    assert_eq!(only(&findings(bundle)), (Severity::Warning, Confidence::Proven));
 }
 
 #[test]
 fn lost_pings_are_a_symptom_of_lost_packets() {
-    let mut scene = scene("");
+    let mut bundle = bundle("");
     for n in 0..50u16 {
         let (ms, to) = (i64::from(n) * 1_000, (way().0, way().1));
         let request = echo(false, to.0, to.1, VM, PEER, n);
         let reply = echo(true, to.1, to.0, PEER, VM, n);
-        scene.frame("vnet0", ms, In, &request);
+        bundle.frame("vnet0", ms, In, &request);
         if n % 10 != 3 {
-            scene.frame("eth3", ms + 1, Out, &request).frame("eth3", ms + 2, In, &reply);
-            scene.frame("vnet0", ms + 3, Out, &reply);
+            bundle.frame("eth3", ms + 1, Out, &request).frame("eth3", ms + 2, In, &reply);
+            bundle.frame("vnet0", ms + 3, Out, &reply);
         }
     }
-    let verdict = explain_path(&scene.seal().path, 2);
+    let verdict = explain_path(&bundle.seal().path, 2);
     let of = |id: &str| verdict.findings.iter().find(|f| f.detector == id).unwrap();
     assert_eq!(of("packet-loss").severity, Severity::Warning);
     assert!(of("packet-loss").claim.english().starts_with("5 of 50 icmp packets"));
@@ -203,19 +204,19 @@ fn lost_pings_are_a_symptom_of_lost_packets() {
 
 #[test]
 fn losses_of_many_pairs_are_told_together() {
-    let mut scene = scene("");
+    let mut bundle = bundle("");
     for host in 0..8u8 {
         for n in 0..20u16 {
             let ms = i64::from(n) * 1_000 + i64::from(host);
             let pair = (VM, Ipv4Addr::new(10, 0, 0, host));
             let frame = segment(way(), pair, u32::from(n) * 100 + (u32::from(host) << 24), 100, n + 1);
-            scene.frame("vnet0", ms, In, &frame);
+            bundle.frame("vnet0", ms, In, &frame);
             if n % 5 != 0 || n == 0 {
-                scene.frame("eth3", ms + 1, Out, &frame);
+                bundle.frame("eth3", ms + 1, Out, &frame);
             }
         }
     }
-    let findings = findings(scene);
+    let findings = findings(bundle);
     assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
     assert!(findings[0].claim.english().starts_with("24 of 160 packets of 8 pairs"), "{:?}", findings[0]);
 }

@@ -3,7 +3,8 @@ use std::net::Ipv4Addr;
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::run::{Answer, PingRecord};
 use netcap_bundle::{Mac, Role};
-use netcap_tests::scene::{Scene, at, echo, mac, pcap};
+use netcap_tests::bundle::{BundleBuilder, at, pcap};
+use netcap_tests::packets::{echo, mac};
 
 use crate::finding::{Confidence, Finding, Severity};
 use crate::testing::{explain_path, found, only};
@@ -28,26 +29,26 @@ fn reply(seq: u16) -> Vec<u8> {
 }
 
 /// Ten pings of the host through an uplink, those in `lost` unanswered.
-fn scene(lost: &[u16]) -> Scene {
-    let mut scene = Scene::new(60_000);
-    scene.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
+fn bundle(lost: &[u16]) -> BundleBuilder {
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
     for seq in 1..=10 {
         let ms = i64::from(seq) * 1_000;
-        scene.frame("vswitch0", ms, Out, &request(seq)).frame("eth3", ms, Out, &request(seq));
+        bundle.frame("vswitch0", ms, Out, &request(seq)).frame("eth3", ms, Out, &request(seq));
         if !lost.contains(&seq) {
-            scene.frame("eth3", ms + 1, In, &reply(seq)).frame("vswitch0", ms + 1, In, &reply(seq));
+            bundle.frame("eth3", ms + 1, In, &reply(seq)).frame("vswitch0", ms + 1, In, &reply(seq));
         }
     }
-    scene
+    bundle
 }
 
-fn findings(scene: Scene) -> Vec<Finding> {
-    found(&scene.seal(), "ping-loss")
+fn findings(bundle: BundleBuilder) -> Vec<Finding> {
+    found(&bundle.seal(), "ping-loss")
 }
 
 #[test]
 fn two_lost_pings_are_a_warning_with_the_last_place() {
-    let findings = findings(scene(&[4, 5, 9]));
+    let findings = findings(bundle(&[4, 5, 9]));
     assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
     let claim = findings[0].claim.english();
     assert!(claim.starts_with("3 of 10 pings") && claim.contains("last seen at eth3"), "{claim}");
@@ -55,37 +56,37 @@ fn two_lost_pings_are_a_warning_with_the_last_place() {
 
 #[test]
 fn one_lost_ping_is_worth_knowing_and_none_is_nothing() {
-    assert_eq!(only(&findings(scene(&[4]))).0, Severity::Info);
-    assert!(findings(scene(&[])).is_empty());
+    assert_eq!(only(&findings(bundle(&[4]))).0, Severity::Info);
+    assert!(findings(bundle(&[])).is_empty());
 }
 
 #[test]
 fn the_end_of_the_capture_is_no_loss() {
-    let mut scene = scene(&[]);
+    let mut bundle = bundle(&[]);
     for seq in 20..25 {
-        scene.frame("vswitch0", 58_500, Out, &request(seq));
+        bundle.frame("vswitch0", 58_500, Out, &request(seq));
     }
-    assert!(findings(scene).is_empty());
+    assert!(findings(bundle).is_empty());
 }
 
 #[test]
 fn what_the_capture_lost_is_not_counted() {
-    let mut scene = scene(&[]);
-    scene.frame("eth3", 20_000, Out, &request(30)).frame("eth3", 20_500, Out, &request(31));
-    scene.frame_after_loss("eth3", 21_000, Out, &request(32), 7);
-    scene.frame("eth3", 21_001, In, &reply(32));
-    assert!(findings(scene).is_empty());
+    let mut bundle = bundle(&[]);
+    bundle.frame("eth3", 20_000, Out, &request(30)).frame("eth3", 20_500, Out, &request(31));
+    bundle.frame_after_loss("eth3", 21_000, Out, &request(32), 7);
+    bundle.frame("eth3", 21_001, In, &reply(32));
+    assert!(findings(bundle).is_empty());
 }
 
 #[test]
 fn multicast_needs_no_answer() {
-    let mut scene = scene(&[]);
+    let mut bundle = bundle(&[]);
     for seq in 40..45 {
         let group = Ipv4Addr::new(224, 0, 0, 1);
         let frame = echo(false, host(), mac("01:00:5e:00:00:01"), HOST, group, seq);
-        scene.frame("vswitch0", 20_000 + i64::from(seq), Out, &frame);
+        bundle.frame("vswitch0", 20_000 + i64::from(seq), Out, &frame);
     }
-    assert!(findings(scene).is_empty());
+    assert!(findings(bundle).is_empty());
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_bare_file_without_any_answer_cannot_tell() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("one.pcap");
     let mut frames: Vec<(i64, Vec<u8>)> = (1..5).map(|seq| (i64::from(seq) * 1_000, request(seq))).collect();
-    frames.push((20_000, netcap_tests::scene::arp_request(host(), HOST, GATEWAY)));
+    frames.push((20_000, netcap_tests::packets::arp_request(host(), HOST, GATEWAY)));
     pcap(&path, &frames);
     let verdict = explain_path(&path, 1);
     assert_eq!(only(&verdict.findings), (Severity::Info, Confidence::CannotTell));
@@ -106,9 +107,9 @@ fn the_log_speaks_where_packets_are_silent() {
     let reply = || Answer::Reply { rtt_ns: 300_000, ttl: None, kernel: true };
     let mut records: Vec<_> = (1..8).map(|n| record(n, reply())).collect();
     records.extend([record(8, Answer::Lost), record(9, Answer::Lost), record(10, Answer::Open)]);
-    let mut scene = Scene::new(60_000);
-    scene.point("vswitch0", Role::Internal, "arp").pings("10.0.0.9", &records);
-    let findings = findings(scene);
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("vswitch0", Role::Internal, "arp").pings("10.0.0.9", &records);
+    let findings = findings(bundle);
     assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
     assert!(findings[0].claim.english().starts_with("2 of 9 pings to 10.0.0.9"));
 }
@@ -120,15 +121,20 @@ fn nobody(answered: bool) -> Finding {
         sent: Some(at(seq * 1_000)),
         answer: Answer::Error { why: "Destination Host Unreachable".into() },
     };
-    let mut scene = Scene::new(60_000);
-    scene.point("vswitch0", Role::Internal, "").pings(&GATEWAY.to_string(), &[lost(1), lost(2), lost(3)]);
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("vswitch0", Role::Internal, "").pings(&GATEWAY.to_string(), &[lost(1), lost(2), lost(3)]);
     for ms in [1_000, 2_000, 3_000] {
-        scene.frame("vswitch0", ms, Out, &netcap_tests::scene::arp_request(host(), HOST, GATEWAY));
+        bundle.frame("vswitch0", ms, Out, &netcap_tests::packets::arp_request(host(), HOST, GATEWAY));
     }
     if answered {
-        scene.frame("vswitch0", 3_001, In, &netcap_tests::scene::arp_reply(gateway(), GATEWAY, host(), HOST));
+        bundle.frame(
+            "vswitch0",
+            3_001,
+            In,
+            &netcap_tests::packets::arp_reply(gateway(), GATEWAY, host(), HOST),
+        );
     }
-    let mut findings = findings(scene);
+    let mut findings = findings(bundle);
     assert_eq!(findings.len(), 1, "{findings:#?}");
     findings.remove(0)
 }
@@ -152,7 +158,7 @@ fn unreachable(kind: u8, code: u8, request: &[u8]) -> Vec<u8> {
     ip.extend([10, 40, 1, 1]);
     ip.extend(HOST.octets());
     ip.extend(icmp);
-    netcap_tests::scene::ethernet(host(), gateway(), 0x0800, &ip)
+    netcap_tests::packets::ethernet(host(), gateway(), 0x0800, &ip)
 }
 
 /// In a bare file, three pings of which each one is refused three seconds later.
@@ -164,7 +170,7 @@ fn refused(kind: u8, code: u8) -> Vec<Finding> {
         let at = i64::from(seq) * 1_000;
         frames.extend([(at, request(seq)), (at + 3_000, unreachable(kind, code, &request(seq)))]);
     }
-    frames.push((60_000, netcap_tests::scene::arp_request(host(), HOST, GATEWAY)));
+    frames.push((60_000, netcap_tests::packets::arp_request(host(), HOST, GATEWAY)));
     frames.sort_by_key(|(at, _)| *at);
     pcap(&path, &frames);
     explain_path(&path, 1).findings
@@ -194,7 +200,7 @@ fn a_bare_file_is_not_called_a_place() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("one.pcap");
     let mut frames: Vec<(i64, Vec<u8>)> = (1..5).map(|seq| (i64::from(seq) * 1_000, request(seq))).collect();
-    frames.extend([(1_001, reply(1)), (20_000, netcap_tests::scene::arp_request(host(), HOST, GATEWAY))]);
+    frames.extend([(1_001, reply(1)), (20_000, netcap_tests::packets::arp_request(host(), HOST, GATEWAY))]);
     frames.sort_by_key(|(at, _)| *at);
     pcap(&path, &frames);
     let findings = explain_path(&path, 1).findings;

@@ -7,11 +7,12 @@ use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::packets::LinkType;
 use netcap_bundle::{Mac, Nanos, Role};
-use netcap_tests::scene::{Scene, datagram, mac, segment, tagged};
+use netcap_tests::bundle::BundleBuilder;
+use netcap_tests::packets::{datagram, mac, segment, tagged};
 
 use super::*;
 use crate::engine::decode::decode;
-use crate::engine::points::Scene as Points;
+use crate::engine::points::FoldContext;
 use crate::engine::{DomainId, FrameRef, PointId, Tags};
 use crate::testing::with_view;
 use crate::view::View;
@@ -25,16 +26,16 @@ fn way() -> (Mac, Mac) {
 }
 
 /// vnet0 and eth3 of a switch, and a wire behind a router.
-fn scene() -> Scene {
-    let mut scene = Scene::new(60_000);
+fn bundle() -> BundleBuilder {
+    let mut bundle = BundleBuilder::new(60_000);
     let vm = Role::Vnet { vm: Some("E0530".into()), guest_mac: Some(way().0) };
-    scene.point("vnet0", vm, "").point("eth3", Role::Uplink { bond: None }, "");
-    scene.point("eth2", Role::Uplink { bond: None }, "").point_in("wan0", Role::Other, "", None, None);
-    scene
+    bundle.point("vnet0", vm, "").point("eth3", Role::Uplink { bond: None }, "");
+    bundle.point("eth2", Role::Uplink { bond: None }, "").point_in("wan0", Role::Other, "", None, None);
+    bundle
 }
 
-fn look(scene: Scene, look: impl FnOnce(&View<'_>)) {
-    let sealed = scene.seal();
+fn look(bundle: BundleBuilder, look: impl FnOnce(&View<'_>)) {
+    let sealed = bundle.seal();
     with_view(&Input::open(&sealed.path).unwrap(), look);
 }
 
@@ -62,17 +63,17 @@ fn routed(frame: &[u8]) -> Vec<u8> {
 
 /// A megabyte in super-segments at the VM's port, in segments with a tag at the uplink, routed on the wire; calls with
 /// number, time and frame of each segment, and sends what it returns.
-fn transfer(scene: &mut Scene, mut wire: impl FnMut(usize, &mut Scene, i64, Vec<u8>)) {
+fn transfer(bundle: &mut BundleBuilder, mut wire: impl FnMut(usize, &mut BundleBuilder, i64, Vec<u8>)) {
     let burst = SEGMENT * 44;
     for turn in 0..16usize {
         let us = 1_000 + i64::try_from(turn).unwrap() * 1_000;
         let at = turn * burst;
-        scene.frame_us("vnet0", us, In, &big(at, burst));
+        bundle.frame_us("vnet0", us, In, &big(at, burst));
         for n in 0..44usize {
             let us = us + 20 + i64::try_from(n).unwrap();
             let frame = part(at + n * SEGMENT, SEGMENT);
-            scene.frame_us("eth3", us, Out, &tagged(188, &frame));
-            wire(turn * 44 + n, scene, us + 100, routed(&frame));
+            bundle.frame_us("eth3", us, Out, &tagged(188, &frame));
+            wire(turn * 44 + n, bundle, us + 100, routed(&frame));
         }
     }
 }
@@ -84,11 +85,11 @@ fn big(at: usize, length: usize) -> Vec<u8> {
 
 #[test]
 fn a_flow_without_loss_at_three_points_is_sent_once_and_takes_two_hops() {
-    let mut scene = scene();
-    transfer(&mut scene, |_, scene, us, frame| {
-        scene.frame_us("wan0", us, Out, &frame);
+    let mut bundle = bundle();
+    transfer(&mut bundle, |_, bundle, us, frame| {
+        bundle.frame_us("wan0", us, Out, &frame);
     });
-    look(scene, |view| {
+    look(bundle, |view| {
         let table = &view.tables.hops;
         assert_eq!(table.counts, table::Counts::default());
         assert!(table.pairs.values().all(|pair| pair.lost.is_empty()), "{:?}", table.pairs);
@@ -109,13 +110,13 @@ fn a_flow_without_loss_at_three_points_is_sent_once_and_takes_two_hops() {
 
 #[test]
 fn a_segment_lost_behind_the_switch_was_last_seen_at_the_uplink_and_is_sent_again() {
-    let mut scene = scene();
+    let mut bundle = bundle();
     let mut lost = Vec::new();
-    transfer(&mut scene, |number, scene, us, frame| {
+    transfer(&mut bundle, |number, bundle, us, frame| {
         if number == 100 {
             lost = frame;
         } else {
-            scene.frame_us("wan0", us, Out, &frame);
+            bundle.frame_us("wan0", us, Out, &frame);
         }
     });
     // Sent again, with the next IP identification, after the retransmission time-out.
@@ -125,9 +126,9 @@ fn a_segment_lost_behind_the_switch_was_last_seen_at_the_uplink_and_is_sent_agai
         out
     };
     let frame = again(&part(100 * SEGMENT, SEGMENT));
-    scene.frame_us("vnet0", 250_000, In, &frame).frame_us("eth3", 250_020, Out, &tagged(188, &frame));
-    scene.frame_us("wan0", 250_100, Out, &again(&lost));
-    look(scene, |view| {
+    bundle.frame_us("vnet0", 250_000, In, &frame).frame_us("eth3", 250_020, Out, &tagged(188, &frame));
+    bundle.frame_us("wan0", 250_100, Out, &again(&lost));
+    look(bundle, |view| {
         let table = &view.tables.hops;
         assert_eq!(table.counts.retransmissions, 1);
         let lost: Vec<_> = table.pairs.iter().filter(|(_, pair)| !pair.lost.is_empty()).collect();
@@ -140,12 +141,12 @@ fn a_segment_lost_behind_the_switch_was_last_seen_at_the_uplink_and_is_sent_agai
 
 #[test]
 fn one_segment_of_a_super_segment_is_one_packet() {
-    let mut scene = scene();
-    scene.frame_us("vnet0", 1_000, In, &big(0, SEGMENT * 10));
+    let mut bundle = bundle();
+    bundle.frame_us("vnet0", 1_000, In, &big(0, SEGMENT * 10));
     for n in (0..10).filter(|n| *n != 4 && *n != 7) {
-        scene.frame_us("eth3", 1_020, Out, &part(n * SEGMENT, SEGMENT));
+        bundle.frame_us("eth3", 1_020, Out, &part(n * SEGMENT, SEGMENT));
     }
-    look(scene, |view| {
+    look(bundle, |view| {
         let lost: Vec<_> = view.tables.hops.pairs.values().flat_map(|p| &p.lost).collect();
         assert_eq!((lost.len(), lost[0].packets, lost[0].bytes), (1, 2, 2_896));
     });
@@ -153,17 +154,17 @@ fn one_segment_of_a_super_segment_is_one_packet() {
 
 #[test]
 fn copies_reflections_and_reordering_have_their_names() {
-    let mut scene = scene();
+    let mut bundle = bundle();
     let frames: Vec<_> = (0..6u16).map(|n| datagram(way(), (VM, PEER), &[0; 20], 100 + n)).collect();
     for (n, us) in [(0, 1_000), (1, 2_000), (2, 3_000), (3, 4_000)] {
-        scene.frame_us("vnet0", us, In, &frames[n]);
+        bundle.frame_us("vnet0", us, In, &frames[n]);
     }
     // 1 and 2 change places; 3 is doubled and comes back.
     for (n, us) in [(0, 5_000), (2, 5_001), (1, 5_002), (3, 5_003), (3, 5_100)] {
-        scene.frame_us("eth3", us, Out, &frames[n]);
+        bundle.frame_us("eth3", us, Out, &frames[n]);
     }
-    scene.frame_us("eth2", 5_200, In, &frames[3]);
-    look(scene, |view| {
+    bundle.frame_us("eth2", 5_200, In, &frames[3]);
+    look(bundle, |view| {
         let table = &view.tables.hops;
         let named = |map: &std::collections::BTreeMap<Stop, u64>| {
             map.iter().map(|(s, n)| (view.points.name(s.point).to_owned(), *n)).collect::<Vec<_>>()
@@ -176,31 +177,31 @@ fn copies_reflections_and_reordering_have_their_names() {
 }
 
 /// A packet leaves with another address.
-fn translated(scene: &mut Scene) {
+fn translated(bundle: &mut BundleBuilder) {
     let outside = Ipv4Addr::new(192, 0, 2, 1);
     for n in 0..20u16 {
         let us = 1_000 + i64::from(n) * 1_000;
-        scene.frame_us("vnet0", us, In, &datagram(way(), (VM, PEER), &[1; 20], 100 + n));
+        bundle.frame_us("vnet0", us, In, &datagram(way(), (VM, PEER), &[1; 20], 100 + n));
         let mut out = datagram(way(), (outside, PEER), &[1; 20], 100 + n);
         out[34..36].copy_from_slice(&61_000u16.to_be_bytes());
-        scene.frame_us("eth3", us + 50, Out, &out);
+        bundle.frame_us("eth3", us + 50, Out, &out);
         let mut back = datagram(way(), (PEER, outside), &[2; 20], 300 + n);
         back[34..38].copy_from_slice(&[0, 53, 0xee, 0x48]);
-        scene.frame_us("eth3", us + 100, In, &back);
+        bundle.frame_us("eth3", us + 100, In, &back);
         let mut inside = datagram(way(), (PEER, VM), &[2; 20], 300 + n);
         inside[34..38].copy_from_slice(&[0, 53, 0x9c, 0x40]);
-        scene.frame_us("vnet0", us + 150, Out, &inside);
+        bundle.frame_us("vnet0", us + 150, Out, &inside);
     }
 }
 
 #[test]
 fn conntrack_tells_what_a_translated_packet_was() {
-    let mut scene = scene();
-    translated(&mut scene);
+    let mut bundle = bundle();
+    translated(&mut bundle);
     let dump = "udp,orig=(src=172.16.51.20,dst=10.9.8.7,sport=40000,dport=53),\
                 reply=(src=10.9.8.7,dst=192.0.2.1,sport=53,dport=61000)\n";
-    scene.state(500, &[("ovs-conntrack", "dump", "", dump)]);
-    look(scene, |view| {
+    bundle.state(500, &[("ovs-conntrack", "dump", "", dump)]);
+    look(bundle, |view| {
         let table = &view.tables.hops;
         let hops: Vec<_> = table.hops.iter().map(|h| h.histogram.len()).collect();
         assert_eq!(hops, [20, 20]);
@@ -210,9 +211,9 @@ fn conntrack_tells_what_a_translated_packet_was() {
 
 #[test]
 fn without_conntrack_a_translated_packet_is_not_called_lost() {
-    let mut scene = scene();
-    translated(&mut scene);
-    look(scene, |view| {
+    let mut bundle = bundle();
+    translated(&mut bundle);
+    look(bundle, |view| {
         let pairs = &view.tables.hops.pairs;
         assert!(pairs.values().all(|pair| pair.lost.is_empty()), "{pairs:?}");
         assert_eq!(pairs.values().map(|p| p.translated).sum::<u64>(), 40);
@@ -220,8 +221,8 @@ fn without_conntrack_a_translated_packet_is_not_called_lost() {
 }
 
 /// Fed by hand: many packets at two points.
-fn fold(scene: &Arc<Points>, point: u32, count: u16) -> HopsFold {
-    let mut fold = HopsFold::start(scene);
+fn fold(bundle: &Arc<FoldContext>, point: u32, count: u16) -> HopsFold {
+    let mut fold = HopsFold::start(bundle);
     for n in 0..count {
         let bytes = datagram(way(), (VM, PEER), &n.to_be_bytes(), n);
         let decoded = decode(LinkType::ETHERNET, &bytes);
@@ -245,13 +246,13 @@ fn fold(scene: &Arc<Points>, point: u32, count: u16) -> HopsFold {
 
 #[test]
 fn a_full_table_follows_the_same_packets_at_every_point() {
-    let mut points = Points::default();
+    let mut points = FoldContext::default();
     points.follow.on = true;
     points.follow.reach = usize::MAX;
     points.follow.segment_max = 300;
-    let scene = Arc::new(points);
-    let mut merged = fold(&scene, 0, 400);
-    merged.merge(fold(&scene, 1, 4_000));
+    let bundle = Arc::new(points);
+    let mut merged = fold(&bundle, 0, 400);
+    merged.merge(fold(&bundle, 1, 4_000));
     let kept = |point: u32| {
         let mut out: Vec<u64> = merged
             .sightings
@@ -265,7 +266,7 @@ fn a_full_table_follows_the_same_packets_at_every_point() {
     assert!(merged.shift >= 3 && !kept(0).is_empty(), "{}", merged.shift);
     assert_eq!(kept(0), kept(1));
     // In the other order it is the same.
-    let mut other = fold(&scene, 1, 4_000);
-    other.merge(fold(&scene, 0, 400));
+    let mut other = fold(&bundle, 1, 4_000);
+    other.merge(fold(&bundle, 0, 400));
     assert_eq!((other.shift, other.sightings.len()), (merged.shift, merged.sightings.len()));
 }
