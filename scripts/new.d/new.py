@@ -47,7 +47,7 @@ KINDS = {
   2. `samples/record --bless` when it has something to say of the samples
   3. cargo test -p netcap-analyze -p netcap-tests; a line in CHANGELOG.md""", chaptered=False, ordered=True),
     "source": Kind(
-        "bundle/src/sources", "&{path}::{type}::DEF", r'SourceDef = SourceDef \{\s*id: "([^"]+)"', """\
+        "bundle/src/sources", "Source::of::<{path}::{type}>()", r'SourceDef = SourceDef \{\s*id: "([^"]+)"', """\
   1. what it records (recipes), what that means (fields), and how it is read; a sample of the real text in its tests
   2. its two sentences in capture/locales/registries.yml
   3. cargo test -p netcap-bundle -p netcap -p netcap-tests; a line in CHANGELOG.md"""),

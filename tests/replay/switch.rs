@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use netcap_bundle::Nanos;
-use netcap_bundle::source::{Each, How, Outcome, RawItem, Snapshot};
+use netcap_bundle::source::{How, Outcome, RawItem, Snapshot};
 
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 
@@ -160,7 +160,7 @@ impl Switch {
         let mut taken: Vec<(&str, &str, String)> = Vec::new();
         for recipe in S::DEF.recipes {
             let How::Command(argv) = recipe.how else { continue };
-            let args = if matches!(recipe.each, Each::OvsBridge) { bridges } else { &[""] };
+            let args = if recipe.each.elements().is_some() { bridges } else { &[""] };
             for arg in args {
                 let db = format!("unix:{}", self.path("db.sock"));
                 let words: Vec<String> =

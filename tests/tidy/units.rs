@@ -133,7 +133,7 @@ fn every_source_file_is_registered() {
         if place.len() != 2 {
             law.breach(&path, "not CHAPTER/SOURCE");
         }
-        if !all.contains(&format!("{}::{name}::DEF", place.join("::"))) {
+        if !all.contains(&format!("Source::of::<{}::{name}>()", place.join("::"))) {
             law.breach(&path, "not in ALL");
         }
     }

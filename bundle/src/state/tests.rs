@@ -2,8 +2,7 @@ use super::*;
 use crate::Nanos;
 use crate::files::Files;
 use crate::held::Dir;
-use crate::source::Outcome;
-use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+use crate::source::{Cadence, Each, How, Outcome, Parsed, RawItem, Reason, Recipe, Snapshot, SourceDef};
 
 #[derive(Debug, Default)]
 struct Words(Vec<String>);
@@ -15,7 +14,7 @@ impl Snapshot for Words {
         cadence: Cadence::Periodic,
         recipes: &[Recipe {
             item: "list",
-            each: Each::OvsBridge,
+            each: Each::Once,
             how: How::File("/x"),
             bytes_max: 100_000,
             timeout_ms: 1,
@@ -77,7 +76,7 @@ fn large_samples_come_back_and_the_budget_holds() {
     let (state, files) = reader(dir.path());
     let first = state.first::<Words>(&files).unwrap();
     assert_eq!(first.parsed.value.0, [large]);
-    assert!(state.lines().any(|l| matches!(&l.outcome, Outcome::Failed { why } if why.contains("budget"))));
+    assert!(state.lines().any(|l| matches!(&l.outcome, Outcome::Failed { reason: Reason::Budget, .. })));
 }
 
 #[test]

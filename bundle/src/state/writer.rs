@@ -7,7 +7,7 @@ use std::io::Write;
 use super::IndexLine;
 use crate::held::Dir;
 use crate::run::layout;
-use crate::source::Outcome;
+use crate::source::{Outcome, Reason};
 use crate::{BundleError, Nanos, Op, Result};
 
 /// Samples from this size on are compressed: nightly flow dumps are megabytes of the same words.
@@ -107,7 +107,10 @@ impl StateWriter {
             Some((old, path)) if *old == hash => path.clone(),
             _ if taken.bytes.is_empty() => String::new(),
             _ => self.file(&key, &taken.bytes)?.unwrap_or_else(|| {
-                outcome = Outcome::Failed { why: "the byte budget for host state is spent".into() };
+                outcome = Outcome::Failed {
+                    reason: Reason::Budget,
+                    why: "the byte budget for host state is spent".into(),
+                };
                 String::new()
             }),
         };

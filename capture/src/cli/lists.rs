@@ -13,7 +13,7 @@ use crate::ui::{self, wording};
 
 /// What is recorded of the host's state.
 pub(super) fn sources() {
-    for def in sources::ALL {
+    for def in sources::ALL.iter().map(|source| source.def) {
         ui::answer(&format!("{:<16} {}", def.id, wording::about(def)));
     }
 }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use netcap_bundle::Nanos;
-use netcap_bundle::source::{How, Outcome, Recipe};
+use netcap_bundle::source::{How, Outcome, Reason, Recipe};
 use netcap_bundle::state::Taken;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -42,8 +42,14 @@ pub(crate) async fn take(host: &Host, source: &'static str, recipe: &'static Rec
 }
 
 /// A sample of something that was not tried.
-pub(crate) fn not_taken(source: &'static str, recipe: &'static Recipe, at: Nanos, why: &str) -> Taken {
-    let Executed { outcome, bytes, truncated, stderr } = Executed::failed(why);
+pub(crate) fn not_taken(
+    source: &'static str,
+    recipe: &'static Recipe,
+    at: Nanos,
+    reason: Reason,
+    why: &str,
+) -> Taken {
+    let Executed { outcome, bytes, truncated, stderr } = Executed::failed(reason, why);
     let arg = String::new();
     Taken { source, item: recipe.item, arg, at, took_ns: 0, outcome, bytes, truncated, stderr }
 }
@@ -62,17 +68,19 @@ pub struct Executed {
 }
 
 impl Executed {
-    fn failed(why: impl Into<String>) -> Self {
-        let outcome = Outcome::Failed { why: why.into() };
+    fn failed(reason: Reason, why: impl Into<String>) -> Self {
+        let outcome = Outcome::Failed { reason, why: why.into() };
         Self { outcome, bytes: Vec::new(), truncated: false, stderr: Vec::new() }
     }
 }
 
 /// Runs a command in a process group of its own; at the time-out or the byte cap the whole group is killed.
 pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duration) -> Executed {
-    let Some((program, arguments)) = words.split_first() else { return Executed::failed("empty command") };
+    let Some((program, arguments)) = words.split_first() else {
+        return Executed::failed(Reason::NoProgram, "empty command");
+    };
     if let Some(absent) = Service::asked_by(program).and_then(|service| host.absent(service)) {
-        return Executed::failed(absent.to_string());
+        return Executed::failed(absent.reason(), absent.to_string());
     }
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -81,7 +89,7 @@ pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duratio
     crate::sys::die_with_parent(command.as_std_mut());
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(e) => return Executed::failed(format!("{program}: {e}")),
+        Err(e) => return Executed::failed(Reason::of_program(&e), format!("{program}: {e}")),
     };
     let group = Group::of(&child);
     // What is in here survives the time-out: a table that a hanging daemon gave half of is evidence too.
@@ -125,7 +133,7 @@ async fn collect(
     };
     let (truncated, ()) = tokio::join!(out, err);
     match child.wait().await {
-        Err(e) => Outcome::Failed { why: e.to_string() },
+        Err(e) => Outcome::Failed { reason: Reason::Other, why: e.to_string() },
         Ok(_) if truncated => Outcome::Ok,
         Ok(status) if status.success() => Outcome::Ok,
         Ok(status) => {
@@ -164,8 +172,8 @@ impl Group {
 async fn read(path: PathBuf, bytes_max: usize, limit: Duration) -> Executed {
     let reading = tokio::task::spawn_blocking(move || read_now(&path, bytes_max));
     match tokio::time::timeout(limit, reading).await {
-        Err(_) => Executed { outcome: Outcome::TimedOut, ..Executed::failed("") },
-        Ok(Err(e)) => Executed::failed(e.to_string()),
+        Err(_) => Executed { outcome: Outcome::TimedOut, ..Executed::failed(Reason::Other, "") },
+        Ok(Err(e)) => Executed::failed(Reason::Other, e.to_string()),
         Ok(Ok(got)) => got,
     }
 }
@@ -174,12 +182,15 @@ fn read_now(path: &Path, bytes_max: usize) -> Executed {
     let mut bytes = Vec::new();
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
-        Err(e) => return Executed::failed(format!("{}: {e}", path.display())),
+        Err(e) => return Executed::failed(Reason::of_file(&e), format!("{}: {e}", path.display())),
     };
     let read = file.take(bytes_max as u64 + 1).read_to_end(&mut bytes);
     let truncated = bytes.len() > bytes_max;
     bytes.truncate(bytes_max);
-    let outcome = read.map_or_else(|e| Outcome::Failed { why: e.to_string() }, |_| Outcome::Ok);
+    let outcome = match read {
+        Ok(_) => Outcome::Ok,
+        Err(e) => Outcome::Failed { reason: Reason::of_file(&e), why: e.to_string() },
+    };
     Executed { outcome, bytes, truncated, stderr: Vec::new() }
 }
 
@@ -244,12 +255,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let host = host(dir.path());
         let limit = Duration::from_secs(5);
-        for words in [&["ovs-vsctl", "show"][..], &["virsh", "list"], &["no-such-program-here"]] {
+        for (words, reason) in [
+            (&["ovs-vsctl", "show"][..], Reason::NoService),
+            (&["virsh", "list"], Reason::NoService),
+            (&["no-such-program-here"], Reason::NoProgram),
+        ] {
             let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
             let got = run(&host, &words, 100, limit).await;
-            assert!(matches!(&got.outcome, Outcome::Failed { why } if !why.is_empty()), "{words:?}: {got:?}");
+            assert!(
+                matches!(&got.outcome, Outcome::Failed { why, .. } if !why.is_empty()),
+                "{words:?}: {got:?}"
+            );
+            assert_eq!(got.outcome.reason(), Some(reason), "{words:?}: {got:?}");
         }
-        assert!(matches!(read(dir.path().join("x"), 10, limit).await.outcome, Outcome::Failed { .. }));
+        assert_eq!(read(dir.path().join("x"), 10, limit).await.outcome.reason(), Some(Reason::NoFile));
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use rust_i18n::t;
 
 use super::available::{Available, SwitchPort};
 use super::iface::Iface;
-use super::sample::{self, Elements, Sampler, snapshot};
+use super::sample::{self, ElementNames, Sampler, snapshot};
 use super::services::{Absent, Host, Service};
 
 /// What was found.
@@ -26,7 +26,7 @@ pub(crate) struct Inventory {
     /// The samples as they came: part of the run's first round.
     pub taken: Vec<Taken>,
     /// Names that recipes are repeated over.
-    pub elements: Elements,
+    pub elements: ElementNames,
     /// Switches, ports, bonds, machines.
     pub topology: Topology,
     /// Every point there could be.
@@ -51,7 +51,7 @@ impl Inventory {
     /// Looks at the host.
     pub(crate) async fn take(sampler: &dyn Sampler) -> Self {
         let mut taken = Vec::new();
-        let mut elements = Elements::default();
+        let mut elements = ElementNames::default();
         for wanted in &SOURCES {
             if let Some(def) = netcap_bundle::sources::by_id(wanted.id) {
                 taken.extend(sample::source(sampler, def, &mut elements).await);
@@ -92,7 +92,7 @@ fn unasked(taken: &[Taken], service: Service, absent: Option<&Absent>, root: boo
     let said = String::from_utf8_lossy(&sample.stderr);
     let said = said.lines().map(str::trim).find(|line| !line.is_empty());
     let why = match (&sample.outcome, said) {
-        (Outcome::Failed { why }, _) => absent.map_or_else(|| why.clone(), Absent::words),
+        (Outcome::Failed { why, .. }, _) => absent.map_or_else(|| why.clone(), Absent::words),
         (_, Some(said)) => said.to_owned(),
         (Outcome::Exit { code }, None) => t!("points.status", code = code).into_owned(),
         _ => t!("points.silent").into_owned(),
@@ -177,6 +177,7 @@ fn bare(name: &str, iface: &Iface) -> Point {
 mod tests {
     use super::*;
     use netcap_bundle::Nanos;
+    use netcap_bundle::source::Reason;
 
     fn sample(source: &'static str, outcome: Outcome, stderr: &str) -> Taken {
         let (arg, bytes, stderr) = (String::new(), Vec::new(), stderr.as_bytes().to_vec());
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn who_could_not_be_asked_is_said_with_the_reason() {
         rust_i18n::set_locale("en");
-        let failed = || Outcome::Failed { why: "no socket".into() };
+        let failed = || Outcome::Failed { reason: Reason::Other, why: "no socket".into() };
         let taken = [
             sample("ovsdb", failed(), ""),
             sample("libvirt", Outcome::Exit { code: 1 }, "\nerror: Permission denied\n"),

@@ -1,10 +1,10 @@
 //! Taking a source: all its recipes, one after the other, each for every element it is repeated over.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 
-use netcap_bundle::source::{Each, Outcome, Parsed, RawItem, Recipe, Snapshot, SourceDef};
-use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
-use netcap_bundle::sources::vm::libvirt::Libvirt;
+use netcap_bundle::source::{Each, Outcome, Parsed, RawItem, Reason, Recipe, Snapshot, SourceDef};
+use netcap_bundle::sources;
 use netcap_bundle::state::Taken;
 
 use super::clock;
@@ -29,36 +29,27 @@ impl Sampler for Host {
 /// Elements of one kind that are asked for at most: a host has tens of bridges and hundreds of machines.
 const ELEMENTS_MAX: usize = 1000;
 
-/// What recipes are repeated over.
+/// What there is of each kind that recipes are repeated over, as the sources said last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Elements {
-    /// Open vSwitch bridges.
-    pub bridges: Vec<String>,
-    /// libvirt domains.
-    pub domains: Vec<String>,
-    /// libvirt network filters.
-    pub nwfilters: Vec<String>,
+pub(crate) struct ElementNames {
+    /// Names by kind ([`Elements::id`](netcap_bundle::source::Elements::id)).
+    names: BTreeMap<&'static str, Vec<String>>,
 }
 
-impl Elements {
-    /// Takes over the names that these samples bring.
+impl ElementNames {
+    /// Takes over the names that these samples of a source bring.
     fn learn(&mut self, source: &str, taken: &[Taken]) {
-        if source == Ovsdb::DEF.id {
-            let names = snapshot::<Ovsdb>(taken).value.bridges.into_iter().map(|bridge| bridge.name);
-            self.bridges = names.take(ELEMENTS_MAX).collect();
-        } else if source == Libvirt::DEF.id {
-            let found = snapshot::<Libvirt>(taken).value;
-            self.domains = found.domain_names.into_iter().take(ELEMENTS_MAX).collect();
-            self.nwfilters = found.nwfilter_names.into_iter().take(ELEMENTS_MAX).collect();
+        let items = items(source, taken);
+        for kind in sources::listed_by(source) {
+            let names = (kind.names)(&items).into_iter().take(ELEMENTS_MAX).collect();
+            self.names.insert(kind.id, names);
         }
     }
 
     fn of(&self, each: Each) -> Vec<String> {
-        match each {
-            Each::Once => vec![String::new()],
-            Each::OvsBridge => self.bridges.clone(),
-            Each::Domain => self.domains.clone(),
-            Each::Nwfilter => self.nwfilters.clone(),
+        match each.elements() {
+            None => vec![String::new()],
+            Some(kind) => self.names.get(kind.id).cloned().unwrap_or_default(),
         }
     }
 }
@@ -68,17 +59,22 @@ impl Elements {
 pub(crate) async fn source(
     sampler: &dyn Sampler,
     def: &'static SourceDef,
-    elements: &mut Elements,
+    elements: &mut ElementNames,
 ) -> Vec<Taken> {
     let mut out: Vec<Taken> = Vec::new();
     for recipe in def.recipes {
-        if recipe.each != Each::Once {
+        let repeated = recipe.each.elements().is_some();
+        if repeated {
             elements.learn(def.id, &out);
         }
         for arg in elements.of(recipe.each) {
             let hangs = out.iter().any(|taken| taken.outcome == Outcome::TimedOut);
-            let taken = if hangs && recipe.each != Each::Once {
-                exec::not_taken(def.id, recipe, clock::now(), "not tried: the one before timed out")
+            let taken = if hangs && repeated {
+                let why = "not tried: the one before timed out";
+                exec::not_taken(def.id, recipe, clock::now(), Reason::NotTried, why)
+            } else if !recipe.each.admits(&arg) {
+                let why = "not tried: a command could take its name for something else";
+                exec::not_taken(def.id, recipe, clock::now(), Reason::BadName, why)
             } else {
                 sampler.take(def.id, recipe, &arg).await
             };
@@ -91,17 +87,19 @@ pub(crate) async fn source(
 
 /// The typed state of the samples of one source.
 pub(crate) fn snapshot<T: Snapshot>(taken: &[Taken]) -> Parsed<T> {
-    let items: Vec<RawItem<'_>> = taken
-        .iter()
-        .filter(|taken| taken.source == T::DEF.id)
-        .map(|taken| RawItem {
-            item: taken.item,
-            arg: &taken.arg,
-            at: taken.at,
-            outcome: &taken.outcome,
-            bytes: &taken.bytes,
-            truncated: taken.truncated,
-        })
-        .collect();
-    T::parse(&items)
+    T::parse(&items(T::DEF.id, taken))
+}
+
+/// The samples of one source as its parser takes them.
+fn items<'a>(source: &str, taken: &'a [Taken]) -> Vec<RawItem<'a>> {
+    let mine = taken.iter().filter(|taken| taken.source == source);
+    mine.map(|taken| RawItem {
+        item: taken.item,
+        arg: &taken.arg,
+        at: taken.at,
+        outcome: &taken.outcome,
+        bytes: &taken.bytes,
+        truncated: taken.truncated,
+    })
+    .collect()
 }

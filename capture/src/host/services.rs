@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use netcap_bundle::source::Reason;
 use rust_i18n::t;
 
 /// Where libvirt's sockets lie: the old daemon and the one of its modular successor that knows domains.
@@ -72,6 +73,14 @@ impl fmt::Display for Absent {
 }
 
 impl Absent {
+    /// As the bundle has it, for programs.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::NoDatabase(_) | Self::NoLibvirt => Reason::NoService,
+            Self::Hidden(_, why) => Reason::of_file(why),
+        }
+    }
+
     /// As the user reads it.
     pub(crate) fn words(&self) -> String {
         match self {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use netcap_bundle::source::Recipe;
+use netcap_bundle::source::{Reason, Recipe};
 use netcap_bundle::state::Taken;
 use netcap_filters::Instruction;
 
@@ -118,7 +118,7 @@ impl Client {
         let limit = Duration::from_millis(recipe.timeout_ms) + SLACK;
         let failed = |why: String| {
             let took_ns = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
-            Taken { arg: arg.to_owned(), took_ns, ..exec::not_taken(source, recipe, at, &why) }
+            Taken { arg: arg.to_owned(), took_ns, ..exec::not_taken(source, recipe, at, Reason::Other, &why) }
         };
         match self.ask(request, Some(limit)).await {
             Err(e) => failed(e.to_string()),

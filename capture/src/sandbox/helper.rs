@@ -15,12 +15,12 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::thread;
 
-use netcap_bundle::source::{Each, Recipe};
+use netcap_bundle::source::{Recipe, is_file_name, is_interface};
 use netcap_bundle::sources;
 use netcap_filters::Instruction;
 
+use super::files;
 use super::wire::{self, Answer, Request, WireInstruction};
-use super::{files, names};
 use crate::control::signals::Signals;
 use crate::host::sample::Sampler;
 use crate::host::services::Host;
@@ -109,7 +109,7 @@ fn open(direct: &Direct, request: &Request) -> io::Result<(Answer, OwnedFd)> {
             Ok((Answer::Ring { index, blocks: size.blocks }, fd))
         }
         Request::Ping { address, id } => Ok((Answer::Ping, direct.ping(*address, *id)?)),
-        Request::Listen { run } if names::file(run) => Ok((Answer::Listening, direct.control(run)?.into())),
+        Request::Listen { run } if is_file_name(run) => Ok((Answer::Listening, direct.control(run)?.into())),
         _ => Err(not_on_the_list()),
     }
 }
@@ -121,7 +121,7 @@ fn checked(
     block_bytes: u32,
     blocks: u32,
 ) -> io::Result<(Vec<Instruction>, RingSize)> {
-    let sound = names::interface(iface)
+    let sound = is_interface(iface)
         && program.len() <= PROGRAM_MAX
         && (1..=BLOCK_MAX).contains(&block_bytes)
         && (1..=*RingSize::BLOCKS.end()).contains(&blocks);
@@ -180,12 +180,7 @@ impl Duties {
 fn recipe(source: &str, item: &str, arg: &str) -> Option<(&'static str, &'static Recipe)> {
     let def = sources::by_id(source)?;
     let recipe = def.recipes.iter().find(|recipe| recipe.item == item)?;
-    let sound = match recipe.each {
-        Each::Once => arg.is_empty(),
-        Each::OvsBridge => names::interface(arg),
-        Each::Domain | Each::Nwfilter => names::file(arg),
-    };
-    sound.then_some((def.id, recipe))
+    recipe.each.admits(arg).then_some((def.id, recipe))
 }
 
 #[cfg(test)]

@@ -25,7 +25,6 @@ mod calls;
 mod client;
 mod files;
 pub(crate) mod helper;
-mod names;
 mod privileges;
 mod usage;
 mod wire;

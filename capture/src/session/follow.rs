@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::host::inventory::Inventory;
-use crate::host::sample::{Elements, Sampler};
+use crate::host::sample::{ElementNames, Sampler};
 use crate::plan::{self, Selection};
 
 /// Time between a change and the look: a port is added to its switch a moment after its interface was made.
@@ -39,7 +39,7 @@ pub(super) struct LookSamples {
     /// As they came.
     pub taken: Vec<Taken>,
     /// Names that recipes are repeated over.
-    pub elements: Elements,
+    pub elements: ElementNames,
 }
 
 /// Asks who belongs to the run.

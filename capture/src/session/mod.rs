@@ -21,7 +21,7 @@ use crate::disk::rundir::{RunDir, Start};
 use crate::disk::writer::Disk;
 use crate::error::{Error, Result};
 use crate::host::clock;
-use crate::host::sample::{Elements, Sampler};
+use crate::host::sample::{ElementNames, Sampler};
 use crate::host::services::Host;
 use crate::plan::Plan;
 use crate::point::event::Event;
@@ -56,7 +56,7 @@ mod view;
 pub(crate) struct InitialState {
     pub host: Host,
     /// Names that recipes are repeated over.
-    pub elements: Elements,
+    pub elements: ElementNames,
     /// Samples already taken: part of the first round.
     pub taken: Vec<Taken>,
     /// The topology as text.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netcap_bundle::held::Dir;
-use netcap_bundle::source::{Cadence, Outcome, SourceDef};
+use netcap_bundle::source::{Cadence, Outcome, Reason, SourceDef};
 use netcap_bundle::sources;
 use netcap_bundle::state::{StateWriter, Taken};
 use tokio::sync::mpsc::Receiver;
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::follow::LookSamples;
 use crate::disk::budget::Budget;
-use crate::host::sample::{self, Elements, Sampler};
+use crate::host::sample::{self, ElementNames, Sampler};
 
 /// Bytes of host state in one run; what does not fit is recorded as left out.
 const BUDGET: u64 = 256 << 20;
@@ -29,7 +29,7 @@ const HELD_MAX: usize = 32 << 20;
 /// Takes and writes rounds of host state.
 pub(super) struct State {
     sampler: Arc<dyn Sampler>,
-    elements: Elements,
+    elements: ElementNames,
     writer: StateWriter,
     budget: Arc<Budget>,
     refused: u64,
@@ -53,7 +53,7 @@ impl State {
     pub(super) fn create(
         dir: &Dir,
         sampler: Arc<dyn Sampler>,
-        elements: Elements,
+        elements: ElementNames,
         budget: Arc<Budget>,
     ) -> netcap_bundle::Result<Self> {
         // Host state explains the packets; it must not push them out.
@@ -64,14 +64,15 @@ impl State {
     /// The first round: what the inventory took already, and everything else.
     pub(super) async fn first(&mut self, inventory: Vec<Taken>) -> netcap_bundle::Result<()> {
         let have: BTreeSet<&str> = inventory.iter().map(|taken| taken.source).collect();
-        let rest: Vec<_> = sources::ALL.iter().copied().filter(|def| !have.contains(def.id)).collect();
+        let rest: Vec<_> = sources::in_order().into_iter().filter(|def| !have.contains(def.id)).collect();
         self.held.extend(inventory);
         self.round(&rest).await
     }
 
     /// What changes by itself.
     pub(super) async fn periodic(&mut self) -> netcap_bundle::Result<()> {
-        let some: Vec<_> = sources::ALL.iter().copied().filter(|d| d.cadence == Cadence::Periodic).collect();
+        let mut some = sources::in_order();
+        some.retain(|def| def.cadence == Cadence::Periodic);
         self.round(&some).await
     }
 
@@ -83,10 +84,7 @@ impl State {
 
     /// Everything, once more.
     pub(super) async fn last(&mut self) -> netcap_bundle::Result<()> {
-        let mut all = sources::ALL.to_vec();
-        // Names first: bridges and machines may have come and gone.
-        all.sort_by_key(|def| !matches!(def.id, "ovsdb" | "libvirt"));
-        self.round(&all).await
+        self.round(&sources::in_order()).await
     }
 
     /// May be dropped half-way: what it took is held then.
@@ -116,7 +114,8 @@ impl State {
             // No room for the samples, but for the note that they are missing.
             for taken in held.iter_mut().filter(|taken| !taken.bytes.is_empty()) {
                 taken.bytes.clear();
-                taken.outcome = Outcome::Failed { why: "the disk budget is spent".into() };
+                taken.outcome =
+                    Outcome::Failed { reason: Reason::Budget, why: "the disk budget is spent".into() };
                 self.refused += 1;
             }
             lines
@@ -207,10 +206,10 @@ mod tests {
         let host = Host { root: dir.path().to_owned(), ovs_rundir: dir.path().to_owned() };
         let held = Dir::open(dir.path()).unwrap();
         let budget = Budget::new(&held, Bounds { max: 64 << 20, floor: 0, segment: 1 << 20 }, 0);
-        let mut state = State::create(&held, Arc::new(host), Elements::default(), budget).unwrap();
+        let mut state = State::create(&held, Arc::new(host), ElementNames::default(), budget).unwrap();
         let (at, why) = (netcap_bundle::Nanos(1), "nobody was there");
-        let def = sources::ALL[0];
-        state.held = vec![crate::host::exec::not_taken(def.id, &def.recipes[0], at, why)];
+        let def = sources::ALL[0].def;
+        state.held = vec![crate::host::exec::not_taken(def.id, &def.recipes[0], at, Reason::Other, why)];
         let (sender, ending) = watch::channel(Ending::Now);
         // The inventory is what the first round would begin with.
         keep(state, Vec::new(), Duration::from_secs(1), None, ending).await.unwrap();

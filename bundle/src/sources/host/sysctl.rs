@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::source::{Cadence, Each, How, Outcome, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+use crate::source::{Cadence, Each, How, Parsed, RawItem, Reason, Recipe, Snapshot, SourceDef};
 use crate::sources::shared::text::usable;
 
 /// The settings.
@@ -61,7 +61,7 @@ impl Snapshot for Sysctl {
             items.iter().filter(|item| Self::DEF.recipes.iter().any(|recipe| recipe.item == item.item))
         {
             // A file that is not there is an answer: the module is not loaded.
-            if matches!(item.outcome, Outcome::Failed { .. }) {
+            if item.outcome.reason() == Some(Reason::NoFile) {
                 continue;
             }
             let text = usable(item, &mut parsed);
@@ -81,12 +81,13 @@ impl Snapshot for Sysctl {
 mod tests {
     use super::*;
     use crate::Nanos;
+    use crate::source::Outcome;
     use crate::sources::shared::testing::{hostile, item, survives};
     use proptest::prelude::*;
 
     #[test]
     fn numbers_absences_and_strangers() {
-        let missing = Outcome::Failed { why: "No such file or directory".to_owned() };
+        let missing = Outcome::Failed { reason: Reason::NoFile, why: "No such file or directory".to_owned() };
         let absent = RawItem {
             item: "bridge-nf-call-iptables",
             arg: "",

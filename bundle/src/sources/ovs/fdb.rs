@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::Mac;
 use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+use crate::sources::ovs::ovsdb::BRIDGES;
 use crate::sources::shared::OfPort;
 use crate::sources::shared::text::{lines, push_capped, usable};
 
@@ -43,7 +44,7 @@ impl Snapshot for OvsFdb {
         cadence: Cadence::Periodic,
         recipes: &[Recipe {
             item: "fdb-show",
-            each: Each::OvsBridge,
+            each: Each::Of(&BRIDGES),
             how: How::Command(&["ovs-appctl", "fdb/show", "{}"]),
             bytes_max: 4 << 20,
             timeout_ms: 5_000,

@@ -43,7 +43,7 @@ pub(crate) fn survives<S: Snapshot>(bytes: &[u8], truncated: bool) {
         let item =
             RawItem { item: recipe.item, arg: "br0", at: Nanos(0), outcome: &Outcome::Ok, bytes, truncated };
         let parsed = S::parse(&[item]);
-        assert!(parsed.defects.len() <= crate::source::DEFECTS_MAX);
+        assert!(parsed.defects.len() <= crate::source::sample::DEFECTS_MAX);
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn usable<'a, T>(item: &RawItem<'a>, parsed: &mut Parsed<T>) -> Cow<'
         Outcome::Ok => {}
         Outcome::Exit { code } => parsed.defect(item, 0, format!("the command exited with status {code}")),
         Outcome::TimedOut => parsed.defect(item, 0, "the command was stopped at its time limit"),
-        Outcome::Failed { why } => parsed.defect(item, 0, format!("not recorded: {why}")),
+        Outcome::Failed { why, .. } => parsed.defect(item, 0, format!("not recorded: {why}")),
     }
     if item.truncated {
         parsed.defect(item, 0, format!("cut after {} bytes", item.bytes.len()));

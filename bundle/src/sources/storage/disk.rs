@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+use crate::source::{
+    Cadence, Each, Elements, How, Parsed, RawItem, Recipe, Snapshot, SourceDef, is_file_name,
+};
 use crate::sources::shared::text::{lines, usable};
 
 /// All block devices.
@@ -44,6 +46,14 @@ pub struct DiskCounters {
     /// Milliseconds all flushes took together.
     pub flush_ms: u64,
 }
+
+/// Block devices, their partitions too.
+pub const BLOCK_DEVICES: Elements = Elements {
+    id: "block-device",
+    listed_by: "disk",
+    names: |items| Disk::parse(items).value.devices.into_keys().collect(),
+    is_name: is_file_name,
+};
 
 impl Snapshot for Disk {
     const DEF: SourceDef = SourceDef {

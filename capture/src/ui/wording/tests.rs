@@ -8,7 +8,9 @@ use netcap_filters::list;
 fn the_catalogue_has_what_the_registries_have_and_nothing_else() {
     let mut defined: Vec<(String, &str)> = Vec::new();
     defined.extend(list().iter().map(|p| (format!("preset.{}", p.name), p.matches)));
-    defined.extend(sources::ALL.iter().map(|def| (format!("source.{}", def.id), def.about)));
+    defined.extend(
+        sources::ALL.iter().map(|source| source.def).map(|def| (format!("source.{}", def.id), def.about)),
+    );
     for (key, english) in defined.iter().map(|(key, english)| (key.as_str(), *english)) {
         assert_eq!(t!(key, locale = "en"), english, "{key}");
         let chinese = t!(key, locale = "zh-CN");

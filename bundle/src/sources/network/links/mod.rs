@@ -2,7 +2,9 @@
 //!
 //! JSON where iproute2 has it (since 4.14, 2017); the same facts from its text elsewhere.
 
-use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+use crate::source::{
+    Cadence, Each, Elements, How, Parsed, RawItem, Recipe, Snapshot, SourceDef, is_interface,
+};
 pub use model::{Address, BondMember, KernelBond, Link, LinkStats, Links, Route, Side};
 
 mod json;
@@ -16,6 +18,14 @@ mod tests;
 const fn command(item: &'static str, argv: &'static [&'static str]) -> Recipe {
     Recipe { item, each: Each::Once, how: How::Command(argv), bytes_max: 8 << 20, timeout_ms: 5_000 }
 }
+
+/// Network interfaces of the host's network namespace.
+pub const INTERFACES: Elements = Elements {
+    id: "interface",
+    listed_by: "links",
+    names: |items| Links::parse(items).value.links.into_iter().map(|link| link.name).collect(),
+    is_name: is_interface,
+};
 
 impl Snapshot for Links {
     const DEF: SourceDef = SourceDef {

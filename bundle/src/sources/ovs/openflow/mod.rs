@@ -4,6 +4,7 @@
 //! lately by comparing `n_packets` of two dumps.
 
 use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+use crate::sources::ovs::ovsdb::BRIDGES;
 use crate::sources::shared::text::usable;
 
 mod flow;
@@ -29,21 +30,21 @@ impl Snapshot for OvsOpenflow {
         recipes: &[
             Recipe {
                 item: "dump-flows",
-                each: Each::OvsBridge,
+                each: Each::Of(&BRIDGES),
                 how: How::Command(&["ovs-ofctl", "-O", VERSIONS, "dump-flows", "{}"]),
                 bytes_max: 8 << 20,
                 timeout_ms: 5_000,
             },
             Recipe {
                 item: "show",
-                each: Each::OvsBridge,
+                each: Each::Of(&BRIDGES),
                 how: How::Command(&["ovs-ofctl", "-O", VERSIONS, "show", "{}"]),
                 bytes_max: 1 << 20,
                 timeout_ms: 5_000,
             },
             Recipe {
                 item: "dump-groups",
-                each: Each::OvsBridge,
+                each: Each::Of(&BRIDGES),
                 how: How::Command(&["ovs-ofctl", "-O", VERSIONS, "dump-groups", "{}"]),
                 bytes_max: 1 << 20,
                 timeout_ms: 5_000,

@@ -3,7 +3,9 @@
 //! One read-only dump. It names bridges, ports, bonds, VLANs, and through `external_ids:attached-mac` the guest behind
 //! each tap. The statistics in it change all the time, so it is recorded at the start and the end only.
 
-use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+use crate::source::{
+    Cadence, Each, Elements, How, Parsed, RawItem, Recipe, Snapshot, SourceDef, is_interface,
+};
 use crate::sources::shared::text;
 pub use model::{Bridge, Interface, Map, Ovsdb, Port};
 
@@ -13,6 +15,14 @@ mod tables;
 
 #[cfg(test)]
 mod tests;
+
+/// Bridges of Open vSwitch.
+pub const BRIDGES: Elements = Elements {
+    id: "bridge",
+    listed_by: "ovsdb",
+    names: |items| Ovsdb::parse(items).value.bridges.into_iter().map(|bridge| bridge.name).collect(),
+    is_name: is_interface,
+};
 
 impl Snapshot for Ovsdb {
     const DEF: SourceDef = SourceDef {

@@ -3,7 +3,9 @@
 //! `dumpxml` without `--security-info` leaves passwords out. A definition says what is configured, not what happens:
 //! on Open vSwitch ports libvirt's own ebtables are not passed, and a platform may translate filters into flows.
 
-use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+use crate::source::{
+    Cadence, Each, Elements, How, Parsed, RawItem, Recipe, Snapshot, SourceDef, is_file_name,
+};
 use crate::sources::shared::text::{lines, push_capped, usable};
 
 mod domain;
@@ -22,6 +24,22 @@ pub use model::{
 };
 pub use verdict::{FilterVerdict, ends};
 
+/// Machines, running or not.
+pub const DOMAINS: Elements = Elements {
+    id: "domain",
+    listed_by: "libvirt",
+    names: |items| Libvirt::parse(items).value.domain_names,
+    is_name: is_file_name,
+};
+
+/// Network filters.
+pub const NWFILTERS: Elements = Elements {
+    id: "nwfilter",
+    listed_by: "libvirt",
+    names: |items| Libvirt::parse(items).value.nwfilter_names,
+    is_name: is_file_name,
+};
+
 /// A command of virsh; definitions of large machines reach some hundred kilobytes.
 const fn virsh(item: &'static str, each: Each, argv: &'static [&'static str]) -> Recipe {
     Recipe { item, each, how: How::Command(argv), bytes_max: 4 << 20, timeout_ms: 5_000 }
@@ -34,9 +52,9 @@ impl Snapshot for Libvirt {
         cadence: Cadence::StartEnd,
         recipes: &[
             virsh("domains", Each::Once, &["virsh", "-r", "list", "--all", "--name"]),
-            virsh("domain", Each::Domain, &["virsh", "-r", "dumpxml", "--domain", "{}"]),
+            virsh("domain", Each::Of(&DOMAINS), &["virsh", "-r", "dumpxml", "--domain", "{}"]),
             virsh("nwfilters", Each::Once, &["virsh", "-r", "nwfilter-list"]),
-            virsh("nwfilter", Each::Nwfilter, &["virsh", "-r", "nwfilter-dumpxml", "--nwfilter", "{}"]),
+            virsh("nwfilter", Each::Of(&NWFILTERS), &["virsh", "-r", "nwfilter-dumpxml", "--nwfilter", "{}"]),
         ],
     };
 
