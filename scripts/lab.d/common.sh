@@ -139,14 +139,12 @@ ancestry() {
 }
 
 job_stop() {
-    local round
-    for round in 1 2 3 4 5 6 7 8 9; do
-        find_marked "NETCAP_LAB_MARK=$LAB" "NETCAP_LAB_JOB=$1"
-        ((${#PIDS[@]})) || return 0
+    local end=$((SECONDS + 3 * PATIENCE))
+    while job_runs "$1"; do
+        ((SECONDS < end)) || die "job '$1' of lab '$LAB' does not die: ${PIDS[*]}"
         kill -KILL "${PIDS[@]}" 2>/dev/null || true
-        sleep "0.0$round"
+        sleep 0.03
     done
-    die "job '$1' of lab '$LAB' does not die: ${PIDS[*]}"
 }
 
 job_runs() {
@@ -154,9 +152,13 @@ job_runs() {
     ((${#PIDS[@]}))
 }
 
-# Try CMD until it succeeds, for some seconds: until_true SECONDS CMD...
+# How many times longer things may take than on a machine with nothing else to do.
+PATIENCE=${NETCAP_LAB_PATIENCE:-15}
+
+# Try CMD until it succeeds, for the seconds that it takes on an idle machine, or
+# as long as a busy one may need: until_true SECONDS CMD...
 until_true() {
-    local end=$((SECONDS + $1 + 1))
+    local end=$((SECONDS + $1 * PATIENCE))
     shift
     until "$@"; do
         ((SECONDS < end)) || return 1

@@ -22,14 +22,14 @@ find_lab_pids() {
 }
 
 teardown() {
-    local round name path
-    for ((round = 0; round < 100; round++)); do
+    local end=$((SECONDS + 3 * PATIENCE)) name path
+    while :; do
         find_lab_pids
         ((${#PIDS[@]})) || break
+        ((SECONDS < end)) || die "processes of lab '$LAB' do not die: ${PIDS[*]}"
         kill -KILL "${PIDS[@]}" 2>/dev/null || true
         sleep 0.03
     done
-    ((${#PIDS[@]} == 0)) || die "processes of lab '$LAB' do not die: ${PIDS[*]}"
     for name in $(namespaces); do ip netns del "$name"; done
     awk -v dir="$STATE/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r path; do
         umount -l "$path"

@@ -3,7 +3,8 @@
 #
 # A fault NAME (with _ for -) is four functions: NAME_on and NAME_off act;
 # NAME_broken succeeds when what must be broken is; NAME_repaired when all is
-# well again. The last two leave in WHY what they saw.
+# well again. The last two leave in WHY what they saw. NAME_once, where there is
+# one, makes happen now what the fault makes happen from time to time.
 
 FAULTS=(ip-conflict lldp-backup acl-drop acl-in ct-zone cable no-member lacp mtu loss shape meter
     unplug-vm port-down vm-off ip-mac-binding same-mac vlan-tag reflect)
@@ -21,6 +22,7 @@ ping of the lab's own is in a recording), and the options named with it:
                 gateway's neighbour cache names the PC's MAC    --victim hostN|vmN (host)
   lldp-backup   LLDP every few seconds on the backup member with the bridge's MAC: the
                 switch moves the MAC there, the gateway's pings die  --interval SECONDS (2)
+                \`lab fault once\` makes three of them die, now
   acl-drop      an OpenFlow rule drops the VM's ICMP to the gateway; with --libvirt also
                 nwfilter acl-test in the domain   --victim vmN  --direction out|in (out)
   acl-in        ICMP to the VM is sent to a table that drops                --victim vmN
@@ -70,7 +72,8 @@ EOF
 
 cmd_fault() {
     local action=${1:-} name=${2:-} fn
-    [[ $action == on || $action == off ]] || die "usage: lab fault on|off NAME [options]; \`lab faults\` lists them"
+    [[ $action == on || $action == off || $action == once ]] ||
+        die "usage: lab fault on|off|once NAME [options]; \`lab faults\` lists them"
     [[ " ${FAULTS[*]} ${TWINS[*]} ${VLAN_FAULTS[*]} ${BRIDGE_FAULTS[*]} " == *" $name "* && -n $name ]] ||
         die "no fault '$name'; \`lab faults\` lists them"
     shift 2
@@ -134,6 +137,19 @@ fault_on() {
     "${fn}_off" || true
     rm -f "$file"
     exit 1
+}
+
+# What a fault breaks from time to time is broken once, now, and it is made sure of.
+fault_once() {
+    local name=$1 fn=$2 file=$3 words
+    [[ -e $file ]] || die "$name is not on at $HOST"
+    declare -F "${fn}_once" >/dev/null || die "$name breaks what it breaks all the time"
+    read -r -a words <"$file"
+    parse_fault "${words[@]:1}"
+    "${fn}_prepare"
+    WHY=''
+    "${fn}_once" || die "$name has no effect: $WHY"
+    say "$name: $WHY"
 }
 
 fault_off() {

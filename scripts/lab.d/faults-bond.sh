@@ -17,7 +17,7 @@ lacp_prepare() { ADDRESS=$(host_ip "$HOST"); }
 
 lacp_on() {
     reaches gw "$ADDRESS" || { WHY="the gateway does not reach $ADDRESS even before" && return 1; }
-    inside "$HOST" ovs-vsctl --timeout=5 set Port vswitch0_bond lacp=active bond_mode=balance-tcp \
+    inside "$HOST" ovs-vsctl --timeout=60 set Port vswitch0_bond lacp=active bond_mode=balance-tcp \
         other_config:lacp-time=fast
 }
 
@@ -27,7 +27,7 @@ lacp_broken() {
 }
 
 lacp_off() {
-    inside "$HOST" ovs-vsctl --timeout=5 -- clear Port vswitch0_bond lacp -- set Port vswitch0_bond bond_mode=active-backup \
+    inside "$HOST" ovs-vsctl --timeout=60 -- clear Port vswitch0_bond lacp -- set Port vswitch0_bond bond_mode=active-backup \
         -- remove Port vswitch0_bond other_config lacp-time -- remove Port vswitch0_bond other_config lacp-fallback-ab
     members_again
 }
@@ -36,7 +36,7 @@ lacp_repaired() { cable_repaired; }
 # The healthy twin: the same bond, but it goes on as active-backup where nobody answers its LACP.
 lacp_fallback_prepare() { lacp_prepare; }
 lacp_fallback_on() {
-    inside "$HOST" ovs-vsctl --timeout=5 set Port vswitch0_bond lacp=active bond_mode=balance-tcp \
+    inside "$HOST" ovs-vsctl --timeout=60 set Port vswitch0_bond lacp=active bond_mode=balance-tcp \
         other_config:lacp-time=fast other_config:lacp-fallback-ab=true
     members_again
 }

@@ -7,7 +7,7 @@ mirror_on() {
     ip -n "$(ns switch)" link set "$HOST-mir0" up
     keep_from_stack "$HOST" mir0
     ip -n "$(ns "$HOST")" link set mir0 up
-    inside "$HOST" ovs-vsctl --timeout=5 -- add-port vswitch0 mir0 -- --id=@out get Port mir0 \
+    inside "$HOST" ovs-vsctl --timeout=60 -- add-port vswitch0 mir0 -- --id=@out get Port mir0 \
         -- --id=@span create Mirror name=span0 select-all=true output-port=@out \
         -- set Bridge vswitch0 mirrors=@span >/dev/null
 }
@@ -20,7 +20,7 @@ mirror_broken() {
     WHY="the mirror span0 sends a copy of everything to mir0, and $WHY"
 }
 mirror_off() {
-    inside "$HOST" ovs-vsctl --timeout=5 -- clear Bridge vswitch0 mirrors -- --if-exists del-port vswitch0 mir0
+    inside "$HOST" ovs-vsctl --timeout=60 -- clear Bridge vswitch0 mirrors -- --if-exists del-port vswitch0 mir0
     inside "$HOST" nft delete chain netdev netcap_lab mir0 2>/dev/null || true
     ip -n "$(ns "$HOST")" link del mir0 2>/dev/null || true
 }

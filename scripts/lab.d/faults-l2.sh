@@ -10,7 +10,7 @@ ip_conflict_prepare() {
 }
 
 ip_conflict_on() {
-    reaches gw "$VIP" || { WHY="the gateway does not reach $VIP even before" && return 1; }
+    until_true 5 reaches gw "$VIP" || { WHY="the gateway does not reach $VIP even before" && return 1; }
     ip -n "$(ns pc)" addr add "$VIP/32" dev "$PC_LEG"
     # It says that it has the address, and it talks with it, as a PC does that was
     # given the address by hand.
@@ -78,13 +78,13 @@ lldpd_stop() {
     # shellcheck disable=SC2086
     [[ -z $pids ]] || kill -TERM $pids 2>/dev/null || true
     # shellcheck disable=SC2046
-    until_true 3 lldpd_gone || kill -KILL $(lldpd_pids) 2>/dev/null || true
+    PATIENCE=1 until_true 3 lldpd_gone || kill -KILL $(lldpd_pids) 2>/dev/null || true
     rm -f "$STATE/$HOST/lldpd/socket"
     announce "$HOST" vswitch0 "$(host_ip "$HOST")"
 }
 
 # By the configured primary, for the bond goes back to it from any other choice.
-set_active() { inside "$HOST" ovs-vsctl --timeout=5 set Port vswitch0_bond other_config:bond-primary="$1"; }
+set_active() { inside "$HOST" ovs-vsctl --timeout=60 set Port vswitch0_bond other_config:bond-primary="$1"; }
 is_active() { [[ $(active_member "$HOST") == "$1" ]]; }
 
 lldp_moved() { [[ $(switch_leg_of "$(host_mac "$HOST" eth2)") == "$HOST-$1" ]]; }
@@ -94,7 +94,7 @@ lldp_backup_prepare() { ADDRESS=$(host_ip "$HOST"); }
 lldp_backup_on() {
     # eth2 has the bridge's MAC, so eth2 must be the backup.
     [[ $(active_member "$HOST") == eth3 ]] || { WHY="eth3 is not the active member" && return 1; }
-    reaches gw "$ADDRESS" || { WHY="the gateway does not reach $ADDRESS even before" && return 1; }
+    until_true 5 reaches gw "$ADDRESS" || { WHY="the gateway does not reach $ADDRESS even before" && return 1; }
     lldpd_start eth2
 }
 
@@ -110,8 +110,29 @@ lldp_backup_broken() {
         WHY="the switch has the MAC at '$(switch_leg_of "$(host_mac "$HOST" eth2)")', and the gateway loses $LOST % of its pings to $ADDRESS"
         return 1
     }
-    reaches "$HOST" "$GW_IP" || { WHY="$HOST does not reach the gateway either, so it is not this fault" && return 1; }
+    until_true 5 reaches "$HOST" "$GW_IP" ||
+        { WHY="$HOST does not reach the gateway either, so it is not this fault" && return 1; }
     WHY="the switch has $(host_mac "$HOST" eth2) at $HOST-eth2 while eth3 is active; the gateway loses $LOST % of its pings to $ADDRESS"
+}
+
+# The host speaks by the active member, and the gateway finds it there.
+lldp_home() { reaches "$HOST" "$GW_IP" && lldp_moved eth3; }
+
+# The host says something, the next LLDP frame moves its MAC, and only then the
+# gateway pings. A host may speak by itself meanwhile (it asks now and then whether
+# its neighbours are still there), and then an answer comes: once more from the start.
+lldp_backup_dies() {
+    until_true 5 lldp_home || return 1
+    until_true $((INTERVAL + 5)) lldp_moved eth2 || return 1
+    LOST=$(loss_of gw "$ADDRESS" 3 0.2)
+    [[ $LOST == 100 ]] && lldp_moved eth2
+}
+
+lldp_backup_once() {
+    LOST=0
+    until_true $((3 * INTERVAL + 6)) lldp_backup_dies && WHY="the MAC moved to $HOST-eth2, and three pings of the gateway with it" && return
+    WHY="the switch has the MAC at '$(switch_leg_of "$(host_mac "$HOST" eth2)")', and the gateway loses ${LOST:-no} % of three pings"
+    return 1
 }
 
 lldp_backup_off() { lldpd_stop; }
@@ -125,13 +146,20 @@ lldp_active_on() {
     lldpd_start eth2
 }
 
+lldp_sent() {
+    [[ $(inside "$HOST" lldpcli -u /run/lldpd/socket -f keyvalue show statistics ports eth2 2>/dev/null) =~ \.tx\.tx=[1-9] ]]
+}
+
+lldp_active_loses_nothing() {
+    LOST=$(loss_of gw "$ADDRESS" 12 0.1)
+    lldp_moved eth2 && [[ ${LOST:-100} == 0 ]]
+}
+
 # For a twin, "broken" means that it does what it must and that nothing breaks.
 lldp_active_broken() {
-    sleep $((INTERVAL + 1))
-    LOST=$(loss_of gw "$ADDRESS" 12 0.1)
-    lldp_moved eth2 && [[ -n $(lldpd_pids) && ${LOST:-100} == 0 ]] &&
+    until_true $((INTERVAL + 5)) lldp_sent && until_true 5 lldp_active_loses_nothing && lldp_sent &&
         WHY="LLDP every $INTERVAL s on eth2, the active member; the gateway loses nothing" && return
-    WHY="the gateway loses ${LOST:-all} % of its pings, or lldpd does not run"
+    WHY="the gateway loses ${LOST:-all} % of its pings, or lldpd sends nothing"
     return 1
 }
 

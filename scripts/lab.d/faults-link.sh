@@ -40,7 +40,7 @@ mtu_set() {
 }
 
 mtu_on() {
-    reaches "$VICTIM" "$(vm_gw)" -M "do" -s 1472 || { WHY="big packets do not pass even before" && return 1; }
+    until_true 5 reaches "$VICTIM" "$(vm_gw)" -M "do" -s 1472 || { WHY="big packets do not pass even before" && return 1; }
     mtu_set 1400
 }
 
@@ -48,7 +48,7 @@ big_vanish() { ! reaches "$VICTIM" "$(vm_gw)" -M "do" -s 1472; }
 
 mtu_broken() {
     until_true 5 big_vanish || { WHY="packets of 1500 octets from $VICTIM still reach the gateway" && return 1; }
-    reaches "$VICTIM" "$(vm_gw)" || { WHY="small packets do not pass either" && return 1; }
+    until_true 5 reaches "$VICTIM" "$(vm_gw)" || { WHY="small packets do not pass either" && return 1; }
     WHY="$([[ $AT == uplink ]] && echo "eth2 and eth3" || echo "$TAP") of $HOST carry 1400 octets, packets of 1500 vanish, small ones pass"
 }
 
@@ -73,19 +73,26 @@ loss_on() {
     } | inside switch nft -f -
 }
 
-loss_broken() {
+loss_shows() {
     LOST=$(loss_of gw "$ADDRESS" 200 0.01)
-    ((${LOST:-100} > PERCENT / 3 && ${LOST:-100} <= PERCENT * 2 && ${LOST:-100} < 100)) &&
-        WHY="the gateway loses $LOST % of its pings to $ADDRESS" && return
+    ((${LOST:-100} > PERCENT / 3 && ${LOST:-100} <= PERCENT * 2 && ${LOST:-100} < 100))
+}
+
+loss_broken() {
+    until_true 5 loss_shows && WHY="the gateway loses $LOST % of its pings to $ADDRESS" && return
     WHY="the gateway loses ${LOST:-all} % of its pings to $ADDRESS, not about $PERCENT"
     return 1
 }
 
 loss_off() { inside switch nft delete table netdev "loss_$HOST" 2>/dev/null || true; }
 
-loss_repaired() {
+loss_gone() {
     LOST=$(loss_of gw "$ADDRESS" 50 0.01)
-    [[ $LOST == 0 ]] && WHY="the gateway loses none of its pings" && return
+    [[ $LOST == 0 ]]
+}
+
+loss_repaired() {
+    until_true 5 loss_gone && WHY="the gateway loses none of its pings" && return
     WHY="the gateway loses ${LOST:-all} % of its pings"
     return 1
 }

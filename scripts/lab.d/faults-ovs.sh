@@ -39,7 +39,7 @@ acl_filter_gone() {
 acl_drop_prepare() { need_vm; }
 
 acl_drop_on() {
-    reaches "$VICTIM" "$(vm_gw)" || { WHY="$VICTIM does not reach the gateway even before" && return 1; }
+    until_true 5 reaches "$VICTIM" "$(vm_gw)" || { WHY="$VICTIM does not reach the gateway even before" && return 1; }
     acl_flow "$ACL_COOKIE" "$(vm_gw)"
     ((LIBVIRT == 0)) || acl_filter "$(vm_gw)"
 }
@@ -50,9 +50,9 @@ acl_drop_broken() {
     local other pc
     pc=$(if ((VLAN)); then printf '%s.50' "$(vm_net)"; else printf %s "$PC_IP"; fi)
     until_true 5 acl_cut || { WHY="$VICTIM still reaches the gateway" && return 1; }
-    reaches "$VICTIM" "$pc" || { WHY="$VICTIM does not reach the PC either" && return 1; }
+    until_true 5 reaches "$VICTIM" "$pc" || { WHY="$VICTIM does not reach the PC either" && return 1; }
     for other in $(vm_nodes); do
-        [[ $other == "$VICTIM" ]] || reaches "$other" "$(vm_gw)" || { WHY="$other does not reach the gateway either" && return 1; }
+        [[ $other == "$VICTIM" ]] || until_true 5 reaches "$other" "$(vm_gw)" || { WHY="$other does not reach the gateway either" && return 1; }
     done
     ((LIBVIRT == 0)) || acl_filter_there || { WHY="the flow drops, but libvirt has no filter acl-test at $VICTIM" && return 1; }
     WHY="$VICTIM ($TAP of $HOST) reaches the PC, but not $(vm_gw) by ICMP; the other VMs do"
@@ -154,13 +154,13 @@ ct_zone_prepare() {
 
 ct_zone_on() {
     [[ ! -e $STATE/faults/ct-ok.$HOST ]] || die "ct-ok is on at $HOST: switch it off first"
-    tcp_opens "$VM_A" "$(vm_ip "$VM_B")" || { WHY="TCP from $VM_A to $VM_B does not open even before" && return 1; }
+    until_true 6 tcp_opens "$VM_A" "$(vm_ip "$VM_B")" || { WHY="TCP from $VM_A to $VM_B does not open even before" && return 1; }
     firewall_on "$ZONE" 0
 }
 
 ct_zone_broken() {
     until_true 6 tcp_fails "$VM_A" "$(vm_ip "$VM_B")" || { WHY="TCP from $VM_A to $VM_B still opens" && return 1; }
-    { tcp_opens gw "$(vm_ip "$VM_B")" && tcp_opens "$VM_A" "$(vm_gw)"; } ||
+    { until_true 6 tcp_opens gw "$(vm_ip "$VM_B")" && until_true 6 tcp_opens "$VM_A" "$(vm_gw)"; } ||
         { WHY="TCP with the gateway does not open either" && return 1; }
     WHY="TCP from $VM_A (zone $ZONE) to $VM_B (zone 0) does not open; with the gateway both talk"
 }
@@ -183,15 +183,15 @@ ct_ok_off() { firewall_off; }
 ct_ok_repaired() { ct_zone_repaired; }
 
 unplug_vm_prepare() { need_vm; }
-unplug_vm_on() { inside "$HOST" ovs-vsctl --timeout=5 del-port vswitch0 "$TAP"; }
+unplug_vm_on() { inside "$HOST" ovs-vsctl --timeout=60 del-port vswitch0 "$TAP"; }
 unplug_vm_broken() {
     until_true 5 acl_cut || { WHY="$VICTIM still reaches the gateway" && return 1; }
     WHY="$TAP of $VICTIM is not in vswitch0 of $HOST; $VICTIM reaches nobody"
 }
 unplug_vm_off() {
     local words
-    inside "$HOST" ovs-vsctl --timeout=5 --if-exists del-port vswitch0 "$TAP"
+    inside "$HOST" ovs-vsctl --timeout=60 --if-exists del-port vswitch0 "$TAP"
     mapfile -t words < <(vm_port_words "$VICTIM")
-    inside "$HOST" ovs-vsctl --timeout=5 "${words[@]}"
+    inside "$HOST" ovs-vsctl --timeout=60 "${words[@]}"
 }
 unplug_vm_repaired() { vm_reaches_gw; }

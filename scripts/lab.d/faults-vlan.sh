@@ -6,7 +6,7 @@ vlan_tag_prepare() { need_vm; }
 vlan_tag_on() {
     ((TAG != VLAN)) || die "$VICTIM has the tag $TAG already: name another with --tag"
     reaches "$VICTIM" "$(vm_gw)" || { WHY="$VICTIM does not reach the gateway even before" && return 1; }
-    inside "$HOST" ovs-vsctl --timeout=5 set Port "$TAP" tag="$TAG"
+    inside "$HOST" ovs-vsctl --timeout=60 set Port "$TAP" tag="$TAG"
 }
 
 vlan_tag_broken() {
@@ -16,9 +16,9 @@ vlan_tag_broken() {
 
 vlan_tag_off() {
     if ((VLAN)); then
-        inside "$HOST" ovs-vsctl --timeout=5 set Port "$TAP" tag="$VLAN"
+        inside "$HOST" ovs-vsctl --timeout=60 set Port "$TAP" tag="$VLAN"
     else
-        inside "$HOST" ovs-vsctl --timeout=5 clear Port "$TAP" tag
+        inside "$HOST" ovs-vsctl --timeout=60 clear Port "$TAP" tag
     fi
 }
 vlan_tag_repaired() { vm_reaches_gw; }
@@ -30,7 +30,7 @@ trunk_prepare() {
 }
 
 # 0 is the untagged traffic of the host itself.
-trunk_set() { inside "$HOST" ovs-vsctl --timeout=5 set Port vswitch0_bond "trunks=$1"; }
+trunk_set() { inside "$HOST" ovs-vsctl --timeout=60 set Port vswitch0_bond "trunks=$1"; }
 
 trunk_on() {
     reaches "$VICTIM" "$(vm_gw)" || { WHY="$VICTIM does not reach the gateway even before" && return 1; }
@@ -43,7 +43,7 @@ trunk_broken() {
     WHY="the trunk of vswitch0_bond leaves out VLAN $VLAN; no VM of $HOST reaches the gateway, $HOST does"
 }
 
-trunk_off() { inside "$HOST" ovs-vsctl --timeout=5 clear Port vswitch0_bond trunks; }
+trunk_off() { inside "$HOST" ovs-vsctl --timeout=60 clear Port vswitch0_bond trunks; }
 trunk_repaired() { vm_reaches_gw; }
 
 # The healthy twin: a trunk that names its VLANs, the VMs' among them.

@@ -13,7 +13,7 @@ port_down_repaired() { vm_reaches_gw; }
 # Off: as libvirt ends a domain, the port leaves the switch and the interface is gone.
 vm_off_prepare() { need_vm; }
 vm_off_on() {
-    inside "$HOST" ovs-vsctl --timeout=5 --if-exists del-port vswitch0 "$TAP"
+    inside "$HOST" ovs-vsctl --timeout=60 --if-exists del-port vswitch0 "$TAP"
     ip -n "$(ns "$HOST")" link del "$TAP"
 }
 vm_off_broken() {
@@ -31,9 +31,9 @@ vm_off_off() {
         ip -n "$(ns "$HOST")" link set "$TAP" up
         plug "$VICTIM" eth0 "$(vm_ip "$VICTIM")/24" "$(vm_gw)"
     fi
-    inside "$HOST" ovs-vsctl --timeout=5 --if-exists del-port vswitch0 "$TAP"
+    inside "$HOST" ovs-vsctl --timeout=60 --if-exists del-port vswitch0 "$TAP"
     mapfile -t words < <(vm_port_words "$VICTIM")
-    inside "$HOST" ovs-vsctl --timeout=5 "${words[@]}"
+    inside "$HOST" ovs-vsctl --timeout=60 "${words[@]}"
 }
 vm_off_repaired() { vm_reaches_gw; }
 

@@ -48,12 +48,11 @@ node_add() {
 }
 
 node_wait() {
-    local try
-    for ((try = 0; try < 250; try++)); do
-        holder "$1" >/dev/null && return
+    local end=$((SECONDS + 3 * PATIENCE))
+    until holder "$1" >/dev/null; do
+        ((SECONDS < end)) || die "node '$1' did not start: $(cat "$STATE/$1/hold.log")"
         sleep 0.02
     done
-    die "node '$1' did not start: $(cat "$STATE/$1/hold.log")"
 }
 
 # Runs inside the new namespaces and stays, to hold them. What is mounted here

@@ -37,7 +37,7 @@ ovs_bridge() {
             [[ $(vm_host "$vm") != "$host" ]] || vm_port_words "$vm"
         done
     )
-    inside "$host" ovs-vsctl --timeout=10 "${words[@]}"
+    inside "$host" ovs-vsctl --timeout=60 "${words[@]}"
 }
 
 # The host's vswitch with its uplinks and taps: ovs_vswitch HOST TAP...
@@ -61,12 +61,12 @@ ovs_access_switch() {
     ip -n "$(ns switch)" link set pc-v up
     keep_from_stack switch trunk0 gw-v pc-v
     ovs_start switch
-    inside switch ovs-vsctl --timeout=10 add-br access0 -- set Bridge access0 datapath_type=netdev \
+    inside switch ovs-vsctl --timeout=60 add-br access0 -- set Bridge access0 datapath_type=netdev \
         -- add-port access0 trunk0 trunks="$VLAN" vlan_mode=trunk \
         -- add-port access0 gw-v tag="$VLAN" -- add-port access0 pc-v tag="$VLAN"
 }
 
-ofport() { inside "$1" ovs-vsctl --timeout=5 get Interface "$2" ofport; }
+ofport() { inside "$1" ovs-vsctl --timeout=60 get Interface "$2" ofport; }
 flows_add() { inside "$1" ovs-ofctl -O OpenFlow13 add-flows vswitch0 -; }
 flows_del() { inside "$1" ovs-ofctl -O OpenFlow13 del-flows vswitch0 "$2"; }
 

@@ -6,14 +6,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use netcap_bundle::run::End;
-use netcap_tests::privileged;
+use netcap_tests::{PATIENCE, privileged};
 
 use crate::crash::noise;
 use crate::net::{Net, arp};
-use crate::run::{Bundle, entries, netcap, wait_for};
+use crate::run::{Bundle, entries, lying, netcap, wait_for};
 
 /// Longest time from the fault to the end of the program.
-const END_MAX: Duration = Duration::from_secs(20);
+const END_MAX: Duration = PATIENCE;
 
 /// An ext4 file system in a file.
 struct Ext4 {
@@ -48,13 +48,14 @@ fn insist(command: &mut Command) {
 /// Records onto the disk, does the damage after some packets are on it, and waits for the end.
 fn record(net: &Net, place: &Path, damage: impl FnOnce(&Path)) -> Output {
     let out = place.display().to_string();
-    let words = ["--iface=cap0", "--out", &out, "--min-free=0", "--max-disk=12M", "--duration=60s"];
+    let words = ["--iface=cap0", "--out", &out, "--min-free=0", "--max-disk=12M", "--duration=10m"];
     let child =
         netcap(net, &words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("netcap starts");
     let run = || entries(place).into_iter().find(|d| d.join("packets/cap0/000001.pcapng.zst").exists());
     wait_for("the first segment", || run().is_some());
     net.send_in(&arp(&[], 100), 50);
-    // Written within half a second and on the disk a second later.
+    wait_for("the packets in the file", || run().is_some_and(|dir| lying(&dir) == 50));
+    // On the disk a second later.
     thread::sleep(Duration::from_secs(2));
     let (run, began) = (run().expect("the run"), Instant::now());
     damage(&run);
@@ -183,5 +184,6 @@ fn a_command_that_cannot_be_killed_is_not_waited_for() {
         (got, began.elapsed())
     });
     assert_eq!(got.outcome, netcap_bundle::source::Outcome::TimedOut);
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    // Waited for, it would end with the test.
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }

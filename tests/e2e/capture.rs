@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::run::End;
-use netcap_tests::privileged;
+use netcap_tests::{Lag, privileged};
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::net::{Net, arp};
 use crate::run::{Run, entries, manifest, wait_for};
@@ -83,6 +84,11 @@ fn a_snaplen_of_one_byte_is_recorded_and_not_taken_for_shed() {
     assert_eq!((counts.received, counts.written, counts.shed), (50, 50, 0), "{counts:?}");
 }
 
+/// Packets that a point took in, and those that it knows to be lost.
+fn taken_or_lost(point: &Value) -> u64 {
+    [&point["packets"], &point["dropped"]].into_iter().filter_map(Value::as_u64).sum()
+}
+
 /// A recorder without a processor for longer than it goes without asking the kernel: what the ring held by then came
 /// before the loss.
 #[test]
@@ -93,15 +99,14 @@ fn a_loss_after_a_long_stop_is_told_behind_what_the_ring_held() {
     let net = Net::new();
     let run = Run::start(&net, &["--buffer", "1M"]);
     net.send_in(&arp(&[], 100), 10);
-    thread::sleep(Duration::from_millis(500));
+    run.took(10);
     run.signal(Signal::SIGSTOP);
     net.send_in(&arp(&[], 300), 10);
     thread::sleep(Duration::from_millis(5_500));
     net.send_in(&arp(&[], 1400), 5000);
     run.signal(Signal::SIGCONT);
-    thread::sleep(Duration::from_secs(1));
+    run.wait_point("all of them", |point| taken_or_lost(point) == 5020);
     net.send_in(&arp(&[], 200), 10);
-    thread::sleep(Duration::from_millis(500));
     let (_, bundle) = run.end(Signal::SIGINT);
     let counts = &bundle.manifest.counts[0];
     assert!(counts.dropped > 1000 && counts.received == counts.written + counts.dropped, "{counts:?}");
@@ -120,13 +125,12 @@ fn what_the_kernel_drops_is_counted_where_it_is_missing() {
     let net = Net::new();
     let run = Run::start(&net, &["--buffer", "1M"]);
     net.send_in(&arp(&[], 100), 10);
-    thread::sleep(Duration::from_millis(500));
+    run.took(10);
     run.signal(Signal::SIGSTOP);
     net.send_in(&arp(&[], 1400), 5000);
     run.signal(Signal::SIGCONT);
-    thread::sleep(Duration::from_secs(1));
+    run.wait_point("all of them", |point| taken_or_lost(point) == 5010);
     net.send_in(&arp(&[], 200), 10);
-    thread::sleep(Duration::from_millis(500));
     let (output, bundle) = run.end(Signal::SIGINT);
     let counts = &bundle.manifest.counts[0];
     assert!(counts.dropped > 1000, "{counts:?}");
@@ -166,21 +170,23 @@ fn segments_end_by_time_without_a_packet_and_by_size() {
         return;
     }
     let net = Net::new();
+    let lag = Lag::watch();
     let run = Run::start(&net, &["--rotate-time=1s"]);
-    let packets = run.dir().unwrap().join("packets/cap0");
-    wait_for("a third segment", || packets.join("000003.pcapng.zst").exists());
+    run.segment(3);
     let (_, bundle) = run.end(Signal::SIGINT);
     let segments = &bundle.manifest.segments;
     assert!(segments.len() >= 3 && segments.iter().all(|s| s.packets == 0 && !s.repaired));
+    // In between a file is closed and another one opened.
+    let most_ns = i64::try_from(50_000_000 + 3 * lag.longest().as_nanos()).unwrap();
     for pair in segments.windows(2) {
         let gap_ns = pair[1].opened.since(pair[0].closed);
-        assert!((0..50_000_000).contains(&gap_ns), "a gap of {gap_ns} ns between two segments");
+        assert!((0..most_ns).contains(&gap_ns), "a gap of {gap_ns} ns between two segments");
     }
 
     let run = Run::start(&net, &["--rotate_size", "1"]);
-    for _ in 0..3 {
+    for number in 1..=3 {
         net.send_in(&arp(&[], 300), 7);
-        thread::sleep(Duration::from_millis(800));
+        run.segment(number + 1);
     }
     let (_, bundle) = run.end(Signal::SIGINT);
     assert!(bundle.manifest.segments.len() > 1);
@@ -195,13 +201,13 @@ fn an_interface_that_goes_and_comes_back() {
     let net = Net::new();
     let mut run = Run::start(&net, &[]);
     net.send_in(&arp(&[], 100), 3);
-    thread::sleep(Duration::from_millis(500));
+    run.took(3);
     net.unplug();
-    thread::sleep(Duration::from_millis(1500));
+    run.wait_point("the gap", |point| point["away"] == true);
+    thread::sleep(Duration::from_millis(600));
     assert!(run.runs());
     net.plug();
-    let packets = run.dir().unwrap().join("packets/cap0");
-    wait_for("the second segment", || packets.join("000002.pcapng.zst").exists());
+    run.segment(2);
     net.send_in(&arp(&[], 200), 4);
     let (output, bundle) = run.end(Signal::SIGINT);
     assert!(output.status.success(), "{output:?}");
@@ -221,17 +227,22 @@ fn what_comes_back_under_the_name_and_is_no_ethernet_is_waited_out() {
         let net = Net::new();
         let mut run = Run::start(&net, options);
         net.send_in(&arp(&[], 100), 3);
-        thread::sleep(Duration::from_millis(500));
+        run.took(3);
         net.unplug();
         crate::net::ip(&format!("-n {} tuntap add cap0 mode tun", net.near));
         crate::net::ip(&format!("-n {} link set cap0 up", net.near));
+        // It was looked at, and would be heard by now.
+        let log = run.dir().unwrap().join(netcap_bundle::layout::LOG);
+        wait_for("a word about the tunnel", || {
+            std::fs::read_to_string(&log).unwrap_or_default().contains("no Ethernet frames now")
+        });
         thread::sleep(Duration::from_millis(2500));
         assert!(run.runs());
-        let packets = run.dir().unwrap().join("packets/cap0");
-        assert!(!packets.join("000002.pcapng.zst").exists(), "a tunnel was recorded");
+        let second = run.dir().unwrap().join("packets/cap0/000002.pcapng.zst");
+        assert!(!second.exists(), "a tunnel was recorded");
         net.unplug();
         net.plug();
-        wait_for("the second segment", || packets.join("000002.pcapng.zst").exists());
+        run.segment(2);
         net.send_in(&arp(&[], 200), 4);
         let (output, bundle) = run.end(Signal::SIGINT);
         assert!(output.status.success(), "{output:?}");
@@ -255,7 +266,7 @@ fn a_duration_ends_it_and_pings_are_logged() {
     let net = Net::new();
     crate::net::ip(&format!("-n {} addr add 10.9.8.1/24 dev cap0", net.near));
     crate::net::ip(&format!("-n {} addr add 10.9.8.2/24 dev peer0", net.far));
-    let run = Run::start(&net, &["--duration=3s", "--ping=10.9.8.2", "--ping", "10.9.8.77", "icmp"]);
+    let run = Run::start(&net, &["--duration=5s", "--ping=10.9.8.2", "--ping", "10.9.8.77", "icmp"]);
     wait_for("its own end", || !entries(run.out.path()).iter().any(|p| p.is_dir()));
     let tar = entries(run.out.path()).remove(0);
     let input = netcap_bundle::input::Input::open(&tar).unwrap();
@@ -265,7 +276,7 @@ fn a_duration_ends_it_and_pings_are_logged() {
     let good = of("10.9.8.2");
     assert!(good.len() >= 3, "{good:?}");
     assert!(
-        good.iter().all(|r| matches!(r.answer, Answer::Reply { rtt_ns: 1..100_000_000, kernel: true, .. }))
+        good.iter().all(|r| matches!(r.answer, Answer::Reply { rtt_ns: 1..1_000_000_000, kernel: true, .. }))
     );
     let bad = of("10.9.8.77");
     assert!(bad.len() >= 3 && bad.iter().all(|r| !matches!(r.answer, Answer::Reply { .. })), "{bad:?}");

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use netcap_bundle::layout;
 use netcap_bundle::packets::Direction::In;
 use netcap_bundle::run::End;
 use netcap_tests::privileged;
@@ -11,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use crate::disk::SmallDisk;
 use crate::net::{Net, arp};
-use crate::run::{Bundle, Run, entries, netcap};
+use crate::run::{Bundle, Run, entries, netcap, wait_for};
 
 #[test]
 fn killed_and_sealed_later() {
@@ -24,7 +25,7 @@ fn killed_and_sealed_later() {
     let early = netcap(&net, &["seal", &dir]).output().unwrap();
     assert_eq!(early.status.code(), Some(1), "a run that is being recorded is left alone: {early:?}");
     net.send_in(&arp(&[], 100), 50);
-    thread::sleep(Duration::from_millis(1200));
+    run.wrote(50);
     let (dir, out) = run.kill();
     let name = dir.display().to_string();
     let sealed = netcap(&net, &["seal", &name]).output().unwrap();
@@ -86,7 +87,7 @@ fn a_full_disk_ends_the_run_and_keeps_what_was_there() {
         "--out",
         &place,
         "--disk-reserve=0",
-        "--duration=20s",
+        "--duration=10m",
         "--no-bundle",
         "--rotate-size=1M",
     ];
@@ -94,9 +95,13 @@ fn a_full_disk_ends_the_run_and_keeps_what_was_there() {
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn();
-    thread::sleep(Duration::from_millis(800));
+    let segment = |number| {
+        let found = entries(Path::new(&place)).into_iter().find(|p| p.is_dir());
+        found.is_some_and(|dir| dir.join(layout::segment("cap0", number)).is_file())
+    };
+    wait_for("the first segment", || segment(1));
     net.send_each_in(noise(1500));
-    thread::sleep(Duration::from_millis(800));
+    wait_for("the second segment", || segment(2));
     // Somebody else takes what is left; nothing was reserved.
     let left = netcap::testing::disk_left(Path::new(&place)).unwrap();
     let other = vec![1; usize::try_from(left).unwrap() - (200 << 10)];

@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 
 use crate::crash::noise;
 use crate::net::{Net, arp};
-use crate::run::{Run, entries, manifest, netcap, wait_for};
+use crate::run::{Run, entries, lying, manifest, netcap, wait_for};
 
 #[test]
 fn the_budget_holds_at_every_moment_and_the_manifest_remembers_what_went() {
@@ -67,13 +67,15 @@ fn the_run_ends_before_others_are_out_of_room() {
     }
     let net = Net::new();
     let disk = SmallDisk::new("24m");
-    let words = ["--iface=cap0", "--out", &disk.place, "--min-free=25%", "--duration=20s"];
+    let words = ["--iface=cap0", "--out", &disk.place, "--min-free=25%", "--duration=10m"];
     let child = netcap(&net, &words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for("the first segment", || {
         entries(Path::new(&disk.place)).iter().any(|d| d.join("packets/cap0/000001.pcapng.zst").exists())
     });
     net.send_in(&arp(&[], 100), 50);
-    thread::sleep(Duration::from_millis(500));
+    wait_for("the packets on the disk", || {
+        entries(Path::new(&disk.place)).iter().find(|p| p.is_dir()).is_some_and(|dir| lying(dir) == 50)
+    });
     std::fs::write(Path::new(&disk.place).join("others"), vec![1; 15 << 20]).unwrap();
     let output = child.wait_with_output().unwrap();
     let left = disk_left(Path::new(&disk.place)).unwrap();

@@ -19,7 +19,7 @@ use crate::proof::{Proof, now};
 /// Where version 1 control groups for memory are.
 const GROUPS: &str = "/sys/fs/cgroup/memory";
 /// Ends a process that is not killed by the kernel.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A control group with a limit; it is removed when it is dropped.
 struct Group(PathBuf);

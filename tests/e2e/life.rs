@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use netcap_bundle::packets::Direction::In;
 use netcap_bundle::run::End;
-use netcap_tests::privileged;
+use netcap_tests::{PATIENCE, privileged};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -231,10 +231,11 @@ fn all_ends_at_once_give_one_bundle() {
         return;
     }
     let net = Net::new();
-    let run = Run::start(&net, &["--duration=2s", "arp"]);
+    let run = Run::start(&net, &["--duration=4s", "arp"]);
+    let begun = Instant::now();
     let name = dir_in(run.out.path());
     net.send_in(&arp(&[], 100), 300);
-    thread::sleep(Duration::from_millis(1500));
+    thread::sleep(Duration::from_millis(3500).saturating_sub(begun.elapsed()));
     let stops: Vec<_> = (0..3)
         .map(|_| {
             let name = name.clone();
@@ -265,7 +266,7 @@ fn kills() -> u64 {
 /// Waits for the moment of the next kill: before the manifest, while the tar grows, while the directory goes.
 fn moment(n: u64, dir: &Path) {
     let begun = [dir.join("manifest.json"), PathBuf::from(format!("{}.tar", dir.display()))];
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + PATIENCE;
     let sign = match n % 3 {
         0 => return thread::sleep(Duration::from_millis(40 + n * 67 % 300)),
         1 => &begun[0],
@@ -287,7 +288,7 @@ fn a_kill_while_it_ends_leaves_one_bundle_or_what_makes_one() {
         let run = Run::start(&net, &["arp"]);
         let name = dir_in(run.out.path());
         net.send_in(&arp(&[], 1000), 2000);
-        thread::sleep(Duration::from_millis(1200));
+        run.wrote(2000);
         let stop = {
             let name = name.clone();
             thread::spawn(move || outside(&["stop", &name]))

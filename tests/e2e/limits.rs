@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::In;
 use netcap_bundle::run::End;
-use netcap_tests::privileged;
-use nix::sys::signal::Signal;
+use netcap_tests::{PATIENCE, privileged};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::net::{Net, arp, ip};
 use crate::run::{Bundle, Run, entries, manifest, netcap, wait_for};
@@ -21,10 +22,9 @@ fn a_hangup_begins_a_new_segment_and_ends_nothing() {
     let net = Net::new();
     let run = Run::start(&net, &["arp"]);
     net.send_in(&arp(&[], 100), 5);
-    thread::sleep(Duration::from_millis(400));
+    run.took(5);
     run.signal(Signal::SIGHUP);
-    let packets = run.dir().unwrap().join("packets/cap0");
-    wait_for("the second segment", || packets.join("000002.pcapng.zst").exists());
+    run.segment(2);
     net.send_in(&arp(&[], 100), 7);
     let (output, bundle) = run.end(Signal::SIGTERM);
     assert!(output.status.success(), "{output:?}");
@@ -41,6 +41,7 @@ fn a_number_of_packets_or_a_time_of_day_ends_it() {
     let net = Net::new();
     let run = Run::start(&net, &["--max-packets=20", "arp"]);
     net.send_in(&arp(&[], 100), 15);
+    run.took(15);
     thread::sleep(Duration::from_millis(700));
     assert!(run.dir().is_some(), "fifteen are not twenty");
     net.send_in(&arp(&[], 100), 10);
@@ -51,13 +52,17 @@ fn a_number_of_packets_or_a_time_of_day_ends_it() {
 
     let out = tempfile::tempdir().unwrap();
     let place = out.path().display().to_string();
-    let soon = netcap_bundle::Nanos(netcap::testing::now().0 + 3_000_000_000);
+    // Far enough away that a slow start comes before it.
+    let until = Duration::from_secs(8);
+    let soon = netcap_bundle::Nanos(netcap::testing::now().0 + i64::try_from(until.as_nanos()).unwrap());
     let soon = soon.display(netcap::testing::utc_offset_s());
     let began = Instant::now();
     let words = ["--iface=cap0", "--min-free=0", "--out", &place, "--until", &soon];
     let output = netcap(&net, &words).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert!((1..8).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    // A time of day has seconds and no parts of them.
+    assert!(began.elapsed() + Duration::from_secs(1) >= until, "{:?}", began.elapsed());
+    assert!(began.elapsed() < until + PATIENCE, "{:?}", began.elapsed());
     assert_eq!(manifest(&entries(out.path())[0]).end, End::Duration);
 }
 
@@ -73,8 +78,7 @@ fn an_interface_has_a_filter_of_its_own() {
     }
     let out = tempfile::tempdir().unwrap();
     let place = out.path().display().to_string();
-    let words =
-        ["--iface=cap0,cap1:ether proto 0x88cc", "--min-free=0", "--out", &place, "--duration=3s", "arp"];
+    let words = ["--iface=cap0,cap1:ether proto 0x88cc", "--min-free=0", "--out", &place, "arp"];
     let child = netcap(&net, &words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for("both points", || {
         let ready = |p: &std::path::PathBuf| p.join("packets/cap1/000001.pcapng.zst").exists();
@@ -86,6 +90,7 @@ fn an_interface_has_a_filter_of_its_own() {
         net.send_in(frame, 3);
         net.send_in_on("peer1", frame, 4);
     }
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let bundle = Bundle::open(&entries(out.path())[0], None);

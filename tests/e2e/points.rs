@@ -1,9 +1,7 @@
 //! Points follow their interfaces: renamed, moved away and back, added to a recorded switch, gone for good.
 
-use std::thread;
-use std::time::Duration;
-
 use netcap_bundle::input::Input;
+use netcap_bundle::layout;
 use netcap_bundle::packets::Direction::{self, In, Out};
 use netcap_bundle::packets::PacketReader;
 use netcap_bundle::run::ChangeKind;
@@ -12,9 +10,6 @@ use nix::sys::signal::Signal;
 
 use crate::net::{Net, arp, ip};
 use crate::run::{Bundle, Run, wait_for};
-
-/// Long enough for a point's thread to look at its interface.
-const NOTICED: Duration = Duration::from_millis(1600);
 
 fn near(net: &Net, words: &str) {
     ip(&format!("-n {} {words}", net.near));
@@ -76,16 +71,16 @@ fn a_renamed_interface_is_the_same_point() {
     let net = Net::new();
     let run = Run::start(&net, &[]);
     net.send_in(&arp(&[], 100), 3);
-    thread::sleep(Duration::from_millis(500));
+    run.took(3);
     near(&net, "link set cap0 down");
     near(&net, "link set cap0 name lan0");
     near(&net, "link set lan0 up");
-    thread::sleep(NOTICED);
+    run.segment(2);
     net.send_in(&arp(&[], 200), 4);
-    thread::sleep(Duration::from_millis(500));
+    run.took(7);
     // While it is up: the socket hears nothing of it.
     near(&net, "link set lan0 name lan1");
-    thread::sleep(NOTICED);
+    run.segment(3);
     net.send_in(&arp(&[], 300), 5);
     let (_, bundle) = run.end(Signal::SIGINT);
     let count = |length| bundle.count(In, &arp(&[], length));
@@ -112,14 +107,13 @@ fn an_interface_that_moves_to_another_namespace_is_gone_and_waited_for() {
     let net = Net::new();
     let mut run = Run::start(&net, &[]);
     net.send_in(&arp(&[], 100), 3);
-    thread::sleep(Duration::from_millis(500));
+    run.took(3);
     near(&net, &format!("link set cap0 netns {}", net.far));
-    thread::sleep(NOTICED);
+    run.wait_point("the gap", |point| point["away"] == true);
     assert!(run.runs());
     ip(&format!("-n {} link set cap0 netns {}", net.far, net.near));
     near(&net, "link set cap0 up");
-    let second = run.dir().unwrap().join("packets/cap0/000002.pcapng.zst");
-    wait_for("the second segment", || second.exists());
+    run.segment(2);
     net.send_in(&arp(&[], 200), 4);
     let (_, bundle) = run.end(Signal::SIGINT);
     assert_eq!((bundle.count(In, &arp(&[], 100)), bundle.count(In, &arp(&[], 200))), (3, 4));
@@ -153,9 +147,11 @@ fn ports_that_come_to_a_recorded_switch_are_recorded_and_those_that_go_are_close
     plug(&net, "eth8");
     wait_for("the new uplink's point", || packets.join("eth8/000001.pcapng.zst").exists());
     net.send_in_on("peth8", &arp(&[], 200), 6);
-    thread::sleep(Duration::from_millis(500));
+    let changes_so_far = run.dir().unwrap().join(layout::CHANGES);
     near(&net, "link del vnet7");
-    thread::sleep(NOTICED);
+    wait_for("the end of the point", || {
+        std::fs::read_to_string(&changes_so_far).unwrap_or_default().lines().count() == 3
+    });
     plug(&net, "vnet7");
     wait_for("the point of the machine that came back", || {
         packets.join("vnet7-2/000001.pcapng.zst").exists()
@@ -202,7 +198,8 @@ fn a_killed_run_knows_who_joined_and_no_follow_adds_nobody() {
     plug(&net, "vnet7");
     wait_for("the new point", || packets.join("vnet7/000001.pcapng.zst").exists());
     net.send_in_on("pvnet7", &arp(&[], 100), 5);
-    thread::sleep(NOTICED);
+    // Five at the machine's port, and five at the uplink that the bridge floods.
+    run.wrote(10);
     assert!(!alone.dir().unwrap().join("packets/vnet7").exists());
     let (dir, _out) = run.kill();
     let unsealed = Input::open(&dir).unwrap();

@@ -106,7 +106,11 @@ fn come_up(cut: &Cut, stage: &Stage, traffic: &Traffic) -> Lying {
         None => Lying::nothing(cut.born.clone()),
     };
     let missing = before.missing_ns(traffic, cut.when);
-    assert!(missing <= MISSING_NS_MAX, "{} ms are missing: {before:?}", missing / 1_000_000);
+    assert!(
+        missing <= MISSING_NS_MAX + traffic.late_ns(),
+        "{} ms are missing: {before:?}",
+        missing / 1_000_000
+    );
     let Some(dir) = dir else { return before };
     let tar = sealed::seal(stage, dir);
     let sealed = sealed::check(&tar, POINTS);

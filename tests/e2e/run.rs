@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use netcap_bundle::files::Files;
 use netcap_bundle::input::Input;
@@ -11,9 +9,13 @@ use netcap_bundle::packets::{Direction, PacketReader};
 use netcap_bundle::{Manifest, layout};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::life::status_of;
 use crate::net::Net;
+
+pub(crate) use netcap_tests::wait_for;
 
 /// netcap at work.
 pub(crate) struct Run {
@@ -49,6 +51,35 @@ impl Run {
     /// The run's directory while it records.
     pub(crate) fn dir(&self) -> Option<PathBuf> {
         entries(self.out.path()).into_iter().find(|path| path.is_dir())
+    }
+
+    /// What it says of one of its points.
+    pub(crate) fn point(&self, iface: &str) -> Option<Value> {
+        let status = status_of(&self.dir()?.display().to_string())?;
+        status["points"].as_array()?.iter().find(|point| point["iface"] == iface).cloned()
+    }
+
+    /// Waits until it says this of `cap0`.
+    pub(crate) fn wait_point(&self, what: &str, so: impl Fn(&Value) -> bool) {
+        wait_for(what, || self.point("cap0").is_some_and(|point| so(&point)));
+    }
+
+    /// Waits until it has taken so many packets in.
+    pub(crate) fn took(&self, packets: u64) {
+        let took = |point: &Value| point["packets"].as_u64() >= Some(packets);
+        self.wait_point(&format!("{packets} packets"), took);
+    }
+
+    /// Waits until so many packets lie in its files, where a kill does not reach them.
+    pub(crate) fn wrote(&self, packets: usize) {
+        let dir = self.dir().expect("it records");
+        wait_for(&format!("{packets} packets on the disk"), || lying(&dir) >= packets);
+    }
+
+    /// Waits for a segment of `cap0`.
+    pub(crate) fn segment(&self, number: u32) {
+        let segment = self.dir().expect("it records").join(layout::segment("cap0", number));
+        wait_for(&format!("segment {number}"), || segment.is_file());
     }
 
     /// Sends it a signal.
@@ -158,6 +189,20 @@ impl Bundle {
     }
 }
 
+/// Packets in the files of a run that is not sealed, and may still be written to.
+pub(crate) fn lying(dir: &Path) -> usize {
+    let Ok(input) = Input::open(dir) else { return 0 };
+    let packets = |segment: &netcap_bundle::input::Segment| {
+        let mut reader = PacketReader::open(segment.open().ok()?).ok()??;
+        let mut count = 0;
+        while reader.next_packet().is_some() {
+            count += 1;
+        }
+        Some(count)
+    };
+    input.segments.iter().filter_map(packets).sum()
+}
+
 /// The manifest of a bundle.
 pub(crate) fn manifest(path: &Path) -> Manifest {
     let files = if path.is_dir() { Files::directory(path).map(Some) } else { Files::tar(path) };
@@ -172,13 +217,4 @@ pub(crate) fn entries(dir: &Path) -> Vec<PathBuf> {
         std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
     list.sort();
     list
-}
-
-/// Waits until something is so, for ten seconds at most.
-pub(crate) fn wait_for(what: &str, so: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(10);
-    while !so() {
-        assert!(Instant::now() < until, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }

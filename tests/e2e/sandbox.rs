@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use netcap_bundle::files::Files;
 use netcap_bundle::layout;
@@ -61,7 +59,15 @@ fn every_thread_is_confined_and_the_manifest_says_so() {
     let net = Net::new();
     let run = Run::start(&net, &["--ping=127.0.0.1", "--state-interval=1s", "arp"]);
     net.send_in(&arp(&[], 100), 50);
-    thread::sleep(Duration::from_millis(1500));
+    let names = |threads: &[BTreeMap<String, String>]| -> Vec<String> {
+        threads.iter().map(|status| status["Name"].clone()).collect()
+    };
+    wait_for("all of its threads, and host state", || {
+        let names = names(&threads(run.pid()));
+        let there = |name: &&str| names.iter().any(|have| have == name);
+        ["netcap", "cap-cap0", "ping", "ledger"].iter().all(there)
+            && netcap_tests::is_recording(&run.dir().unwrap())
+    });
     let threads = threads(run.pid());
     for status in &threads {
         for set in ["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb"] {
@@ -70,10 +76,6 @@ fn every_thread_is_confined_and_the_manifest_says_so() {
         assert_eq!((&*status["NoNewPrivs"], &*status["Seccomp"]), ("1", "2"), "{}", status["Name"]);
         assert_eq!(status["Uid"], "65534 65534 65534 0", "{}", status["Name"]);
         assert_eq!((&*status["Gid"], &*status["Groups"]), ("65534 65534 65534 0", ""), "{}", status["Name"]);
-    }
-    let names: Vec<&str> = threads.iter().map(|status| &*status["Name"]).collect();
-    for name in ["netcap", "cap-cap0", "ping", "ledger"] {
-        assert!(names.contains(&name), "{name} in {names:?}");
     }
     let (output, bundle) = run.end(Signal::SIGINT);
     assert!(output.status.success(), "{output:?}");
@@ -138,7 +140,10 @@ fn a_helper_that_dies_takes_the_host_state_and_nothing_else() {
     let mut run = Run::start(&net, &["--state-interval=1s", "--ping=127.0.0.1", "arp"]);
     net.send_in(&arp(&[], 100), 50);
     kill(Pid::from_raw(i32::try_from(helper_of(&run)).unwrap()), Signal::SIGKILL).unwrap();
-    thread::sleep(Duration::from_millis(2500));
+    let index = run.dir().unwrap().join(layout::STATE_INDEX);
+    wait_for("a round of host state without the helper", || {
+        fs::read_to_string(&index).unwrap_or_default().contains("the privileged helper is gone")
+    });
     assert!(run.runs());
     net.send_in(&arp(&[], 200), 50);
     let (output, bundle) = run.end(Signal::SIGTERM);

@@ -1,12 +1,12 @@
 //! Load shedding: what is given up is given up in order, told, counted, and taken back.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netcap_bundle::files::Files;
 use netcap_bundle::ledger::Ledger;
 use netcap_bundle::run::{ShedLevel, ShedReason};
-use netcap_tests::privileged;
+use netcap_tests::{PATIENCE, privileged};
 use nix::sys::signal::Signal;
 
 use crate::net::{Net, arp};
@@ -19,11 +19,16 @@ fn a_processor_limit_that_is_far_too_low_costs_frames_their_ends_and_is_in_the_l
     }
     let net = Net::new();
     let run = Run::start(&net, &["--cpu-limit=1%", "--level=3", "--state-interval=1s"]);
-    let mut sent = 0;
-    for _ in 0..60 {
+    // Until frames are cut, and some more: so many of them are.
+    let (mut sent, mut cut) = (0, 0);
+    let until = Instant::now() + PATIENCE;
+    while cut < 10 {
+        assert!(Instant::now() < until, "no frame is cut after {sent}");
         net.send_in(&arp(&[], 1000), 4000);
         sent += 4000;
         thread::sleep(Duration::from_millis(200));
+        let step = run.point("cap0").and_then(|point| point["step"].as_str().map(str::to_owned));
+        cut += usize::from(cut > 0 || step.is_some_and(|step| step.starts_with("cut")));
     }
     let (output, bundle) = run.end(Signal::SIGINT);
     assert!(output.status.success(), "{output:?}");
@@ -65,7 +70,10 @@ fn of_several_points_the_least_telling_is_counted_and_not_recorded() {
     }
     let run = Run::start(&net, &["--iface=cap1", "--cpu-limit=1%", "--state-interval=1s"]);
     let mut sent = (0, 0);
-    for _ in 0..80 {
+    let until = Instant::now() + PATIENCE;
+    let shed = || run.point("cap1").is_some_and(|point| point["shed"].as_u64() > Some(0));
+    while !shed() {
+        assert!(Instant::now() < until, "the busier point is recorded after {sent:?}");
         net.send_in(&arp(&[], 1000), 1000);
         net.send_in_on("peer1", &arp(&[], 1000), 3000);
         sent = (sent.0 + 1000, sent.1 + 3000);

@@ -21,6 +21,7 @@ use crate::proof::stage::Stage;
 use crate::proof::traffic::Traffic;
 use crate::proof::{Dice, Proof, sealed};
 use crate::run::wait_for;
+use netcap_tests::PATIENCE;
 
 /// Points of the run.
 const POINTS: usize = 12;
@@ -129,7 +130,7 @@ fn growing(dir: &Path) -> BTreeMap<&'static str, u64> {
 /// Looks on, and now and then sends hangups in quick succession, until there were enough rotations.
 fn night(child: &mut Child, dir: &Path, stage: &Stage, proof: &mut Proof) -> (Vec<Sample>, u64) {
     let (mut samples, mut most) = (Vec::new(), 0);
-    let until = Instant::now() + Duration::from_secs(30 + proof.rounds / 20);
+    let until = Instant::now() + PATIENCE + Duration::from_secs(proof.rounds / 4);
     let mut told = 0;
     loop {
         storm(child, &mut proof.dice);

@@ -5,28 +5,22 @@ use std::process::Command;
 
 use netcap_tests::lab::{Lab, said};
 use netcap_tests::shift::shifted;
+use netcap_tests::wait_for;
 use serde_json::Value;
 
-use super::{NETCAP, analyze};
+use super::analyze;
+use super::recording::Recording;
 
-/// Records both hosts at once, into a folder of that name, while something happens.
-fn two_hosts(lab: &Lab, name: &str, meanwhile: impl FnOnce()) -> [PathBuf; 2] {
-    let outs = ["host1", "host2"].map(|host| lab.dir().join(name).join(host));
-    let recorders: Vec<_> = ["host1", "host2"]
-        .iter()
-        .zip(&outs)
-        .map(|(host, out)| {
-            let out = out.to_string_lossy();
-            lab.spawn(host, &[NETCAP, "--vswitch", "vswitch0", "--duration", "14s", "--out", &*out])
-        })
-        .collect();
-    std::thread::sleep(std::time::Duration::from_secs(3));
+/// Records both hosts at once, into a folder of that name, while something happens, and `seconds` at least.
+fn two_hosts(lab: &Lab, name: &str, seconds: u64, meanwhile: impl FnOnce()) -> [PathBuf; 2] {
+    let recordings = ["host1", "host2"].map(|host| {
+        let folder = format!("{name}/{host}");
+        Recording::start(lab, host, &folder, &["--vswitch", "vswitch0"])
+    });
+    let begun = std::time::Instant::now();
     meanwhile();
-    for recorder in recorders {
-        let out = recorder.wait_with_output().expect("netcap ends");
-        assert!(out.status.success(), "{}", said(&out));
-    }
-    outs.map(|out| Lab::bundle(&out))
+    std::thread::sleep(std::time::Duration::from_secs(seconds).saturating_sub(begun.elapsed()));
+    recordings.map(Recording::end)
 }
 
 /// The whole JSON and the text; `found`: something is wrong between the hosts.
@@ -44,7 +38,7 @@ fn together(a: &Path, b: &Path, found: bool) -> (Value, String) {
 #[test]
 fn a_known_offset_between_two_hosts_is_recovered_within_its_bound() {
     let Some(lab) = Lab::up("clocks", &["--hosts", "2", "--vms", "1"]) else { return };
-    let [a, b] = two_hosts(&lab, "pings", || {
+    let [a, b] = two_hosts(&lab, "pings", 10, || {
         let ping = lab.exec("host1", &["ping", "-i", "0.1", "-c", "80", "192.168.12.20"]);
         assert!(ping.status.success(), "{}", said(&ping));
     });
@@ -105,9 +99,11 @@ fn a_drop_between_two_hosts_is_placed_between_them_and_a_stream_has_no_losses() 
         line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).expect("a number")
     };
     let before = resent();
-    let [a, b] = two_hosts(&lab, "stream", || {
+    let [a, b] = two_hosts(&lab, "stream", 0, || {
         let server = lab.spawn("vm2", &["socat", "-u", "TCP-LISTEN:7007,reuseaddr", "OPEN:/dev/null"]);
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        wait_for("the server", || {
+            lab.exec("vm2", &["sh", "-c", "ss -ltnH | grep -q :7007"]).status.success()
+        });
         let sent = "for n in $(seq 100); do head -c 7000 /dev/zero; sleep 0.02; done | socat -u STDIN TCP:192.168.12.102:7007";
         insist("vm1", &["sh", "-c", sent]);
         let server = server.wait_with_output().expect("the server ends");
@@ -120,7 +116,7 @@ fn a_drop_between_two_hosts_is_placed_between_them_and_a_stream_has_no_losses() 
     assert!(told <= Some(really) && really < 20, "{told:?} told, {really} sent again: {text}");
     assert_eq!(json["journeys"]["one_in"], 1);
 
-    let [a, b] = two_hosts(&lab, "drops", || {
+    let [a, b] = two_hosts(&lab, "drops", 0, || {
         // The physical switch drops, whichever of the two uplinks is in use.
         for port in ["eth2", "eth3"] {
             let chain = format!(

@@ -2,17 +2,16 @@
 //! not recorded is not evidence, and a drop beside it is no longer charged to the hop.
 
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::thread::sleep;
 use std::time::Duration;
 
 use netcap_tests::lab::{Lab, said};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::path4::{POINTS, Path4};
-use super::{GATEWAY, NETCAP, explain, findings};
+use super::recording::Recording;
+use super::{GATEWAY, explain, findings};
 
 /// Datagrams before and after, of which none is lost.
 const CALM: usize = 40;
@@ -46,26 +45,16 @@ fn flood(dir: &Path, iface: &str) -> Vec<String> {
 }
 
 /// While it goes on, a recorder that is starved gets no processor, and its rings are all there is.
-fn burst(netcap: &Child, starved: bool, mut half: impl FnMut(), flood: impl FnOnce()) {
-    let recorder = Pid::from_raw(netcap.id().cast_signed());
+fn burst(recording: &Recording, starved: bool, mut half: impl FnMut(), flood: impl FnOnce()) {
     if starved {
-        kill(recorder, Signal::SIGSTOP).expect("it is there");
+        recording.signal(Signal::SIGSTOP);
     }
     half();
     flood();
     half();
     if starved {
-        kill(recorder, Signal::SIGCONT).expect("it is there");
+        recording.signal(Signal::SIGCONT);
     }
-}
-
-/// Waits as long as a packet may take to cross, and a little more; then ends the recording and explains it.
-fn ended(netcap: Child, out: &Path) -> Value {
-    sleep(Duration::from_millis(2_300));
-    kill(Pid::from_raw(netcap.id().cast_signed()), Signal::SIGINT).expect("it is there");
-    let ended = netcap.wait_with_output().expect("netcap ends");
-    assert!(ended.status.success(), "{}", said(&ended));
-    explain(&Lab::bundle(out)).1
 }
 
 /// Points that lost packets in the recording, by the ledger.
@@ -95,7 +84,7 @@ fn parts(finding: &Value) -> Told<'_> {
 fn routed(path: &Path4, point: &str, starved: bool) -> Value {
     let nft = |text: &str| path.insist("host", &["nft", text]);
     let buffer = BUFFERS[usize::from(!starved)];
-    let (out, netcap) = path.start(&format!("{point}{starved}"), &["--buffer", buffer, FILTER]);
+    let recording = path.start(&format!("{point}{starved}"), &["--buffer", buffer, FILTER]);
     path.datagrams(CALM);
     sleep(Duration::from_millis(400));
     nft("add table ip lost; add chain ip lost forward { type filter hook forward priority 0; }");
@@ -110,11 +99,11 @@ fn routed(path: &Path4, point: &str, starved: bool) -> Value {
     };
     let words = flood(path.dir(), peer);
     let flood = || path.insist(node, &words.iter().map(String::as_str).collect::<Vec<_>>());
-    burst(&netcap, starved, || path.datagrams(HALF), flood);
+    burst(&recording, starved, || path.datagrams(HALF), flood);
     nft("delete table ip lost; delete table netdev lost");
     sleep(Duration::from_millis(400));
     path.datagrams(CALM);
-    ended(netcap, &out)
+    explain(&recording.end()).1
 }
 
 #[test]
@@ -150,20 +139,18 @@ fn switched(lab: &Lab, (name, node, peer): (&str, &str, &str), starved: bool) ->
     std::fs::write(&zeros, vec![0; HALF * 500]).expect("a file");
     let send =
         || shell("vm1", &format!("socat -u -b 500 OPEN:{},rdonly UDP-SENDTO:{GATEWAY}:9", zeros.display()));
-    let out = lab.dir().join(format!("{name}{starved}"));
-    let (place, buffer) = (out.to_string_lossy().into_owned(), BUFFERS[usize::from(!starved)]);
-    let words = ["--vswitch", "vswitch0", "--iface", "vnet0", "--buffer", buffer, "--out", &place, FILTER];
-    let netcap = lab.spawn("host1", &[&[NETCAP], &words[..]].concat());
-    sleep(Duration::from_secs(2));
+    let words =
+        ["--vswitch", "vswitch0", "--iface", "vnet0", "--buffer", BUFFERS[usize::from(!starved)], FILTER];
+    let recording = Recording::start(lab, "host1", &format!("{name}{starved}"), &words);
     send();
     sleep(Duration::from_millis(400));
     shell("host1", &format!("ovs-ofctl add-flow vswitch0 priority=40000,udp,nw_dst={GATEWAY},actions=drop"));
     let flood = flood(lab.dir(), peer).join(" ");
-    burst(&netcap, starved, send, || shell(node, &flood));
+    burst(&recording, starved, send, || shell(node, &flood));
     shell("host1", &format!("ovs-ofctl --strict del-flows vswitch0 priority=40000,udp,nw_dst={GATEWAY}"));
     sleep(Duration::from_millis(400));
     send();
-    ended(netcap, &out)
+    explain(&recording.end()).1
 }
 
 #[test]

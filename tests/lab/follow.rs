@@ -1,16 +1,16 @@
 //! On a real Open vSwitch: a machine that is started, one that moves away and comes back, a NIC that joins a bond, and
 //! an uplink that is renamed, each with packets before and after.
 
-use std::path::PathBuf;
 use std::process::Output;
-use std::time::{Duration, Instant};
 
 use netcap_bundle::input::Input;
+use netcap_bundle::layout;
 use netcap_bundle::packets::{Direction, PacketReader};
 use netcap_bundle::run::ChangeKind;
 use netcap_tests::lab::{Lab, said};
+use netcap_tests::wait_for;
 
-use super::NETCAP;
+use super::recording::Recording;
 
 fn host(lab: &Lab, script: &str) -> Output {
     let out = lab.exec("host1", &["sh", "-ec", script]);
@@ -44,37 +44,10 @@ fn chatter(lab: &Lab, iface: &str, address: &str) {
     let _ = lab.exec("host1", &words);
 }
 
-/// A run of netcap in the lab.
-struct Running {
-    out: PathBuf,
-    child: std::process::Child,
-}
-
-impl Running {
-    fn start(lab: &Lab, words: &[&str]) -> Self {
-        let out = lab.dir().join("out");
-        let place = out.to_string_lossy().into_owned();
-        let child = lab.spawn("host1", &[&[NETCAP, "--out", &place, "--no-bundle"], words].concat());
-        Self { out, child }
-    }
-
-    /// Waits for the first segment of a point.
-    fn point(&self, id: &str) {
-        let end = format!("packets/{id}/000001.pcapng.zst");
-        let until = Instant::now() + Duration::from_secs(15);
-        while netcap_tests::files_below(&self.out, &end).is_empty() {
-            assert!(Instant::now() < until, "no point {id}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Waits for its own end; gives what it left.
-    fn end(self) -> Input {
-        let out = self.child.wait_with_output().expect("netcap ends");
-        assert!(out.status.success(), "{}", said(&out));
-        let run = std::fs::read_dir(&self.out).expect("results").flatten().next().expect("a run");
-        Input::open(&run.path()).expect("the bundle opens")
-    }
+/// Waits for a segment of a point.
+fn segment(recording: &Recording, id: &str, number: u32) {
+    let segment = recording.dir().join(layout::segment(id, number));
+    wait_for(&format!("segment {number} of {id}"), || segment.is_file());
 }
 
 /// Packets of a point that went this way.
@@ -105,18 +78,17 @@ fn changes(input: &Input) -> Vec<String> {
 fn machines_that_start_and_move_and_nics_that_join_and_are_renamed() {
     let Some(lab) = Lab::up("follow", &[]) else { return };
     start_vm(&lab, "vnet8", "vm8");
-    let run = Running::start(&lab, &["--vswitch=vswitch0", "--vm=vm8", "--duration=25s", "arp"]);
-    run.point("vnet8");
-    run.point("eth3");
+    let recording =
+        Recording::start(&lab, "host1", "out", &["--no-bundle", "--vswitch=vswitch0", "--vm=vm8", "arp"]);
     chatter(&lab, "gvnet8", "192.168.77.8");
     // It moves away and comes back, at another port.
     stop_vm(&lab, "vnet8");
     start_vm(&lab, "vnet9", "vm8");
-    run.point("vnet9");
+    segment(&recording, "vnet9", 1);
     chatter(&lab, "gvnet9", "192.168.77.9");
     // A second machine, of which nobody has spoken.
     start_vm(&lab, "vnet10", "vm10");
-    run.point("vnet10");
+    segment(&recording, "vnet10", 1);
     chatter(&lab, "gvnet10", "192.168.77.10");
     // A third member of the bond.
     host(
@@ -124,12 +96,12 @@ fn machines_that_start_and_move_and_nics_that_join_and_are_renamed() {
         "ip link add eth9 type veth peer name far9; ip link set eth9 up; ip link set far9 up; \
          ovs-vsctl --timeout=10 add-bond-iface vswitch0_bond eth9 || ovs-vsctl --timeout=10 add-port vswitch0 eth9",
     );
-    run.point("eth9");
+    segment(&recording, "eth9", 1);
     chatter(&lab, "far9", "192.168.77.99");
     host(&lab, "ip link set eth9 name lan9");
-    std::thread::sleep(Duration::from_millis(1600));
+    segment(&recording, "eth9", 2);
     chatter(&lab, "far9", "192.168.77.98");
-    let input = run.end();
+    let input = Input::open(&recording.end_unbundled()).expect("the bundle opens");
     for vnet in ["vnet9", "vnet10"] {
         stop_vm(&lab, vnet);
     }

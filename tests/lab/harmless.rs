@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use netcap_tests::lab::{Lab, said};
+use netcap_tests::wait_for;
 
 use crate::NETCAP;
+use crate::recording::Recording;
 
 /// What is looked at, and the command that shows it. Counters and clocks are left out: those change by themselves.
 const LOOKS: [(&str, &str); 9] = [
@@ -64,33 +66,18 @@ fn promiscuous(links: &str) -> u32 {
 
 /// Records until `end` is through; gives what the links looked like meanwhile.
 fn recorded(lab: &Lab, name: &str, end: impl FnOnce(&str)) -> String {
-    let out: PathBuf = lab.dir().join(name);
-    let place = out.to_string_lossy().into_owned();
-    let words = [
-        "--vswitch",
-        "vswitch0",
-        "--iface",
-        "vnet0",
-        "--ping",
-        crate::GATEWAY,
-        "--state-interval",
-        "1s",
-        "--out",
-        &place,
-    ];
-    let netcap = lab.spawn("host1", &[&[NETCAP], &words[..]].concat());
-    let until = Instant::now() + Duration::from_secs(20);
-    let recording = || netcap_tests::files_below(&out, "vnet0/000001.pcapng.zst").len() == 1;
-    while !recording() {
-        assert!(Instant::now() < until, "it records");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let options =
+        ["--vswitch", "vswitch0", "--iface", "vnet0", "--ping", crate::GATEWAY, "--state-interval", "1s"];
+    let recording = Recording::start(lab, "host1", name, &options);
     // The first round of host state, and some of the small ones.
-    std::thread::sleep(Duration::from_secs(4));
+    let flows = || recording.taken("\"ovs-datapath\",\"item\":\"dump-flows\"");
+    wait_for("some rounds of host state", || flows() >= 3);
     let during = look(lab)["links"].clone();
-    end(&place);
-    let ended = netcap.wait_with_output().expect("netcap ends");
+    let out = lab.dir().join(name);
+    end(&out.to_string_lossy());
+    let ended = recording.ended();
     assert!(netcap_tests::files_below(&out, "").len() == 1 || !ended.status.success(), "{}", said(&ended));
+    wait_for("the end of all processes", || left_over(lab) == 0);
     during
 }
 
@@ -141,6 +128,5 @@ fn the_host_is_as_it_was_after_an_end_and_after_a_kill() {
     let during = recorded(&lab, "killed", |place| signal("KILL", place));
     assert!(promiscuous(&during) > promiscuous(&before["links"]), "it listens: {during}");
     same(&before, &look(&lab), "after SIGKILL");
-    assert_eq!(left_over(&lab), 0, "no process is left");
     assert_eq!(written_since(&lab, since), "", "files outside --out");
 }

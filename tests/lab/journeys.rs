@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use netcap_tests::lab::Lab;
+use netcap_tests::wait_for;
 use serde_json::Value;
 
 use super::path4::{POINTS, Path4, SERVER};
@@ -41,6 +42,9 @@ fn hops(json: &Value) -> Vec<(String, String, u64)> {
 fn a_transfer_at_four_points_is_sent_once_and_its_hops_are_measured() {
     let Some(path) = Path4::new("journeys-tcp") else { return };
     let mut server = path.spawn("server", &["socat", "-u", "TCP-LISTEN:8080,reuseaddr", "OPEN:/dev/null"]);
+    wait_for("the server", || {
+        path.exec("server", &["sh", "-c", "ss -ltnH | grep -q :8080"]).status.success()
+    });
     let before = path.sent_again();
     let (bundle, json) = path.record("tcp", &["--snaplen", "160", "tcp or arp"], || {
         let script = format!("head -c {TRANSFER} /dev/zero | socat -u - TCP:{SERVER}:8080");
@@ -132,7 +136,7 @@ fn a_flow_that_drops_is_told_from_a_tag_and_from_a_neighbour() {
     std::fs::write(&script, both).expect("a script");
     let run = format!("sh {}", script.display());
     let points = ["--vswitch", "vswitch0", "--iface", "vnet0,vnet1", "udp"];
-    let bundle = record(&lab, 8, &points, &[("vm1", &run)]);
+    let bundle = record(&lab, 6, &points, &[("vm1", &run)]);
     let (_, json) = explain(&bundle);
     assert_eq!(findings(&json, "packet-loss").len(), 0, "{json:#}");
     let hops = hops(&json);
@@ -142,7 +146,7 @@ fn a_flow_that_drops_is_told_from_a_tag_and_from_a_neighbour() {
     std::fs::remove_dir_all(lab.dir().join("out")).expect("the first bundle goes");
     let flow = "priority=40000,udp,nw_dst=10.0.188.254,actions=drop";
     assert!(lab.exec("host1", &["ovs-ofctl", "add-flow", "vswitch0", flow]).status.success());
-    let (_, json) = explain(&record(&lab, 8, &points, &[("vm1", &run)]));
+    let (_, json) = explain(&record(&lab, 6, &points, &[("vm1", &run)]));
     one_hop(&json, "vnet0", "eth2", "30 of 30 udp packets from 10.0.188.101 to 10.0.188.254");
     assert_eq!(findings(&json, "packet-loss")[0]["confidence"], "proven", "{json:#}");
 
@@ -155,7 +159,7 @@ fn a_flow_that_drops_is_told_from_a_tag_and_from_a_neighbour() {
     ] {
         assert!(lab.exec("host1", &["ovs-ofctl", "add-flow", "vswitch0", flow]).status.success());
     }
-    let (_, json) = explain(&record(&lab, 8, &points, &[("vm1", &run)]));
+    let (_, json) = explain(&record(&lab, 6, &points, &[("vm1", &run)]));
     assert_eq!(findings(&json, "packet-loss").len(), 0, "{json:#}");
     let all = self::hops(&json);
     assert!(all.iter().any(|(a, b, n)| a == "vnet0" && b.starts_with("eth") && *n == 30), "{all:?}");

@@ -7,7 +7,11 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use netcap_tests::lab::{Lab, said};
+use netcap_tests::{Lag, wait_for};
+use nix::sys::signal::Signal;
 use serde_json::Value;
+
+use recording::Recording;
 
 mod clocks;
 mod doubt;
@@ -16,6 +20,7 @@ mod harmless;
 mod journeys;
 mod patched;
 mod path4;
+mod recording;
 
 const NETCAP: &str = env!("CARGO_BIN_EXE_netcap");
 const GATEWAY: &str = "192.168.12.254";
@@ -27,16 +32,10 @@ fn analyze() -> PathBuf {
     path
 }
 
-/// Records `seconds` on host1 with these options; `meanwhile` lists commands to run in nodes during it.
-fn record(lab: &Lab, seconds: u32, options: &[&str], meanwhile: &[(&str, &str)]) -> PathBuf {
-    let out = lab.dir().join("out");
-    let duration = format!("{seconds}s");
-    let out_text = out.to_string_lossy().into_owned();
-    let mut command = vec![NETCAP, "--duration", &duration, "--out", &out_text];
-    command.extend(options);
-    let netcap = lab.spawn("host1", &command);
-    // The recorder says nothing about being ready, and a field engineer does not wait either.
-    std::thread::sleep(Duration::from_secs(2));
+/// Records on host1 with these options while commands run in nodes, and `seconds` at least.
+fn record(lab: &Lab, seconds: u64, options: &[&str], meanwhile: &[(&str, &str)]) -> PathBuf {
+    let recording = Recording::start(lab, "host1", "out", options);
+    let begun = Instant::now();
     let others: Vec<_> = meanwhile
         .iter()
         .map(|(node, words)| lab.spawn(node, &words.split_whitespace().collect::<Vec<_>>()))
@@ -44,13 +43,8 @@ fn record(lab: &Lab, seconds: u32, options: &[&str], meanwhile: &[(&str, &str)])
     for other in others {
         let _ = other.wait_with_output();
     }
-    let said_by = netcap.wait_with_output().expect("netcap ends");
-    assert!(said_by.status.success(), "netcap: {}", said(&said_by));
-    let bundle = Lab::bundle(&out);
-    let text =
-        String::from_utf8_lossy(&said_by.stdout).into_owned() + &String::from_utf8_lossy(&said_by.stderr);
-    assert!(text.contains(&*bundle.to_string_lossy()), "the last lines say where the bundle is: {text}");
-    bundle
+    std::thread::sleep(Duration::from_secs(seconds).saturating_sub(begun.elapsed()));
+    recording.end()
 }
 
 fn explain(bundle: &Path) -> (Output, Value) {
@@ -106,12 +100,13 @@ fn an_address_owned_twice_is_named_with_both_owners() {
 fn lldp_on_the_backup_member_is_named_with_its_consequence() {
     let Some(lab) = Lab::up("lldp-backup", &[]) else { return };
     lab.fault_on("lldp-backup", &["--interval", "2"]);
-    let bundle = record(
-        &lab,
-        25,
-        &["--vswitch", "vswitch0", "--ping", GATEWAY, "icmp or arp or ether proto 0x88cc"],
-        &[("gw", "ping -i 0.5 -c 36 192.168.12.19")],
-    );
+    // No pings of the host's own: each would bring its MAC back to the active member.
+    let options = ["--vswitch", "vswitch0", "icmp or arp or ether proto 0x88cc"];
+    let recording = Recording::start(&lab, "host1", "out", &options);
+    for _ in 0..2 {
+        lab.lab(&["fault", "once", "lldp-backup"]);
+    }
+    let bundle = recording.end();
     let (out, json) = explain(&bundle);
     assert_eq!(out.status.code(), Some(1), "{}", said(&out));
     let mac = mac_of(&lab, "host1", "vswitch0");
@@ -175,27 +170,30 @@ fn stock_tools_open_what_was_recorded(lab: &Lab, bundle: &Path) {
 #[test]
 fn what_was_recorded_before_a_kill_is_sealed_and_explained() {
     let Some(lab) = Lab::up("kill", &[]) else { return };
-    let out = lab.dir().join("out");
-    let out_text = out.to_string_lossy().into_owned();
-    let mut netcap = lab.spawn("host1", &[NETCAP, "--vswitch", "vswitch0", "--out", &out_text, "icmp"]);
-    std::thread::sleep(Duration::from_secs(2));
+    let recording = Recording::start(&lab, "host1", "out", &["--vswitch", "vswitch0", "icmp"]);
+    let (run, out) = (recording.dir(), lab.dir().join("out"));
     let mut pings = lab.spawn("gw", &["ping", "-i", "0.1", HOST]);
-    std::thread::sleep(Duration::from_secs(6));
-    let began = Instant::now();
-    let killed =
-        Command::new("pkill").args(["-KILL", "-f", &format!("^{NETCAP}.*{out_text}")]).status().unwrap();
+    let segment = run.join(netcap_bundle::layout::segment("eth3", 1));
+    let bytes = || std::fs::metadata(&segment).map_or(0, |m| m.len());
+    // Pings come in, and have been written for some seconds.
+    let before = bytes();
+    wait_for("packets in the segment", || bytes() > before);
+    let lag = Lag::watch();
+    std::thread::sleep(Duration::from_secs(4));
+    recording.signal(Signal::SIGKILL);
     let killed_at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    assert!(killed.success() && began.elapsed() < Duration::from_secs(1));
-    let _ = (netcap.wait(), pings.kill(), pings.wait());
+    let late = lag.longest();
+    recording.ended();
+    let _ = (pings.kill(), pings.wait());
 
-    let run =
-        std::fs::read_dir(&out).unwrap().flatten().map(|e| e.path()).find(|p| p.is_dir()).expect("a run");
     let sealed = Command::new(NETCAP).arg("seal").arg(&run).output().unwrap();
     assert!(sealed.status.success(), "{}", said(&sealed));
     let (_, json) = explain(&Lab::bundle(&out));
     let last = last_packet_ns(&lab, &Lab::bundle(&out));
     let lost = killed_at.as_secs_f64() - last;
-    assert!(lost < 1.5, "the last {lost:.2} s are missing");
+    // Flushed each second; a thread that had to wait for a processor flushes later by that.
+    let most = 1.5 + 2.0 * late.as_secs_f64();
+    assert!(lost < most, "the last {lost:.2} s are missing, of which {late:?} may be the machine's");
     assert!(findings(&json, "ping-loss").is_empty(), "a kill is not a loss: {json:#}");
 }
 

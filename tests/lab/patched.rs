@@ -46,7 +46,7 @@ fn a_rule_behind_a_patch_port_is_named() {
 
     let drop = format!("cookie=0x77,priority=30004,icmp,nw_dst={GATEWAY},actions=drop");
     host(&lab, &format!("ovs-ofctl add-flow vswitch0 {drop}"));
-    let again = |seconds: u32, script: &str| {
+    let again = |seconds: u64, script: &str| {
         std::fs::remove_dir_all(lab.dir().join("out")).expect("the bundle before goes");
         let file = lab.dir().join("pings.sh");
         std::fs::write(&file, script).expect("a script");

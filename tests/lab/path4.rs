@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
-use netcap_tests::lab::{Lab, said};
+use netcap_tests::lab::said;
 use serde_json::Value;
 
+use super::recording::{MIN_FREE, Recording};
 use super::{NETCAP, explain};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -87,23 +87,19 @@ impl Path4 {
 
     /// Records all four points while `during` runs, and explains the bundle.
     pub(crate) fn record(&self, name: &str, options: &[&str], during: impl FnOnce()) -> (PathBuf, Value) {
-        let (out, netcap) = self.start(name, &[&["--duration", "7s"], options].concat());
+        let recording = self.start(name, options);
         during();
-        let ended = netcap.wait_with_output().expect("netcap ends");
-        assert!(ended.status.success(), "{}", said(&ended));
-        let bundle = Lab::bundle(&out);
+        let bundle = recording.end();
         let (_, json) = explain(&bundle);
         (bundle, json)
     }
 
-    /// Starts to record all four points; gives where the bundle will be.
-    pub(crate) fn start(&self, name: &str, options: &[&str]) -> (PathBuf, Child) {
+    /// Starts to record all four points.
+    pub(crate) fn start(&self, name: &str, options: &[&str]) -> Recording {
         let out = self.dir.path().join(name);
         let (text, points) = (out.to_string_lossy().into_owned(), POINTS.join(","));
-        let words = [&[NETCAP, "--iface", &points, "--out", &text], options].concat();
-        let netcap = self.spawn("host", &words);
-        std::thread::sleep(Duration::from_secs(2));
-        (out, netcap)
+        let words = [&[NETCAP, "--iface", &points, "--out", &text, MIN_FREE], options].concat();
+        Recording::of(self.spawn("host", &words), &out)
     }
 
     /// A directory that goes away with it.

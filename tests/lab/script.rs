@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use netcap_bundle::Role;
 use netcap_bundle::input::{Input, Kind};
 use netcap_tests::lab::{Lab, said};
-use netcap_tests::root;
+use netcap_tests::{root, wait_for};
 
 use crate::{GATEWAY, NETCAP};
 
@@ -62,13 +62,7 @@ fn the_old_command_line_gives_the_old_files() {
     let pid = fs::read_to_string(dir.join(&pid_file)).unwrap();
     assert!(Command::new("kill").arg(pid.trim()).status().unwrap().success());
     let sealed = || names(&dir).iter().any(|name| dir.join(name).join("manifest.json").is_file());
-    for _ in 0..200 {
-        if sealed() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    assert!(sealed(), "kill ends it orderly: {:?}", names(&dir));
+    wait_for("an orderly end after the kill", sealed);
     let first = dir.join("vnet0").join(stamp).join("000001.pcapng.zst");
     assert!(first.is_file(), "the packets are behind the interface's name");
     let ping_log = fs::read_to_string(dir.join(format!("{stamp}-ping.log"))).unwrap();

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use netcap_tests::Lag;
 use nix::sched::{CloneFlags, setns};
 use pnet::datalink::{self, Channel, Config, DataLinkSender};
 
@@ -28,6 +29,7 @@ pub(crate) struct Traffic {
     stop: Arc<AtomicBool>,
     sent: Arc<Vec<Mutex<Vec<i64>>>>,
     thread: Option<JoinHandle<()>>,
+    lag: Lag,
     /// Frames a second into each point.
     pub(crate) rate: u64,
 }
@@ -56,7 +58,13 @@ impl Traffic {
                 thread::sleep(STEP);
             }
         });
-        Self { stop, sent, thread: Some(thread), rate }
+        Self { stop, sent, thread: Some(thread), lag: Lag::watch(), rate }
+    }
+
+    /// By how much what is promised in seconds may have been late, for want of a processor: the recorder's thread may
+    /// have waited for one twice, to look and to write.
+    pub(crate) fn late_ns(&self) -> i64 {
+        i64::try_from(2 * self.lag.longest().as_nanos()).unwrap_or(i64::MAX)
     }
 
     /// Sends nothing more.
