@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use netcap_bundle::BundleError;
 use netcap_bundle::held::mistrust;
+use netcap_bundle::{BundleError, Op};
 use netcap_filters::{FilterError, PresetError};
 use rust_i18n::t;
 
@@ -36,7 +36,7 @@ pub enum Error {
     #[error("{}", t!("error.file", op = op.word(), path = path.display(), why = wording::io(source)))]
     File {
         /// What was attempted.
-        op: Op,
+        op: Attempt,
         /// On which file.
         path: PathBuf,
         /// What the system answered.
@@ -60,8 +60,8 @@ pub enum Error {
 
 impl Error {
     /// For `map_err`: a file operation with its subject.
-    pub fn file(op: Op, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.into();
+    pub fn file(op: impl Into<Attempt>, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let (op, path) = (op.into(), path.into());
         move |source| Self::File { op, path, source }
     }
 
@@ -82,7 +82,7 @@ impl Error {
                 let why = wording::mistrusted(why);
                 Self::Usage(t!(advice, dir = path.display(), why = why).into_owned())
             }
-            None => Self::File { op, path, source },
+            None => Self::file(op, path)(source),
         }
     }
 
@@ -97,37 +97,37 @@ impl Error {
 
 /// What is attempted on a file, a thread or an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Op {
-    /// Making it.
-    Create,
+pub enum Attempt {
+    /// What bundles do with files.
+    File(Op),
     /// Finding it.
     Find,
     /// Locking it.
     Lock,
-    /// Opening it.
-    Open,
     /// Pinging it.
     Ping,
     /// Starting it.
     Start,
     /// Starting a thread for it.
     StartThread,
-    /// Writing it.
-    Write,
 }
 
-impl Op {
+impl From<Op> for Attempt {
+    fn from(op: Op) -> Self {
+        Self::File(op)
+    }
+}
+
+impl Attempt {
     /// As a verb, in the user's language.
     fn word(self) -> String {
         match self {
-            Self::Create => t!("op.create"),
+            Self::File(op) => return wording::operation(op),
             Self::Find => t!("op.find"),
             Self::Lock => t!("op.lock"),
-            Self::Open => t!("op.open"),
             Self::Ping => t!("op.ping"),
             Self::Start => t!("op.start"),
             Self::StartThread => t!("op.thread"),
-            Self::Write => t!("op.write"),
         }
         .into_owned()
     }

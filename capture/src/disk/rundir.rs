@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use netcap_bundle::held::{Dir, Mistrust, mistrust};
 use netcap_bundle::run::{RunInfo, SCHEMA, Sandbox};
-use netcap_bundle::{Point, layout, seal};
+use netcap_bundle::{Op, Point, layout, seal};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::utsname::{UtsName, uname};
 use rust_i18n::t;
 
-use crate::error::{Error, Op, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::host::clock;
 
 /// A run's directory, held by this process.
@@ -168,7 +168,7 @@ fn lock(dir: &Dir, path: &Path) -> Result<Flock<File>> {
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(lock),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::Active(path.to_owned())),
-        Err((_, e)) => Err(Error::file(Op::Lock, run)(e.into())),
+        Err((_, e)) => Err(Error::file(Attempt::Lock, run)(e.into())),
     }
 }
 

@@ -26,6 +26,11 @@ fn bundle_in(error: &BundleError, locale: &str) -> String {
     .into_owned()
 }
 
+/// What was attempted on a file, as a verb.
+pub(crate) fn operation(op: Op) -> String {
+    attempt(op, &rust_i18n::locale()).into_owned()
+}
+
 fn attempt(op: Op, locale: &str) -> Cow<'static, str> {
     match op {
         Op::Bundle => t!("op.bundle", locale = locale),
