@@ -76,6 +76,10 @@ caps! {
     BondStates: "given-up.bond-states",
     /// Pairs without round-trip times.
     Times: "given-up.times",
+    /// Groups of deaths that no cause was asked for.
+    Deaths: "given-up.deaths",
+    /// States of the host.
+    States: "given-up.states",
     /// Packets between hosts whose owner is not known.
     Owners: "given-up.owners",
     /// Packets that clocks are compared by: one in so many is.

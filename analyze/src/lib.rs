@@ -10,6 +10,7 @@ mod cap;
 mod causes;
 mod cli;
 mod clocks;
+mod deaths;
 mod detectors;
 mod engine;
 mod fidelity;

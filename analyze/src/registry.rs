@@ -47,6 +47,8 @@ mod tests {
         let sorted = |ids: Vec<&str>| assert!(ids.is_sorted(), "{ids:?}");
         sorted(detectors::ALL.iter().map(|detector| detector.unit.id).collect());
         sorted(measure::ALL.iter().map(|measurement| measurement.unit.id).collect());
+        let rungs: Vec<_> = causes::ALL.iter().map(|cause| (cause.rung, cause.unit.id)).collect();
+        assert!(rungs.is_sorted(), "{rungs:?}");
         sorted(symptoms::ALL.iter().map(|symptom| symptom.unit.id).collect());
     }
 }

@@ -1,9 +1,8 @@
 //! Why a command ends without having done its work.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use netcap_bundle::held::mistrust;
-use netcap_bundle::{BundleError, Op};
+use netcap_bundle::BundleError;
 use netcap_filters::{FilterError, PresetError};
 use rust_i18n::t;
 
@@ -33,10 +32,10 @@ pub enum Error {
     #[error("{}", wording::bundle(.0))]
     Bundle(#[from] BundleError),
     /// A file operation of the recorder itself.
-    #[error("{}", t!("error.file", op = op.word(), path = path.display(), why = wording::io(source)))]
+    #[error("{}", t!("error.file", op = op.word(), path = path.display(), why = source))]
     File {
         /// What was attempted.
-        op: Attempt,
+        op: Op,
         /// On which file.
         path: PathBuf,
         /// What the system answered.
@@ -60,30 +59,9 @@ pub enum Error {
 
 impl Error {
     /// For `map_err`: a file operation with its subject.
-    pub fn file(op: impl Into<Attempt>, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
-        let (op, path) = (op.into(), path.into());
+    pub fn file(op: Op, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
         move |source| Self::File { op, path, source }
-    }
-
-    /// For `map_err`: the directory of `--out`, which the user may choose anew when it is not trusted.
-    pub(crate) fn out(dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        Self::place(Op::Create, "held.out", dir)
-    }
-
-    /// For `map_err`: the directory of a run, or that of its tar.
-    pub(crate) fn run(dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        Self::place(Op::Open, "held.run", dir)
-    }
-
-    fn place(op: Op, advice: &'static str, dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = dir.to_owned();
-        move |source| match mistrust(&source) {
-            Some(why) => {
-                let why = wording::mistrusted(why);
-                Self::Usage(t!(advice, dir = path.display(), why = why).into_owned())
-            }
-            None => Self::file(op, path)(source),
-        }
     }
 
     /// 2 when the command line is wrong, 1 when the run failed.
@@ -97,37 +75,37 @@ impl Error {
 
 /// What is attempted on a file, a thread or an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
-    /// What bundles do with files.
-    File(Op),
+pub enum Op {
+    /// Making it.
+    Create,
     /// Finding it.
     Find,
     /// Locking it.
     Lock,
+    /// Opening it.
+    Open,
     /// Pinging it.
     Ping,
     /// Starting it.
     Start,
     /// Starting a thread for it.
     StartThread,
+    /// Writing it.
+    Write,
 }
 
-impl From<Op> for Attempt {
-    fn from(op: Op) -> Self {
-        Self::File(op)
-    }
-}
-
-impl Attempt {
+impl Op {
     /// As a verb, in the user's language.
     fn word(self) -> String {
         match self {
-            Self::File(op) => return wording::operation(op),
+            Self::Create => t!("op.create"),
             Self::Find => t!("op.find"),
             Self::Lock => t!("op.lock"),
+            Self::Open => t!("op.open"),
             Self::Ping => t!("op.ping"),
             Self::Start => t!("op.start"),
             Self::StartThread => t!("op.thread"),
+            Self::Write => t!("op.write"),
         }
         .into_owned()
     }

@@ -273,11 +273,11 @@ fn a_duration_ends_it_and_pings_are_logged() {
     assert_eq!(manifest(&tar).end, End::Duration);
     use netcap_bundle::run::Answer;
     let of = |address: &str| input.pings.iter().find(|log| log.address == address).unwrap().records.clone();
-    let good = of("10.9.8.2");
-    assert!(good.len() >= 3, "{good:?}");
-    assert!(
-        good.iter().all(|r| matches!(r.answer, Answer::Reply { rtt_ns: 1..1_000_000_000, kernel: true, .. }))
-    );
+    // The last one may be on its way when the time is over.
+    let good: Vec<_> = of("10.9.8.2").into_iter().filter(|ping| ping.answer != Answer::Open).collect();
+    let soon =
+        |answer: &Answer| matches!(answer, Answer::Reply { rtt_ns: 1..1_000_000_000, kernel: true, .. });
+    assert!(good.len() >= 3 && good.iter().all(|ping| soon(&ping.answer)), "{good:?}");
     let bad = of("10.9.8.77");
     assert!(bad.len() >= 3 && bad.iter().all(|r| !matches!(r.answer, Answer::Reply { .. })), "{bad:?}");
 }

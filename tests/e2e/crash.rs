@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use crate::disk::SmallDisk;
 use crate::net::{Net, arp};
-use crate::run::{Bundle, Run, entries, netcap, wait_for};
+use crate::run::{Bundle, Run, entries, lying, netcap, wait_for};
 
 #[test]
 fn killed_and_sealed_later() {
@@ -95,23 +95,21 @@ fn a_full_disk_ends_the_run_and_keeps_what_was_there() {
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn();
-    let segment = |number| {
-        let found = entries(Path::new(&place)).into_iter().find(|p| p.is_dir());
-        found.is_some_and(|dir| dir.join(layout::segment("cap0", number)).is_file())
-    };
-    wait_for("the first segment", || segment(1));
+    let run = || entries(Path::new(&place)).into_iter().find(|p| p.is_dir());
+    wait_for("the first segment", || run().is_some_and(|dir| dir.join(layout::segment("cap0", 1)).is_file()));
     net.send_each_in(noise(1500));
-    wait_for("the second segment", || segment(2));
+    wait_for("all of it on the disk", || run().is_some_and(|dir| lying(&dir) == 1500));
+    assert!(
+        run().is_some_and(|dir| dir.join(layout::segment("cap0", 2)).is_file()),
+        "the first segment is over"
+    );
     // Somebody else takes what is left; nothing was reserved.
     let left = netcap::testing::disk_left(Path::new(&place)).unwrap();
     let other = vec![1; usize::try_from(left).unwrap() - (200 << 10)];
     std::fs::write(Path::new(&place).join("others"), other).unwrap();
     net.send_each_in(noise(3000));
     let output = child.unwrap().wait_with_output().unwrap();
-    let first = entries(Path::new(&place))
-        .into_iter()
-        .find(|p| p.is_dir())
-        .map(|d| d.join("packets/cap0/000001.pcapng.zst"));
+    let first = run().map(|dir| dir.join(layout::segment("cap0", 1)));
     let whole = first.map(|path| zstd_reads(&path));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

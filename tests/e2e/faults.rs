@@ -19,7 +19,7 @@ use crate::proof::sealed::{self, Sealed};
 use crate::proof::stage::Stage;
 use crate::proof::traffic::Traffic;
 use crate::proof::{Proof, middle_and_most, now};
-use crate::run::entries;
+use crate::run::{entries, wait_for};
 
 /// Points of a run: their files are written side by side.
 const POINTS: usize = 3;
@@ -124,12 +124,16 @@ fn killed_at_any_moment_the_last_second_is_all_that_is_missing() {
             0 => killed_after(&child, proof.dice.ms(0, 500)),
             // While it ends, seals and bundles.
             1 => {
+                begun(&mut child, out.path());
                 thread::sleep(proof.dice.ms(700, 3000));
                 let ended = now();
                 signal(&child, Signal::SIGINT);
                 killed_after(&child, proof.dice.ms(0, 1500)).min(ended)
             }
-            _ => killed_after(&child, proof.dice.ms(300, 4500)),
+            _ => {
+                begun(&mut child, out.path());
+                killed_after(&child, proof.dice.ms(0, 4200))
+            }
         };
         let status = child.wait().unwrap();
         if status.success() {
@@ -160,6 +164,14 @@ fn killed_at_any_moment_the_last_second_is_all_that_is_missing() {
     }
 }
 
+/// Waits until it listens to all of its points.
+fn begun(child: &mut Child, out: &Path) {
+    wait_for("the recording to begin", || {
+        assert!(child.try_wait().unwrap().is_none(), "it ends before it has begun");
+        runs(out).first().is_some_and(|run| netcap_tests::is_recording(run))
+    });
+}
+
 /// Kills it after a while; gives the time just before.
 fn killed_after(child: &Child, after: Duration) -> i64 {
     thread::sleep(after);
@@ -187,6 +199,7 @@ fn killed_while_it_seals_or_moves_there_is_one_bundle_in_the_end() {
     let first = tempfile::tempdir().unwrap();
     let mut child =
         scene.stage.recorder(first.path(), &["--rotate-size=200K", "--min-free=0"]).spawn().unwrap();
+    begun(&mut child, first.path());
     let when = killed_after(&child, Duration::from_secs(5));
     child.wait().unwrap();
     let original = runs(first.path()).into_iter().next().expect("a run");

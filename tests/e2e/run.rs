@@ -76,6 +76,13 @@ impl Run {
         wait_for(&format!("{packets} packets on the disk"), || lying(&dir) >= packets);
     }
 
+    /// Waits until so many packets of one point lie in its files.
+    pub(crate) fn wrote_at(&self, point: &str, packets: usize) {
+        let segment = self.dir().expect("it records").join(layout::segment(point, 1));
+        let what = format!("{packets} packets of {point} on the disk");
+        wait_for(&what, || lying(&segment) >= packets);
+    }
+
     /// Waits for a segment of `cap0`.
     pub(crate) fn segment(&self, number: u32) {
         let segment = self.dir().expect("it records").join(layout::segment("cap0", number));

@@ -89,9 +89,8 @@ impl Sample {
     fn gives_its_verdict(&self, known: &BTreeSet<String>) -> Result<(), Failed> {
         let (golden, now) = (std::fs::read_to_string(self.golden())?, self.json("1")?);
         let (golden, now) = (parts(&golden), parts(&now));
-        ensure(!golden.contains_key(UNCOMPARED), || {
-            format!("{UNCOMPARED} is in the golden; bless it again")
-        })?;
+        let wrong: Vec<_> = UNCOMPARED.iter().filter(|key| golden.contains_key(*key)).collect();
+        ensure(wrong.is_empty(), || format!("{wrong:?} in the golden; bless it again"))?;
         let part = |of: &BTreeMap<&str, &str>, key: &str| -> String {
             of.get(key).map_or_else(|| "(absent)".to_owned(), |text| (*text).to_owned())
         };
@@ -120,7 +119,7 @@ impl Sample {
         let json: Value = serde_json::from_str(&self.json("1")?)?;
         let list = |key: &str| json[key].as_array().cloned().unwrap_or_default();
         let of = |entry: &&Value| entry["detector"] == self.id.as_str();
-        let blind = list(UNCOMPARED);
+        let blind = list("not_evaluated");
         ensure(!blind.iter().any(|entry| of(&entry)), || format!("{} could not look: {blind:?}", self.id))?;
         ensure(ids().contains(&self.id.as_str()), || format!("there is no unit {}", self.id))?;
         let findings = list("findings");

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// Which detectors could not look depends on which detectors there are: it is in no golden.
-pub(super) const UNCOMPARED: &str = "not_evaluated";
+/// Which units could not look, and what causes said of what they do not explain, depends on which units there are: it is
+/// in no golden.
+pub(super) const UNCOMPARED: [&str; 2] = ["not_evaluated", "rulings"];
 
 /// The text of each top-level key of indented JSON, byte for byte but for the comma behind it.
 pub(super) fn parts(json: &str) -> BTreeMap<&str, &str> {

@@ -21,7 +21,7 @@ fn host(lab: &Lab, script: &str) {
 
 /// The only finding of `acl-drop`, which names the rule, its bridge, and how its counter grew.
 fn named<'a>(json: &'a Value, confidence: &str) -> &'a Value {
-    let rule = format!("the rule 'table=0 priority=30004,icmp,nw_dst={GATEWAY} actions=drop' of vswitch0");
+    let rule = format!("rule 'table=0 priority=30004,icmp,nw_dst={GATEWAY} actions=drop' of vswitch0");
     let finding = one(json, "acl-drop", confidence, &["cookie=0x77", &rule, "dump-flows@vswitch0"]);
     assert!(finding["remedy"].as_str().expect("a text").contains("(cookie 0x77) in vswitch0"), "{finding:#}");
     let evidence = finding["evidence"].as_array().expect("evidence");

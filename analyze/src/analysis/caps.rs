@@ -4,14 +4,15 @@
 
 use netcap_bundle::input::Input;
 
+use super::look::Diagnosis;
 use crate::cap::Cap;
 use crate::finding::Finding;
 use crate::registry;
 use crate::text::Text;
 use crate::view::View;
 
-/// Remarks on every cap that was reached; `unmeasured` pairs have no histogram.
-pub(crate) fn remarks(view: &View<'_>, findings: &[Finding], unmeasured: usize) -> Vec<Text> {
+/// Remarks on every cap that was reached.
+pub(super) fn remarks(view: &View<'_>, diagnosis: &Diagnosis) -> Vec<Text> {
     let mut out = Vec::new();
     if view.input.files.is_exhausted() {
         out.push(Text::new("remark.exhausted"));
@@ -25,14 +26,16 @@ pub(crate) fn remarks(view: &View<'_>, findings: &[Finding], unmeasured: usize) 
         (Cap::Crowd, view.points.crowd),
         (Cap::Filters, view.fidelity.unfiltered),
         (Cap::BondStates, view.bonds.overflow),
-        (Cap::Times, unmeasured as u64),
+        (Cap::Times, diagnosis.measured.latency.unmeasured as u64),
+        (Cap::Deaths, diagnosis.unasked),
+        (Cap::States, view.host.timeline.overflow),
     ];
     let all = of_input(view.input).chain(view.tables.given_up()).chain(others);
     for (cap, count) in all.filter(|(_, count)| *count > 0) {
         let what = Text::new(cap.phrase()).with("count", count);
         out.push(Text::new("remark.given-up").with_text("what", what));
     }
-    out.extend(stopped(findings));
+    out.extend(stopped(&diagnosis.findings));
     out
 }
 

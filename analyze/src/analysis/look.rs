@@ -1,12 +1,13 @@
 //! Every unit in its turn: what somebody suffers, what explains it, other faults, and the numbers.
 
-use crate::causes::Answer;
+use crate::deaths::Deaths;
 use crate::finding::Finding;
 use crate::measure::Measured;
 use crate::unit::{NotEvaluated, Unit};
 use crate::view::View;
-use crate::{causes, detectors, symptoms};
+use crate::{detectors, symptoms};
 
+use super::ladder::Ladder;
 use super::relate::relate;
 
 /// What the units say.
@@ -20,22 +21,24 @@ pub(super) struct Diagnosis {
     pub not_evaluated: Vec<NotEvaluated>,
     /// Numbers.
     pub measured: Measured,
+    /// Deaths for which no cause was asked.
+    pub unasked: u64,
 }
 
 /// Which units looked and which could not.
-struct Turns<'a> {
+pub(super) struct Turns<'a> {
     only: Option<&'a [String]>,
     looked: Vec<&'static str>,
     not_evaluated: Vec<NotEvaluated>,
 }
 
 impl Turns<'_> {
-    fn wanted(&self, unit: &Unit) -> bool {
+    pub(super) fn wanted(&self, unit: &Unit) -> bool {
         self.only.is_none_or(|ids| ids.iter().any(|id| id == unit.id))
     }
 
     /// Remembers whether a unit could look.
-    fn note(&mut self, unit: &Unit, missing: Vec<&'static str>) -> bool {
+    pub(super) fn note(&mut self, unit: &Unit, missing: Vec<&'static str>) -> bool {
         let could = missing.is_empty();
         if !could {
             self.not_evaluated.push(NotEvaluated { detector: unit.id, missing });
@@ -49,41 +52,39 @@ impl Turns<'_> {
 /// Lets all units look that are wanted (`None`: all).
 pub(super) fn look(view: &View<'_>, only: Option<&[String]>) -> Diagnosis {
     let mut turns = Turns { only, looked: Vec::new(), not_evaluated: Vec::new() };
+    let deaths = Deaths::read(view);
     let mut findings = Vec::new();
     for symptom in symptoms::ALL {
         if turns.wanted(&symptom.unit) && turns.note(&symptom.unit, symptom.unit.missing(view)) {
-            (symptom.run)(view, &mut findings);
+            (symptom.run)(view, &deaths, &mut findings);
         }
     }
-    let suffered = findings.len();
-    for cause in causes::ALL {
-        if !turns.wanted(&cause.unit) {
-            continue;
-        }
-        let symptoms = findings.get(..suffered).unwrap_or_default();
-        let missing = match cause.answer(view, symptoms) {
-            Answer::Claims(mut claims) => {
-                findings.append(&mut claims);
-                Vec::new()
-            }
-            Answer::RuledOut => Vec::new(),
-            Answer::CannotTell(missing) => missing,
-        };
-        turns.note(&cause.unit, missing);
-    }
+    let mut ladder = Ladder::climb(view, &deaths, &mut turns);
     for detector in detectors::ALL {
         if turns.wanted(&detector.unit) && turns.note(&detector.unit, detector.unit.missing(view)) {
-            (detector.run)(view, &mut findings);
+            let mut found = Vec::new();
+            (detector.run)(view, &mut found);
+            for finding in found {
+                ladder.add(finding, &deaths);
+            }
         }
     }
+    ladder.tell_consequences(view, &deaths);
+    relate(&mut findings, &ladder);
+    findings.append(&mut ladder.findings);
     let measured = Measured::of(view, |measurement| {
         let unit = &measurement.unit;
         (measurement.always || turns.wanted(unit)) && turns.note(unit, unit.missing(view))
     });
-    relate(&mut findings);
     Finding::sort_evidence(&mut findings);
     Finding::sort(&mut findings);
     turns.looked.sort_unstable();
     turns.not_evaluated.sort_unstable_by_key(|not| not.detector);
-    Diagnosis { findings, looked: turns.looked, not_evaluated: turns.not_evaluated, measured }
+    Diagnosis {
+        findings,
+        looked: turns.looked,
+        not_evaluated: turns.not_evaluated,
+        measured,
+        unasked: deaths.unasked(),
+    }
 }

@@ -1,6 +1,8 @@
 //! One input from packets to verdict.
 
 pub(crate) mod caps;
+mod consequences;
+mod ladder;
 mod look;
 mod relate;
 mod remarks;
@@ -51,10 +53,11 @@ pub(crate) fn explain(input: &Input, only: Option<&[String]>, progress: &Progres
 
 fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
     let input = view.input;
-    let Diagnosis { findings, looked, not_evaluated, measured } = look::look(view, only);
+    let diagnosis = look::look(view, only);
     let recording = Recording::of(input);
     let mut remarks = remarks::of(view, &recording);
-    remarks.append(&mut caps::remarks(view, &findings, measured.latency.unmeasured));
+    remarks.append(&mut caps::remarks(view, &diagnosis));
+    let Diagnosis { findings, looked, not_evaluated, measured, .. } = diagnosis;
     Verdict {
         name: input.name.clone(),
         run: input.info.as_ref().map(|i| format!("{} ({})", i.run, i.tool)),

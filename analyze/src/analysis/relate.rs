@@ -1,50 +1,124 @@
 //! Which finding explains which: one fault is one alarm, with one remedy.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use netcap_bundle::Nanos;
 
-use crate::finding::{Confidence, Finding, Severity, Subject, Victim};
+use super::ladder::{Ladder, Said};
+use crate::engine::FrameRef;
+use crate::finding::{Confidence, Exoneration, Finding, Ruled, Severity, Subject};
 use crate::symptoms;
 use crate::text::Text;
 
-/// Marks symptoms that another finding explains, which stay as information. Packets lost on a hop are explained first:
-/// what else they explain is then a symptom of the same cause.
-pub(super) fn relate(findings: &mut [Finding]) {
-    let is_symptom = |f: &Finding| symptoms::ALL.iter().any(|symptom| symptom.unit.id == f.detector);
-    let is_hop = |f: &Finding| matches!(f.subject, Subject::Hop { .. });
-    explain(findings, |f| !is_hop(f), |f| is_hop(f) && is_symptom(f));
-    explain(findings, |_| true, |f| f.victims.is_empty() && !is_hop(f) && is_symptom(f));
+/// Deaths left unexplained that are an alarm.
+const LEFT_MIN: usize = 2;
+/// How far apart cause and symptom may be: a fault shows first in what is sent next.
+const RELATED_NS_MAX: i64 = 10_000_000_000;
+
+/// Marks symptoms that causes explain. One that is explained wholly stays as information; of one that is explained in part
+/// the rest keeps its weight. What no cause explains says what was ruled out.
+pub(super) fn relate(symptoms: &mut [Finding], ladder: &Ladder) {
+    for symptom in symptoms.iter_mut() {
+        if symptom.deaths.is_empty() {
+            by_victims(symptom, ladder);
+        } else {
+            by_deaths(symptom, ladder);
+        }
+    }
+    by_hops(symptoms);
 }
 
-fn explain(findings: &mut [Finding], may: impl Fn(&Finding) -> bool, shows: impl Fn(&Finding) -> bool) {
-    let causes: Vec<_> = findings
-        .iter()
-        .filter(|f| !f.victims.is_empty() && f.confidence > Confidence::CannotTell && may(f))
-        .map(|f| (f.detector, f.severity, f.from, f.to, f.victims.clone()))
-        .collect();
-    for symptom in findings.iter_mut().filter(|f| shows(f)) {
-        let subject = &symptom.subject;
-        let hit = |victim: &Victim| match subject {
-            Subject::Pair { src, dst } => victim.covers(*src, dst),
-            Subject::Hop { flow: Some(flow), .. } => victim.covers_flow(flow.src, flow.dst, flow.number),
-            _ => false,
-        };
-        let cause = causes.iter().filter(|(_, severity, from, to, victims)| {
-            let together = overlap((*from, *to), (symptom.from, symptom.to));
-            together && *severity >= symptom.severity && victims.iter().any(hit)
-        });
-        // The worst explains; among equals the alphabet decides.
-        let Some((id, ..)) = cause.min_by_key(|c| (std::cmp::Reverse(c.1), c.0)) else { continue };
-        symptom.explained_by = Some(id);
+fn by_deaths(symptom: &mut Finding, ladder: &Ladder) {
+    let mut by: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut left: Vec<FrameRef> = Vec::new();
+    for frame in &symptom.deaths {
+        match ladder.explains(*frame) {
+            // What is less severe explains no more than itself.
+            Some(cause) if cause.severity >= symptom.severity => *by.entry(cause.detector).or_default() += 1,
+            _ => left.push(*frame),
+        }
+    }
+    symptom.ruled = ruled(ladder, &left);
+    // The one that explains most; among equals the alphabet decides.
+    let Some((id, count)) = by.iter().max_by_key(|(id, count)| (**count, std::cmp::Reverse(**id))) else {
+        return;
+    };
+    if left.is_empty() {
+        explained(symptom, id);
+        return;
+    }
+    let claim = symptom.claim.clone();
+    let key = if by.len() == 1 { "related.claim-some" } else { "related.claim-several" };
+    let all: usize = by.values().sum();
+    let ids = by.keys().map(|id| Text::verbatim(format!("[{id}]"))).collect();
+    symptom.claim = Text::new(key)
+        .with_text("claim", claim)
+        .with("count", if by.len() == 1 { *count } else { all })
+        .with("by", id)
+        .with_list("causes", ids);
+    if left.len() < LEFT_MIN {
         symptom.severity = Severity::Info;
-        symptom.victims.clear();
-        let claim = symptom.claim.clone();
-        symptom.claim = Text::new("related.claim").with_text("claim", claim).with("by", id);
-        symptom.remedy = Text::new("related.remedy").with("by", id);
     }
 }
 
-/// How far apart cause and symptom may be: a fault shows first in what is sent next.
-const RELATED_NS_MAX: i64 = 10_000_000_000;
+fn ruled(ladder: &Ladder, left: &[FrameRef]) -> Vec<Ruled> {
+    let said = ladder.said(left.iter().copied()).into_iter();
+    said.map(|(cause, said)| match said {
+        Said::Out(why) => Ruled { cause, what: Exoneration::RuledOut(why) },
+        Said::Open(needs) => {
+            let what = Text::new("ladder.cannot-tell").with("cause", cause).with_clauses("needs", needs);
+            Ruled { cause, what: Exoneration::Open(what) }
+        }
+    })
+    .collect()
+}
+
+fn explained(symptom: &mut Finding, by: &'static str) {
+    symptom.explained_by = Some(by);
+    symptom.severity = Severity::Info;
+    let claim = symptom.claim.clone();
+    symptom.claim = Text::new("related.claim").with_text("claim", claim).with("by", by);
+    symptom.remedy = Text::new("related.remedy").with("by", by);
+}
+
+/// A ping log says no packets: whose pings it is about must do.
+fn by_victims(symptom: &mut Finding, ladder: &Ladder) {
+    let Subject::Pair { src, dst } = &symptom.subject else { return };
+    let causes = ladder.findings.iter().filter(|cause| {
+        cause.confidence > Confidence::CannotTell
+            && cause.severity >= symptom.severity
+            && overlap((cause.from, cause.to), (symptom.from, symptom.to))
+            && cause.victims.iter().any(|victim| victim.covers(*src, dst))
+    });
+    let worst = causes.min_by_key(|cause| (std::cmp::Reverse(cause.severity), cause.detector));
+    if let Some(by) = worst.map(|cause| cause.detector) {
+        explained(symptom, by);
+    }
+}
+
+/// Pings that are lost on a hop are told there.
+fn by_hops(symptoms: &mut [Finding]) {
+    let is_hop = |finding: &Finding| matches!(finding.subject, Subject::Hop { .. });
+    let hops: Vec<(&'static str, Severity, BTreeSet<FrameRef>)> = symptoms
+        .iter()
+        .filter(|f| is_hop(f) && f.explained_by.is_none() && f.confidence > Confidence::CannotTell)
+        .map(|f| (f.detector, f.severity, f.deaths.iter().copied().collect()))
+        .collect();
+    let pings =
+        symptoms.iter_mut().filter(|f| !is_hop(f) && f.explained_by.is_none() && !f.deaths.is_empty());
+    for ping in pings {
+        let told = |frame: &FrameRef| {
+            hops.iter().find(|(_, severity, deaths)| *severity >= ping.severity && deaths.contains(frame))
+        };
+        let by: Option<Vec<&'static str>> =
+            ping.deaths.iter().map(|frame| told(frame).map(|hop| hop.0)).collect();
+        if let Some(id) = by.and_then(|by| by.first().copied())
+            && symptoms::ALL.iter().any(|symptom| symptom.unit.id == id)
+        {
+            explained(ping, id);
+        }
+    }
+}
 
 fn overlap(a: (Option<Nanos>, Option<Nanos>), b: (Option<Nanos>, Option<Nanos>)) -> bool {
     match (a, b) {

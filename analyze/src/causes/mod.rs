@@ -1,5 +1,9 @@
-//! The registry of causes: what explains [symptoms](crate::symptoms). One line each, in the order in which they are
-//! asked: whose evidence proves most directly comes first.
+//! The registry of causes: what explains [deaths](crate::deaths). One line each, in the order in which they are asked:
+//! whose evidence proves most directly comes first.
+//!
+//! Each cause is asked for every group of deaths that no cause before it explained wholly. It takes the deaths that its
+//! evidence covers (their time, size, VLAN, direction) and no other; the rest goes on to the next cause. What no cause
+//! takes stays a symptom, with what was ruled out.
 
 /// Links: cables, bonds and what neighbours say on them.
 pub(crate) mod links {
@@ -11,44 +15,112 @@ pub(crate) mod switch {
     pub(crate) mod acl_drop;
 }
 
+use crate::deaths::{Case, Death, Deaths};
+use crate::engine::FrameRef;
 use crate::finding::Finding;
+use crate::text::Text;
 use crate::unit::Unit;
 use crate::view::View;
+
+/// How directly a cause is proved: the registry is in this order, and causes of one rung in that of their ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(dead_code)] // some rungs have no cause yet
+pub(crate) enum Rung {
+    /// The recorder lost the packets itself, or its filter hides them.
+    Recording,
+    /// The daemon or the source did not answer: the state is not known.
+    StateSilent,
+    /// A copy was seen, not the packet.
+    Copy,
+    /// The port was not there, or its machine was off.
+    PortGone,
+    /// Two ports have one address.
+    Address,
+    /// The bond had no member that carries.
+    Bond,
+    /// The packet arrived at a member that does not take any.
+    BackupArrival,
+    /// The packet is larger than the next link takes.
+    Mtu,
+    /// The next port does not carry the packet's VLAN.
+    Vlan,
+    /// Connection tracking looked the packet up in the wrong zone.
+    Zone,
+    /// The platform binds the port to other addresses.
+    Binding,
+    /// A rule drops it.
+    Rule,
+    /// A queue or a policer drops it.
+    Queue,
+    /// The kernel lost it on its way to the daemon, or a card did.
+    Host,
+    /// The kernel's bridge: its filters, VLANs and spanning tree.
+    LinuxBridge,
+    /// The network outside returned the machine's own packets.
+    Reflection,
+}
 
 /// One cause.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cause {
     /// Id, needs and manual page.
     pub unit: Unit,
-    /// Says whether it explains any of these symptoms. It may claim what no symptom shows yet.
-    pub ask: fn(&View<'_>, &[Finding]) -> Answer,
+    /// When it is asked.
+    pub rung: Rung,
+    /// Judges a group, of which some deaths are not explained yet.
+    pub judge: fn(&Case<'_, '_>) -> Ruling,
+    /// Finds where it is at work though nobody need suffer from it. A claim of a fault that groups are claimed for as well
+    /// becomes one finding with them; the `victims` of its finding name further deaths that it explains.
+    pub harms: fn(&View<'_>, &Deaths<'_>) -> Vec<Claim>,
 }
 
-/// What a cause says of the symptoms.
+/// What a cause says of a group.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Answer {
-    /// It is at work; `victims` of a finding say whose packets it stops.
-    Claims(Vec<Finding>),
-    /// It was looked for and is not at work.
-    RuledOut,
-    /// Keys of needs without which nobody can tell.
-    CannotTell(Vec<&'static str>),
+pub(crate) enum Ruling {
+    /// It killed some of them, or all.
+    Claims(Box<Claim>),
+    /// It was looked for and did not.
+    RuledOut(Text),
+    /// Nobody can tell, for lack of these: what is really missing in this recording.
+    CannotTell(Vec<Text>),
+    /// Such packets cannot die of it.
+    NotConcerned,
 }
 
-impl Answer {
-    /// A cause that finds by itself where it is at work.
-    pub(crate) fn of(findings: Vec<Finding>) -> Self {
-        if findings.is_empty() { Self::RuledOut } else { Self::Claims(findings) }
+/// What a cause explains.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Claim {
+    /// What makes it the same fault: all claims of a cause that agree in this are one finding.
+    pub fault: String,
+    /// The deaths it explains; none when the fault is there and whether it killed them cannot be told.
+    pub deaths: Vec<FrameRef>,
+    /// The fault. Its claim names what is wrong and counts nothing: what died of it is told by the consequences, which
+    /// are made of the deaths. The most decisive evidence comes first.
+    pub finding: Finding,
+}
+
+impl Claim {
+    /// Of a fault that is there whether or not somebody suffers from it.
+    pub(crate) fn of_harm(fault: String, finding: Finding) -> Self {
+        Self { fault, deaths: Vec::new(), finding }
+    }
+
+    /// Of all these deaths.
+    pub(crate) fn of(fault: String, deaths: &[Death], finding: Finding) -> Ruling {
+        let deaths = deaths.iter().map(|death| death.frame).collect();
+        Ruling::Claims(Box::new(Self { fault, deaths, finding }))
     }
 }
 
-impl Cause {
-    /// Asks it; without what it needs, it cannot tell.
-    pub(crate) fn answer(&self, view: &View<'_>, symptoms: &[Finding]) -> Answer {
-        let missing = self.unit.missing(view);
-        if missing.is_empty() { (self.ask)(view, symptoms) } else { Answer::CannotTell(missing) }
-    }
+/// A cause that is not asked for groups.
+pub(crate) fn judges_nothing(_case: &Case<'_, '_>) -> Ruling {
+    Ruling::NotConcerned
+}
+
+/// A cause that is found by its deaths only.
+pub(crate) fn harms_nobody(_view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
+    Vec::new()
 }
 
 /// All causes.
-pub(crate) const ALL: &[Cause] = &[switch::acl_drop::CAUSE, links::lldp_mac_flap::CAUSE];
+pub(crate) const ALL: &[Cause] = &[links::lldp_mac_flap::CAUSE, switch::acl_drop::CAUSE];

@@ -8,7 +8,7 @@ use super::ALIVE_MAX;
 use super::identity::mix;
 use super::nat::Nat;
 
-/// Sightings kept of a whole input, 48 octets each.
+/// Sightings kept of a whole input, 56 octets each.
 pub(crate) const SIGHTINGS_MAX: usize = 1 << 18;
 /// Sightings kept of one segment, at least.
 const SEGMENT_MIN: usize = 1 << 13;

@@ -1,6 +1,7 @@
 //! The one parallel pass: segments are read side by side, each packet is decoded once, folds keep what they need.
 
 pub(crate) mod decode;
+pub(crate) mod facts;
 pub(crate) mod fold;
 pub(crate) mod follow;
 pub(crate) mod identity;
@@ -11,6 +12,7 @@ pub(crate) mod points;
 pub(crate) mod progress;
 pub(crate) mod view;
 
+pub(crate) use facts::{Facts, PacketKind};
 pub(crate) use fold::{Fold, folds};
 pub(crate) use line::ALIVE_MAX;
 pub(crate) use pass::{FileStats, run};

@@ -135,8 +135,14 @@ pub(crate) enum L4 {
         dport: u16,
         /// SYN without ACK: a connection is opened.
         opens: bool,
+        /// SYN with ACK: it is accepted.
+        accepts: bool,
+        /// RST with ACK and the sequence number 0: it is refused (RFC 9293, 3.5.2).
+        refuses: bool,
         /// Sequence number.
         seq: u32,
+        /// Acknowledgement number.
+        ack: u32,
     },
     /// UDP.
     Udp {

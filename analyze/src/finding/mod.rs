@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use netcap_bundle::Nanos;
 use serde::{Serialize, Serializer};
 
+use crate::engine::FrameRef;
 use crate::text::Text;
 
 pub(crate) use evidence::Evidence;
@@ -92,6 +93,21 @@ pub(crate) struct Finding {
     pub victims: Vec<Victim>,
     /// The detector that found the cause of this one.
     pub explained_by: Option<&'static str>,
+    /// What died of it, one line for each kind of packets between two addresses.
+    pub consequences: Vec<Text>,
+    /// A symptom: the packets it is about, each by the frame in which it was last seen.
+    pub deaths: Vec<FrameRef>,
+    /// A symptom that is not explained, or in part: what causes said of it.
+    pub ruled: Vec<Ruled>,
+}
+
+/// What a cause said of a symptom that it does not explain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ruled {
+    /// Which cause.
+    pub cause: &'static str,
+    /// What it said.
+    pub what: Exoneration,
 }
 
 /// Whose packets a fault stops.
@@ -101,8 +117,6 @@ pub(crate) enum Victim {
     Address(IpAddr),
     /// Pings from the first to the second.
     Pair(IpAddr, IpAddr),
-    /// Packets of an IP protocol from the first to the second.
-    Flow(IpAddr, IpAddr, u8),
 }
 
 impl Victim {
@@ -112,16 +126,6 @@ impl Victim {
         match self {
             Self::Address(ip) => src == Some(ip) || is(ip),
             Self::Pair(from, to) => src == Some(from) && is(to),
-            Self::Flow(..) => false,
-        }
-    }
-
-    /// It is hit when packets of that flow are lost on a hop.
-    pub(crate) fn covers_flow(self, src: IpAddr, dst: IpAddr, protocol: u8) -> bool {
-        match self {
-            Self::Address(ip) => ip == src || ip == dst,
-            Self::Pair(..) => false,
-            Self::Flow(from, to, of) => (from, to, of) == (src, dst, protocol),
         }
     }
 }
@@ -129,7 +133,9 @@ impl Victim {
 impl Finding {
     /// Evidence in order of time; what has no time comes last.
     pub(crate) fn sort_evidence(findings: &mut [Self]) {
-        for finding in findings {
+        // What a cause claims of deaths begins with what decides.
+        let claims = |finding: &Self| finding.victims.is_empty() && !finding.consequences.is_empty();
+        for finding in findings.iter_mut().filter(|finding| !claims(finding)) {
             finding.evidence.sort_by_key(|e| e.at().map_or((true, Nanos(0)), |at| (false, at)));
         }
     }

@@ -1,26 +1,35 @@
 //! Where a frame that entered a switch can leave it, and whether all of these places are recorded.
 
 use netcap_bundle::topology::{MacLocation, Topology};
-use netcap_bundle::{Mac, Role};
+use netcap_bundle::{Mac, Nanos, Role};
 
+use super::presence::Presence;
 use crate::engine::{PointId, PointInfo, Points};
 
-/// The switches of a host and the points that are recorded at them.
+/// The switches of a host and the points that are recorded at them, at some time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SwitchPoints<'a> {
     /// Every point of the input.
     pub points: &'a Points,
     /// Switches and their ports.
     pub topology: &'a Topology,
+    /// When the points were there.
+    pub presence: &'a Presence,
+    /// The time; `None` asks of all times.
+    pub at: Option<Nanos>,
 }
 
 /// Where a frame could leave.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Exits {
     /// The recorded points.
     pub points: Vec<PointId>,
     /// No other way out is known.
     pub complete: bool,
+    /// Ports where it could leave as well, or alone, and that nobody recorded.
+    pub unrecorded: Vec<String>,
+    /// The points of its machine, none of which was there at that time.
+    pub gone: Vec<PointId>,
 }
 
 impl<'a> SwitchPoints<'a> {
@@ -39,6 +48,10 @@ impl<'a> SwitchPoints<'a> {
         })
     }
 
+    fn is_there(self, id: PointId) -> bool {
+        self.at.is_none_or(|at| self.presence.is_there(id, at))
+    }
+
     /// Where a frame for that MAC that entered at `from` could leave: the port of the VM or host it is for, else every
     /// uplink.
     pub(crate) fn exits(self, from: PointId, info: &PointInfo, dst: Mac) -> Exits {
@@ -47,20 +60,32 @@ impl<'a> SwitchPoints<'a> {
 
     /// The port of the VM or host that has that MAC; `None` when it is not on this host.
     pub(crate) fn local(self, from: PointId, info: &PointInfo, dst: Mac) -> Option<Exits> {
-        let only = |name: &str| match self.points.by_name(name) {
-            Some(id) => Exits { points: vec![id], complete: id != from },
-            None => Exits::default(),
-        };
         let guest = |role: &Role| matches!(role, Role::Vnet { guest_mac: Some(mac), .. } if *mac == dst);
-        if let Some((id, _)) = self.others(from, info).find(|(_, other)| guest(&other.role)) {
-            return Some(Exits { points: vec![id], complete: true });
+        let machine: Vec<PointId> =
+            self.others(from, info).filter(|(_, other)| guest(&other.role)).map(|(id, _)| id).collect();
+        let (there, gone): (Vec<PointId>, Vec<PointId>) =
+            machine.into_iter().partition(|id| self.is_there(*id));
+        if let Some(id) = there.first() {
+            return Some(Exits { points: vec![*id], complete: true, ..Exits::default() });
+        }
+        if !gone.is_empty() {
+            return Some(Exits { complete: true, gone, ..Exits::default() });
         }
         match self.topology.locate(dst) {
-            Some(MacLocation::Guest { iface, .. } | MacLocation::Own { iface, .. }) => Some(only(&iface)),
+            Some(MacLocation::Guest { iface, .. } | MacLocation::Own { iface, .. }) => {
+                Some(self.only(from, &iface))
+            }
             Some(MacLocation::Learned { entry, role }) if !matches!(role, Some(Role::Uplink { .. })) => {
-                Some(entry.iface.as_deref().map_or_else(Exits::default, only))
+                Some(entry.iface.as_deref().map_or_else(Exits::default, |iface| self.only(from, iface)))
             }
             _ => None,
+        }
+    }
+
+    fn only(self, from: PointId, iface: &str) -> Exits {
+        match self.points.by_name(iface) {
+            Some(id) => Exits { points: vec![id], complete: id != from, ..Exits::default() },
+            None => Exits { unrecorded: vec![iface.to_owned()], ..Exits::default() },
         }
     }
 
@@ -71,17 +96,17 @@ impl<'a> SwitchPoints<'a> {
         let points: Vec<PointId> = uplinks.map(|(id, _)| id).collect();
         let own = info.vswitch.as_deref();
         let (switches, whole) = own.map_or_else(|| (Vec::new(), true), |name| self.topology.joined(name));
-        let recorded = |iface: &str| self.points.by_name(iface).is_some();
-        let all = whole
-            && switches.iter().flat_map(|switch| &switch.ports).all(|port| match port.role {
-                // What leaves by a tunnel port cannot be recorded there.
-                Role::Tunnel { .. } => false,
-                Role::Uplink { .. } => recorded(&port.iface),
-                // A machine of which no MAC is known may be the one they are for.
-                Role::Vnet { .. } if !outside && port.guest_mac.is_none() => recorded(&port.iface),
-                _ => true,
-            });
-        let complete = all && !points.is_empty();
-        Exits { points, complete }
+        let hidden = |iface: &str| self.points.by_name(iface).is_none();
+        let unrecorded = switches.iter().flat_map(|switch| &switch.ports).filter(|port| match port.role {
+            // What leaves by a tunnel port cannot be recorded there.
+            Role::Tunnel { .. } => true,
+            Role::Uplink { .. } => hidden(&port.iface),
+            // A machine of which no MAC is known may be the one they are for.
+            Role::Vnet { .. } if !outside && port.guest_mac.is_none() => hidden(&port.iface),
+            _ => false,
+        });
+        let unrecorded: Vec<String> = unrecorded.map(|port| port.iface.clone()).collect();
+        let complete = whole && unrecorded.is_empty() && !points.is_empty();
+        Exits { points, complete, unrecorded, gone: Vec::new() }
     }
 }

@@ -4,6 +4,9 @@ pub(crate) mod bonds;
 pub(crate) mod exits;
 pub(crate) mod macs;
 mod place;
+pub(crate) mod presence;
+#[allow(dead_code)] // its history is for causes to come
+pub(crate) mod timeline;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,13 +23,16 @@ use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::sources::vm::libvirt::Libvirt;
 use netcap_bundle::state::Round;
 
-use netcap_bundle::Mac;
 use netcap_bundle::topology::{Inputs, Topology};
+use netcap_bundle::{Mac, Nanos};
 
 use crate::finding::Evidence;
 use crate::text::Text;
 
 pub(crate) use place::place;
+
+use presence::Presence;
+use timeline::HostTimeline;
 
 /// An address that the host itself has.
 #[derive(Debug, Clone)]
@@ -47,6 +53,10 @@ pub(crate) struct Host {
     libvirt: Option<Round<Libvirt>>,
     topology: Topology,
     macs: BTreeSet<Mac>,
+    /// The host over time.
+    pub timeline: HostTimeline,
+    /// When its points were there.
+    pub presence: Presence,
 }
 
 impl Host {
@@ -68,12 +78,18 @@ impl Host {
             libvirt: libvirt.as_ref().map(|r| &r.parsed.value),
             neighbours: latest::<Neighbours>(input).as_ref(),
         });
-        Self { first, last, libvirt, topology, macs }
+        let (timeline, presence) = (HostTimeline::read(input), Presence::read(input));
+        Self { first, last, libvirt, topology, macs, timeline, presence }
     }
 
     /// Switches, ports and who sits where, as at the end of the recording.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The same as they were at that time.
+    pub(crate) fn topology_at(&self, at: Nanos) -> &Topology {
+        self.timeline.at(at).map_or(&self.topology, |state| &state.topology)
     }
 
     /// Virtual machines, if libvirt answered.

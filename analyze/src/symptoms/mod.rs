@@ -9,6 +9,7 @@ pub(crate) mod loss {
     pub(crate) mod ping_loss;
 }
 
+use crate::deaths::Deaths;
 use crate::finding::Finding;
 use crate::unit::Unit;
 use crate::view::View;
@@ -19,7 +20,7 @@ pub(crate) struct Symptom {
     /// Id, needs and manual page.
     pub unit: Unit,
     /// Finds; the subject of a finding is the place.
-    pub run: fn(&View<'_>, &mut Vec<Finding>),
+    pub run: fn(&View<'_>, &Deaths<'_>, &mut Vec<Finding>),
 }
 
 /// All symptoms.

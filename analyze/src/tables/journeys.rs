@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::TableFold;
 use crate::cap::Cap;
 use crate::engine::points::FoldContext;
-use crate::engine::{EchoKind, Eth, Failure, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
+use crate::engine::{EchoKind, Eth, Facts, Failure, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
 
 /// Events kept: 100,000 pings seen at one point with their replies. Each takes 200 bytes until the last detector is done.
 const EVENTS_MAX: usize = 200_000;
@@ -99,6 +99,8 @@ pub(crate) struct Event {
     pub direction: Direction,
     /// In which frame.
     pub frame: FrameRef,
+    /// What kind of packet it is.
+    pub facts: Facts,
 }
 
 /// A request entering from a VM, kept as an example of its kind.
@@ -187,8 +189,14 @@ impl Fold for JourneysFold {
                 (src, dst) = (from, to);
                 (EventKind::Failed(why), u32::from(echo.id), u32::from(echo.seq))
             }
-            L4::Tcp { sport, dport, opens: true, seq } if packet.direction != Direction::Unknown => {
+            L4::Tcp { sport, dport, opens: true, seq, .. } if packet.direction != Direction::Unknown => {
                 (EventKind::Request, u32::from(sport) << 16 | u32::from(dport), seq)
+            }
+            L4::Tcp { sport, dport, accepts, refuses, ack, .. }
+                if (accepts || refuses) && packet.direction != Direction::Unknown =>
+            {
+                (src, dst) = (ip.dst, ip.src);
+                (EventKind::Reply, u32::from(dport) << 16 | u32::from(sport), ack.wrapping_sub(1))
             }
             _ => return,
         };
@@ -198,7 +206,8 @@ impl Fold for JourneysFold {
             return;
         }
         let (at, point, direction, frame) = (packet.at, packet.point, packet.direction, packet.frame);
-        self.events.push(Event { key, kind, at, point, direction, frame });
+        let facts = Facts::of(packet);
+        self.events.push(Event { key, kind, at, point, direction, frame, facts });
         if kind == EventKind::Request
             && direction != Direction::Out
             && matches!(self.context.role(point), Some(Role::Vnet { .. }))

@@ -224,6 +224,9 @@ fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
         },
         victims: Vec::new(),
         explained_by: None,
+        consequences: Vec::new(),
+        deaths: Vec::new(),
+        ruled: Vec::new(),
     })
 }
 

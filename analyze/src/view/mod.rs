@@ -4,6 +4,7 @@ mod read;
 
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction;
+use netcap_bundle::topology::Topology;
 use netcap_bundle::{Mac, Nanos};
 use netcap_words::wire::ip_protocol::TCP;
 
@@ -55,7 +56,16 @@ impl View<'_> {
 
     /// The switches with the points that are recorded at them.
     pub(crate) fn switch_points(&self) -> SwitchPoints<'_> {
-        SwitchPoints { points: self.points, topology: self.host.topology() }
+        self.switch_points_of(self.host.topology(), None)
+    }
+
+    /// The same as they were at that time.
+    pub(crate) fn switch_points_at(&self, at: Nanos) -> SwitchPoints<'_> {
+        self.switch_points_of(self.host.topology_at(at), Some(at))
+    }
+
+    fn switch_points_of<'a>(&'a self, topology: &'a Topology, at: Option<Nanos>) -> SwitchPoints<'a> {
+        SwitchPoints { points: self.points, topology, presence: &self.host.presence, at }
     }
 
     /// Where a MAC sits that was seen at these points.

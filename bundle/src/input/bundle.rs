@@ -61,7 +61,7 @@ pub(super) fn open(path: &Path, files: Files) -> Result<Input> {
         input.remarks.push(format!("more than {REMARKS_MAX} remarks of the recorder: the rest was left out"));
     }
     input.add_segments(manifest.as_ref());
-    input.state = StateReader::read(input.files.lines(layout::STATE_INDEX));
+    input.state = StateReader::of_lines(input.files.lines(layout::STATE_INDEX));
     input.add_pings();
     input.ledger = Ledger::read(&input.files);
     input.pruned = manifest.map(|m| m.pruned).unwrap_or_default();

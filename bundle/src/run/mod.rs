@@ -3,6 +3,7 @@
 //! Data only: rooms above read and write it.
 
 pub mod changes;
+pub mod index;
 pub mod layout;
 
 mod drops;

@@ -53,7 +53,7 @@ pub struct ShedLine {
     pub step: ShedLevel,
     /// What it gave up before.
     pub was: ShedLevel,
-    /// ShedReason.
+    /// Why.
     pub why: ShedReason,
 }
 

@@ -52,11 +52,11 @@ pub struct StateReader {
 impl StateReader {
     /// Reads the index.
     pub fn from_index(text: &str) -> Self {
-        Self::read(text.lines())
+        Self::of_lines(text.lines())
     }
 
     /// Reads the lines of an index.
-    pub(crate) fn read(mut lines: impl Lines) -> Self {
+    pub(crate) fn of_lines(mut lines: impl Lines) -> Self {
         let (mut reader, mut read) = (Self::default(), 0);
         while let Some(line) = lines.next_line() {
             if line.is_empty() {
@@ -144,18 +144,45 @@ impl StateReader {
     /// Parses every round of a source in which something changed, in order of time. One round is in memory at a time;
     /// `visit` returns false to stop.
     pub fn visit<T: Snapshot>(&self, files: &Files, mut visit: impl FnMut(Round<T>) -> bool) {
-        let Some(rounds) = self.by_source.get(T::DEF.id) else { return };
+        for (number, _) in self.changed(T::DEF.id) {
+            if self.read::<T>(files, number).is_some_and(|round| !visit(round)) {
+                return;
+            }
+        }
+    }
+
+    /// The rounds of a source in which something changed, and the last one: number and time, in order.
+    pub fn changed(&self, source: &str) -> Vec<(u32, Nanos)> {
+        let Some(rounds) = self.by_source.get(source) else { return Vec::new() };
         let mut before: Vec<(&str, &str, &str)> = Vec::new();
-        for (index, lines) in rounds.values().enumerate() {
+        let mut out = Vec::new();
+        for (index, (number, lines)) in rounds.iter().enumerate() {
             let shape = shape(lines);
             if shape == before && index + 1 != rounds.len() {
                 continue;
             }
-            if !visit(self.round::<T>(files, lines)) {
-                return;
-            }
+            out.push((*number, began(lines)));
             before = shape;
         }
+        out
+    }
+
+    /// When a source was asked, changed or not, in order.
+    pub fn readings(&self, source: &str) -> Vec<Nanos> {
+        let rounds = self.by_source.get(source);
+        rounds.into_iter().flat_map(BTreeMap::values).map(|lines| began(lines)).collect()
+    }
+
+    /// A round of a source gave something.
+    pub fn is_obtained(&self, source: &str, number: u32) -> bool {
+        let lines = self.by_source.get(source).and_then(|rounds| rounds.get(&number));
+        lines.is_some_and(|lines| lines.iter().any(|line| line.outcome == Outcome::Ok))
+    }
+
+    /// One round of a source.
+    pub fn read<T: Snapshot>(&self, files: &Files, number: u32) -> Option<Round<T>> {
+        let lines = self.by_source.get(T::DEF.id)?.get(&number)?;
+        Some(self.round::<T>(files, lines))
     }
 
     /// The first round of a source that holds anything.
@@ -206,7 +233,7 @@ impl StateReader {
             self.partial.lock().unwrap_or_else(PoisonError::into_inner).insert(T::DEF.id);
         }
         Round {
-            at: lines.iter().map(|l| l.at).min().unwrap_or_default(),
+            at: began(lines),
             files: lines.iter().map(|l| (l.item.clone(), l.arg.clone(), l.path.clone())).collect(),
             ok: lines.iter().any(|l| l.outcome == Outcome::Ok),
             parsed,
@@ -218,6 +245,11 @@ impl StateReader {
         let rounds = self.by_source.get(T::DEF.id)?;
         rounds.values().rev().map(|lines| self.round::<T>(files, lines)).find(|r| r.ok)
     }
+}
+
+/// When a round began.
+fn began(lines: &[IndexLine]) -> Nanos {
+    lines.iter().map(|line| line.at).min().unwrap_or_default()
 }
 
 /// What tells two rounds apart: the files they are in.

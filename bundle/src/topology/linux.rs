@@ -42,6 +42,7 @@ fn switch(name: &str, known: &Known<'_>) -> Switch {
         fail_mode: None,
         ports,
         bonds,
+        mirrors: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::sources::network::neighbours::Neighbours;
 use crate::sources::ovs::bond::OvsBond;
 use crate::sources::ovs::datapath::OvsDatapath;
 use crate::sources::ovs::fdb::OvsFdb;
-use crate::sources::ovs::ovsdb::Ovsdb;
+use crate::sources::ovs::ovsdb::{Mirror, Ovsdb};
 use crate::sources::shared::OfPort;
 use crate::sources::vm::libvirt::Libvirt;
 use crate::{Mac, Role};
@@ -73,6 +73,9 @@ pub struct Switch {
     pub ports: Vec<Port>,
     /// Its bonds.
     pub bonds: Vec<BondInfo>,
+    /// Its mirrors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<Mirror>,
 }
 
 /// One bond of a switch.

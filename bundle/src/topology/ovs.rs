@@ -57,6 +57,7 @@ fn switch(bridge: &Bridge, known: &Known<'_>) -> Switch {
         fail_mode: bridge.fail_mode.clone(),
         ports,
         bonds,
+        mirrors: bridge.mirrors.clone(),
     }
 }
 

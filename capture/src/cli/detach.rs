@@ -16,13 +16,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use netcap_bundle::Op;
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use rust_i18n::t;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::rundir::RunDir;
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::finish;
 use crate::ui;
 
@@ -85,7 +84,7 @@ fn write_line(line: &str) -> io::Result<()> {
 
 /// Starts the recorder and waits until it records; gives the exit status.
 pub(super) fn launch(quiet: bool) -> Result<u8> {
-    let program = std::env::current_exe().map_err(Error::file(Attempt::Find, "netcap"))?;
+    let program = std::env::current_exe().map_err(Error::file(Op::Find, "netcap"))?;
     if let Some(systemd_run) = systemd_run() {
         let mut command = Command::new(&systemd_run);
         command.args(scope_options()).arg("--").arg(&program);
@@ -117,7 +116,7 @@ fn attempt(mut command: Command) -> Result<Launch> {
         .env(DETACHED_ENV, "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(Error::file(Attempt::Start, command.get_program()))?;
+    let mut child = command.spawn().map_err(Error::file(Op::Start, command.get_program()))?;
     let mut lines =
         BufReader::new(child.stdout.take().ok_or_else(|| Error::Other("no pipe".into()))?).lines();
     let mut next = || lines.next().and_then(std::result::Result::ok);

@@ -13,6 +13,8 @@ use rust_i18n::t;
 pub(crate) const DIR: &str = "/run/netcap";
 /// Between the name of a run and the number of a further run of that name (in another `--out`).
 pub(crate) const NUMBER: char = '~';
+/// Rights of the group and of everybody else, in a mode (inode(7)).
+const OTHERS: u32 = 0o077;
 /// Runs of one name.
 const NAMES_MAX: u32 = 8;
 
@@ -24,7 +26,7 @@ pub(crate) fn prepare(dir: &Path) -> io::Result<()> {
         done => return done,
     }
     let meta = fs::symlink_metadata(dir)?;
-    let ours = meta.is_dir() && meta.uid() == geteuid().as_raw() && meta.mode() & 0o077 == 0;
+    let ours = meta.is_dir() && meta.uid() == geteuid().as_raw() && meta.mode() & OTHERS == 0;
     let why = || t!("control.dir", dir = dir.display());
     if ours { Ok(()) } else { Err(io::Error::new(io::ErrorKind::PermissionDenied, why().into_owned())) }
 }

@@ -12,11 +12,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use netcap_bundle::held::Dir;
 use netcap_bundle::run::Sandbox;
 use rust_i18n::t;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::privileged::Privileged;
 use client::Client;
 pub use privileges::User;
@@ -95,7 +94,7 @@ impl Prepared {
 /// there is a second thread: every layer holds for the calling thread and those it starts later.
 pub fn confine(user: &User, writable: &[PathBuf]) -> Result<Sandbox> {
     for dir in writable {
-        Dir::create(dir).map_err(Error::out(dir))?;
+        std::fs::create_dir_all(dir).map_err(Error::file(Op::Create, dir))?;
     }
     let mut missing = Vec::new();
     if let threads @ 2.. = threads() {

@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 
 use netcap_bundle::packets::SegmentMeta;
 use netcap_bundle::run::{Change, ChangeKind, json_line};
-use netcap_bundle::{Nanos, Op, Point, Role, layout};
+use netcap_bundle::{Nanos, Point, Role, layout};
 use nix::net::if_::if_nametoindex;
 use rust_i18n::t;
 
@@ -19,9 +19,9 @@ use super::threads::Threads;
 use super::view::Session;
 use crate::disk::budget::Metered;
 use crate::disk::rundir::{RunDir, tool};
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::host::clock;
-use crate::ledger::NewPoint;
+use crate::ledger::{self, NewPoint};
 use crate::plan::fresh_id;
 use crate::point::PointId;
 use crate::point::recorder::{self, Setup};
@@ -45,7 +45,7 @@ impl Session {
         let fail = Error::file(Op::Create, context.run.path.join(layout::point_dir(&point.id)));
         let meta = meta(point, context.run);
         let (rotation, disk) = (context.plan.rotation, context.disk.clone());
-        let segments = Segments::create(&context.run.dir, meta, rotation, counters.clone(), disk);
+        let segments = Segments::create(&context.run.path, meta, rotation, counters.clone(), disk);
         let setup = Setup {
             id: recorded.id.clone(),
             listener,
@@ -54,7 +54,7 @@ impl Session {
             stop: threads.stop.clone(),
             events: context.events.clone(),
         };
-        recorder::start(setup, open).map_err(Error::file(Attempt::StartThread, &point.iface))
+        recorder::start(setup, open).map_err(Error::file(Op::StartThread, &point.iface))
     }
 
     /// Adds what has come to belong to the run.
@@ -137,7 +137,8 @@ impl Session {
 
     /// Appends to the file of changes; a full disk is noticed by the packets.
     fn note(&mut self, at: Nanos, what: ChangeKind) {
-        let written = self.dir.append(layout::CHANGES).and_then(|file| {
+        let path = self.dir.join(layout::CHANGES);
+        let written = ledger::append(&path).and_then(|file| {
             std::io::Write::write_all(
                 &mut Metered::lines(file, &self.budget),
                 &json_line(&Change { at, what })?,

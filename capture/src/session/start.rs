@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use netcap_bundle::Op;
 use tokio::sync::mpsc;
 
 use super::Context;
@@ -13,7 +12,7 @@ use super::view::{Opening, Session};
 use crate::disk::budget::Budget;
 use crate::disk::syncer::SyncerThread;
 use crate::disk::writer::WriterThread;
-use crate::error::{Attempt, Error, Result};
+use crate::error::{Error, Op, Result};
 use crate::plan::Plan;
 use crate::point::event::Event;
 
@@ -75,7 +74,7 @@ impl DiskThreads {
         let path = &context.run.path;
         let reserve = RESERVE + POINT_RESERVE * context.plan.points.len() as u64;
         budget.reserve(reserve).map_err(Error::file(Op::Write, path))?;
-        let failed = || Error::file(Attempt::StartThread, path);
+        let failed = || Error::file(Op::StartThread, path);
         let writer = context.disk.start().map_err(failed())?;
         Ok(Self { writer, syncer: budget.syncer().start().map_err(failed())? })
     }

@@ -194,7 +194,10 @@ fn tcp_of(tcp: &TcpSlice<'_>) -> L4 {
         sport: tcp.source_port(),
         dport: tcp.destination_port(),
         opens: tcp.syn() && !tcp.ack(),
+        accepts: tcp.syn() && tcp.ack(),
+        refuses: tcp.rst() && tcp.ack() && tcp.sequence_number() == 0,
         seq: tcp.sequence_number(),
+        ack: tcp.acknowledgment_number(),
     }
 }
 

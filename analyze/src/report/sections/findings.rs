@@ -39,8 +39,14 @@ pub(in crate::report) fn value(finding: &Finding) -> Value {
         "exonerations": finding.exonerations.iter().map(|e| e.sentence().english()).collect::<Vec<_>>(),
         "remedy": finding.remedy.english(),
     });
-    if let (Some(by), Some(map)) = (finding.explained_by, value.as_object_mut()) {
-        map.insert("explained_by".into(), json!(by));
+    if let Some(map) = value.as_object_mut() {
+        if let Some(by) = finding.explained_by {
+            map.insert("explained_by".into(), json!(by));
+        }
+        if !finding.consequences.is_empty() {
+            let lines = finding.consequences.iter().map(|text| json!(text.english()));
+            map.insert("consequences".into(), lines.collect());
+        }
     }
     value
 }
@@ -68,12 +74,20 @@ pub(in crate::report) fn write(page: &mut Page, finding: &Finding) {
         let text = self::evidence(page, evidence);
         page.wrapped("    - ", "      ", &text);
     }
+    if !finding.consequences.is_empty() {
+        let label = page.phrase("report.consequences");
+        page.line(&format!("  {label}"));
+        for text in &finding.consequences {
+            let text = page.text(text);
+            page.wrapped("    - ", "      ", &text);
+        }
+    }
     if !page.look.verbose {
         exonerations(page, finding);
-    } else if !finding.exonerations.is_empty() {
+    } else if all_exonerations(finding).next().is_some() {
         let label = page.phrase("report.exonerations");
         page.line(&format!("  {label}"));
-        for exoneration in &finding.exonerations {
+        for exoneration in all_exonerations(finding) {
             let text = page.text(&exoneration.sentence());
             page.wrapped("    - ", "      ", &text);
         }
@@ -82,10 +96,15 @@ pub(in crate::report) fn write(page: &mut Page, finding: &Finding) {
     page.labelled("report.remedy", &remedy);
 }
 
+/// The finding's own, and what causes said of a symptom that they do not explain.
+fn all_exonerations(finding: &Finding) -> impl Iterator<Item = &Exoneration> {
+    finding.exonerations.iter().chain(finding.ruled.iter().map(|ruled| &ruled.what))
+}
+
 /// What was ruled out, by name only; what was not, in full.
 fn exonerations(page: &mut Page, finding: &Finding) {
     let (mut ruled_out, mut open, mut counted) = (Vec::new(), Vec::new(), Vec::new());
-    for exoneration in &finding.exonerations {
+    for exoneration in all_exonerations(finding) {
         match exoneration {
             Exoneration::RuledOut(text) => {
                 let text = page.text(text);

@@ -9,6 +9,7 @@ mod latency;
 pub(super) mod not_evaluated;
 mod recording;
 mod remarks;
+mod rulings;
 mod times;
 
 use serde_json::Value;
@@ -32,6 +33,7 @@ pub(super) const ALL: &[Section] = &[
     headline::SECTION,
     findings::SECTION,
     not_evaluated::SECTION,
+    rulings::SECTION,
     latency::SECTION,
     hops::SECTION,
     journeys::SECTION,

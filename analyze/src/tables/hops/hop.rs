@@ -3,7 +3,7 @@
 use netcap_bundle::Nanos;
 
 use super::stop::Stop;
-use super::table::Lost;
+use super::table::{Lost, Passed};
 
 /// A packet crosses one host in far less; what is seen later is another packet, and what is not seen by then is lost.
 pub(crate) const CROSSING_NS: i64 = 2_000_000_000;
@@ -28,7 +28,7 @@ pub(super) struct Hop {
 /// What a hop did to the packets of a flow.
 #[derive(Debug, Default)]
 pub(super) struct Crossing {
-    /// Where it was seen next, when, and when it was seen before: one each packet.
-    pub(super) passed: Vec<(Stop, Nanos, Nanos)>,
+    /// Where it was seen next, when, and what and when it was before: one each packet.
+    pub(super) passed: Vec<(Stop, Nanos, Passed)>,
     pub(super) lost: Vec<Lost>,
 }

@@ -1,6 +1,6 @@
 //! One packet seen at several points is one journey: what was seen where, matched by what does not change on the way.
 //!
-//! The fold keeps a sighting of 48 octets for each packet that is followed. Which packets are followed is decided by a
+//! The fold keeps a sighting of 56 octets for each packet that is followed. Which packets are followed is decided by a
 //! hash of what they carry, so that the same ones are followed at every point, whatever their number: when a table is
 //! full, half of what is in it goes, and the share that is followed is said. The result does not depend on the order in
 //! which segments are read, and absence of a followed packet is an absence.
@@ -29,14 +29,14 @@ use crate::cap::Cap;
 use crate::engine::follow::{SIGHTINGS_MAX, is_chosen};
 use crate::engine::identity::{self, Carried, Identity, Tuple, mix};
 use crate::engine::points::FoldContext;
-use crate::engine::{Eth, Fold, Net, PacketView};
+use crate::engine::{Eth, Facts, Fold, Net, PacketView};
 
 use blocks::{block_hash, blocks};
 use sighting::{Flags, PROBE, Sighting};
 
 pub(crate) use clock::Clocks;
 pub(crate) use stop::{Side, Stop};
-pub(crate) use table::{HopStats, HopsTable, Lost, PairHop, PairKey};
+pub(crate) use table::{HopStats, HopsTable, Lost, PairHop, PairKey, Passed};
 
 /// Example frames kept, of one segment and in all.
 const SAMPLES_SEGMENT_MAX: usize = 4_096;
@@ -190,6 +190,7 @@ impl HopsFold {
             ident: identity.ident,
             ttl: if let Net::Ip(ip) = packet.net { ip.ttl } else { 0 },
             flags,
+            facts: Facts::of(packet),
         });
         self.sample(packet, eth, flow, tuple);
         self.thin(self.context.follow.segment_max);

@@ -9,7 +9,7 @@ use super::hop::{CROSSING_NS, Crossing, Hop};
 use super::intervals::{Cover, Pending};
 use super::sighting::{Flags, PROBE, Sighting};
 use super::stop::Stop;
-use super::table::Lost;
+use super::table::{Lost, Passed};
 
 /// Further than any window: sequence numbers of another connection of the same ports begin there.
 const APART: i64 = 1 << 33;
@@ -101,7 +101,7 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
             let mut first = None;
             let mut seen = |_, who: usize, length| match ranges.get(who) {
                 Some(sent) if range.at.since(sent.at) <= CROSSING_NS => {
-                    first.get_or_insert(sent.at);
+                    first.get_or_insert(Passed { at: sent.at, facts: sent.facts });
                 }
                 _ => *lost.entry(who).or_default() += length,
             };
@@ -132,7 +132,7 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
         };
         before = Some(range.frame());
         let content = range.mark();
-        let (at, frame, flow) = (range.at, range.frame(), range.flow);
-        crossing.lost.push(Lost { at, frame, packets, bytes, flow, content });
+        let (at, frame, flow, facts) = (range.at, range.frame(), range.flow, range.facts);
+        crossing.lost.push(Lost { at, frame, packets, bytes, flow, content, facts });
     }
 }

@@ -1,4 +1,4 @@
-//! One packet at one stop, in 48 octets.
+//! One packet at one stop, in 56 octets.
 
 use bitflags::bitflags;
 use netcap_bundle::Nanos;
@@ -7,7 +7,7 @@ use netcap_bundle::packets::Direction;
 use super::blocks::block_hash;
 use super::stop::Stop;
 use crate::engine::identity::mix;
-use crate::engine::{FrameRef, PointId};
+use crate::engine::{Facts, FrameRef, PointId};
 
 bitflags! {
     /// What a sighting is besides its numbers.
@@ -61,6 +61,7 @@ pub(super) struct Sighting {
     /// Time to live: the same packet has less of it behind a router.
     pub(super) ttl: u8,
     pub(super) flags: Flags,
+    pub(super) facts: Facts,
 }
 
 impl Sighting {

@@ -2,7 +2,7 @@
 
 use super::hop::{CROSSING_NS, Crossing, Hop};
 use super::sighting::Sighting;
-use super::table::Lost;
+use super::table::{Lost, Passed};
 
 /// Matches the packets of a flow over one hop; `singles` is sorted by content and time.
 pub(super) fn cross(singles: &[Sighting], hop: &Hop, crossing: &mut Crossing) {
@@ -16,7 +16,7 @@ pub(super) fn cross(singles: &[Sighting], hop: &Hop, crossing: &mut Crossing) {
             } else if hop.to.contains(&stop)
                 && let Some(sent) = open.pop_if(|sent| sighting.at.since(sent.at) <= CROSSING_NS)
             {
-                crossing.passed.push((stop, sighting.at, sent.at));
+                crossing.passed.push((stop, sighting.at, Passed { at: sent.at, facts: sent.facts }));
             }
         }
         crossing.lost.extend(open.into_iter().map(|s| Lost {
@@ -26,6 +26,7 @@ pub(super) fn cross(singles: &[Sighting], hop: &Hop, crossing: &mut Crossing) {
             bytes: 0,
             flow: s.flow,
             content: s.content,
+            facts: s.facts,
         }));
     }
 }

@@ -1,6 +1,6 @@
 //! From sightings to hops: how long each took, what it lost, and whose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 use rayon::prelude::*;
@@ -30,8 +30,15 @@ pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
         tally.merge(part);
     }
     super::translated::withdraw(&mut tally.pairs, &sightings, &context);
-    for pair in tally.pairs.values_mut() {
+    let lossy: BTreeSet<Stop> =
+        tally.pairs.iter().filter(|(_, pair)| !pair.lost.is_empty()).map(|(key, _)| key.from).collect();
+    for (key, pair) in &mut tally.pairs {
         pair.lost.sort_unstable();
+        if lossy.contains(&key.from) {
+            pair.through.sort_unstable();
+        } else {
+            pair.through = Vec::new();
+        }
     }
     HopsTable {
         hops: tally.times.into_iter().filter_map(|((from, to), times)| stats(from, to, &times)).collect(),

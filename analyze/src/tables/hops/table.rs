@@ -8,7 +8,7 @@ use netcap_bundle::Nanos;
 
 use super::Sample;
 use super::stop::Stop;
-use crate::engine::FrameRef;
+use crate::engine::{Facts, FrameRef};
 
 /// A packet that was seen before a hop and not behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,17 @@ pub(crate) struct Lost {
     pub flow: u64,
     /// What it carried, whatever its addresses are.
     pub content: u64,
+    /// What kind of packet it was where it was last seen.
+    pub facts: Facts,
+}
+
+/// A packet that was seen behind a hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Passed {
+    /// When it was seen before it.
+    pub at: Nanos,
+    /// What kind of packet it was there.
+    pub facts: Facts,
 }
 
 /// Who to whom, from which stop on.
@@ -47,6 +58,8 @@ pub(crate) struct PairHop {
     pub to: BTreeSet<Stop>,
     /// Packets seen further on.
     pub passed: u64,
+    /// The same one by one, in order of time, at stops where packets of some pair were lost: what passed tells what died.
+    pub through: Vec<Passed>,
     /// Packets that were not, in order of time.
     pub lost: Vec<Lost>,
     /// Packets seen further on with other addresses: translated, by what is not known.

@@ -79,16 +79,18 @@ impl Tally {
                 continue;
             }
             let times = self.times.entry(edge).or_default();
-            times.each.push(u32::try_from(seen.since(*sent).max(1)).unwrap_or(u32::MAX));
-            times.reordered += u64::from(*sent < latest);
-            times.span = (times.span.0.min(*sent), times.span.1.max(*sent));
-            latest = latest.max(*sent);
+            let sent = sent.at;
+            times.each.push(u32::try_from(seen.since(sent).max(1)).unwrap_or(u32::MAX));
+            times.reordered += u64::from(sent < latest);
+            times.span = (times.span.0.min(sent), times.span.1.max(sent));
+            latest = latest.max(sent);
         }
         let Some((src, dst, protocol)) = self.who.filter(|_| judged) else { return };
         let key = PairKey { from: hop.from, src, dst, protocol };
         let mut pair = PairHop {
             to: hop.to.iter().copied().collect(),
             passed: crossing.passed.len() as u64,
+            through: crossing.passed.into_iter().map(|(_, _, passed)| passed).collect(),
             lost: crossing.lost,
             translated: 0,
             flow,
@@ -108,6 +110,7 @@ impl Tally {
         }
         mine.to.extend(pair.to);
         mine.passed += pair.passed;
+        mine.through.extend(pair.through);
         mine.lost.extend(pair.lost);
     }
 

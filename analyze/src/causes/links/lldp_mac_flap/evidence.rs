@@ -37,6 +37,9 @@ pub(super) fn finding(view: &View<'_>, suspicion: &Suspicion<'_>) -> Finding {
         remedy: Text::new("lldp-mac-flap.remedy").with("port", backup),
         victims: victims(suspicion),
         explained_by: None,
+        consequences: Vec::new(),
+        deaths: Vec::new(),
+        ruled: Vec::new(),
     }
 }
 

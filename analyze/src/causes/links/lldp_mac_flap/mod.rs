@@ -26,8 +26,9 @@ mod evidence;
 mod lldp;
 mod suspicion;
 
-use crate::causes::{Answer, Cause};
-use crate::finding::{Finding, Severity};
+use crate::causes::{Cause, Claim, Rung, judges_nothing};
+use crate::deaths::Deaths;
+use crate::finding::Severity;
 use crate::unit::{Need, Unit};
 use crate::view::View;
 
@@ -44,12 +45,14 @@ pub(crate) const CAUSE: Cause = Cause {
         ],
         source: include_str!("mod.rs"),
     },
-    ask,
+    rung: Rung::BackupArrival,
+    judge: judges_nothing,
+    harms,
 };
 
-fn ask(view: &View<'_>, _symptoms: &[Finding]) -> Answer {
+fn harms(view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
     let found = suspicion::all(view).into_iter().map(|suspicion| evidence::finding(view, &suspicion));
-    Answer::of(found.collect())
+    found.map(|finding| Claim::of_harm(finding.subject.line().english(), finding)).collect()
 }
 
 #[cfg(test)]

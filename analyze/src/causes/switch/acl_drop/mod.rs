@@ -1,40 +1,45 @@
-//! `acl-drop`: what a VM sends ends inside the host's switch, and the rule that ends it.
+//! `acl-drop`: a rule of the host's switch drops what a VM sends, or what is sent to it.
 //!
-//! Symptom: a VM reaches all addresses but one, or one protocol fails. Its requests are seen at its port (vnet) and at no
-//! other port of the switch; the datapath has a flow with `drop` for them; an OpenFlow rule is its cause, and often a
-//! network filter (nwfilter, ACL, security group) of the platform is the cause of that.
+//! Symptom: a VM reaches all addresses but one, or one protocol fails. Packets enter the switch at one port and are seen at
+//! no port where they had to leave it; the datapath has a flow with `drop` for them; an OpenFlow rule is its cause, and
+//! often a network filter (nwfilter, ACL, security group) of the platform is the cause of that.
 //!
-//! Looked at: ICMP echo and TCP connection attempts, which need no rule to be a case; UDP, established TCP and every other
-//! protocol where a rule or flow that drops them is found (without one, `packet-loss` tells of them).
+//! Looked at: packets of every kind, from a VM and towards it, of the host's own port too.
 //!
-//! Proven: two requests or more absent at every recorded port where they could leave, bridges behind patch ports included,
+//! Proven: two packets or more absent at every recorded port where they had to leave, bridges behind patch ports included,
 //! while nothing was lost there and the filters would have shown them, and a datapath flow that drops them then. Likely:
 //! the absence, and an OpenFlow rule found by replaying one of them through the dumped tables, because the datapath flow
-//! had idled out; the growth of the rule's counter confirms it. Likely too: the absence alone. Cannot tell: a rule drops
-//! them, but the capture lost packets or did not record the ports where they could leave.
+//! had idled out; the growth of the rule's counter confirms it. Cannot tell: a rule drops them, but the capture lost
+//! packets or did not record the ports where they could leave. A flow of the datapath alone, without a rule or a filter that
+//! says so, is no proof of a rule: the switch has such a flow for all that it does not forward, whatever the reason.
 //!
 //! The replay follows matches, registers, rewritten headers, conntrack state, patch ports and the switch's own switching,
 //! as ofproto/trace does on the host; where it meets something that was not recorded, it names no rule.
 //!
 //! What is configured (nwfilter) and what is seen dropping (flows, counters) are reported as separate facts.
 //!
-//! Exonerated: loss of the capture, filters and snapshot lengths that hide the packet, VM to VM on one host (looked for at
-//! the other VM's port, never at the uplink), gaps between segments and the edges of the capture, multicast.
+//! Exonerated: `NORMAL`, which switches and never drops; a flow of the datapath that sent such packets on in that time; loss
+//! of the capture, filters and snapshot lengths that hide the packet, VM to VM on one host (looked for at the other VM's
+//! port, never at the uplink), gaps between segments and the edges of the capture, multicast.
 //!
 //! Remedy: change the rule or the VM's filter; the finding names both.
 //!
 //! Sources: Open vSwitch ovs-fields(7), dpctl and ovs-ofctl manuals, lib/odp-util.c; libvirt formatnwfilter.
 //!
-//! 中文：虚拟机发出的报文在本机交换机内被丢弃：在 vnet 可见，在上行口不可见，数据面流表 actions:drop，
-//! 并给出对应的 OpenFlow 规则与 nwfilter（ACL）规则。处理：修改虚拟机的 ACL 配置。
+//! 中文：虚拟机发出或发往虚拟机的报文被本机交换机的规则丢弃：在入口可见，在应出现的端口不可见，数据面流表
+//! actions:drop，并给出对应的 OpenFlow 规则与 nwfilter（ACL）规则。处理：修改虚拟机的 ACL 配置。
 
-mod absence;
-mod replayed;
+mod filter;
 mod report;
-mod rules;
 
-use crate::causes::{Answer, Cause};
-use crate::finding::{Finding, Severity};
+use netcap_bundle::Role;
+
+use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
+use crate::deaths::Case;
+use crate::deaths::flows::{Tables, packet_fields};
+use crate::engine::PointInfo;
+use crate::finding::{Confidence, Severity};
+use crate::text::Text;
 use crate::unit::{Need, Unit};
 use crate::view::View;
 
@@ -42,27 +47,92 @@ use crate::view::View;
 pub(crate) const CAUSE: Cause = Cause {
     unit: Unit {
         id: "acl-drop",
-        severity: Some((Severity::Warning, Severity::Error)),
+        severity: Some((Severity::Info, Severity::Error)),
         most: Some(FINDINGS_MAX),
         needs: &[
-            Need { key: "need.vm-port", met: |view| Some(absence::has_vm_port(view)) },
-            Need { key: "need.vm-switch", met: absence::has_vm_switch },
-            Need { key: "need.other-port", met: absence::has_other_port },
+            Need { key: "need.vm-port", met: |view| Some(has_vm_port(view)) },
+            Need { key: "need.vm-switch", met: has_vm_switch },
+            Need { key: "need.other-port", met: has_other_port },
         ],
         source: include_str!("mod.rs"),
     },
-    ask,
+    rung: Rung::Rule,
+    judge,
+    harms: harms_nobody,
 };
 
 /// Findings made of one input.
 const FINDINGS_MAX: usize = 100;
 
-fn ask(view: &View<'_>, _symptoms: &[Finding]) -> Answer {
-    let found = absence::all(view).into_iter().filter_map(|lost| {
-        let rules = rules::Rules::find(view, &lost);
-        report::finding(view, &lost, &rules)
-    });
-    Answer::of(found.take(FINDINGS_MAX).collect())
+fn has_vm_port(view: &View<'_>) -> bool {
+    view.points.iter().any(|(_, info)| matches!(info.role, Role::Vnet { .. }))
+}
+
+/// The switch of a VM's port is known; without such a port nobody asks.
+fn has_vm_switch(view: &View<'_>) -> Option<bool> {
+    has_vm_port(view).then(|| view.points.iter().any(|(_, info)| is_vm_port(info)))
+}
+
+/// Another port of the VM's switch is recorded; which switch that is, is known by the VM's port alone.
+fn has_other_port(view: &View<'_>) -> Option<bool> {
+    let mut vms = view.points.iter().filter(|(_, info)| is_vm_port(info)).peekable();
+    vms.peek()?;
+    Some(vms.any(|(id, info)| view.switch_points().others(id, info).next().is_some()))
+}
+
+fn is_vm_port(info: &PointInfo) -> bool {
+    info.vswitch.is_some() && matches!(info.role, Role::Vnet { .. })
+}
+
+fn judge(case: &Case<'_, '_>) -> Ruling {
+    let flows = case.flows();
+    let named = flows.drop.as_ref().is_some_and(|flow| flow.certain) || flows.rule.is_some();
+    if !named {
+        return unnamed(case);
+    }
+    // What the datapath did contradicts what a replay would do.
+    if let Some(forward) = flows.forward.as_ref().filter(|_| flows.drop.is_none()) {
+        let ports = forward.ports.iter().map(Text::verbatim).collect();
+        return Ruling::RuledOut(Text::new("acl-drop.out.forwarded").with_list("ports", ports));
+    }
+    let filter = filter::find(case, &packet_fields(case.view, case.group));
+    // The datapath has such a flow for whatever the switch does not forward: a bond without a member, a port that is
+    // blocked, a VLAN that is not carried. Without a rule that says so it is no rule's doing.
+    if let (None, None, Some(flow)) = (&flows.rule, &filter, &flows.drop) {
+        let switch = case.info().and_then(|info| info.vswitch.as_deref()).unwrap_or("?");
+        let open = Text::new("acl-drop.open.flow").with("switch", switch).with("flow", &flow.line);
+        return Ruling::CannotTell(vec![open]);
+    }
+    let Some(confidence) = report::confidence(case, flows) else { return Ruling::NotConcerned };
+    let finding = report::finding(case, flows, filter.as_ref(), confidence);
+    let fault = report::fault(case, flows);
+    if confidence == Confidence::CannotTell {
+        return Claim::of(fault, &[], finding);
+    }
+    Claim::of(fault, case.rest, finding)
+}
+
+/// No rule and no flow drops them.
+fn unnamed(case: &Case<'_, '_>) -> Ruling {
+    let Some(switch) = case.info().and_then(|info| info.vswitch.as_deref()) else {
+        return Ruling::NotConcerned;
+    };
+    match case.flows().tables {
+        Tables::Read => Ruling::RuledOut(Text::new("acl-drop.out.unknown").with("switch", switch)),
+        Tables::Gone => Ruling::CannotTell(vec![Text::new("acl-drop.open.gone").with("switch", switch)]),
+        Tables::Failed => Ruling::CannotTell(vec![Text::new("acl-drop.open.failed").with("switch", switch)]),
+        Tables::Never if is_open_vswitch(case, switch) => {
+            Ruling::CannotTell(vec![Text::new("acl-drop.open.never").with("switch", switch)])
+        }
+        Tables::Never => Ruling::NotConcerned,
+    }
+}
+
+/// Nothing says that the switch is the kernel's bridge.
+fn is_open_vswitch(case: &Case<'_, '_>, switch: &str) -> bool {
+    use netcap_bundle::topology::SwitchKind;
+    let known = case.view.host.topology().switch(switch);
+    known.is_none_or(|switch| switch.kind == SwitchKind::Ovs)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use netcap_tests::packets::{echo, mac, syn, udp};
 
 use crate::finding::{Confidence, Evidence, Finding, Severity, Subject};
 use crate::testing::{explain_path, found, only};
+use crate::text::Text;
 
 const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 6);
@@ -96,6 +97,10 @@ fn findings(bundle: BundleBuilder) -> Vec<Finding> {
     found(&bundle.seal(), "acl-drop")
 }
 
+fn consequences(findings: &[Finding]) -> Vec<String> {
+    findings.iter().flat_map(|finding| &finding.consequences).map(Text::english).collect()
+}
+
 #[test]
 fn the_seeds_case_is_proven_with_flow_rule_and_filter() {
     let mut bundle = bundle("");
@@ -108,7 +113,12 @@ fn the_seeds_case_is_proven_with_flow_rule_and_filter() {
     assert!(flow.as_deref().unwrap().contains("actions:drop"));
     assert!(rule.as_deref().unwrap().starts_with("cookie=0x30 table=0 priority=20"), "{rule:?}");
     assert_eq!(filter.as_deref(), Some("acl-test rule 2"));
-    assert!(findings[0].claim.english().starts_with("30 icmp requests"), "{}", findings[0].claim.english());
+    let claim = findings[0].claim.english();
+    assert!(claim.contains("pings from 172.16.51.20 to 172.16.51.6"), "{claim}");
+    assert_eq!(consequences(&findings), ["30 pings from 172.16.51.20 to 172.16.51.6 were lost"]);
+    assert!(
+        matches!(&findings[0].evidence[0], Evidence::Snapshot { line, .. } if line.contains("actions:drop"))
+    );
     let counters: Vec<_> = findings[0]
         .evidence
         .iter()
@@ -150,14 +160,56 @@ fn a_flow_that_was_seen_before_only_is_no_proof() {
     bundle
         .state(2_000, &[("ovs-datapath", "dpif-show", "", PORTS), ("ovs-datapath", "dump-flows", "", &flow)]);
     bundle.state(58_000, &[("ovs-datapath", "dpif-show", "", PORTS), ("ovs-datapath", "dump-flows", "", "")]);
+    bundle.state(
+        58_000,
+        &[("libvirt", "domain", "E0530", DOMAIN), ("libvirt", "nwfilter", "acl-test", FILTER)],
+    );
     assert_eq!(only(&findings(bundle)), (Severity::Error, Confidence::Likely));
 }
 
+/// The datapath has a flow with `drop` for all that the switch does not forward, whatever the reason.
 #[test]
-fn absence_alone_is_a_warning() {
+fn a_flow_without_a_rule_is_no_rules_doing() {
     let mut bundle = bundle("");
     lose(&mut bundle, 10..40);
-    assert_eq!(only(&findings(bundle)), (Severity::Warning, Confidence::Likely));
+    states(&mut bundle, true, false, false);
+    let sealed = bundle.seal();
+    assert!(found(&sealed, "acl-drop").is_empty());
+    let lost = found(&sealed, "packet-loss");
+    assert_eq!(only(&lost), (Severity::Warning, Confidence::Proven));
+    let ruled: Vec<String> = lost[0].ruled.iter().map(|ruled| ruled.what.sentence().english()).collect();
+    assert!(ruled.iter().any(|text| text.contains("no recorded rule says so")), "{ruled:?}");
+}
+
+/// Nobody says that a rule does it, and the symptom says what is missing to tell.
+#[test]
+fn absence_alone_is_a_symptom_and_no_drop() {
+    let mut alone = bundle("");
+    lose(&mut alone, 10..40);
+    let sealed = alone.seal();
+    assert!(found(&sealed, "acl-drop").is_empty());
+    let lost = found(&sealed, "packet-loss");
+    assert_eq!(only(&lost), (Severity::Warning, Confidence::Proven));
+    let ruled: Vec<String> = lost[0].ruled.iter().map(|ruled| ruled.what.sentence().english()).collect();
+    assert_eq!(ruled.len(), 1, "{ruled:?}");
+    assert!(ruled[0].contains("the flows and rules of vswitch0, which were not recorded"), "{ruled:?}");
+    let mut still = bundle("");
+    lose(&mut still, 10..40);
+    let other = |text: String| text.replace("172.16.51.6", "172.16.51.9");
+    let (flows, rules) = (other(datapath(9, "drop")), other(openflow(9)));
+    let dumps = [
+        ("ovs-datapath", "dpif-show", "", PORTS),
+        ("ovs-datapath", "dump-flows", "", &flows),
+        ("ovs-openflow", "show", "vswitch0", SHOW),
+        ("ovs-openflow", "dump-flows", "vswitch0", &rules),
+    ];
+    still.state(0, &dumps);
+    let lost = found(&still.seal(), "packet-loss");
+    let ruled: Vec<String> = lost[0].ruled.iter().map(|ruled| ruled.what.sentence().english()).collect();
+    assert!(
+        ruled.iter().any(|said| said.starts_with("a rule of vswitch0 that drops them: no recorded")),
+        "{ruled:?}"
+    );
 }
 
 #[test]
@@ -219,9 +271,22 @@ fn connection_attempts_count_too() {
         let frame = syn(vm(), gateway(), VM, GATEWAY, 40_000 + n, 22);
         bundle.frame("vnet0", i64::from(n) * 1_000, In, &frame);
     }
-    let findings = findings(bundle);
-    assert_eq!(only(&findings).1, Confidence::Likely);
-    assert!(findings[0].claim.english().starts_with("10 tcp requests"));
+    states(&mut bundle, false, true, false);
+    assert!(findings(bundle).is_empty(), "a rule for ICMP drops no TCP");
+    let mut bundle = self::bundle("");
+    for n in 10..20u16 {
+        let frame = syn(vm(), gateway(), VM, GATEWAY, 40_000 + n, 22);
+        bundle.frame("vnet0", i64::from(n) * 1_000, In, &frame);
+    }
+    let rules = openflow(30).replace("icmp", "tcp");
+    let shown =
+        [("ovs-openflow", "show", "vswitch0", SHOW), ("ovs-openflow", "dump-flows", "vswitch0", &rules)];
+    let found = findings({
+        bundle.state(30_000, &shown);
+        bundle
+    });
+    assert_eq!(only(&found), (Severity::Error, Confidence::Likely));
+    assert_eq!(consequences(&found), ["10 connection attempts from 172.16.51.20 to 172.16.51.6 were lost"]);
 }
 
 #[test]
@@ -337,7 +402,7 @@ fn a_rule_behind_a_patch_port_is_named_with_its_bridge() {
     assert_eq!(only(&findings), (Severity::Error, Confidence::Proven));
     let claim = findings[0].claim.english();
     assert!(
-        claim.contains("entered app at vnet0") && claim.contains("of vswitch0, behind a patch port"),
+        claim.contains("of vswitch0, behind a patch port of app") && claim.contains("enters there at vnet0"),
         "{claim}"
     );
     let evidence = format!("{:?}", findings[0].evidence);
@@ -385,6 +450,6 @@ fn udp_is_followed_too_and_needs_a_rule() {
     let Subject::Drop { rule, protocol, .. } = &found[0].subject else { panic!() };
     assert_eq!(protocol, "udp");
     assert!(rule.as_deref().unwrap().starts_with("cookie=0x53"), "{rule:?}");
-    assert!(found[0].claim.english().starts_with("20 udp requests"), "{}", found[0].claim.english());
+    assert_eq!(consequences(&found), ["20 udp packets from 172.16.51.20 to 172.16.51.6 were lost"]);
     assert!(findings(bundle(false)).is_empty(), "bare loss is packet-loss's");
 }

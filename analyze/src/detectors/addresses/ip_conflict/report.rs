@@ -35,6 +35,9 @@ pub(super) fn finding(view: &View<'_>, case: &ContestedAddress, conflict: &Confl
         remedy: remedy(case, rule),
         victims: if rule.is_conflict() { vec![Victim::Address(case.key.ip)] } else { Vec::new() },
         explained_by: None,
+        consequences: Vec::new(),
+        deaths: Vec::new(),
+        ruled: Vec::new(),
     }
 }
 

@@ -27,6 +27,7 @@
 mod judge;
 mod report;
 
+use crate::deaths::Deaths;
 use crate::finding::{Finding, Severity};
 use crate::symptoms::Symptom;
 use crate::unit::{Need, Unit};
@@ -53,9 +54,9 @@ fn has_two_points(view: &View<'_>) -> bool {
     view.context.follow.on && (hops.undirected == 0 || hops.followed > 0)
 }
 
-fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
-    let groups = judge::groups(view);
-    findings.extend(groups.iter().filter_map(|group| report::finding(view, group)).take(FINDINGS_MAX));
+fn run(view: &View<'_>, deaths: &Deaths<'_>, findings: &mut Vec<Finding>) {
+    let hops = judge::hops(view, deaths);
+    findings.extend(hops.iter().filter_map(|hop| report::finding(view, hop)).take(FINDINGS_MAX));
 }
 
 #[cfg(test)]

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use netcap_bundle::Nanos;
-use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
 
-use super::judge::{HopLoss, PairLoss};
+use super::judge::{Case, Hop};
+use crate::deaths::{Death, Group};
 use crate::engine::PointId;
 use crate::engine::identity::protocol_name;
 use crate::fidelity::Trust;
-use crate::finding::{Confidence, Evidence, Exoneration, Finding, Flow, Severity, Subject, Victim};
-use crate::tables::hops::{Lost, Side};
-use crate::tables::runs::Sight;
+use crate::finding::{Confidence, Evidence, Exoneration, Finding, Flow, Severity, Subject};
+use crate::tables::hops::Side;
 use crate::text::Text;
 use crate::view::View;
 
@@ -30,64 +29,64 @@ struct Sums {
     span: Option<(Nanos, Nanos)>,
 }
 
-pub(super) fn finding(view: &View<'_>, group: &HopLoss<'_>) -> Option<Finding> {
-    let worst = group.cases.first()?;
-    let sure = group.cases.iter().any(|c| !c.sure.is_empty());
-    let sums = sums(group, sure);
+pub(super) fn finding(view: &View<'_>, hop: &Hop) -> Option<Finding> {
+    let worst = hop.cases.first()?;
+    let sure = hop.cases.iter().any(|c| !c.sure.is_empty());
+    let sums = sums(hop, sure);
     if !sure && sums.lost < LOST_MIN {
         return None;
     }
-    let enters = matches!(group.from.side(&view.context), Side::Enter(_));
-    let confidence = match (sure, enters && group.complete && sums.trust == Trust::Sound) {
+    let enters = matches!(hop.from.side(&view.context), Side::Enter(_));
+    let confidence = match (sure, enters && hop.complete && sums.trust == Trust::Sound) {
         (false, _) => Confidence::CannotTell,
         (true, true) if sums.lost >= LOST_MIN => Confidence::Proven,
         (true, _) => Confidence::Likely,
     };
-    let alone = group.cases.len() == 1;
+    let alone = hop.cases.len() == 1;
     let flow = Flow {
-        src: worst.key.src,
-        dst: worst.key.dst,
-        protocol: protocol_name(worst.key.protocol),
-        number: worst.key.protocol,
+        src: worst.src,
+        dst: worst.dst,
+        protocol: protocol_name(worst.protocol),
+        number: worst.protocol,
     };
-    let pings = matches!(worst.key.protocol, ICMP | ICMPV6) && alone && sure;
-    let (src, dst) = (worst.key.src, worst.key.dst);
     Some(Finding {
         detector: super::SYMPTOM.unit.id,
         severity: if sure && sums.lost >= LOST_MIN { Severity::Warning } else { Severity::Info },
         confidence,
         subject: Subject::Hop {
-            from: view.points.name(group.from.point).to_owned(),
-            to: group.exits.iter().map(|id| view.points.name(*id).to_owned()).collect(),
+            from: view.points.name(hop.from.point).to_owned(),
+            to: hop.exits.iter().map(|id| view.points.name(*id).to_owned()).collect(),
             flow: alone.then_some(flow),
         },
         from: sums.span.map(|s| s.0),
         to: sums.span.map(|s| s.1),
-        claim: claim(view, group, worst, &sums, sure),
-        evidence: evidence(view, group, worst, &sums, sure),
-        exonerations: exonerations(view, group, &sums, sure),
-        remedy: if sure { remedy(view, group, enters) } else { again(view, group) },
-        // A ping is lost with its request or with its answer.
-        victims: if pings { vec![Victim::Pair(src, dst), Victim::Pair(dst, src)] } else { Vec::new() },
+        claim: claim(view, hop, worst, &sums, sure),
+        evidence: evidence(view, hop, worst, &sums, sure),
+        exonerations: exonerations(view, hop, &sums, sure),
+        remedy: if sure { remedy(view, hop, enters) } else { again(view, hop) },
+        victims: Vec::new(),
         explained_by: None,
+        consequences: Vec::new(),
+        deaths: hop.cases.iter().flat_map(|case| losses(case, sure)).map(|death| death.frame).collect(),
+        ruled: Vec::new(),
     })
 }
 
-fn losses<'a>(case: &'a PairLoss<'_>, sure: bool) -> &'a [Lost] {
+fn losses(case: &Case, sure: bool) -> &[Death] {
     if sure { &case.sure } else { &case.doubtful }
 }
 
-fn packets(lost: &[Lost]) -> u64 {
+fn packets(lost: &[Death]) -> u64 {
     lost.iter().map(|l| l.packets).fold(0, u64::saturating_add)
 }
 
-fn sums(group: &HopLoss<'_>, sure: bool) -> Sums {
+fn sums(hop: &Hop, sure: bool) -> Sums {
     let mut sums = Sums { lost: 0, passed: 0, doubtful: 0, translated: 0, trust: Trust::Sound, span: None };
-    for case in &group.cases {
+    for case in &hop.cases {
         let lost = losses(case, sure);
         sums.lost += packets(lost);
-        sums.passed += case.pair.passed;
-        sums.translated += case.pair.translated;
+        sums.passed += case.passed;
+        sums.translated += case.translated;
         sums.doubtful += case.unjudged + if sure { packets(&case.doubtful) } else { 0 };
         if !lost.is_empty() {
             sums.trust = sums.trust.min(case.trust);
@@ -100,12 +99,12 @@ fn sums(group: &HopLoss<'_>, sure: bool) -> Sums {
     sums
 }
 
-fn exits(view: &View<'_>, group: &HopLoss<'_>) -> Vec<Text> {
-    group.exits.iter().map(|id| Text::verbatim(view.points.name(*id))).collect()
+fn exits(view: &View<'_>, hop: &Hop) -> Vec<Text> {
+    hop.exits.iter().map(|id| Text::verbatim(view.points.name(*id))).collect()
 }
 
-fn claim(view: &View<'_>, group: &HopLoss<'_>, worst: &PairLoss<'_>, sums: &Sums, sure: bool) -> Text {
-    let key = match (sure, group.cases.len()) {
+fn claim(view: &View<'_>, hop: &Hop, worst: &Case, sums: &Sums, sure: bool) -> Text {
+    let key = match (sure, hop.cases.len()) {
         (true, 1) if sums.lost == 1 => "packet-loss.claim.one",
         (true, 1) => "packet-loss.claim",
         (true, _) => "packet-loss.claim.many",
@@ -115,29 +114,23 @@ fn claim(view: &View<'_>, group: &HopLoss<'_>, worst: &PairLoss<'_>, sums: &Sums
     Text::new(key)
         .with("lost", sums.lost)
         .with("all", sums.lost + sums.passed)
-        .with("pairs", group.cases.len())
-        .with("protocol", protocol_name(worst.key.protocol))
-        .with("src", worst.key.src)
-        .with("dst", worst.key.dst)
-        .with("from", view.points.name(group.from.point))
-        .with_list("to", exits(view, group))
+        .with("pairs", hop.cases.len())
+        .with("protocol", protocol_name(worst.protocol))
+        .with("src", worst.src)
+        .with("dst", worst.dst)
+        .with("from", view.points.name(hop.from.point))
+        .with_list("to", exits(view, hop))
 }
 
-fn evidence(
-    view: &View<'_>,
-    group: &HopLoss<'_>,
-    worst: &PairLoss<'_>,
-    sums: &Sums,
-    sure: bool,
-) -> Vec<Evidence> {
+fn evidence(view: &View<'_>, hop: &Hop, worst: &Case, sums: &Sums, sure: bool) -> Vec<Evidence> {
     let mut out = Vec::new();
     for lost in losses(worst, sure).iter().take(FRAMES_MAX) {
         let key = if sure { "packet-loss.evidence.frame" } else { "packet-loss.evidence.frame-doubtful" };
-        let what = Text::new(key).with("point", view.points.name(group.from.point));
-        out.push(view.frame(Sight { at: lost.at, frame: lost.frame }, group.from.point, what));
+        let what = Text::new(key).with("point", view.points.name(hop.from.point));
+        out.push(view.frame(Group::sight(lost), hop.from.point, what));
     }
     if let (true, Some((from, to))) = (sure, sums.span) {
-        for id in &group.exits {
+        for id in &hop.exits {
             let what = Text::new(if sums.lost == 1 {
                 "packet-loss.evidence.absence-one"
             } else {
@@ -152,16 +145,16 @@ fn evidence(
 }
 
 /// Where the capture lost packets while these should have been seen.
-fn lossy(view: &View<'_>, group: &HopLoss<'_>) -> Vec<Text> {
-    let points: BTreeSet<PointId> = group.cases.iter().flat_map(|case| case.lossy.iter().copied()).collect();
+fn lossy(view: &View<'_>, hop: &Hop) -> Vec<Text> {
+    let points: BTreeSet<PointId> = hop.cases.iter().flat_map(|case| case.lossy.iter().copied()).collect();
     points.into_iter().map(|id| Text::verbatim(view.points.name(id))).collect()
 }
 
-fn exonerations(view: &View<'_>, group: &HopLoss<'_>, sums: &Sums, sure: bool) -> Vec<Exoneration> {
+fn exonerations(view: &View<'_>, hop: &Hop, sums: &Sums, sure: bool) -> Vec<Exoneration> {
     let mut out = Vec::new();
     out.push(match (sure, sums.trust) {
         (false, _) => {
-            Exoneration::Open(Text::new("packet-loss.not.capture-lossy").with_list("at", lossy(view, group)))
+            Exoneration::Open(Text::new("packet-loss.not.capture-lossy").with_list("at", lossy(view, hop)))
         }
         (true, Trust::Sound) => Exoneration::RuledOut(Text::new("packet-loss.not.capture")),
         (true, _) => Exoneration::Open(Text::new("packet-loss.not.capture-unknown")),
@@ -170,7 +163,7 @@ fn exonerations(view: &View<'_>, group: &HopLoss<'_>, sums: &Sums, sure: bool) -
         out.push(Exoneration::RuledOut(Text::new("packet-loss.not.filter")));
         out.push(Exoneration::RuledOut(Text::new("packet-loss.not.again")));
     }
-    if !group.complete {
+    if !hop.complete {
         out.push(Exoneration::Open(Text::new("packet-loss.not.other-way")));
     }
     let counted = [
@@ -184,18 +177,18 @@ fn exonerations(view: &View<'_>, group: &HopLoss<'_>, sums: &Sums, sure: bool) -
     out
 }
 
-fn again(view: &View<'_>, group: &HopLoss<'_>) -> Text {
-    Text::new("packet-loss.remedy.again").with_list("at", lossy(view, group))
+fn again(view: &View<'_>, hop: &Hop) -> Text {
+    Text::new("packet-loss.remedy.again").with_list("at", lossy(view, hop))
 }
 
-fn remedy(view: &View<'_>, group: &HopLoss<'_>, enters: bool) -> Text {
-    let from = view.points.name(group.from.point);
-    let switch = view.points.get(group.from.point).and_then(|p| p.vswitch.as_deref());
+fn remedy(view: &View<'_>, hop: &Hop, enters: bool) -> Text {
+    let from = view.points.name(hop.from.point);
+    let switch = view.points.get(hop.from.point).and_then(|p| p.vswitch.as_deref());
     match switch.filter(|_| enters) {
         Some(switch) => Text::new("packet-loss.remedy.switch")
             .with("switch", switch)
             .with("from", from)
-            .with_list("to", exits(view, group)),
-        None => Text::new("packet-loss.remedy").with("from", from).with_list("to", exits(view, group)),
+            .with_list("to", exits(view, hop)),
+        None => Text::new("packet-loss.remedy").with("from", from).with_list("to", exits(view, hop)),
     }
 }

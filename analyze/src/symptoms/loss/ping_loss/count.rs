@@ -7,13 +7,12 @@ use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
 use netcap_words::wire::ip_protocol::TCP;
 
+use crate::deaths::{self, Fate};
 use crate::engine::{Failure, PointId};
 use crate::fidelity::Trust;
-use crate::tables::journeys::{Event, Journey};
+use crate::tables::journeys::{Event, EventKind, Journey};
 use crate::view::View;
 
-/// An answer may take this long; netcap's own pings wait as long, and `ping` prints later ones as late.
-pub(super) const WAIT_NS: i64 = 2_000_000_000;
 /// Lost requests this close belong to one burst.
 const BURST_NS_MAX: i64 = 5_000_000_000;
 
@@ -24,8 +23,10 @@ pub(super) struct PingPair {
     pub dst: IpAddr,
     /// Requests that count: answered, or lost where the capture can be trusted.
     pub sent: usize,
-    /// Lost requests, each where it was last seen, in order of time.
+    /// Lost requests, each where it or its answer was last seen, in order of time.
     pub lost: Vec<Event>,
+    /// Of these, those whose answer went to another port than the one of who asked.
+    pub astray: usize,
     /// Requests without an answer that prove nothing: the end of the capture, or losses of the capture.
     pub uncertain: usize,
     pub answered: usize,
@@ -49,7 +50,7 @@ pub(super) struct Burst {
 pub(super) fn pairs(view: &View<'_>) -> Vec<PingPair> {
     let mut out = Vec::new();
     for ((src, dst, protocol), journeys) in view.tables.journeys.pairs() {
-        if protocol == TCP || is_group(view, dst) {
+        if protocol == TCP || deaths::is_group(view, dst) {
             continue;
         }
         let pair = count(view, src, dst, &journeys);
@@ -61,50 +62,36 @@ pub(super) fn pairs(view: &View<'_>) -> Vec<PingPair> {
 }
 
 fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> PingPair {
-    let table = &view.tables.journeys;
+    // Every answer of the host's own address leaves by the port that has it: recorded, its silence tells.
+    let home = deaths::home(view, dst);
     let mut pair = PingPair {
         src,
         dst,
         sent: 0,
         lost: Vec::new(),
+        astray: 0,
         uncertain: 0,
         answered: 0,
         refused: Vec::new(),
         trust: Trust::Sound,
-        endpoint: false,
+        endpoint: home.is_some(),
     };
-    // Every answer of the host's own address leaves by the port that has it: recorded, its silence tells.
-    let home = view.host.topology().by_ip(dst).and_then(|(_, port)| view.points.by_name(&port.iface));
-    pair.endpoint = home.is_some();
     for journey in journeys {
-        let requests = table.requests(journey);
+        let requests = view.tables.journeys.requests(journey);
         pair.endpoint |= requests.iter().any(|e| is_endpoint(view, e));
-        if !table.replies(journey).is_empty() {
-            pair.answered += 1;
-            continue;
-        }
-        let last = requests.iter().max_by_key(|e| (e.at, leaves(view, e), e.frame));
-        match table.failed(journey).zip(last) {
-            // A traceroute wants its requests to die on the way.
-            Some(((_, Failure::Expired), _)) => continue,
-            // Said in the capture, whatever it lost.
-            Some(((event, why), last)) => {
-                pair.refused.push((*event, why));
-                pair.lost.push(*last);
-                continue;
+        match deaths::fate(view, journey, home) {
+            Fate::Answered => pair.answered += 1,
+            Fate::Expired => {}
+            Fate::Refused(event, why, last) => {
+                pair.refused.push((event, why));
+                pair.lost.push(last);
             }
-            None => {}
-        }
-        // The answer has to pass wherever the request did; one place that lost packets may have lost it.
-        let places =
-            requests.iter().flat_map(|e| [Some(e.point), home].into_iter().flatten().map(|p| (p, e.at)));
-        let trust = places.map(|(point, at)| view.fidelity.trust(point, at, at.plus(WAIT_NS))).min();
-        match (trust, last) {
-            (Some(trust @ (Trust::Sound | Trust::Unknown)), Some(last)) => {
-                pair.trust = pair.trust.min(trust);
-                pair.lost.push(*last);
+            Fate::Lost(last) => {
+                pair.trust = pair.trust.min(last.trust);
+                pair.astray += usize::from(last.astray);
+                pair.lost.push(last.event);
             }
-            _ => pair.uncertain += 1,
+            Fate::Uncertain => pair.uncertain += 1,
         }
     }
     pair.sent = pair.answered + pair.lost.len();
@@ -122,32 +109,14 @@ fn is_endpoint(view: &View<'_>, event: &Event) -> bool {
     }
 }
 
-/// The request is on its way out of the switch there: of two sightings with one stamp the later one.
-fn leaves(view: &View<'_>, event: &Event) -> bool {
-    use netcap_bundle::Role;
-    match view.points.get(event.point).map(|info| &info.role) {
-        Some(Role::Internal) => event.direction == Direction::In,
-        _ => event.direction == Direction::Out,
-    }
-}
-
-/// Multicast, broadcast, and the broadcast address of one of the host's networks.
-fn is_group(view: &View<'_>, ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => {
-            v4.is_multicast() || v4.is_broadcast() || v4.octets()[3] == 255 || view.host.is_broadcast(v4)
-        }
-        IpAddr::V6(v6) => v6.is_multicast(),
-    }
-}
-
-/// The place where most lost requests were last seen.
-pub(super) fn last_seen(pair: &PingPair) -> Option<(PointId, usize)> {
-    let mut counts: BTreeMap<PointId, usize> = BTreeMap::new();
+/// The place where most lost requests, or their answers, were last seen, which of the two, and how many.
+pub(super) fn last_seen(pair: &PingPair) -> Option<(PointId, EventKind, usize)> {
+    let mut counts: BTreeMap<(PointId, EventKind), usize> = BTreeMap::new();
     for event in &pair.lost {
-        *counts.entry(event.point).or_default() += 1;
+        *counts.entry((event.point, event.kind)).or_default() += 1;
     }
-    counts.into_iter().max_by_key(|(point, count)| (*count, std::cmp::Reverse(*point)))
+    let most = counts.into_iter().max_by_key(|(place, count)| (*count, std::cmp::Reverse(*place)));
+    most.map(|((point, kind), count)| (point, kind, count))
 }
 
 /// Losses close to each other, as bursts.

@@ -106,6 +106,9 @@ impl Log<'_> {
             },
             victims: Vec::new(),
             explained_by: None,
+            consequences: Vec::new(),
+            deaths: Vec::new(),
+            ruled: Vec::new(),
         })
     }
 

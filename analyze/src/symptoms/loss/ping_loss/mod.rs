@@ -30,6 +30,7 @@ mod neighbour;
 mod refused;
 mod report;
 
+use crate::deaths::Deaths;
 use crate::finding::{Finding, Severity};
 use crate::symptoms::Symptom;
 use crate::unit::{Need, Unit};
@@ -50,7 +51,7 @@ pub(crate) const SYMPTOM: Symptom = Symptom {
 /// Findings made of one input: a scan of a whole network must not bury the rest.
 const FINDINGS_MAX: usize = 100;
 
-fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
+fn run(view: &View<'_>, _deaths: &Deaths<'_>, findings: &mut Vec<Finding>) {
     let mut pairs = count::pairs(view);
     pairs.sort_by_key(|p| (std::cmp::Reverse(p.lost.len()), p.src, p.dst));
     // What the packets show is better evidence for the same loss.

@@ -2,12 +2,14 @@
 
 use netcap_bundle::input::Kind;
 
-use super::count::{PingPair, WAIT_NS, bursts, last_seen};
+use super::count::{PingPair, bursts, last_seen};
 use super::logs::{self, Log};
 use super::neighbour;
 use super::refused::Refusal;
+use crate::deaths::WAIT_NS;
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
+use crate::tables::journeys::EventKind;
 use crate::tables::runs::Sight;
 use crate::text::Text;
 use crate::view::View;
@@ -35,7 +37,7 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
         _ => Confidence::Likely,
     };
     let few = pair.lost.len() < 2;
-    let place = last_seen(pair).and_then(|(point, _)| view.points.named(point));
+    let place = last_seen(pair).and_then(|(point, kind, _)| Some((view.points.named(point)?, kind)));
     Finding {
         detector: super::SYMPTOM.unit.id,
         severity: if few || one_sided { Severity::Info } else { Severity::Warning },
@@ -52,10 +54,18 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
         },
         victims: Vec::new(),
         explained_by: None,
+        consequences: Vec::new(),
+        deaths: pair.lost.iter().map(|event| event.frame).collect(),
+        ruled: Vec::new(),
     }
 }
 
-fn claim(pair: &PingPair, place: Option<&str>, refusal: Option<&Refusal>, one_sided: bool) -> Text {
+fn claim(
+    pair: &PingPair,
+    place: Option<(&str, EventKind)>,
+    refusal: Option<&Refusal>,
+    one_sided: bool,
+) -> Text {
     let one = pair.lost.len() == 1;
     let key = match (one_sided, pair.answered, one) {
         (true, _, true) => "ping-loss.claim.one-sided-one",
@@ -65,14 +75,11 @@ fn claim(pair: &PingPair, place: Option<&str>, refusal: Option<&Refusal>, one_si
         (false, _, true) => "ping-loss.claim.some-one",
         _ => "ping-loss.claim.some",
     };
-    let seen = match (pair.answered, one) {
-        (_, true) => "ping-loss.where.one",
-        (0, _) => "ping-loss.where.all",
-        _ => "ping-loss.where.some",
-    };
     let rest = match (refusal, place) {
         (Some(refusal), _) => refusal.words(pair),
-        (None, Some(place)) => Text::new(seen).with("point", place),
+        (None, Some((point, kind))) => {
+            Text::new(seen(pair, kind)).with("point", point).with("count", pair.astray)
+        }
         (None, None) => Text::verbatim(""),
     };
     Text::new(key)
@@ -83,13 +90,29 @@ fn claim(pair: &PingPair, place: Option<&str>, refusal: Option<&Refusal>, one_si
         .with_text("rest", rest)
 }
 
-fn remedy(view: &View<'_>, pair: &PingPair, place: Option<&str>) -> Text {
+/// Phrase for where the lost ones, or their answers, were last seen.
+fn seen(pair: &PingPair, kind: EventKind) -> &'static str {
+    let answer = kind == EventKind::Reply;
+    match (pair.answered, pair.lost.len()) {
+        (_, 1) if answer && pair.astray == 1 => "ping-loss.where.astray-one",
+        _ if answer && pair.astray > 0 => "ping-loss.where.astray",
+        (_, 1) if answer => "ping-loss.where.answer-one",
+        (0, _) if answer => "ping-loss.where.answer-all",
+        _ if answer => "ping-loss.where.answer-some",
+        (_, 1) => "ping-loss.where.one",
+        (0, _) => "ping-loss.where.all",
+        _ => "ping-loss.where.some",
+    }
+}
+
+fn remedy(view: &View<'_>, pair: &PingPair, place: Option<(&str, EventKind)>) -> Text {
     if pair.answered == 0 && neighbour::silent(view, pair.dst).is_some() {
         return neighbour::remedy(pair.dst);
     }
     let text = |key| Text::new(key).with("dst", pair.dst).with("src", pair.src);
     match place {
-        Some(place) => text("ping-loss.remedy").with("point", place),
+        Some((point, EventKind::Reply)) => text("ping-loss.remedy.answer").with("point", point),
+        Some((point, _)) => text("ping-loss.remedy").with("point", point),
         None => text("ping-loss.remedy.nowhere"),
     }
 }
@@ -103,6 +126,9 @@ fn evidence(
     let mut out = Vec::new();
     for event in pair.lost.iter().take(FRAMES_MAX) {
         let what = match view.points.named(event.point) {
+            Some(name) if event.kind == EventKind::Reply => {
+                Text::new("ping-loss.evidence.answer").with("point", name)
+            }
             Some(name) => Text::new("ping-loss.evidence.request").with("point", name),
             None => Text::new("ping-loss.evidence.request-nowhere"),
         };
@@ -111,7 +137,7 @@ fn evidence(
     }
     out.extend(refusal.map(|refusal| refusal.evidence(view)));
     // What was said of every one of them is better than silence.
-    if let Some((point, _)) = last_seen(pair).filter(|_| pair.refused.len() < pair.lost.len()) {
+    if let Some((point, ..)) = last_seen(pair).filter(|_| pair.refused.len() < pair.lost.len()) {
         for burst in bursts(pair.lost.iter().map(|e| e.at)).into_iter().take(BURSTS_MAX) {
             let one = burst.count == 1;
             let key = if one { "ping-loss.evidence.absence-one" } else { "ping-loss.evidence.absence" };

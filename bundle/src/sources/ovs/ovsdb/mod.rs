@@ -7,7 +7,7 @@ use crate::source::{
     Cadence, Each, Elements, How, Parsed, RawItem, Recipe, Snapshot, SourceDef, is_interface,
 };
 use crate::sources::shared::text;
-pub use model::{Bridge, Interface, Map, Ovsdb, Port};
+pub use model::{Bridge, Interface, Map, Mirror, Ovsdb, Port};
 
 mod cell;
 mod model;

@@ -40,8 +40,8 @@ pub struct Bridge {
     pub rstp_enable: bool,
     /// Multicast snooping is on.
     pub mcast_snooping_enable: bool,
-    /// How many mirrors are configured.
-    pub mirrors: usize,
+    /// Its mirrors.
+    pub mirrors: Vec<Mirror>,
     /// How many OpenFlow controllers are configured.
     pub controllers: usize,
     /// `other_config` (`hwaddr`, `forward-bpdu`, `mac-aging-time`, …).
@@ -50,6 +50,25 @@ pub struct Bridge {
     pub external_ids: Map,
     /// The ports.
     pub ports: Vec<Port>,
+}
+
+/// One row of the Mirror table: what it selects is sent to its output a second time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Mirror {
+    /// Name.
+    pub name: String,
+    /// The port that gets the copies. It forwards nothing else, and what comes in there is discarded.
+    pub output_port: Option<String>,
+    /// The VLAN that gets the copies (RSPAN): all that is in it is copies.
+    pub output_vlan: Option<u16>,
+    /// Everything is selected.
+    pub select_all: bool,
+    /// Ports whose arriving packets are selected.
+    pub select_src: Vec<String>,
+    /// Ports whose departing packets are selected.
+    pub select_dst: Vec<String>,
+    /// VLANs that are selected; empty means all.
+    pub select_vlan: Vec<u16>,
 }
 
 /// One row of the Port table with its interfaces; a port with more than one is a bond.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::cell::Row;
-use super::model::{Bridge, Interface, Ovsdb, Port};
+use super::model::{Bridge, Interface, Mirror, Ovsdb, Port};
 use crate::source::{Parsed, RawItem};
 use crate::sources::shared::OfPort;
 use crate::sources::shared::text::{ENTRIES_MAX, natural};
@@ -23,9 +23,25 @@ struct Table {
 #[derive(Default)]
 pub(super) struct Rows {
     root: Ovsdb,
-    bridges: Vec<(Bridge, Vec<String>)>,
+    bridges: Vec<BridgeRow>,
     ports: BTreeMap<String, (Port, Vec<String>)>,
     interfaces: BTreeMap<String, Interface>,
+    mirrors: BTreeMap<String, MirrorRow>,
+}
+
+/// A bridge and the rows it refers to.
+struct BridgeRow {
+    bridge: Bridge,
+    ports: Vec<String>,
+    mirrors: Vec<String>,
+}
+
+/// A mirror and the ports it refers to, which belong to the bridge.
+struct MirrorRow {
+    mirror: Mirror,
+    output: Vec<String>,
+    sources: Vec<String>,
+    destinations: Vec<String>,
 }
 
 /// Columns of a table; the widest of the schema, Interface, has some forty.
@@ -87,7 +103,16 @@ impl Rows {
             let row = Row { headings: &table.headings, cells };
             match name {
                 "Open_vSwitch" => self.root = root(&row),
-                "Bridge" => self.bridges.push((bridge(&row), row.references("ports"))),
+                "Bridge" => self.bridges.push(BridgeRow {
+                    bridge: bridge(&row),
+                    ports: row.references("ports"),
+                    mirrors: row.references("mirrors"),
+                }),
+                "Mirror" => {
+                    if let Some(id) = row.uuid() {
+                        self.mirrors.insert(id, mirror(&row));
+                    }
+                }
                 "Port" => {
                     if let Some(id) = row.uuid() {
                         self.ports.insert(id, (port(&row), row.references("interfaces")));
@@ -106,8 +131,15 @@ impl Rows {
     /// Puts every row where it belongs. A row belongs to one parent (it is garbage-collected without), so it is moved.
     pub(super) fn join<T>(mut self, item: &RawItem<'_>, parsed: &mut Parsed<T>) -> Ovsdb {
         let mut missing = 0_usize;
-        for (mut bridge, port_ids) in std::mem::take(&mut self.bridges) {
-            for port_id in port_ids {
+        for BridgeRow { mut bridge, ports, mirrors } in std::mem::take(&mut self.bridges) {
+            for id in mirrors {
+                match self.mirrors.remove(&id) {
+                    Some(row) => bridge.mirrors.push(self.named(row)),
+                    None => missing += 1,
+                }
+            }
+            bridge.mirrors.sort_by(|a, b| natural(&a.name, &b.name));
+            for port_id in ports {
                 let Some((mut port, interface_ids)) = self.ports.remove(&port_id) else {
                     missing += 1;
                     continue;
@@ -130,6 +162,20 @@ impl Rows {
         self.root.bridges.sort_by(|a, b| natural(&a.name, &b.name));
         self.root
     }
+
+    /// A mirror with the names of its ports, which are all still there: those of a bridge are moved after its mirrors.
+    fn named(&self, row: MirrorRow) -> Mirror {
+        let names = |ids: &[String]| {
+            ids.iter().filter_map(|id| self.ports.get(id)).map(|(port, _)| port.name.clone()).collect()
+        };
+        let output: Vec<String> = names(&row.output);
+        Mirror {
+            output_port: output.into_iter().next(),
+            select_src: names(&row.sources),
+            select_dst: names(&row.destinations),
+            ..row.mirror
+        }
+    }
 }
 
 fn root(row: &Row<'_>) -> Ovsdb {
@@ -150,11 +196,26 @@ fn bridge(row: &Row<'_>) -> Bridge {
         stp_enable: row.flag("stp_enable"),
         rstp_enable: row.flag("rstp_enable"),
         mcast_snooping_enable: row.flag("mcast_snooping_enable"),
-        mirrors: row.references("mirrors").len(),
+        mirrors: Vec::new(),
         controllers: row.references("controller").len(),
         other_config: row.map("other_config"),
         external_ids: row.map("external_ids"),
         ports: Vec::new(),
+    }
+}
+
+fn mirror(row: &Row<'_>) -> MirrorRow {
+    MirrorRow {
+        mirror: Mirror {
+            name: row.text("name").unwrap_or_default(),
+            output_vlan: row.number("output_vlan"),
+            select_all: row.flag("select_all"),
+            select_vlan: row.numbers("select_vlan"),
+            ..Mirror::default()
+        },
+        output: row.references("output_port"),
+        sources: row.references("select_src_port"),
+        destinations: row.references("select_dst_port"),
     }
 }
 

@@ -1,0 +1,62 @@
+//! What died of a fault, one line for each kind of packets between two addresses.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::deaths::{Death, Deaths};
+use crate::engine::PacketKind;
+use crate::engine::identity::protocol_name;
+use crate::text::Text;
+use crate::view::View;
+
+/// Lines told; the rest is summed up.
+const LINES_MAX: usize = 8;
+
+/// The most deaths first.
+pub(super) fn consequences(
+    _view: &View<'_>,
+    deaths: &Deaths<'_>,
+    mine: impl Fn(&&Death) -> bool,
+) -> Vec<Text> {
+    let mut sums: BTreeMap<(PacketKind, u8, IpAddr, IpAddr), u64> = BTreeMap::new();
+    for group in &deaths.groups {
+        let packets: u64 = group.deaths.iter().filter(&mine).map(|death| death.packets).sum();
+        if packets > 0 {
+            *sums.entry((group.kind, group.protocol, group.src, group.dst)).or_default() += packets;
+        }
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by_key(|(_, packets)| std::cmp::Reverse(*packets));
+    let rest = sums.split_off(LINES_MAX.min(sums.len()));
+    let mut out: Vec<Text> = sums.into_iter().map(line).collect();
+    if !rest.is_empty() {
+        let packets: u64 = rest.iter().map(|(_, packets)| packets).sum();
+        out.push(Text::new("consequence.more").with("count", packets).with("pairs", rest.len()));
+    }
+    out
+}
+
+fn line(((kind, protocol, src, dst), packets): ((PacketKind, u8, IpAddr, IpAddr), u64)) -> Text {
+    let one = packets == 1;
+    let key = match kind {
+        PacketKind::EchoRequest if one => "consequence.ping-one",
+        PacketKind::EchoRequest => "consequence.ping",
+        PacketKind::EchoReply if one => "consequence.pong-one",
+        PacketKind::EchoReply => "consequence.pong",
+        PacketKind::Syn if one => "consequence.syn-one",
+        PacketKind::Syn => "consequence.syn",
+        PacketKind::SynAck if one => "consequence.syn-ack-one",
+        PacketKind::SynAck => "consequence.syn-ack",
+        PacketKind::ArpRequest if one => "consequence.arp-one",
+        PacketKind::ArpRequest => "consequence.arp",
+        PacketKind::ArpReply if one => "consequence.arp-reply-one",
+        PacketKind::ArpReply => "consequence.arp-reply",
+        PacketKind::Other if one => "consequence.other-one",
+        PacketKind::Other => "consequence.other",
+    };
+    Text::new(key)
+        .with("count", packets)
+        .with("src", src)
+        .with("dst", dst)
+        .with("protocol", protocol_name(protocol))
+}

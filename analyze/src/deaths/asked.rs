@@ -1,0 +1,300 @@
+//! Pings and connection attempts: whether the answer reached who asked, and if not, what died, and where it was last seen.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use netcap_bundle::Role;
+use netcap_bundle::packets::Direction;
+use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP};
+
+use super::place::{Places, Way, is_shown, standing};
+use super::{CROSSING_NS, Death, Example, Found, Key, Standing};
+use crate::engine::identity::Tuple;
+use crate::engine::{Eth, Failure, FrameRef, PointId};
+use crate::fidelity::Trust;
+use crate::tables::hops::{Side, Stop};
+use crate::tables::journeys::{Event, EventKind, Journey, JourneyKey};
+use crate::view::View;
+
+/// An answer may take this long; netcap's own pings wait as long, and `ping` prints later ones as late.
+pub(crate) const WAIT_NS: i64 = 2_000_000_000;
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Its answer reached who asked, or was seen where nobody can tell.
+    Answered,
+    /// It was not answered, or its answer did not reach who asked.
+    Lost(LastSight),
+    /// Somebody on the way says why it did not arrive: where that was heard, why, and where the request was last seen.
+    Refused(Event, Failure, Event),
+    /// Its hop limit ran out, as a traceroute wants it.
+    Expired,
+    /// The capture cannot be trusted there.
+    Uncertain,
+}
+
+/// Where a request that was lost, or its answer, was last seen on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LastSight {
+    /// The request, or the answer that did not reach who asked.
+    pub event: Event,
+    /// The answer went to another port than the one of who asked.
+    pub astray: bool,
+    /// The least trust of all places where it was missed.
+    pub trust: Trust,
+}
+
+/// What became of a request. `home` is the point of the port that has the destination's address, if it is recorded: every
+/// answer leaves by it.
+pub(crate) fn fate(view: &View<'_>, journey: &Journey, home: Option<PointId>) -> Fate {
+    let table = &view.tables.journeys;
+    let (requests, replies) = (table.requests(journey), table.replies(journey));
+    if !replies.is_empty() {
+        return answer(view, requests, replies);
+    }
+    let Some(last) = latest(view, requests) else { return Fate::Uncertain };
+    match table.failed(journey) {
+        // A traceroute wants its requests to die on the way.
+        Some((_, Failure::Expired)) => return Fate::Expired,
+        // Said in the capture, whatever it lost.
+        Some((event, why)) => return Fate::Refused(*event, why, *last),
+        None => {}
+    }
+    // The answer has to pass wherever the request did; one place that lost packets may have lost it.
+    let places = requests.iter().flat_map(|e| [Some(e.point), home].into_iter().flatten().map(|p| (p, e.at)));
+    match places.map(|(point, at)| view.fidelity.trust(point, at, at.plus(WAIT_NS))).min() {
+        Some(trust @ (Trust::Sound | Trust::Unknown)) => {
+            Fate::Lost(LastSight { event: *last, astray: false, trust })
+        }
+        _ => Fate::Uncertain,
+    }
+}
+
+/// The latest sighting; of two with one stamp the later one on its way.
+fn latest<'e>(view: &View<'_>, events: &'e [Event]) -> Option<&'e Event> {
+    events.iter().max_by_key(|e| (e.at, leaves(view, e), e.frame))
+}
+
+/// It is on its way out of the switch there.
+fn leaves(view: &View<'_>, event: &Event) -> bool {
+    match view.points.get(event.point).map(|info| &info.role) {
+        Some(Role::Internal) => event.direction == Direction::In,
+        _ => event.direction == Direction::Out,
+    }
+}
+
+/// Where answers have to appear to reach who asked.
+enum Gate {
+    /// At the port of the machine or the host that asked, in that direction.
+    Port(PointId, Direction),
+    /// Leaving by one of the uplinks of the switch by which the request came in.
+    Uplinks(Vec<PointId>),
+}
+
+impl Gate {
+    /// `None` when it is not recorded who asked.
+    fn of(view: &View<'_>, requests: &[Event]) -> Option<Self> {
+        let first = requests.iter().min_by_key(|e| (e.at, leaves(view, e), e.frame))?;
+        let info = view.points.get(first.point).filter(|info| info.vswitch.is_some())?;
+        match (&info.role, first.direction) {
+            (Role::Vnet { .. }, Direction::In) => Some(Self::Port(first.point, Direction::Out)),
+            (Role::Internal, Direction::Out) => Some(Self::Port(first.point, Direction::In)),
+            (Role::Uplink { .. }, Direction::In) => {
+                let switch = view.switch_points_at(first.at);
+                let (switches, whole) = switch.topology.joined(info.vswitch.as_deref()?);
+                let ways = || switches.iter().flat_map(|switch| &switch.ports);
+                let outward = |role: &Role| matches!(role, Role::Uplink { .. } | Role::Tunnel { .. });
+                let hidden =
+                    ways().any(|port| outward(&port.role) && view.points.by_name(&port.iface).is_none());
+                let points = switch.others(first.point, info);
+                let mut uplinks: Vec<PointId> =
+                    points.filter(|(_, p)| matches!(p.role, Role::Uplink { .. })).map(|(id, _)| id).collect();
+                uplinks.push(first.point);
+                (whole && !hidden && !switches.is_empty()).then_some(Self::Uplinks(uplinks))
+            }
+            _ => None,
+        }
+    }
+
+    fn lets_through(&self, reply: &Event) -> bool {
+        match self {
+            Self::Port(point, direction) => {
+                reply.point == *point && [*direction, Direction::Unknown].contains(&reply.direction)
+            }
+            Self::Uplinks(points) => points.contains(&reply.point) && reply.direction != Direction::In,
+        }
+    }
+
+    fn points(&self) -> &[PointId] {
+        match self {
+            Self::Port(point, _) => std::slice::from_ref(point),
+            Self::Uplinks(points) => points,
+        }
+    }
+}
+
+/// An answer was seen; whether it reached who asked.
+fn answer(view: &View<'_>, requests: &[Event], replies: &[Event]) -> Fate {
+    let Some(gate) = Gate::of(view, requests) else { return Fate::Answered };
+    if replies.iter().any(|reply| gate.lets_through(reply)) {
+        return Fate::Answered;
+    }
+    let Some(last) = latest(view, replies) else { return Fate::Answered };
+    let nat = &view.context.follow.nat;
+    let (src, dst) = (last.key.src, last.key.dst);
+    let points = gate.points().iter();
+    let trust = points.map(|id| view.fidelity.trust(*id, last.at, last.at.plus(CROSSING_NS))).min();
+    let shown = gate.points().iter().all(|id| would_show(view, last, *id));
+    match trust {
+        Some(trust @ (Trust::Sound | Trust::Unknown))
+            if shown && !nat.touches(src, dst) && !nat.touches(dst, src) =>
+        {
+            let stop = Stop { point: last.point, direction: last.direction };
+            let astray = matches!(stop.side(&view.context), Side::Leave(_));
+            Fate::Lost(LastSight { event: *last, astray, trust })
+        }
+        _ => Fate::Answered,
+    }
+}
+
+/// The filter at a point would have shown an answer that was seen at another one.
+fn would_show(view: &View<'_>, reply: &Event, point: PointId) -> bool {
+    let filter = |id: PointId| view.points.get(id).map(|info| info.filter.as_str()).unwrap_or_default();
+    if filter(point).is_empty() || filter(point) == filter(reply.point) {
+        return true;
+    }
+    let stop = Stop { point: reply.point, direction: reply.direction };
+    let sample = view.tables.hops.samples.get(&(flow(view, reply), stop));
+    sample.is_some_and(|sample| view.fidelity.shows(point, &sample.bytes, sample.wire_len))
+}
+
+/// The flow of a request or an answer, as packets are followed by it.
+fn flow(view: &View<'_>, event: &Event) -> u64 {
+    view.context.follow.nat.origin(tuple(event)).hash()
+}
+
+fn tuple(event: &Event) -> Tuple {
+    let JourneyKey { src, dst, protocol, id, .. } = event.key;
+    let [a, b, c, d] = id.to_be_bytes();
+    let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    let (sport, dport) = if matches!(protocol, ICMP | ICMPV6) { (low, 0) } else { (high, low) };
+    let asked = Tuple { src, dst, protocol, sport, dport };
+    if event.kind == EventKind::Reply { asked.reversed() } else { asked }
+}
+
+/// Frames of requests whose answer reached who asked: wherever they were not seen, they arrived.
+pub(super) fn answered(view: &View<'_>) -> BTreeSet<FrameRef> {
+    let table = &view.tables.journeys;
+    let arrived = |journey: &&Journey| {
+        let (requests, replies) = (table.requests(journey), table.replies(journey));
+        !replies.is_empty() && answer(view, requests, replies) == Fate::Answered
+    };
+    let requests = table.journeys.iter().filter(arrived).flat_map(|journey| table.requests(journey));
+    requests.map(|event| event.frame).collect()
+}
+
+/// Deaths of pings that are not among those of followed packets: what left the host and was never answered, and what could
+/// not be followed.
+pub(super) fn all<'a>(view: &'a View<'a>, known: &BTreeSet<FrameRef>) -> Vec<Found<'a>> {
+    let mut places = Places::new(view);
+    let journeys = view.tables.journeys.journeys.iter();
+    let pings = journeys.filter(|j| j.key.protocol != TCP && !is_group(view, j.key.dst));
+    pings
+        .filter_map(|journey| match fate(view, journey, home(view, journey.key.dst)) {
+            Fate::Lost(last) if !known.contains(&last.event.frame) => found(view, &last, &mut places),
+            Fate::Refused(_, _, event) if !known.contains(&event.frame) => {
+                found(view, &LastSight { event, astray: false, trust: Trust::Sound }, &mut places)
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The point of the port that has an address of the host.
+pub(crate) fn home(view: &View<'_>, ip: IpAddr) -> Option<PointId> {
+    let (_, port) = view.host.topology().by_ip(ip)?;
+    view.points.by_name(&port.iface)
+}
+
+/// Multicast, broadcast, and the broadcast address of one of the host's networks: none of them need answer.
+pub(crate) fn is_group(view: &View<'_>, ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            v4.is_multicast() || v4.is_broadcast() || v4.octets()[3] == 255 || view.host.is_broadcast(v4)
+        }
+        IpAddr::V6(v6) => v6.is_multicast(),
+    }
+}
+
+/// What is kept of the frames of a flow at a stop.
+struct Kept<'a> {
+    example: Example<'a>,
+    eth: Eth,
+}
+
+fn kept<'a>(view: &'a View<'a>, event: &Event) -> Option<Kept<'a>> {
+    let stop = Stop { point: event.point, direction: event.direction };
+    if let Some(sample) = view.tables.hops.samples.get(&(flow(view, event), stop)) {
+        let example = Example { bytes: &sample.bytes, wire_len: sample.wire_len };
+        return Some(Kept { example, eth: sample.eth });
+    }
+    let key = (event.point, event.key.src, event.key.dst, event.key.protocol);
+    let sample = view.tables.journeys.samples.get(&key).filter(|_| event.kind == EventKind::Request)?;
+    Some(Kept { example: Example { bytes: &sample.bytes, wire_len: sample.wire_len }, eth: sample.eth })
+}
+
+/// Without a direction a frame with the guest's MAC as its source comes from the guest.
+fn direction(view: &View<'_>, event: &Event, eth: Option<Eth>) -> Direction {
+    let role = view.points.get(event.point).map(|info| &info.role);
+    match (event.direction, role, eth) {
+        (Direction::Unknown, Some(Role::Vnet { guest_mac: Some(mac), .. }), Some(eth)) => {
+            if eth.src == *mac {
+                Direction::In
+            } else {
+                Direction::Out
+            }
+        }
+        (known, ..) => known,
+    }
+}
+
+fn found<'a>(view: &'a View<'a>, last: &LastSight, places: &mut Places<'a>) -> Option<Found<'a>> {
+    let event = &last.event;
+    let kept = kept(view, event);
+    let eth = kept.as_ref().map(|kept| kept.eth);
+    let from = Stop { point: event.point, direction: direction(view, event, eth) };
+    let mut place = places.of(from, eth.map(|eth| eth.dst), event.at, &[])?;
+    let tuple = tuple(event);
+    let shown = || {
+        let kept = kept.as_ref()?;
+        let (example, translated) = (&kept.example, view.context.follow.nat.touches(tuple.src, tuple.dst));
+        Some(is_shown(view, &place.exits.points, example.bytes, example.wire_len, translated))
+    };
+    let standing = match place.way {
+        Way::Switch | Way::Learned => standing(view, &place, event.at, shown().unwrap_or(false)),
+        Way::Backup | Way::Beyond => Standing::Sure(last.trust),
+    };
+    if last.astray {
+        place.way = Way::Beyond;
+    }
+    let death = Death {
+        at: event.at,
+        frame: event.frame,
+        packets: 1,
+        facts: event.facts,
+        ports: (tuple.sport, tuple.dport),
+        followed: false,
+        standing,
+    };
+    let key = Key {
+        place,
+        kind: event.facts.kind,
+        src: tuple.src,
+        dst: tuple.dst,
+        protocol: tuple.protocol,
+        eth: eth.map(|eth| (eth.dst, eth.src)),
+        vlan: event.facts.vlan,
+    };
+    Some(Found { key, death, example: kept.map(|kept| kept.example) })
+}

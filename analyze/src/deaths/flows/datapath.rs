@@ -1,0 +1,151 @@
+//! The datapath's own flows: what it did with such packets, not what it would do.
+
+use netcap_bundle::Nanos;
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::ovs::datapath::{DpFlow, OvsDatapath};
+use netcap_bundle::sources::shared::{PacketFields, Ternary};
+use netcap_bundle::state::Round;
+
+use super::fields::packet_fields;
+use super::{AFTER_NS, Flows, Target, dumps};
+use crate::host::file_of;
+use crate::view::View;
+
+/// A datapath flow seen dropping.
+#[derive(Debug, Clone)]
+pub(crate) struct DatapathDrop {
+    /// The line of the dump.
+    pub line: String,
+    /// Its file.
+    pub file: String,
+    /// When it was dumped.
+    pub at: Nanos,
+    /// Its counter at the first and the last dump it was in.
+    pub packets: (u64, u64),
+    /// When these were taken.
+    pub times: (Nanos, Nanos),
+    /// Every field of the flow is known to match.
+    pub certain: bool,
+    flow: DpFlow,
+}
+
+/// A datapath flow seen sending such packets on.
+#[derive(Debug, Clone)]
+#[allow(dead_code)] // evidence for causes to come
+pub(crate) struct DatapathForward {
+    /// The line of the dump.
+    pub line: String,
+    /// Its file.
+    pub file: String,
+    /// When it was dumped.
+    pub at: Nanos,
+    /// Packets that used it.
+    pub packets: u64,
+    /// Where it sends them: datapath port numbers or names, as printed.
+    pub ports: Vec<String>,
+}
+
+pub(super) fn look(view: &View<'_>, targets: &[Target<'_, '_>], all: &mut [Flows]) {
+    let fields: Vec<PacketFields> = targets.iter().map(|target| packet_fields(view, target.group)).collect();
+    for (round, asked) in dumps(view, OvsDatapath::DEF.id, targets) {
+        let Some(round) = view.input.state.read::<OvsDatapath>(&view.input.files, round) else { continue };
+        for number in asked {
+            let (Some(target), Some(fields)) = (targets.get(number), fields.get(number)) else { continue };
+            let Some(flows) = all.get_mut(target.index) else { continue };
+            look_at(&round, target, fields, flows);
+        }
+    }
+}
+
+fn look_at(round: &Round<OvsDatapath>, target: &Target<'_, '_>, fields: &PacketFields, flows: &mut Flows) {
+    let (datapath, name) = (&round.parsed.value, target.info.name.as_str());
+    let known = datapath.dp_port_of(name);
+    let packet = &PacketFields { dp_port: fields.dp_port.or(known), ..fields.clone() };
+    let dst = target.group.dst;
+    let matching = |flow: &DpFlow| match flow.matches(packet) {
+        Ternary::Yes => Some(true),
+        Ternary::Unknown if flow.ip_dst().is_some_and(|m| m.matches(dst)) => Some(false),
+        _ => None,
+    };
+    let drops = datapath.flows_in(name).filter(|flow| flow.is_drop());
+    let drops = drops.filter_map(|flow| Some((matching(flow)?, flow)));
+    if let Some((certain, flow)) = drops.max_by_key(|(certain, flow)| (*certain, flow.packets, flow.line)) {
+        take_drop(round, certain, flow, &mut flows.drop);
+    }
+    // What it did then, with packets that came in and were not tracked first.
+    let then = target.first <= round.at && round.at <= target.last.plus(AFTER_NS);
+    let sent = datapath.flows_in(name).filter(|flow| then && flow.recirc_id == 0 && flow.packets > 0);
+    let mut sent = sent.filter(|flow| matching(flow) == Some(true));
+    if let Some((flow, ports)) = sent.find_map(|flow| Some((flow, outputs(&flow.actions)?))) {
+        flows.forward = Some(DatapathForward {
+            line: flow.raw.clone(),
+            file: file_of(round, super::DUMP).unwrap_or_default(),
+            at: round.at,
+            packets: flow.packets,
+            ports,
+        });
+    }
+}
+
+/// The flow in whichever dump it was used most: idle flows vanish after ten seconds.
+fn take_drop(round: &Round<OvsDatapath>, certain: bool, flow: &DpFlow, best: &mut Option<DatapathDrop>) {
+    let same = |had: &DatapathDrop| had.flow.fields == flow.fields && had.packets.1 <= flow.packets;
+    let (first, since) = match best {
+        Some(had) if same(had) => (had.packets.0, had.times.0),
+        _ => (flow.packets, round.at),
+    };
+    if best.as_ref().is_none_or(|had| (had.certain, had.packets.1) <= (certain, flow.packets)) {
+        *best = Some(DatapathDrop {
+            line: flow.raw.clone(),
+            file: file_of(round, super::DUMP).unwrap_or_default(),
+            at: round.at,
+            packets: (first, flow.packets),
+            times: (since, round.at),
+            certain,
+            flow: flow.clone(),
+        });
+    }
+}
+
+/// The ports to which actions send a packet; `None` when they send it nowhere, or back into the tables.
+fn outputs(actions: &str) -> Option<Vec<String>> {
+    let (mut depth, mut word) = (0_u32, String::new());
+    let mut words = Vec::new();
+    for c in actions.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if c == ',' && depth == 0 {
+            words.push(std::mem::take(&mut word));
+        } else {
+            word.push(c);
+        }
+    }
+    words.push(word);
+    if words.iter().any(|word| word.starts_with("recirc") || word.starts_with("ct")) {
+        return None;
+    }
+    let bare =
+        |word: &String| !word.is_empty() && !word.contains('(') && word != "drop" && word != "pop_vlan";
+    let ports: Vec<String> = words.into_iter().map(|word| word.trim().to_owned()).filter(bare).collect();
+    (!ports.is_empty()).then_some(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_what_stands_outside_of_brackets() {
+        let ports = |actions| outputs(actions).unwrap_or_default().join(" ");
+        assert_eq!(ports("3"), "3");
+        assert_eq!(ports("push_vlan(vid=77,pcp=0),4,pop_vlan,vnet1"), "4 vnet1");
+        for nowhere in
+            ["drop", "", "ct(commit,zone=5),recirc(0x1)", "recirc(0x2)", "sample(sample=1.0%,actions(3))"]
+        {
+            assert_eq!(outputs(nowhere), None, "{nowhere}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the dumped tables of the switch do with the packets of a group: asked once for all groups, of the dumps taken
+//! around their deaths.
+
+mod datapath;
+mod fields;
+mod replayed;
+
+use std::collections::BTreeMap;
+
+use netcap_bundle::source::{Outcome, Snapshot};
+use netcap_bundle::sources::ovs::datapath::OvsDatapath;
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
+use netcap_bundle::{Nanos, layout};
+
+use super::Group;
+use crate::engine::PointInfo;
+use crate::tables::hops::Side;
+use crate::view::View;
+
+pub(crate) use datapath::{DatapathDrop, DatapathForward};
+pub(crate) use fields::packet_fields;
+pub(crate) use replayed::{Ended, RuleDrop, TrackedAs};
+
+/// Groups that are looked up in the tables, the largest first.
+const GROUPS_MAX: usize = 256;
+/// Dumps in which one group is looked up, of each source: the first, the last, and the rest around its deaths.
+const DUMPS_MAX: usize = 10;
+/// A dump so long after the last death still shows the flow that did it: it idles out ten seconds later
+/// (`other_config:max-idle`, vswitchd.conf.db(5)).
+const AFTER_NS: i64 = 15_000_000_000;
+/// The item of both sources that holds the table.
+const DUMP: &str = "dump-flows";
+
+/// What the tables do with a group.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flows {
+    /// The datapath's flow that drops them.
+    pub drop: Option<DatapathDrop>,
+    /// The datapath's flow that sends them on, in a dump of the time in which they died.
+    pub forward: Option<DatapathForward>,
+    /// The OpenFlow rule that drops them.
+    pub rule: Option<RuleDrop>,
+    /// How else they end in the tables, no rule dropping them: a VLAN that is not carried, a port that is not there.
+    pub ended: Option<Ended>,
+    /// What silence of the tables is worth.
+    pub tables: Tables,
+}
+
+impl Flows {
+    /// Nothing was asked.
+    pub(crate) const NOTHING: Self =
+        Self { drop: None, forward: None, rule: None, ended: None, tables: Tables::Never };
+}
+
+/// Whether silence of the flow tables means anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Tables {
+    /// Both were recorded and are there.
+    Read,
+    /// One was recorded, and files of it are gone: a cut bundle.
+    Gone,
+    /// Reading one failed on the host.
+    Failed,
+    /// Nobody recorded one, or the packets did not enter an Open vSwitch.
+    #[default]
+    Never,
+}
+
+/// A group that entered a switch, with what is asked for each dump.
+struct Target<'g, 'a> {
+    index: usize,
+    group: &'g Group<'a>,
+    info: &'g PointInfo,
+    /// The switch.
+    bridge: &'g str,
+    first: Nanos,
+    last: Nanos,
+}
+
+/// Looks all groups up, in their order.
+pub(super) fn read(view: &View<'_>, groups: &[Group<'_>]) -> Vec<Flows> {
+    let mut all = vec![Flows::default(); groups.len()];
+    let targets: Vec<Target<'_, '_>> = groups
+        .iter()
+        .enumerate()
+        .filter_map(|(index, group)| target(view, index, group))
+        .take(GROUPS_MAX)
+        .collect();
+    if targets.is_empty() {
+        return all;
+    }
+    let sources = [OvsDatapath::DEF.id, OvsOpenflow::DEF.id].map(|source| tables(view, source));
+    let known = sources.into_iter().find(|tables| *tables != Tables::Read).unwrap_or(Tables::Read);
+    for target in &targets {
+        if let Some(flows) = all.get_mut(target.index) {
+            flows.tables = known;
+        }
+    }
+    datapath::look(view, &targets, &mut all);
+    replayed::look(view, &targets, &mut all);
+    all
+}
+
+fn target<'g, 'a>(view: &'g View<'_>, index: usize, group: &'g Group<'a>) -> Option<Target<'g, 'a>> {
+    let info = view.points.get(group.place.from.point)?;
+    let enters = matches!(group.place.from.side(&view.context), Side::Enter(_));
+    let (first, last) = (group.deaths.first()?.at, group.deaths.last()?.at);
+    let bridge = info.vswitch.as_deref().filter(|_| enters)?;
+    Some(Target { index, group, info, bridge, first, last })
+}
+
+/// What is known of a source's tables.
+fn tables(view: &View<'_>, source: &str) -> Tables {
+    let (state, files) = (&view.input.state, &view.input.files);
+    let gone = view.input.missing.paths.iter().any(|path| layout::kind(path) == source);
+    let mut dumps = state.lines().filter(|line| line.source == source && line.item == DUMP).peekable();
+    if gone {
+        Tables::Gone
+    } else if dumps.peek().is_none() {
+        Tables::Never
+    } else if dumps.any(|line| line.outcome == Outcome::Ok && files.is_whole(&line.path)) {
+        Tables::Read
+    } else {
+        Tables::Failed
+    }
+}
+
+/// In which dumps of a source each target is looked up: by number of the dump, targets by their place in the list.
+fn dumps(view: &View<'_>, source: &str, targets: &[Target<'_, '_>]) -> BTreeMap<u32, Vec<usize>> {
+    let rounds = view.input.state.changed(source);
+    let mut out: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (number, target) in targets.iter().enumerate() {
+        for round in chosen(&rounds, target.first, target.last) {
+            out.entry(round).or_default().push(number);
+        }
+    }
+    out
+}
+
+/// The first dump, the last one, the one before the first death, and those until some time after the last death, evenly
+/// chosen when there are many.
+fn chosen(rounds: &[(u32, Nanos)], first: Nanos, last: Nanos) -> Vec<u32> {
+    let before = rounds.partition_point(|(_, at)| *at < first).saturating_sub(1);
+    let behind = rounds.partition_point(|(_, at)| *at <= last.plus(AFTER_NS));
+    let around = rounds.get(before..behind.max(before)).unwrap_or_default();
+    let step = around.len().div_ceil(DUMPS_MAX - 2).max(1);
+    let ends = [rounds.first(), rounds.last()].into_iter().flatten();
+    let mut out: Vec<u32> = around.iter().step_by(step).chain(ends).map(|(number, _)| *number).collect();
+    out.sort_unstable();
+    out.dedup();
+    out
+}

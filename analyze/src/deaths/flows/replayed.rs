@@ -1,0 +1,231 @@
+//! The OpenFlow rule that drops such packets: one of them is replayed through the dumps of the tables.
+
+use netcap_bundle::Nanos;
+use netcap_bundle::replay::{Cause, CtLookup, Dumps, ForwardingDecision, Packet, replay};
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
+use netcap_bundle::sources::ovs::datapath::OvsDatapath;
+use netcap_bundle::sources::ovs::fdb::OvsFdb;
+use netcap_bundle::sources::ovs::openflow::{Flow, OvsOpenflow};
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
+use netcap_bundle::state::Round;
+
+use super::{Flows, Target, dumps};
+use crate::host::{file_of, file_of_arg};
+use crate::view::View;
+
+/// Rules of the way that are kept.
+const CHAIN_MAX: usize = 12;
+
+/// The OpenFlow rule that drops such packets.
+#[derive(Debug, Clone)]
+pub(crate) struct RuleDrop {
+    /// Bridge of the rule: another than the port's behind a patch port.
+    pub bridge: String,
+    /// Table, priority, match and actions.
+    pub rule: String,
+    /// Cookie.
+    pub cookie: u64,
+    /// The line of the dump.
+    pub line: String,
+    /// Its file.
+    pub file: String,
+    /// When it was dumped.
+    pub at: Nanos,
+    /// Its counter at the first and the last dump it was in.
+    pub packets: (u64, u64),
+    /// When these were taken.
+    pub times: (Nanos, Nanos),
+    /// No other rule may decide instead.
+    pub certain: bool,
+    /// The rules met before it, in short, and the file each is in: bridges have one each.
+    pub chain: Vec<(String, String)>,
+    /// What conntrack was asked on the way.
+    pub tracked: Vec<TrackedAs>,
+    flow: Flow,
+}
+
+/// One lookup in conntrack.
+#[derive(Debug, Clone)]
+pub(crate) struct TrackedAs {
+    /// Zone, when it could be computed.
+    pub zone: Option<u16>,
+    /// Flags that certainly are set.
+    pub state: String,
+    /// The connection's own line, if there is one.
+    pub line: Option<String>,
+    /// The dump's file.
+    pub file: String,
+    /// When it was dumped.
+    pub at: Nanos,
+}
+
+/// How a packet ends without a rule that drops it.
+#[derive(Debug, Clone)]
+#[allow(dead_code)] // evidence for causes to come
+pub(crate) struct Ended {
+    /// How.
+    pub cause: Cause,
+    /// Bridge.
+    pub bridge: String,
+    /// The last rule it met, in short.
+    pub rule: String,
+    /// File and time of the dump.
+    pub file: String,
+    /// When it was dumped.
+    pub at: Nanos,
+}
+
+/// What is dumped beside the rules, as it was when they were.
+#[derive(Default)]
+struct Around {
+    ovsdb: Option<(u32, Ovsdb)>,
+    datapath: Option<(u32, OvsDatapath)>,
+    fdb: Option<(u32, OvsFdb)>,
+    conntrack: Option<(u32, Round<OvsConntrack>)>,
+}
+
+impl Around {
+    /// Reads what changed since the dump before.
+    fn move_to(&mut self, view: &View<'_>, at: Nanos) {
+        last_before(view, at, &mut self.ovsdb);
+        last_before(view, at, &mut self.datapath);
+        last_before(view, at, &mut self.fdb);
+    }
+
+    /// The connections as they were nearest to a time, because they come and go.
+    fn connections(&mut self, view: &View<'_>, at: Nanos) {
+        let rounds = view.input.state.changed(OvsConntrack::DEF.id);
+        let whole =
+            rounds.iter().filter(|(number, _)| view.input.state.is_obtained(OvsConntrack::DEF.id, *number));
+        let Some((number, _)) = whole.min_by_key(|(_, then)| then.since(at).unsigned_abs()) else { return };
+        if self.conntrack.as_ref().is_none_or(|(had, _)| had != number) {
+            self.conntrack = None;
+            self.conntrack = view.input.state.read(&view.input.files, *number).map(|round| (*number, round));
+        }
+    }
+}
+
+/// The last sample before a time, or the first of all.
+fn last_before<T: Snapshot>(view: &View<'_>, at: Nanos, into: &mut Option<(u32, T)>) {
+    let state = &view.input.state;
+    let rounds =
+        state.changed(T::DEF.id).into_iter().filter(|(number, _)| state.is_obtained(T::DEF.id, *number));
+    let rounds: Vec<(u32, Nanos)> = rounds.collect();
+    let next = rounds.partition_point(|(_, then)| *then <= at);
+    let Some((number, _)) = rounds.get(next.saturating_sub(1)) else { return };
+    if into.as_ref().is_none_or(|(had, _)| had != number) {
+        *into = None;
+        *into = state.read::<T>(&view.input.files, *number).map(|round| (*number, round.parsed.value));
+    }
+}
+
+pub(super) fn look(view: &View<'_>, targets: &[Target<'_, '_>], all: &mut [Flows]) {
+    let mut around = Around::default();
+    for (round, asked) in dumps(view, OvsOpenflow::DEF.id, targets) {
+        let Some(round) = view.input.state.read::<OvsOpenflow>(&view.input.files, round) else { continue };
+        around.move_to(view, round.at);
+        for number in asked {
+            let Some(target) = targets.get(number) else { continue };
+            let Some(flows) = all.get_mut(target.index) else { continue };
+            around.connections(view, target.first);
+            look_at(view, &round, &around, target, flows);
+        }
+    }
+}
+
+/// The rule that drops the packet in the last dump in which one does, and how its counter grew since the first.
+fn look_at(
+    view: &View<'_>,
+    round: &Round<OvsOpenflow>,
+    around: &Around,
+    target: &Target<'_, '_>,
+    flows: &mut Flows,
+) {
+    let Some(example) = &target.group.example else { return };
+    let name = target.info.name.as_str();
+    let port = view.host.topology_at(target.first).by_iface(name).and_then(|(_, port)| port.ofport);
+    let port = port.or_else(|| round.parsed.value.port(target.bridge, name));
+    match ending(round, around, target.bridge, Packet::of_frame(port, example.bytes)) {
+        Some(Ending::Rule(mut drop)) => {
+            if let Some(before) = flows.rule.as_ref().filter(|before| before.flow.same_rule(&drop.flow)) {
+                let reset = before.flow.n_packets > drop.flow.n_packets;
+                if !reset {
+                    (drop.packets.0, drop.times.0) = (before.packets.0, before.times.0);
+                }
+            }
+            flows.rule = Some(*drop);
+        }
+        Some(Ending::Other(ended)) => flows.ended = Some(ended),
+        None => {}
+    }
+}
+
+/// How a packet ends.
+enum Ending {
+    /// At a rule that drops it.
+    Rule(Box<RuleDrop>),
+    /// Otherwise.
+    Other(Ended),
+}
+
+fn ending(round: &Round<OvsOpenflow>, around: &Around, bridge: &str, packet: Packet) -> Option<Ending> {
+    let dumps = Dumps {
+        openflow: &round.parsed.value,
+        ovsdb: around.ovsdb.as_ref().map(|(_, value)| value),
+        datapath: around.datapath.as_ref().map(|(_, value)| value),
+        fdb: around.fdb.as_ref().map(|(_, value)| value),
+        conntrack: around.conntrack.as_ref().map(|(_, round)| &round.parsed.value),
+    };
+    let file = |bridge: &str| {
+        file_of_arg(round, super::DUMP, bridge).or_else(|| file_of(round, super::DUMP)).unwrap_or_default()
+    };
+    let replay = replay(&dumps, bridge, packet);
+    let (flow, certain) = match replay.decision {
+        // Only a rule that says so drops. `NORMAL` and an output switch, and that they lead nowhere has other causes.
+        ForwardingDecision::Dropped(end) if end.cause == Cause::Rule => (end.rule?, true),
+        ForwardingDecision::Dropped(end) => {
+            let rule = end.rule.map(Flow::describe).unwrap_or_default();
+            let file = file(&end.bridge);
+            return Some(Ending::Other(Ended {
+                cause: end.cause,
+                bridge: end.bridge,
+                rule,
+                file,
+                at: round.at,
+            }));
+        }
+        ForwardingDecision::CannotTell { candidates, .. } => {
+            let drops = candidates.into_iter().filter(|flow| flow.is_drop());
+            (drops.max_by_key(|flow| (flow.priority, flow.n_packets))?, false)
+        }
+        ForwardingDecision::Forwarded(_) => return None,
+    };
+    let chain = replay.chain.iter().filter(|step| **step != flow).take(CHAIN_MAX);
+    let drop = RuleDrop {
+        bridge: flow.bridge.clone(),
+        rule: flow.describe(),
+        cookie: flow.cookie,
+        line: flow.raw.clone(),
+        file: file(&flow.bridge),
+        at: round.at,
+        packets: (flow.n_packets, flow.n_packets),
+        times: (round.at, round.at),
+        certain,
+        chain: chain.map(|step| (step.describe(), file(&step.bridge))).collect(),
+        tracked: replay.tracked.iter().map(|lookup| tracked(lookup, around)).collect(),
+        flow: flow.clone(),
+    };
+    Some(Ending::Rule(Box::new(drop)))
+}
+
+fn tracked(lookup: &CtLookup<'_>, around: &Around) -> TrackedAs {
+    let round = around.conntrack.as_ref().map(|(_, round)| round);
+    TrackedAs {
+        zone: lookup.zone,
+        state: lookup.state.clone(),
+        line: lookup.entry.map(|entry| entry.raw.clone()),
+        file: round.and_then(|round| file_of(round, "dump")).unwrap_or_default(),
+        at: round.map_or(Nanos(0), |round| round.at),
+    }
+}
