@@ -1,8 +1,8 @@
 //! The explainer: what a user hands in → one parallel pass → tables → detectors → findings → report.
 //!
-//! The way is never backwards: [`engine`] decodes each packet once and feeds [`tables`]; [`detectors`] look at a
-//! [`view::View`] of the tables, of how far the capture can be trusted ([`fidelity`]), and of the recorded host, and
-//! make [`finding::Finding`]s; [`report`] writes them for people and for machines. Nothing here reads a clock, and a
+//! The way is never backwards: `engine` decodes each packet once and feeds `tables`; `detectors` look at a
+//! `view::View` of the tables, of how far the capture can be trusted (`fidelity`), and of the recorded host, and
+//! make `finding::Finding`s; `report` writes them for people and for machines. Nothing here reads a clock, and a
 //! report is the same for any number of threads.
 
 mod analysis;

@@ -1,4 +1,4 @@
-//! The recorder: what is here ([`host`]), what is recorded ([`plan`]), how ([`session`]), and what is left ([`finish`]).
+//! The recorder: what is here (`host`), what is recorded (`plan`), how (`session`), and what is left (`finish`).
 //!
 //! It never writes to Open vSwitch, libvirt or the firewall: commands are read-only recipes of the bundle crate, sockets
 //! are packet sockets, and promiscuous mode ends with them.

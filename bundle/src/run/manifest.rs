@@ -172,7 +172,7 @@ pub struct PointCounts {
     /// Bytes on the wire of the packets written.
     pub wire_bytes: u64,
     /// Packets that crossed the interface and that the filter did not want, as the ledger tells
-    /// ([`crate::ledger::PointSpan::filtered`]).
+    /// (`crate::ledger::PointSpan::filtered`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filtered: Option<u64>,
 }

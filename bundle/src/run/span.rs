@@ -39,7 +39,7 @@ pub struct PointSpan {
     /// Packets written. A block of the ring may lie between two spans, so only sums balance.
     #[serde(rename = "w", default, skip_serializing_if = "super::zero::is_zero")]
     pub written: u64,
-    /// Packets taken from the ring and not recorded, because the point was shed ([`ShedLevel::Off`]).
+    /// Packets taken from the ring and not recorded, because the point was shed (`ShedLevel::Off`).
     #[serde(rename = "s", default, skip_serializing_if = "super::zero::is_zero")]
     pub shed: u64,
     /// Bytes on the wire of the packets written.

@@ -59,7 +59,7 @@ impl<T> Parsed<T> {
         self.defect(item, 0, why);
     }
 
-    /// Notes a place that was not understood, up to [`DEFECTS_MAX`].
+    /// Notes a place that was not understood, up to `DEFECTS_MAX`.
     pub fn defect(&mut self, item: &RawItem<'_>, line: usize, why: impl Into<String>) {
         if self.defects.len() < DEFECTS_MAX {
             let name = if item.arg.is_empty() {

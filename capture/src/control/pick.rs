@@ -31,9 +31,12 @@ pub(crate) fn pick<'a>(
     if asked.contains('/') {
         let dir = Path::new(asked).with_file_name(word);
         let dir = std::path::absolute(&dir).unwrap_or(dir);
-        return only(
-            runs.enumerate().filter(|(_, (name, at))| at.map_or(*name == word, |at| same(at, &dir))),
-        );
+        let there = runs.clone().enumerate().filter(|(_, (_, at))| at.is_some_and(|at| same(at, &dir)));
+        // One that does not say where it is may be meant where no other is.
+        return match only(there) {
+            Picked::None => only(runs.enumerate().filter(|(_, (name, at))| at.is_none() && *name == word)),
+            there => there,
+        };
     }
     match only(runs.clone().enumerate().filter(|(_, (name, _))| *name == word)) {
         Picked::None => {
@@ -80,5 +83,12 @@ mod tests {
             (Picked::Several, Picked::One(1), Picked::One(0))
         );
         assert_eq!(of("/c/h-1"), Picked::None);
+        let with_silent = [("h-1", Some(Path::new("/a/h-1"))), ("h-1", None)];
+        let of = |word| pick(with_silent.into_iter(), word);
+        assert_eq!(
+            (of("/a/h-1"), of("/b/h-1")),
+            (Picked::One(0), Picked::One(1)),
+            "a silent one is the last guess"
+        );
     }
 }

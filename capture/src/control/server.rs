@@ -214,7 +214,7 @@ mod tests {
 
     fn connect(run: &str) -> UnixStream {
         let stream = UnixStream::connect(path(run)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         stream
     }
 

@@ -25,13 +25,13 @@ pub struct DiskCounters {
     pub minor: u32,
     /// Reads completed.
     pub reads: u64,
-    /// Sectors read, of [`SECTOR_BYTES`].
+    /// Sectors read, of `SECTOR_BYTES`.
     pub read_sectors: u64,
     /// Milliseconds all reads took together.
     pub read_ms: u64,
     /// Writes completed.
     pub writes: u64,
-    /// Sectors written, of [`SECTOR_BYTES`].
+    /// Sectors written, of `SECTOR_BYTES`.
     pub written_sectors: u64,
     /// Milliseconds all writes took together.
     pub write_ms: u64,
