@@ -120,7 +120,7 @@ fn remarks(input: &Path) -> Vec<String> {
 
 #[test]
 fn what_did_not_fit_is_told() {
-    let bundle = fs::read(netcap_tests::root().join("samples/acl-drop/fires/bundle.tar")).unwrap();
+    let bundle = netcap_tests::sample("acl-drop", "fires");
     let dir = tempfile::tempdir().unwrap();
     let crowded = [
         (joining(&bundle, 40_000), "more than 32768 points joined or left"),

@@ -111,7 +111,7 @@ fn compressed_files_are_read_as_they_are() {
 /// A tar cut inside its host state says so first, and does not take the silence of lost files for an answer.
 #[test]
 fn a_cut_tar_says_what_is_gone() {
-    let bytes = fs::read(netcap_tests::root().join("samples/acl-drop/fires/bundle.tar")).unwrap();
+    let bytes = netcap_tests::sample("acl-drop", "fires");
     let names = tar_members(&bytes);
     let first_flow = names.iter().find(|(name, _)| name.contains("state/ovs-datapath/")).unwrap().1;
     let dir = tempfile::tempdir().unwrap();

@@ -187,8 +187,10 @@ fn histograms_are_written_as_a_log_that_reads_back() {
 /// One fault is one alarm: its lost pings stay as information that points at the cause.
 #[test]
 fn a_symptom_points_at_its_cause() {
+    let dir = tempfile::tempdir().unwrap();
     for id in ["acl-drop", "lldp-mac-flap"] {
-        let bundle = netcap_tests::root().join(format!("samples/{id}/fires/bundle.tar"));
+        let bundle = dir.path().join(format!("{id}.tar"));
+        fs::write(&bundle, netcap_tests::sample(id, "fires")).unwrap();
         let verdict: Value =
             serde_json::from_slice(&analyze(&["--json", "-", name(&bundle)]).stdout).unwrap();
         let findings = verdict["findings"].as_array().unwrap();

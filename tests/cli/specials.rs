@@ -13,7 +13,7 @@ fn sizes() -> (u64, usize) {
 
 /// Each with its name.
 pub(crate) fn all(dir: &Path) -> Vec<(&'static str, PathBuf)> {
-    let bundle = fs::read(netcap_tests::root().join("samples/acl-drop/fires/bundle.tar")).unwrap();
+    let bundle = netcap_tests::sample("acl-drop", "fires");
     let mut out = Vec::new();
     let mut put = |name: &'static str, bytes: &[u8]| {
         let path = dir.join(name.replace(' ', "-"));

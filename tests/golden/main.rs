@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode, Output};
 use libtest_mimic::{Arguments, Failed, Trial};
 use netcap_analyze::testing::{ids, key_of_measurement};
 use netcap_tests::lab::said;
+use netcap_tests::samples::{BUNDLE, unpack};
 use netcap_tests::{files_below, root};
 use serde_json::Value;
 
@@ -68,19 +69,17 @@ impl Sample {
         self.dir.join("expected.json")
     }
 
-    fn analyze(&self, options: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_netcap-analyze"))
-            .args(["--fail-on", "never"])
-            .args(options)
-            .arg("bundle.tar")
-            .current_dir(&self.dir)
-            .output()
-            .expect("netcap-analyze starts")
+    fn analyze(&self, options: &[&str]) -> Result<Output, Failed> {
+        let dir = tempfile::tempdir()?;
+        unpack(&self.dir, dir.path())?;
+        let mut program = Command::new(env!("CARGO_BIN_EXE_netcap-analyze"));
+        program.args(["--fail-on", "never"]).args(options).arg(BUNDLE).current_dir(dir.path());
+        Ok(program.output()?)
     }
 
     /// The verdict for machines.
     fn json(&self, threads: &str) -> Result<String, Failed> {
-        let out = self.analyze(&["--json", "-", "--threads", threads]);
+        let out = self.analyze(&["--json", "-", "--threads", threads])?;
         ensure(out.status.success(), || said(&out))?;
         Ok(String::from_utf8(out.stdout)?)
     }
@@ -100,7 +99,8 @@ impl Sample {
         let lines: Vec<String> =
             differing.map(|(key, golden, now)| format!("{key}, {}", difference(&golden, &now))).collect();
         ensure(lines.is_empty(), || lines.join("\n"))?;
-        let out = self.analyze(&["--expect", "expected.json"]);
+        let expected = self.golden();
+        let out = self.analyze(&["--expect", &expected.to_string_lossy()])?;
         ensure(out.status.success(), || said(&out))
     }
 

@@ -6,9 +6,11 @@ pub mod bundle;
 pub mod frames;
 pub mod lab;
 pub mod packets;
+pub mod samples;
 pub mod shift;
 
 pub use lab::said;
+pub use samples::sample;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

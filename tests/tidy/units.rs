@@ -109,7 +109,7 @@ fn every_unit_has_its_file_its_line_and_its_samples() {
 
 fn three_cases(law: &mut Law, samples: &Path) {
     for case in ["fires", "near-miss", "exonerated"] {
-        for file in ["expected.json", "bundle.tar"] {
+        for file in ["expected.json", "bundle.tar.zst"] {
             if !samples.join(case).join(file).is_file() {
                 law.breach(samples, format!("no {case}/{file}"));
             }
