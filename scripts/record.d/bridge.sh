@@ -7,7 +7,6 @@ linux-bridge/fires-ebtables|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
 linux-bridge/fires-ebtables-in|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
 linux-bridge/fires-nft|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
 linux-bridge/fires-stp|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
-linux-bridge/fires-mtu|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
 linux-bridge/near-miss|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|11
 linux-bridge/exonerated|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|11
 linux-bridge/exonerated-stp|--bridge|--iface eth2,vnet0,vnet1 --iface eth3 icmp or arp or stp|12
@@ -49,14 +48,6 @@ during_linux_bridge_fires_stp() {
     in_node vm1 ping -c 8 -i 0.4 -W 1 "$GW"
     in_node gw ping -c 4 -i 0.4 -W 1 "$VM1"
     in_node vm2 ping -c 4 -i 0.4 -W 1 "$GW"
-}
-
-# FAULT (mtu-mismatch on a Linux bridge): vnet0 has MTU 1400, the gateway pings vm1 with 1472 octets, DF: arrives at
-# eth2, the bridge does not forward what is larger than the port's MTU. Small pings are answered.
-before_linux_bridge_fires_mtu() { in_node host1 ip link set vnet0 mtu 1400; }
-during_linux_bridge_fires_mtu() {
-    in_node gw ping -c 6 -i 0.4 -W 1 -M "do" -s 1472 "$VM1"
-    in_node gw ping -c 6 -i 0.3 -W 1 "$VM1"
 }
 
 # Nothing on the bridge drops; the guest of vm1 does (its own nft): requests are delivered at vnet0.

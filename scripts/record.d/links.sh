@@ -5,8 +5,9 @@ cases_links() {
     cat <<'EOF'
 mtu-mismatch/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
 mtu-mismatch/fires-vnet||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
+mtu-mismatch/fires-bridge|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
 mtu-mismatch/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
-mtu-mismatch/near-miss-outside||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
+mtu-mismatch/fires-outside||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
 mtu-mismatch/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
 mtu-mismatch/exonerated-repaired||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|12
 vlan-mismatch/fires|--vlan 188|--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|12
@@ -35,6 +36,13 @@ during_mtu_mismatch_fires_vnet() {
     in_node gw ping -c 6 -i 0.3 -W 1 "$VM1"
 }
 
+# The same on a host whose switch is the kernel's bridge: it does not forward what is larger than the port's MTU.
+before_mtu_mismatch_fires_bridge() { in_node host1 ip link set vnet0 mtu 1400; }
+during_mtu_mismatch_fires_bridge() {
+    in_node gw ping -c 6 -i 0.4 -W 1 -M "do" -s 1472 "$VM1"
+    in_node gw ping -c 6 -i 0.3 -W 1 "$VM1"
+}
+
 # The condition is there (uplinks have MTU 1400) but what dies are small pings: a rule drops ICMP of vm1 to the
 # gateway. Nothing large is sent.
 before_mtu_mismatch_near_miss() {
@@ -48,8 +56,8 @@ during_mtu_mismatch_near_miss() {
 
 # Only large pings die, but outside: the physical switch's port to the gateway has MTU 1400. All of vm1's requests
 # leave at eth3; the host's MTUs are 1500 everywhere.
-before_mtu_mismatch_near_miss_outside() { in_node switch ip link set gw mtu 1400; }
-during_mtu_mismatch_near_miss_outside() {
+before_mtu_mismatch_fires_outside() { in_node switch ip link set gw mtu 1400; }
+during_mtu_mismatch_fires_outside() {
     in_node vm1 ping -c 6 -i 0.5 -W 1 -M "do" -s 1472 "$GW"
     in_node vm1 ping -c 6 -i 0.3 -W 1 "$GW"
 }

@@ -11,7 +11,7 @@ use netcap_bundle::packets::{Direction, Frame, SegmentMeta, SegmentWriter};
 use netcap_bundle::run::{Clock, End, PingRecord, SCHEMA, json_line};
 use netcap_bundle::source::Outcome;
 use netcap_bundle::state::{StateWriter, Taken};
-use netcap_bundle::{Nanos, Point, Role, RunInfo, layout, seal};
+use netcap_bundle::{Mac, Nanos, Point, Role, RunInfo, layout, seal};
 
 /// 2026-11-21 00:00:00 UTC.
 pub const START: i64 = 1_795_219_200_000_000_000;
@@ -222,4 +222,63 @@ pub fn bond_show(mode: &str, active: &str, lacp: &str) -> String {
         member("eth2"),
         member("eth3")
     )
+}
+
+/// A port of a switch in a dump of Open vSwitch's database; a port with several interfaces is a bond.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DumpedPort<'a> {
+    pub name: &'a str,
+    pub ifaces: &'a [&'a str],
+    /// VLAN of untagged frames.
+    pub tag: Option<u16>,
+    /// VLANs of a trunk.
+    pub trunks: &'a [u16],
+    /// The guest behind it.
+    pub guest: Option<Mac>,
+}
+
+/// The database of a host with vswitch0 and these ports, as `ovsdb-client dump` prints it. OpenFlow numbers count from 1 in
+/// the order of the interfaces.
+pub fn ovsdb_dump(datapath: &str, ports: &[DumpedPort<'_>]) -> String {
+    let uuid = |n: usize| format!("00000000-0000-0000-0000-{n:012}");
+    let refs = |list: Vec<usize>| {
+        let all: Vec<String> = list.into_iter().map(|n| format!(r#"["uuid","{}"]"#, uuid(n))).collect();
+        format!(r#"["set",[{}]]"#, all.join(","))
+    };
+    let mut interfaces = Vec::new();
+    let mut rows = Vec::new();
+    let (mut next, mut ofport) = (100, 0);
+    for port in ports {
+        let mut mine = Vec::new();
+        for iface in port.ifaces {
+            (next, ofport) = (next + 1, ofport + 1);
+            mine.push(next);
+            let guest = port.guest.map_or_else(String::new, |mac| format!(r#"["attached-mac","{mac}"]"#));
+            let row = format!(r#"[["uuid","{}"],"{iface}",{ofport},"",["map",[{guest}]]]"#, uuid(next));
+            interfaces.push(row);
+        }
+        next += 1;
+        let tag = port.tag.map_or_else(|| r#"["set",[]]"#.to_owned(), |tag| tag.to_string());
+        let trunks: Vec<String> = port.trunks.iter().map(u16::to_string).collect();
+        let row = format!(
+            r#"[["uuid","{}"],"{}",{tag},["set",[{}]],{}]"#,
+            uuid(next),
+            port.name,
+            trunks.join(","),
+            refs(mine)
+        );
+        rows.push((next, row));
+    }
+    let table = |name: &str, headings: &str, rows: &[String]| {
+        format!("{{\"caption\":\"{name} table\",\"data\":[{}],\"headings\":[{headings}]}}\n", rows.join(","))
+    };
+    let bridge = format!(
+        r#"[["uuid","{}"],"vswitch0","{datapath}",{}]"#,
+        uuid(1),
+        refs(rows.iter().map(|(n, _)| *n).collect())
+    );
+    let port_rows: Vec<String> = rows.into_iter().map(|(_, row)| row).collect();
+    table("Bridge", r#""_uuid","name","datapath_type","ports""#, &[bridge])
+        + &table("Interface", r#""_uuid","name","ofport","type","external_ids""#, &interfaces)
+        + &table("Port", r#""_uuid","name","tag","trunks","interfaces""#, &port_rows)
 }

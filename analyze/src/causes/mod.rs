@@ -8,6 +8,7 @@
 /// Links: cables, bonds and what neighbours say on them.
 pub(crate) mod links {
     pub(crate) mod lldp_mac_flap;
+    pub(crate) mod mtu_mismatch;
 }
 
 /// The switch: what its rules do to packets.
@@ -123,4 +124,5 @@ pub(crate) fn harms_nobody(_view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim>
 }
 
 /// All causes.
-pub(crate) const ALL: &[Cause] = &[links::lldp_mac_flap::CAUSE, switch::acl_drop::CAUSE];
+pub(crate) const ALL: &[Cause] =
+    &[links::lldp_mac_flap::CAUSE, links::mtu_mismatch::CAUSE, switch::acl_drop::CAUSE];

@@ -24,7 +24,7 @@ use crate::view::View;
 
 pub(crate) use asked::{Fate, WAIT_NS, fate};
 pub(crate) use asked::{home, is_group};
-pub(crate) use beside::Beside;
+pub(crate) use beside::{Beside, Passers};
 use flows::Flows;
 pub(crate) use place::{Place, Way};
 

@@ -74,6 +74,14 @@ pub(crate) enum Subject {
         #[serde(skip_serializing_if = "Option::is_none")]
         flow: Option<Flow>,
     },
+    /// Ports of a switch, by what they are configured to carry.
+    Ports {
+        /// The switch.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        switch: Option<String>,
+        /// The ports.
+        ports: Vec<String>,
+    },
     /// Two addresses and the pings between them.
     Pair {
         /// Who pings.
@@ -161,6 +169,11 @@ impl Subject {
                     }
                     None => text,
                 }
+            }
+            Self::Ports { switch, ports } => {
+                let key = if switch.is_some() { "subject.ports" } else { "subject.ports-nowhere" };
+                let ports = ports.iter().map(Text::verbatim).collect();
+                Text::new(key).with("switch", switch.as_deref().unwrap_or_default()).with_list("ports", ports)
             }
             Self::Pair { src: Some(src), dst } => Text::verbatim(format!("{src} → {dst}")),
             Self::Pair { src: None, dst } => Text::new("subject.pair-log").with("dst", dst),

@@ -5,6 +5,7 @@ pub(crate) mod exits;
 pub(crate) mod macs;
 mod place;
 pub(crate) mod presence;
+mod said;
 #[allow(dead_code)] // its history is for causes to come
 pub(crate) mod timeline;
 
@@ -30,6 +31,7 @@ use crate::finding::Evidence;
 use crate::text::Text;
 
 pub(crate) use place::place;
+pub(crate) use said::said_at;
 
 use presence::Presence;
 use timeline::HostTimeline;
