@@ -3,9 +3,9 @@
 
 cases_copies() {
     cat <<'EOF'
-mirror/fires||--vswitch vswitch0 --iface vnet0,vnet1 --iface mir0 icmp or arp|12
-mirror/near-miss||--iface vswitch0,eth2,eth3,vnet0,vnet1 icmp or arp|12
-mirror/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 --iface mir0 icmp or arp|11
+acl-drop/fires-mirror||--vswitch vswitch0 --iface vnet0,vnet1 --iface mir0 icmp or arp|12
+acl-drop/fires-mirror-unrecorded||--iface vswitch0,eth2,eth3,vnet0,vnet1 icmp or arp|12
+acl-drop/exonerated-mirror||--vswitch vswitch0 --iface vnet0,vnet1 --iface mir0 icmp or arp|11
 reflection/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
 reflection/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|12
 reflection/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|12
@@ -13,28 +13,28 @@ EOF
 }
 
 # rule drops ICMP of vm1 to the gateway; a mirror (select_all) copies everything to mir0, which is recorded.
-before_mirror_fires() {
+before_acl_drop_fires_mirror() {
     lab fault on mirror
     lab fault on acl-drop
 }
-during_mirror_fires() {
+during_acl_drop_fires_mirror() {
     in_node vm1 ping -c 8 -i 0.4 -W 1 "$GW"
     in_node vm2 ping -c 4 -i 0.4 -W 1 "$GW"
 }
 
 # The same drop and mirror, but mir0 is not recorded.
-before_mirror_near_miss() {
+before_acl_drop_fires_mirror_unrecorded() {
     lab fault on mirror
     lab fault on acl-drop
 }
-during_mirror_near_miss() {
+during_acl_drop_fires_mirror_unrecorded() {
     in_node vm1 ping -c 8 -i 0.4 -W 1 "$GW"
     in_node vm2 ping -c 4 -i 0.4 -W 1 "$GW"
 }
 
 # A mirror of everything to mir0 (recorded), no fault; every ping is answered.
-before_mirror_exonerated() { lab fault on mirror; }
-during_mirror_exonerated() {
+before_acl_drop_exonerated_mirror() { lab fault on mirror; }
+during_acl_drop_exonerated_mirror() {
     in_node vm1 ping -c 8 -i 0.4 -W 1 "$GW"
     in_node gw ping -c 6 -i 0.4 -W 1 "$VM1"
     in_node vm1 ping -c 4 -i 0.3 -W 1 "$VM2"

@@ -1,8 +1,12 @@
 //! What a reader must know before trusting silence.
 
+use std::collections::BTreeSet;
+
 use netcap_bundle::input::{Input, Kind};
 use netcap_bundle::packets::Tail;
 
+use crate::engine::copies::CopyOf;
+use crate::host::copies::mirrors_at;
 use crate::measure::recording::Recording;
 use crate::text::Text;
 use crate::view::View;
@@ -77,8 +81,44 @@ pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
             out.push(Text::new("remark.more-gaps").with("point", &info.name).with("count", more));
         }
     }
+    out.extend(copies(view));
     if view.input.state.defects > 0 {
         out.push(Text::new("remark.state-lines").with("count", view.input.state.defects));
+    }
+    out
+}
+
+/// Points at which copies were seen, which count neither as arrival nor as departure. What is flooded is nothing unusual.
+fn copies(view: &View<'_>) -> Vec<Text> {
+    let mut out = Vec::new();
+    for (id, info) in view.points.iter() {
+        let Some(seen) = view.tables.losses.points.get(&id) else { continue };
+        let switch = info.vswitch.as_deref().unwrap_or("?");
+        for (of, count) in &seen.copies {
+            let key = match of {
+                CopyOf::MirrorPort => "remark.copies.mirror-port",
+                CopyOf::MirrorVlan => "remark.copies.mirror-vlan",
+                CopyOf::OwnPort => "remark.copies.own-port",
+                CopyOf::Flood => continue,
+            };
+            let states = view.host.timeline.states().iter();
+            let named = states.filter_map(|state| state.topology.switch(switch));
+            let mirrors: BTreeSet<String> = match of {
+                CopyOf::MirrorPort => named.flat_map(|switch| mirrors_at(switch, &info.name)).collect(),
+                CopyOf::MirrorVlan => {
+                    let mirrors = named.flat_map(|switch| &switch.mirrors);
+                    mirrors.filter(|m| m.output_vlan.is_some()).map(|m| m.name.clone()).collect()
+                }
+                _ => BTreeSet::new(),
+            };
+            out.push(
+                Text::new(key)
+                    .with("point", &info.name)
+                    .with("switch", switch)
+                    .with("count", count)
+                    .with_list("mirrors", mirrors.iter().map(Text::verbatim).collect()),
+            );
+        }
     }
     out
 }

@@ -12,6 +12,7 @@ use super::{CROSSING_NS, Death, Example, Found, Key, Standing};
 use crate::engine::identity::Tuple;
 use crate::engine::{Eth, Failure, FrameRef, PointId};
 use crate::fidelity::Trust;
+use crate::host::copies;
 use crate::tables::hops::{Side, Stop};
 use crate::tables::journeys::{Event, EventKind, Journey, JourneyKey};
 use crate::view::View;
@@ -103,7 +104,11 @@ impl Gate {
             (Role::Uplink { .. }, Direction::In) => {
                 let switch = view.switch_points_at(first.at);
                 let (switches, whole) = switch.topology.joined(info.vswitch.as_deref()?);
-                let ways = || switches.iter().flat_map(|switch| &switch.ports);
+                let ways = || {
+                    let ports =
+                        switches.iter().flat_map(|switch| switch.ports.iter().map(move |p| (switch, p)));
+                    ports.filter(|(switch, port)| !copies::is_output(switch, port)).map(|(_, port)| port)
+                };
                 let outward = |role: &Role| matches!(role, Role::Uplink { .. } | Role::Tunnel { .. });
                 let hidden =
                     ways().any(|port| outward(&port.role) && view.points.by_name(&port.iface).is_none());

@@ -1,5 +1,6 @@
 //! The one parallel pass: segments are read side by side, each packet is decoded once, folds keep what they need.
 
+pub(crate) mod copies;
 pub(crate) mod decode;
 pub(crate) mod facts;
 pub(crate) mod fold;

@@ -203,6 +203,7 @@ impl<F: Fold> Pass<'_, F> {
             ethertype: decoded.ethertype,
             vlan,
             net: decoded.net,
+            copy: self.context.copies.of(point, packet.direction, packet.at, decoded.eth, vlan),
         });
         self.unreported += 1;
         if self.unreported == PROGRESS_EVERY {

@@ -7,6 +7,7 @@ use netcap_bundle::packets::Interface;
 use netcap_bundle::{Mac, Point, Role};
 use netcap_filters::{Options, VlanMode};
 
+use super::copies::Copies;
 use super::follow::Follow;
 
 /// A capture point: an index into the input's points, or, above them, an interface of a bare file.
@@ -65,6 +66,8 @@ pub(crate) struct FoldContext {
     beside: usize,
     /// Which packets are followed from point to point.
     pub follow: Follow,
+    /// Which sightings are copies.
+    pub copies: Copies,
 }
 
 impl FoldContext {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Nanos};
 
+use super::copies::CopyOf;
 use super::{DomainId, PointId};
 
 /// Where a frame can be found again: file and number in it, as Wireshark counts.
@@ -44,6 +45,8 @@ pub(crate) struct PacketView<'a> {
     pub vlan: Tags,
     /// What the frame carries.
     pub net: Net,
+    /// It is a copy of the packet, not the packet on its way.
+    pub copy: Option<CopyOf>,
 }
 
 /// Source and destination address.

@@ -3,6 +3,7 @@
 use netcap_bundle::topology::{MacLocation, Topology};
 use netcap_bundle::{Mac, Nanos, Role};
 
+use super::copies;
 use super::presence::Presence;
 use crate::engine::{PointId, PointInfo, Points};
 
@@ -92,12 +93,23 @@ impl<'a> SwitchPoints<'a> {
     fn uplinks(self, from: PointId, info: &PointInfo, dst: Mac) -> Exits {
         // What is not on this host and was learned somewhere was learned at an uplink.
         let outside = self.topology.locate(dst).is_some();
-        let uplinks = self.others(from, info).filter(|(_, other)| matches!(other.role, Role::Uplink { .. }));
-        let points: Vec<PointId> = uplinks.map(|(id, _)| id).collect();
         let own = info.vswitch.as_deref();
         let (switches, whole) = own.map_or_else(|| (Vec::new(), true), |name| self.topology.joined(name));
+        // At the output of a mirror nothing but copies leaves.
+        let ports = || {
+            let ports =
+                switches.iter().flat_map(|switch| switch.ports.iter().map(move |port| (switch, port)));
+            ports.filter(|(switch, port)| !copies::is_output(switch, port)).map(|(_, port)| port)
+        };
+        let mirrored = |iface: &str| {
+            let mut all = switches.iter().flat_map(|switch| &switch.ports);
+            all.any(|port| port.iface == iface) && !ports().any(|port| port.iface == iface)
+        };
+        let uplinks = self.others(from, info).filter(|(_, other)| matches!(other.role, Role::Uplink { .. }));
+        let uplinks = uplinks.filter(|(_, other)| !mirrored(&other.name));
+        let points: Vec<PointId> = uplinks.map(|(id, _)| id).collect();
         let hidden = |iface: &str| self.points.by_name(iface).is_none();
-        let unrecorded = switches.iter().flat_map(|switch| &switch.ports).filter(|port| match port.role {
+        let unrecorded = ports().filter(|port| match port.role {
             // What leaves by a tunnel port cannot be recorded there.
             Role::Tunnel { .. } => true,
             Role::Uplink { .. } => hidden(&port.iface),

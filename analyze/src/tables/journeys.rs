@@ -101,6 +101,8 @@ pub(crate) struct Event {
     pub frame: FrameRef,
     /// What kind of packet it is.
     pub facts: Facts,
+    /// It is a copy of the packet, not the packet on its way.
+    pub copy: bool,
 }
 
 /// A request entering from a VM, kept as an example of its kind.
@@ -207,7 +209,8 @@ impl Fold for JourneysFold {
         }
         let (at, point, direction, frame) = (packet.at, packet.point, packet.direction, packet.frame);
         let facts = Facts::of(packet);
-        self.events.push(Event { key, kind, at, point, direction, frame, facts });
+        let copy = packet.copy.is_some();
+        self.events.push(Event { key, kind, at, point, direction, frame, facts, copy });
         if kind == EventKind::Request
             && direction != Direction::Out
             && matches!(self.context.role(point), Some(Role::Vnet { .. }))
@@ -306,15 +309,22 @@ fn belongs(group: &[Event], next: &Event) -> bool {
 
 impl JourneysTable {
     fn close(&mut self, group: &mut [Event], offset: usize) {
-        group.sort_by_key(|e| e.kind);
-        let requests = group.iter().filter(|e| e.kind == EventKind::Request).count();
+        let is_request = |e: &Event| e.kind == EventKind::Request;
+        group.sort_by_key(|e| (!is_request(e), e.copy, e.kind));
+        let requests = group.iter().filter(|e| is_request(e)).count();
+        // Copies count only where nothing but copies was seen: of a port that is a mirror's output, recorded alone.
+        let seen = |events: Range<usize>| {
+            let of_packet = group.get(events.clone()).unwrap_or_default().iter().filter(|e| !e.copy).count();
+            if of_packet > 0 { events.start..events.start + of_packet } else { events }
+        };
+        let moved = |events: Range<usize>| offset + events.start..offset + events.end;
         // A reply without its request: the capture began between the two.
         if let Some(first) = group.first().filter(|_| requests > 0) {
             self.journeys.push(Journey {
                 key: first.key,
                 at: first.at,
-                requests: offset..offset + requests,
-                replies: offset + requests..offset + group.len(),
+                requests: moved(seen(0..requests)),
+                replies: moved(seen(requests..group.len())),
             });
         }
     }

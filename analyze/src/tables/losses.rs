@@ -7,6 +7,7 @@ use netcap_bundle::Nanos;
 
 use super::TableFold;
 use crate::cap::Cap;
+use crate::engine::copies::CopyOf;
 use crate::engine::points::FoldContext;
 use crate::engine::{Fold, PacketView, PointId};
 
@@ -43,6 +44,8 @@ pub(crate) struct Seen {
     pub losses: Vec<Loss>,
     /// Packets cut by the snapshot length.
     pub cut: u64,
+    /// Copies among the packets, by whose they are.
+    pub copies: BTreeMap<CopyOf, u64>,
     /// Losses that had to be joined to the one before them: between the two nothing is trusted.
     pub joined: u64,
     last: Nanos,
@@ -137,6 +140,9 @@ impl Seen {
         self.packets += 1;
         self.wire_bytes += u64::from(packet.wire_len);
         self.cut += u64::from(packet.bytes.len() < packet.wire_len as usize);
+        if let Some(of) = packet.copy {
+            *self.copies.entry(of).or_default() += 1;
+        }
         self.last = packet.at;
         let (first, last) = self.span.unwrap_or((packet.at, packet.at));
         self.span = Some((first.min(packet.at), last.max(packet.at)));
@@ -159,6 +165,9 @@ impl Seen {
         self.wire_bytes += later.wire_bytes;
         self.cut += later.cut;
         self.joined += later.joined;
+        for (of, count) in later.copies {
+            *self.copies.entry(of).or_default() += count;
+        }
         self.span = match (self.span, later.span) {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (mine, other) => mine.or(other),

@@ -56,7 +56,7 @@ impl Fold for MarksFold {
     fn packet(&mut self, packet: &PacketView<'_>) {
         let stop = Stop { point: packet.point, direction: packet.direction };
         let Some(leaves) = stop.is_outward(&self.context) else { return };
-        let Some(key) = identity(packet) else { return };
+        let Some(key) = identity(packet).filter(|_| packet.copy.is_none()) else { return };
         let at = Some(packet.at);
         let out = u32::from(packet.direction == Direction::Out);
         let places = 1u128 << ((packet.point.0 % 64) << 1 | out);

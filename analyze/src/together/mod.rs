@@ -20,6 +20,7 @@ use crate::engine::points::FoldContext;
 use crate::engine::{self, FileStats, Fold, FrameRef, HostId, PointId, Points, Progress, folds};
 use crate::fidelity::Fidelity;
 use crate::finding::Finding;
+use crate::host::{Host, copies};
 use crate::tables::TableFold;
 use crate::tables::hops::{Clocks, HopsFold, HopsTable, Stop};
 use crate::tables::losses::LossesFold;
@@ -124,6 +125,7 @@ pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
             let context = FoldContext::new(&input.points, &BTreeSet::new());
             let mut context = context.of_files(input.segments.len()).beside(inputs.len());
             context.follow = follow.clone();
+            context.copies = copies::read(input, &Host::read(input));
             Arc::new(context)
         })
         .collect();

@@ -4,7 +4,7 @@ mod read;
 
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction;
-use netcap_bundle::topology::Topology;
+use netcap_bundle::topology::{SwitchKind, Topology};
 use netcap_bundle::{Mac, Nanos};
 use netcap_words::wire::ip_protocol::TCP;
 
@@ -66,6 +66,12 @@ impl View<'_> {
 
     fn switch_points_of<'a>(&'a self, topology: &'a Topology, at: Option<Nanos>) -> SwitchPoints<'a> {
         SwitchPoints { points: self.points, topology, presence: &self.host.presence, at }
+    }
+
+    /// The switch is the kernel's bridge, not Open vSwitch.
+    pub(crate) fn is_kernel_bridge(&self, switch: &str) -> bool {
+        let known = self.host.topology().switch(switch);
+        known.is_some_and(|switch| switch.kind == SwitchKind::LinuxBridge)
     }
 
     /// Where a MAC sits that was seen at these points.

@@ -10,8 +10,8 @@ use crate::engine::follow::Follow;
 use crate::engine::points::FoldContext;
 use crate::engine::{self, Progress};
 use crate::fidelity::Fidelity;
-use crate::host::Host;
 use crate::host::bonds::Bonds;
+use crate::host::{Host, copies};
 use crate::tables::Folds;
 
 /// Reads the input and shows what is known of it.
@@ -24,12 +24,13 @@ pub(crate) fn read<R>(input: &Input, progress: &Progress, look: impl FnOnce(&Vie
     }));
     let mut context = FoldContext::new(&input.points, &bonded).of_files(input.segments.len());
     context.follow = Follow::read(&[input]);
+    let host = Host::read(input);
+    context.copies = copies::read(input, &host);
     let context = Arc::new(context);
     let outcome = engine::run::<Folds>(input, &context, progress);
     let (points, files) = (outcome.points, outcome.files);
     let tables = outcome.fold.finish();
     let fidelity = Fidelity::new(input, &points, &files, &tables.losses.points);
-    let host = Host::read(input);
     let view =
         View { input, tables: &tables, points: &points, files: &files, fidelity, host, bonds, context };
     look(&view)

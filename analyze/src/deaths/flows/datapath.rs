@@ -1,5 +1,7 @@
 //! The datapath's own flows: what it did with such packets, not what it would do.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use netcap_bundle::Nanos;
 use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::ovs::datapath::{DpFlow, OvsDatapath};
@@ -8,7 +10,7 @@ use netcap_bundle::state::Round;
 
 use super::fields::packet_fields;
 use super::{AFTER_NS, Flows, Target, dumps};
-use crate::host::file_of;
+use crate::host::{copies, file_of};
 use crate::view::View;
 
 /// A datapath flow seen dropping.
@@ -26,6 +28,8 @@ pub(crate) struct DatapathDrop {
     pub times: (Nanos, Nanos),
     /// Every field of the flow is known to match.
     pub certain: bool,
+    /// It sends copies to these ports of mirrors, and the packet nowhere.
+    pub copied: Vec<String>,
     flow: DpFlow,
 }
 
@@ -52,12 +56,18 @@ pub(super) fn look(view: &View<'_>, targets: &[Target<'_, '_>], all: &mut [Flows
         for number in asked {
             let (Some(target), Some(fields)) = (targets.get(number), fields.get(number)) else { continue };
             let Some(flows) = all.get_mut(target.index) else { continue };
-            look_at(&round, target, fields, flows);
+            look_at(&round, target, fields, &Mirrors::of(view, &round), flows);
         }
     }
 }
 
-fn look_at(round: &Round<OvsDatapath>, target: &Target<'_, '_>, fields: &PacketFields, flows: &mut Flows) {
+fn look_at(
+    round: &Round<OvsDatapath>,
+    target: &Target<'_, '_>,
+    fields: &PacketFields,
+    mirrors: &Mirrors,
+    flows: &mut Flows,
+) {
     let (datapath, name) = (&round.parsed.value, target.info.name.as_str());
     let known = datapath.dp_port_of(name);
     let packet = &PacketFields { dp_port: fields.dp_port.or(known), ..fields.clone() };
@@ -67,16 +77,17 @@ fn look_at(round: &Round<OvsDatapath>, target: &Target<'_, '_>, fields: &PacketF
         Ternary::Unknown if flow.ip_dst().is_some_and(|m| m.matches(dst)) => Some(false),
         _ => None,
     };
-    let drops = datapath.flows_in(name).filter(|flow| flow.is_drop());
+    let drops = datapath.flows_in(name).filter(|flow| flow.is_drop() || mirrors.get_all(&flow.actions));
     let drops = drops.filter_map(|flow| Some((matching(flow)?, flow)));
     if let Some((certain, flow)) = drops.max_by_key(|(certain, flow)| (*certain, flow.packets, flow.line)) {
-        take_drop(round, certain, flow, &mut flows.drop);
+        let copied = mirrors.ports_of(&flow.actions);
+        take_drop(round, (certain, copied), flow, &mut flows.drop);
     }
     // What it did then, with packets that came in and were not tracked first.
     let then = target.first <= round.at && round.at <= target.last.plus(AFTER_NS);
     let sent = datapath.flows_in(name).filter(|flow| then && flow.recirc_id == 0 && flow.packets > 0);
     let mut sent = sent.filter(|flow| matching(flow) == Some(true));
-    if let Some((flow, ports)) = sent.find_map(|flow| Some((flow, outputs(&flow.actions)?))) {
+    if let Some((flow, ports)) = sent.find_map(|flow| Some((flow, mirrors.sent_on(&flow.actions)?))) {
         flows.forward = Some(DatapathForward {
             line: flow.raw.clone(),
             file: file_of(round, super::DUMP).unwrap_or_default(),
@@ -88,7 +99,12 @@ fn look_at(round: &Round<OvsDatapath>, target: &Target<'_, '_>, fields: &PacketF
 }
 
 /// The flow in whichever dump it was used most: idle flows vanish after ten seconds.
-fn take_drop(round: &Round<OvsDatapath>, certain: bool, flow: &DpFlow, best: &mut Option<DatapathDrop>) {
+fn take_drop(
+    round: &Round<OvsDatapath>,
+    (certain, copied): (bool, Vec<String>),
+    flow: &DpFlow,
+    best: &mut Option<DatapathDrop>,
+) {
     let same = |had: &DatapathDrop| had.flow.fields == flow.fields && had.packets.1 <= flow.packets;
     let (first, since) = match best {
         Some(had) if same(had) => (had.packets.0, had.times.0),
@@ -102,13 +118,86 @@ fn take_drop(round: &Round<OvsDatapath>, certain: bool, flow: &DpFlow, best: &mu
             packets: (first, flow.packets),
             times: (since, round.at),
             certain,
+            copied,
             flow: flow.clone(),
         });
     }
 }
 
+/// Where the mirrors of that time send copies.
+#[derive(Debug, Default)]
+struct Mirrors {
+    /// Datapath ports by number and by name, each with the interface's name.
+    ports: BTreeMap<String, String>,
+    vlans: BTreeSet<u16>,
+}
+
+impl Mirrors {
+    fn of(view: &View<'_>, round: &Round<OvsDatapath>) -> Self {
+        let mut mirrors = Self::default();
+        for switch in &view.host.topology_at(round.at).switches {
+            mirrors.vlans.extend(switch.mirrors.iter().filter_map(|mirror| mirror.output_vlan));
+            for port in switch.ports.iter().filter(|port| copies::is_output(switch, port)) {
+                let number = round.parsed.value.dp_port_of(&port.iface).or(port.dp_port);
+                let names = number.map(|number| number.to_string()).into_iter().chain([port.iface.clone()]);
+                mirrors.ports.extend(names.map(|name| (name, port.iface.clone())));
+            }
+        }
+        mirrors
+    }
+
+    fn takes(&self, output: &Output) -> bool {
+        self.ports.contains_key(&output.port) || output.vlan.is_some_and(|vlan| self.vlans.contains(&vlan))
+    }
+
+    /// Copies are sent, and the packet nowhere.
+    fn get_all(&self, actions: &str) -> bool {
+        outputs(actions).is_some_and(|sent| sent.iter().all(|output| self.takes(output)))
+    }
+
+    /// The ports that get copies.
+    fn ports_of(&self, actions: &str) -> Vec<String> {
+        let sent = outputs(actions).unwrap_or_default().into_iter().filter(|output| self.takes(output));
+        sent.map(|output| self.ports.get(&output.port).cloned().unwrap_or(output.port)).collect()
+    }
+
+    /// The ports to which the packet itself is sent; `None` when it is sent nowhere, or back into the tables.
+    fn sent_on(&self, actions: &str) -> Option<Vec<String>> {
+        let sent = outputs(actions)?.into_iter().filter(|output| !self.takes(output));
+        let ports: Vec<String> = sent.map(|output| output.port).collect();
+        (!ports.is_empty()).then_some(ports)
+    }
+}
+
+/// A port to which actions send a packet, with the tag that they gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Output {
+    port: String,
+    vlan: Option<u16>,
+}
+
 /// The ports to which actions send a packet; `None` when they send it nowhere, or back into the tables.
-fn outputs(actions: &str) -> Option<Vec<String>> {
+fn outputs(actions: &str) -> Option<Vec<Output>> {
+    let words = words(actions);
+    if words.iter().any(|word| word.starts_with("recirc") || word.starts_with("ct")) {
+        return None;
+    }
+    let (mut ports, mut vlan) = (Vec::new(), None);
+    for word in words {
+        if let Some(pushed) = word.strip_prefix("push_vlan(") {
+            let id = pushed.split(',').find_map(|part| part.trim().strip_prefix("vid="));
+            vlan = id.and_then(|id| id.trim_end_matches(')').parse().ok());
+        } else if word == "pop_vlan" {
+            vlan = None;
+        } else if !word.is_empty() && !word.contains('(') && word != "drop" {
+            ports.push(Output { port: word, vlan });
+        }
+    }
+    (!ports.is_empty()).then_some(ports)
+}
+
+/// Actions one by one: commas in brackets part nothing.
+fn words(actions: &str) -> Vec<String> {
     let (mut depth, mut word) = (0_u32, String::new());
     let mut words = Vec::new();
     for c in actions.chars() {
@@ -118,19 +207,13 @@ fn outputs(actions: &str) -> Option<Vec<String>> {
             _ => {}
         }
         if c == ',' && depth == 0 {
-            words.push(std::mem::take(&mut word));
+            words.push(std::mem::take(&mut word).trim().to_owned());
         } else {
             word.push(c);
         }
     }
-    words.push(word);
-    if words.iter().any(|word| word.starts_with("recirc") || word.starts_with("ct")) {
-        return None;
-    }
-    let bare =
-        |word: &String| !word.is_empty() && !word.contains('(') && word != "drop" && word != "pop_vlan";
-    let ports: Vec<String> = words.into_iter().map(|word| word.trim().to_owned()).filter(bare).collect();
-    (!ports.is_empty()).then_some(ports)
+    words.push(word.trim().to_owned());
+    words
 }
 
 #[cfg(test)]
@@ -139,13 +222,33 @@ mod tests {
 
     #[test]
     fn ports_are_what_stands_outside_of_brackets() {
-        let ports = |actions| outputs(actions).unwrap_or_default().join(" ");
+        let ports = |actions| Mirrors::default().sent_on(actions).unwrap_or_default().join(" ");
         assert_eq!(ports("3"), "3");
         assert_eq!(ports("push_vlan(vid=77,pcp=0),4,pop_vlan,vnet1"), "4 vnet1");
         for nowhere in
             ["drop", "", "ct(commit,zone=5),recirc(0x1)", "recirc(0x2)", "sample(sample=1.0%,actions(3))"]
         {
             assert_eq!(outputs(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn what_mirrors_get_is_sent_nowhere() {
+        let ports = [("7", "eth5"), ("eth5", "eth5")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let mirrors = Mirrors { ports: ports.into(), vlans: [999].into() };
+        for (actions, sent, copied) in [
+            ("7", None, "eth5"),
+            ("eth5", None, "eth5"),
+            ("7,3", Some("3"), "eth5"),
+            ("push_vlan(vid=999,pcp=0),4", None, "4"),
+            ("push_vlan(vid=999,pcp=0),4,pop_vlan,3", Some("3"), "4"),
+            ("push_vlan(vid=998,pcp=0),4", Some("4"), ""),
+            ("drop", None, ""),
+        ] {
+            let sent_on = mirrors.sent_on(actions).map(|ports| ports.join(" "));
+            assert_eq!(sent_on.as_deref(), sent, "{actions}");
+            assert_eq!(mirrors.ports_of(actions).join(" "), copied, "{actions}");
+            assert_eq!(mirrors.get_all(actions), sent.is_none() && !copied.is_empty(), "{actions}");
         }
     }
 }

@@ -97,7 +97,8 @@ impl Fold for HopsFold {
 
     fn packet(&mut self, packet: &PacketView<'_>) {
         let follow = &self.context.follow;
-        let Some(eth) = packet.eth.filter(|_| follow.on) else { return };
+        // A copy is no stop on the way.
+        let Some(eth) = packet.eth.filter(|_| follow.on && packet.copy.is_none()) else { return };
         if packet.direction == Direction::Unknown {
             self.undirected += 1;
             return;

@@ -117,22 +117,15 @@ fn unnamed(case: &Case<'_, '_>) -> Ruling {
     let Some(switch) = case.info().and_then(|info| info.vswitch.as_deref()) else {
         return Ruling::NotConcerned;
     };
+    if case.view.is_kernel_bridge(switch) {
+        return Ruling::NotConcerned;
+    }
     match case.flows().tables {
         Tables::Read => Ruling::RuledOut(Text::new("acl-drop.out.unknown").with("switch", switch)),
         Tables::Gone => Ruling::CannotTell(vec![Text::new("acl-drop.open.gone").with("switch", switch)]),
         Tables::Failed => Ruling::CannotTell(vec![Text::new("acl-drop.open.failed").with("switch", switch)]),
-        Tables::Never if is_open_vswitch(case, switch) => {
-            Ruling::CannotTell(vec![Text::new("acl-drop.open.never").with("switch", switch)])
-        }
-        Tables::Never => Ruling::NotConcerned,
+        Tables::Never => Ruling::CannotTell(vec![Text::new("acl-drop.open.never").with("switch", switch)]),
     }
-}
-
-/// Nothing says that the switch is the kernel's bridge.
-fn is_open_vswitch(case: &Case<'_, '_>, switch: &str) -> bool {
-    use netcap_bundle::topology::SwitchKind;
-    let known = case.view.host.topology().switch(switch);
-    known.is_none_or(|switch| switch.kind == SwitchKind::Ovs)
 }
 
 #[cfg(test)]

@@ -194,7 +194,12 @@ fn tables(case: &Case<'_, '_>, flows: &Flows) -> Vec<Evidence> {
             file: flow.file.clone(),
             at: Some(flow.at),
             line: flow.line.clone(),
-            what: Text::new("acl-drop.evidence.flow").with("port", port),
+            what: match flow.copied.as_slice() {
+                [] => Text::new("acl-drop.evidence.flow").with("port", port),
+                copied => Text::new("acl-drop.evidence.flow-copied")
+                    .with("port", port)
+                    .with_list("copied", copied.iter().map(Text::verbatim).collect()),
+            },
         });
         out.extend(counter("packets", flow.packets, flow.times, "acl-drop.evidence.flow-grew"));
     }

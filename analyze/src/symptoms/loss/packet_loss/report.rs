@@ -185,10 +185,14 @@ fn remedy(view: &View<'_>, hop: &Hop, enters: bool) -> Text {
     let from = view.points.name(hop.from.point);
     let switch = view.points.get(hop.from.point).and_then(|p| p.vswitch.as_deref());
     match switch.filter(|_| enters) {
-        Some(switch) => Text::new("packet-loss.remedy.switch")
-            .with("switch", switch)
-            .with("from", from)
-            .with_list("to", exits(view, hop)),
+        Some(switch) => Text::new(if view.is_kernel_bridge(switch) {
+            "packet-loss.remedy.bridge"
+        } else {
+            "packet-loss.remedy.switch"
+        })
+        .with("switch", switch)
+        .with("from", from)
+        .with_list("to", exits(view, hop)),
         None => Text::new("packet-loss.remedy").with("from", from).with_list("to", exits(view, hop)),
     }
 }

@@ -227,6 +227,7 @@ fn fold(bundle: &Arc<FoldContext>, point: u32, count: u16) -> HopsFold {
         let bytes = datagram(way(), (VM, PEER), &n.to_be_bytes(), n);
         let decoded = decode(LinkType::ETHERNET, &bytes);
         fold.packet(&PacketView {
+            copy: None,
             at: Nanos(i64::from(n)),
             frame: FrameRef { file: point, number: u64::from(n) + 1 },
             point: PointId(point),
