@@ -80,6 +80,13 @@ pub enum Damage {
     },
     /// It is no JSON of the kind that belongs there.
     Json(serde_json::Error),
+    /// It has more values than fit in memory.
+    TooManyValues {
+        /// How many there may be.
+        max: usize,
+    },
+    /// The name of the run is none for a file.
+    Name,
     /// Files are missing, and so is the tar that they were moved into.
     MovedAway {
         /// That tar.
@@ -127,6 +134,8 @@ impl fmt::Display for Damage {
                 write!(f, "written by a newer netcap (schema {schema}); use its netcap-analyze")
             }
             Self::Json(error) => error.fmt(f),
+            Self::TooManyValues { max } => write!(f, "it has more than {max} values"),
+            Self::Name => f.write_str("the run's name in it is none for a directory"),
             Self::MovedAway { moving } => {
                 write!(f, "files are missing, and {} is not there", moving.display())
             }

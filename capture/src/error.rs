@@ -1,8 +1,9 @@
 //! Why a command ends without having done its work.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use netcap_bundle::BundleError;
+use netcap_bundle::held::mistrust;
 use netcap_filters::{FilterError, PresetError};
 use rust_i18n::t;
 
@@ -32,7 +33,7 @@ pub enum Error {
     #[error("{}", wording::bundle(.0))]
     Bundle(#[from] BundleError),
     /// A file operation of the recorder itself.
-    #[error("{}", t!("error.file", op = op.word(), path = path.display(), why = source))]
+    #[error("{}", t!("error.file", op = op.word(), path = path.display(), why = wording::io(source)))]
     File {
         /// What was attempted.
         op: Op,
@@ -62,6 +63,27 @@ impl Error {
     pub fn file(op: Op, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { op, path, source }
+    }
+
+    /// For `map_err`: the directory of `--out`, which the user may choose anew when it is not trusted.
+    pub(crate) fn out(dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::place(Op::Create, "held.out", dir)
+    }
+
+    /// For `map_err`: the directory of a run, or that of its tar.
+    pub(crate) fn run(dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::place(Op::Open, "held.run", dir)
+    }
+
+    fn place(op: Op, advice: &'static str, dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = dir.to_owned();
+        move |source| match mistrust(&source) {
+            Some(why) => {
+                let why = wording::mistrusted(why);
+                Self::Usage(t!(advice, dir = path.display(), why = why).into_owned())
+            }
+            None => Self::File { op, path, source },
+        }
     }
 
     /// 2 when the command line is wrong, 1 when the run failed.

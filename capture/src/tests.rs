@@ -7,7 +7,11 @@ use std::path::Path;
 fn sentences() -> BTreeMap<String, BTreeMap<String, String>> {
     let mut out: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     let mut key = String::new();
-    let catalogues = [include_str!("../locales/netcap.yml"), include_str!("../locales/filters.yml")];
+    let catalogues = [
+        include_str!("../locales/netcap.yml"),
+        include_str!("../locales/files.yml"),
+        include_str!("../locales/filters.yml"),
+    ];
     for line in catalogues.into_iter().flat_map(str::lines) {
         match line.strip_prefix("  ") {
             None => key = line.trim_end_matches(':').to_owned(),

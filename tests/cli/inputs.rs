@@ -35,7 +35,8 @@ fn conflict() -> BundleBuilder {
 fn a_tar_says_what_its_directory_says() {
     let sealed = conflict().seal();
     let tar = sealed.path.with_extension("tar");
-    netcap_bundle::seal::write_tar(&sealed.path, "host-20261121000000", File::create(&tar).unwrap()).unwrap();
+    let dir = netcap_bundle::held::Dir::open(&sealed.path).unwrap();
+    netcap_bundle::seal::write_tar(&dir, "host-20261121000000", File::create(&tar).unwrap()).unwrap();
     let (mut a, mut b) = (verdict(&sealed.path), verdict(&tar));
     assert_eq!(a["findings"].as_array().unwrap().len(), 1);
     (a["input"], b["input"]) = (Value::Null, Value::Null);

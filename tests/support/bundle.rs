@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::packets::{Direction, Frame, SegmentMeta, SegmentWriter};
 use netcap_bundle::run::{Clock, End, PingRecord, SCHEMA, json_line};
 use netcap_bundle::source::Outcome;
@@ -55,7 +56,7 @@ impl BundleBuilder {
             ovs_rundir: None,
             sandbox: None,
         };
-        let state = StateWriter::create(&run, 1 << 30).unwrap();
+        let state = StateWriter::create(&Dir::open(&run).unwrap(), 1 << 30).unwrap();
         Self { dir, info, writers: BTreeMap::new(), state, end_ms }
     }
 
@@ -187,7 +188,7 @@ impl BundleBuilder {
             index.write_all(&json_line(&info).unwrap()).unwrap();
         }
         let ended = Clock { realtime: at(self.end_ms), monotonic_ns: self.end_ms * 1_000_000 };
-        seal::seal(&run, self.info, Some(ended), End::Duration, Vec::new()).unwrap();
+        seal::seal(&Dir::open(&run).unwrap(), self.info, Some(ended), End::Duration, Vec::new()).unwrap();
         SealedBundle { path: run, _dir: self.dir }
     }
 }

@@ -39,6 +39,8 @@ fn damaged(damage: &Damage) -> Text {
         Damage::Undescribed => Text::new("damage.undescribed"),
         Damage::Newer { schema } => Text::new("damage.newer").with("schema", schema),
         Damage::Json(why) => Text::verbatim(why),
+        Damage::TooManyValues { max } => Text::new("damage.values").with("max", max),
+        Damage::Name => Text::new("damage.name"),
         Damage::MovedAway { moving } => Text::new("damage.moved").with("path", moving.display()),
     }
 }
@@ -70,6 +72,8 @@ mod tests {
             Damage::Undescribed,
             Damage::Newer { schema: 9 },
             Damage::Json(serde_json::from_str::<u8>("x").expect_err("no number")),
+            Damage::TooManyValues { max: 7 },
+            Damage::Name,
             Damage::MovedAway { moving: "r.moving".into() },
         ]
         .map(|damage| BundleError::Damaged { what: "x".to_owned(), damage });

@@ -22,7 +22,7 @@ const SPARSE_MORE_AT: usize = 504;
 
 /// A regular file in a tar.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Member {
+pub(crate) struct Member {
     pub path: PathBuf,
     /// Where its content lies.
     pub offset: u64,
@@ -30,7 +30,7 @@ pub(super) struct Member {
 }
 
 /// Walks over a tar; an error ends it.
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     file: &'a File,
     at: u64,
     headers: u32,
@@ -45,7 +45,7 @@ struct Told {
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn new(file: &'a File) -> Self {
+    pub(crate) fn new(file: &'a File) -> Self {
         Self { file, at: 0, headers: 0, ended: false }
     }
 

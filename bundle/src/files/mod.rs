@@ -8,6 +8,7 @@ mod place;
 
 use lines::Budget;
 pub use lines::{FileLines, Lines};
+pub(crate) use members::Members;
 pub use place::Stream;
 pub(crate) use place::{Place, Source};
 
@@ -18,7 +19,6 @@ use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::files::members::Members;
 use crate::held::{Dir, Kind};
 use crate::{BundleError, Op, Result};
 

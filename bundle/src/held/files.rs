@@ -29,6 +29,18 @@ impl Dir {
         self.open_file(path, OFlags::RDWR)
     }
 
+    /// Opens a file for reading that has exactly one other name: that one in another directory of ours.
+    pub fn read_twin(&self, path: &str, other: &Self, name: &str) -> io::Result<File> {
+        let file = File::from(self.open_below(path, OFlags::RDONLY | CAREFUL, Mode::empty())?);
+        let stat = trust::regular(&file)?;
+        let (dir, name) = other.parent_of(&plain(name)?)?;
+        let twin = sys::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if stat.st_nlink == 2 && (stat.st_dev, stat.st_ino) == (twin.st_dev, twin.st_ino) {
+            return trust::owner(&stat).map(|()| file);
+        }
+        Err(Mistrust::Moved.into())
+    }
+
     fn open_file(&self, path: &str, flags: OFlags) -> io::Result<File> {
         let file = File::from(self.open_below(path, flags | CAREFUL, Mode::empty())?);
         trust::file(&file, self.trust)?;
@@ -74,6 +86,23 @@ impl Dir {
         match made {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => self.open_file(path, flags),
             done => Ok(done?.into()),
+        }
+    }
+
+    /// Opens a device or a pipe of this directory for writing, also by way of a link that nobody else can have made, as
+    /// `/dev/stdout` is one. A pipe of somebody else would tell them what is written.
+    pub fn stream(&self, name: &str) -> io::Result<File> {
+        let (dir, name) = self.parent_of(&plain(name)?)?;
+        let link = sys::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = File::from(sys::openat(&dir, name, flags, Mode::empty())?);
+        let stat = sys::fstat(&file)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            _ if !trust::ours(link.st_uid) => Err(Mistrust::FileOwner { uid: link.st_uid }.into()),
+            FileType::RegularFile | FileType::Directory => Err(Mistrust::Moved.into()),
+            FileType::CharacterDevice => Ok(file),
+            _ if !trust::ours(stat.st_uid) => Err(Mistrust::FileOwner { uid: stat.st_uid }.into()),
+            _ => Ok(file),
         }
     }
 

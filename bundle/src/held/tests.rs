@@ -148,6 +148,9 @@ fn nothing_is_waited_for_and_nothing_endless_is_read() {
     assert_eq!(why(dir.read("two")), Mistrust::Linked { links: 2 });
     assert_eq!(why(dir.create_anew("one")), Mistrust::Linked { links: 2 });
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let twin = |name| dir.read_twin("two", &Dir::open(top.path()).unwrap(), name);
+    assert!(twin("one").is_ok() && twin("none").is_err());
+    assert_eq!(why(twin("sparse")), Mistrust::Moved);
     // The explainer looks at copies that share files, and still waits for nothing.
     let visited = Dir::visit(top.path()).unwrap();
     assert!(visited.read("two").is_ok());

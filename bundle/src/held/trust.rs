@@ -62,7 +62,8 @@ pub enum Mistrust {
     Moved,
     /// A directory that somebody else can put something else in place of.
     #[error(
-        "{} belongs to user {uid}, who can put anything there meanwhile; use a directory that only root can write, or do it as that user", dir.display()
+        "{} belongs to user {uid}, who can change what lies there at any moment; use a directory that only root can write, or do it as that user",
+        dir.display()
     )]
     Owner {
         /// The directory, or one above it.
@@ -72,7 +73,8 @@ pub enum Mistrust {
     },
     /// A directory that others can write.
     #[error(
-        "other users can write to {} and put anything there meanwhile; use a directory that only root can write, or chmod go-w it", dir.display()
+        "other users can write to {} and change what lies there at any moment; use a directory that only root can write, or take that right away (chmod go-w)",
+        dir.display()
     )]
     Writable {
         /// The directory, or one above it.
@@ -161,11 +163,14 @@ pub(super) fn file(file: &File, trust: Trust) -> io::Result<Stat> {
     Ok(stat)
 }
 
+/// Whether a file is of one's own.
+pub(super) fn owner(stat: &Stat) -> io::Result<()> {
+    if ours(stat.st_uid) { Ok(()) } else { Err(Mistrust::FileOwner { uid: stat.st_uid }.into()) }
+}
+
 /// Whether a file is of one's own and nothing else besides.
 pub(super) fn own(stat: &Stat) -> io::Result<()> {
-    if !ours(stat.st_uid) {
-        return Err(Mistrust::FileOwner { uid: stat.st_uid }.into());
-    }
+    owner(stat)?;
     #[allow(clippy::useless_conversion)] // 32 bits on aarch64
     let links = u64::from(stat.st_nlink);
     if links > 1 { Err(Mistrust::Linked { links }.into()) } else { Ok(()) }

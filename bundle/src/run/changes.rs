@@ -3,11 +3,8 @@
 //! `run.json` says what was recorded from the start and never changes, for the run's lock hangs on it. Each change is a
 //! line of its own file, appended when it happens, so a crash takes none of them.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
-use crate::run::layout;
 use crate::{Nanos, Point};
 
 /// Changes read of one run: a machine started or stopped every four minutes for a month, and each takes three lines.
@@ -48,12 +45,7 @@ pub enum ChangeKind {
     },
 }
 
-/// The changes of a run in a directory; lines that are not understood, like one torn by a crash, are left out.
-pub fn read(dir: &Path) -> Vec<Change> {
-    parse(&std::fs::read_to_string(dir.join(layout::CHANGES)).unwrap_or_default())
-}
-
-/// The changes in the text of such a file.
+/// The changes in the text of such a file; lines that are not understood, like one torn by a crash, are left out.
 pub(crate) fn parse(text: &str) -> Vec<Change> {
     text.lines().take(CHANGES_MAX).filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

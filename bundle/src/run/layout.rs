@@ -40,6 +40,8 @@ pub const PING: &str = "ping";
 pub const LEDGERS: &str = "ledger/points";
 /// Losses of the host's receive path.
 pub const SOFTNET: &str = "ledger/softnet.jsonl";
+/// Digits of a stamp: year to second.
+const STAMP_LEN: usize = 14;
 /// Ending of a ledger.
 const LEDGER_END: &str = ".jsonl";
 /// Ending of a segment.
@@ -110,6 +112,20 @@ pub fn ping_lines(address: &str) -> String {
     format!("{PING}/{}.jsonl", address_name(address))
 }
 
+/// Names that `scripts/check_network.sh` gives to the log of a ping beside the run: `STAMP-ping.log` to the first,
+/// `STAMP-ADDRESS-ping.log` to the others. None when the path is no such log.
+pub fn old_ping_names(run: &str, path: &str) -> Vec<String> {
+    let address = path.strip_prefix(PING).and_then(|rest| rest.strip_prefix('/')?.strip_suffix(".log"));
+    // HOST-STAMP, or HOST-STAMP-2 for the second of a second.
+    let digits = |word: &str| word.len() == STAMP_LEN && word.bytes().all(|byte| byte.is_ascii_digit());
+    let stamp = run.match_indices('-').map(|(at, _)| run.split_at(at + 1).1).find(|rest| {
+        rest.split_once('-')
+            .map_or(digits(rest), |(stamp, again)| digits(stamp) && again.parse::<u32>().is_ok())
+    });
+    let (Some(address), Some(stamp)) = (address, stamp) else { return Vec::new() };
+    vec![format!("{stamp}-ping.log"), format!("{stamp}-{address}-ping.log")]
+}
+
 /// IPv6 addresses keep their colons out of file names: other systems unpack bundles too.
 fn address_name(address: &str) -> String {
     safe_name(&address.replace(':', "-"))
@@ -136,6 +152,18 @@ mod tests {
         assert_eq!(parse_ledger(&ledger("eth2")), Some("eth2"));
         assert_eq!(parse_ledger(SOFTNET), None);
         assert_eq!(parse_ledger("ledger/points/a/b.jsonl"), None);
+    }
+
+    #[test]
+    fn the_old_names_of_pings() {
+        let names = old_ping_names("cvk-node-11-20261121081504-2", &ping_log("192.168.12.254"));
+        assert_eq!(names, ["20261121081504-2-ping.log", "20261121081504-2-192.168.12.254-ping.log"]);
+        assert_eq!(old_ping_names("h-20261121081504", "ping/a.log")[0], "20261121081504-ping.log");
+        for (run, path) in
+            [("h-20261121081504", "ping/a.jsonl"), ("h-2026", "ping/a.log"), ("h", "netcap.log")]
+        {
+            assert!(old_ping_names(run, path).is_empty(), "{run} {path}");
+        }
     }
 
     #[test]

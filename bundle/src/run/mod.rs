@@ -3,7 +3,6 @@
 //! Data only: rooms above read and write it.
 
 pub mod changes;
-pub mod index;
 pub mod layout;
 
 mod drops;

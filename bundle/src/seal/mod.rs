@@ -1,15 +1,16 @@
 //! Sealing a run: closing what a crash left open, the manifest, and the one file to send.
 
-use std::path::Path;
-
+use index::Indexes;
 use place::{hash, remove_partial};
 
 use crate::Result;
 use crate::files::Files;
+use crate::held::Dir;
 use crate::ledger::{Ledger, PointLedger};
-use crate::run::index::{self, Indexes};
+use crate::run::layout;
 use crate::run::{Clock, Cost, End, FileInfo, Manifest, RunInfo, SegmentInfo};
-use crate::run::{changes, layout};
+
+pub mod index;
 
 mod place;
 mod repair;
@@ -18,7 +19,7 @@ mod tar;
 mod moving;
 
 pub use moving::{half_moved, move_tar, room_to_move};
-pub use place::{read_run, remove_run, sync_parent, write_json};
+pub use place::{read_changes, read_manifest, read_run, remove_run, write_json};
 pub use repair::repair_cut;
 pub use tar::write_tar;
 
@@ -26,7 +27,7 @@ pub use tar::write_tar;
 ///
 /// `remarks` is what the recorder wants a reader to know. Sealing twice gives the same manifest.
 pub fn seal(
-    dir: &Path,
+    dir: &Dir,
     info: RunInfo,
     ended: Option<Clock>,
     end: End,
@@ -37,7 +38,7 @@ pub fn seal(
 
 /// As [`seal`], by the recorder itself, which knows what it took of the host.
 pub fn seal_with_cost(
-    dir: &Path,
+    dir: &Dir,
     mut info: RunInfo,
     ended: Option<Clock>,
     end: End,
@@ -46,20 +47,20 @@ pub fn seal_with_cost(
 ) -> Result<Manifest> {
     let (counts, segments, files) = (Vec::new(), Vec::new(), Vec::new());
     let (pruned, shed) = (Vec::new(), Vec::new());
-    let changes = changes::read(dir);
+    let changes = read_changes(dir)?;
     info.add_joined(&changes);
     let mut manifest =
         Manifest { info, ended, end, changes, counts, segments, pruned, shed, cost, files, remarks };
     remove_partial(dir)?;
     let Indexes { there: indexed, pruned } = index::read(dir)?;
     manifest.pruned = pruned;
-    let files = Files::directory(dir)?;
+    let files = Files::below(dir)?;
     let paths: Vec<String> = files.paths().map(str::to_owned).collect();
     for path in &paths {
         let Some((point, number)) = layout::parse_segment(path) else { continue };
         // After a crash the index may be on the disk and the segment may not: it is believed for its content only.
         let whole = |info: &&SegmentInfo| {
-            manifest.ended.is_some() || hash(&dir.join(path)).is_ok_and(|(_, blake3)| blake3 == info.blake3)
+            manifest.ended.is_some() || hash(dir, path).is_ok_and(|(_, blake3)| blake3 == info.blake3)
         };
         if let Some(info) = indexed.get(path).filter(whole) {
             manifest.segments.push(info.clone());
@@ -72,7 +73,7 @@ pub fn seal_with_cost(
     manifest.segments.sort_by(|a, b| (&a.point, a.number).cmp(&(&b.point, b.number)));
     for path in &paths {
         if layout::parse_segment(path).is_none() && path != layout::MANIFEST {
-            let (bytes, blake3) = hash(&dir.join(path))?;
+            let (bytes, blake3) = hash(dir, path)?;
             manifest.files.push(FileInfo { path: path.clone(), bytes, blake3 });
         }
     }
@@ -87,7 +88,7 @@ pub fn seal_with_cost(
         let imbalances = ledger.imbalances(&manifest);
         manifest.remarks.extend(imbalances);
     }
-    write_json(&dir.join(layout::MANIFEST), &manifest)?;
+    write_json(dir, layout::MANIFEST, &manifest)?;
     Ok(manifest)
 }
 

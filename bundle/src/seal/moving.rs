@@ -5,14 +5,15 @@
 //! directory until the end: as long as it exists it says what it is.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::path::Path;
 
-use super::place::{remove_run, sync_parent};
+use super::place::{absent, failed, read_manifest, remove_run};
 use super::tar::{append_file, member_time};
-use crate::files::Files;
-use crate::run::{Manifest, layout};
+use crate::files::{Files, Members};
+use crate::held::Dir;
+use crate::run::Manifest;
+use crate::run::layout;
 use crate::{BundleError, Damage, Op, Result};
 
 /// Files that stay in the directory to the end.
@@ -26,19 +27,33 @@ const END: u64 = 1024;
 const BLOCK: u64 = 512;
 
 /// Whether files that the manifest names are no longer there: the run has been moved in part.
-pub fn half_moved(dir: &Path) -> bool {
-    let Some(manifest) =
-        fs::read(dir.join(layout::MANIFEST)).ok().and_then(|b| serde_json::from_slice::<Manifest>(&b).ok())
-    else {
-        return false;
-    };
+pub fn half_moved(dir: &Dir) -> Result<bool> {
+    let Some(manifest) = read_manifest(dir)? else { return Ok(false) };
+    for path in listed(&manifest) {
+        if gone(dir, &path).map_err(failed(Op::Read, dir, &path))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The files that the manifest names.
+fn listed(manifest: &Manifest) -> impl Iterator<Item = String> {
     let segments = manifest.segments.iter().map(|s| layout::segment(&s.point, s.number));
-    let files = manifest.files.iter().map(|f| f.path.clone());
-    segments.chain(files).any(|path| !dir.join(path).exists())
+    segments.chain(manifest.files.iter().map(|file| file.path.clone()))
+}
+
+/// Whether nothing has this name; a path that is none, or leads over a link, is an error.
+fn gone(dir: &Dir, path: &str) -> io::Result<bool> {
+    match dir.meta(path) {
+        Ok(_) => Ok(false),
+        Err(e) if absent(&e) => Ok(true),
+        Err(e) => Err(e),
+    }
 }
 
 /// Bytes that moving a run takes for a moment: the files of the largest batch, in the tar and still beside it.
-pub fn room_to_move(dir: &Path) -> Result<u64> {
+pub fn room_to_move(dir: &Dir) -> Result<u64> {
     let batches = batches(dir, &BTreeSet::new())?;
     Ok(batches.iter().map(|batch| batch.room).max().unwrap_or(0).saturating_add(END))
 }
@@ -54,13 +69,13 @@ struct Batch {
 }
 
 /// The files of a run that are not `inside` the tar, the manifest first, in batches.
-fn batches(dir: &Path, inside: &BTreeSet<String>) -> Result<Vec<Batch>> {
-    let files = Files::directory(dir)?;
+fn batches(dir: &Dir, inside: &BTreeSet<String>) -> Result<Vec<Batch>> {
+    let files = Files::below(dir)?;
     let rest = files.paths().filter(|path| *path != layout::MANIFEST);
     let mut left = Vec::new();
     for path in std::iter::once(layout::MANIFEST).chain(rest).filter(|path| !inside.contains(*path)) {
-        let meta = fs::metadata(dir.join(path)).map_err(BundleError::io(Op::Read, dir.join(path)))?;
-        left.push((path.to_owned(), meta.len()));
+        let meta = dir.meta(path).map_err(failed(Op::Read, dir, path))?;
+        left.push((path.to_owned(), meta.len));
     }
     let largest = left.iter().map(|(_, size)| *size).max().unwrap_or(0);
     let batch_max = largest.clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end());
@@ -79,57 +94,66 @@ fn batches(dir: &Path, inside: &BTreeSet<String>) -> Result<Vec<Batch>> {
     Ok(out)
 }
 
-/// Moves a sealed run into the tar `done`, by way of `moving`, which must not be thrown away; gives the tar's size.
-pub fn move_tar(dir: &Path, run: &str, moving: &Path, done: &Path) -> Result<u64> {
-    if half_moved(dir) && !moving.exists() {
-        if done.exists() {
+/// Moves a sealed run into the tar `done` of `out`, by way of `moving`, which must not be thrown away; gives the tar's size.
+pub fn move_tar(dir: &Dir, run: &str, out: &Dir, moving: &str, done: &str) -> Result<u64> {
+    if half_moved(dir)? && !out.has(moving) {
+        if out.has_file(done) {
             // Only the removal of the directory was missing.
-            return finish(dir, done);
+            return finish(dir, out, done);
         }
-        let damage = Damage::MovedAway { moving: moving.to_owned() };
-        return Err(BundleError::Damaged { what: dir.display().to_string(), damage });
+        let damage = Damage::MovedAway { moving: out.path().join(moving) };
+        return Err(BundleError::Damaged { what: dir.path().display().to_string(), damage });
     }
-    let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).create(true).truncate(false).open(moving);
-    let mut file = file.map_err(BundleError::io(Op::Open, moving))?;
-    let inside = resume(dir, run, &mut file).map_err(BundleError::io(Op::Read, moving))?;
-    for path in inside.iter().filter(|path| !KEPT.contains(&path.as_str())) {
-        remove(dir, path)?;
-    }
+    let file = match out.modify(moving) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => out.create_new(moving),
+        done => done,
+    };
+    let mut file = file.map_err(failed(Op::Open, out, moving))?;
+    let inside = resume(dir, run, &mut file).map_err(failed(Op::Read, out, moving))?;
+    remove_moved(dir, &inside)?;
     for batch in batches(dir, &inside)? {
         let paths: Vec<&str> = batch.paths.iter().map(String::as_str).collect();
         append(dir, run, &mut file, &paths)?;
     }
-    file.sync_all().map_err(BundleError::io(Op::Write, moving))?;
-    fs::rename(moving, done).map_err(BundleError::io(Op::Rename, moving))?;
-    finish(dir, done)
+    file.sync_all().map_err(failed(Op::Write, out, moving))?;
+    out.rename(moving, done).map_err(failed(Op::Rename, out, moving))?;
+    finish(dir, out, done)
 }
 
-fn finish(dir: &Path, done: &Path) -> Result<u64> {
+fn finish(dir: &Dir, out: &Dir, done: &str) -> Result<u64> {
     // The new name must be on the disk before the last of the directory goes.
-    sync_parent(done).map_err(BundleError::io(Op::Write, done))?;
+    out.sync().map_err(failed(Op::Write, out, done))?;
     remove_run(dir)?;
-    Ok(fs::metadata(done).map_err(BundleError::io(Op::Read, done))?.len())
+    Ok(out.meta(done).map_err(failed(Op::Read, out, done))?.len)
+}
+
+/// Removes files that are in the tar for certain. Of what a tar says only what the manifest says too is believed.
+fn remove_moved(dir: &Dir, inside: &BTreeSet<String>) -> Result<()> {
+    let manifest = read_manifest(dir)?;
+    let listed: BTreeSet<String> = manifest.iter().flat_map(listed).collect();
+    for path in listed.intersection(inside).filter(|path| !KEPT.contains(&path.as_str())) {
+        remove(dir, path)?;
+    }
+    Ok(())
 }
 
 /// Finds what an earlier attempt has moved, cuts off what is not certain, and leaves the file at the place where the
-/// next member goes. A file that is gone from the directory was in the tar on the disk, and so was all before it.
-fn resume(dir: &Path, run: &str, file: &mut File) -> io::Result<BTreeSet<String>> {
+/// next member goes. A file that is gone from the directory was in the tar on the disk, and so was all before it. A member
+/// with a path that leads elsewhere was not written by netcap: then nothing is changed.
+fn resume(dir: &Dir, run: &str, file: &mut File) -> io::Result<BTreeSet<String>> {
     let size = file.metadata()?.len();
-    let mut members = Vec::new();
-    let mut archive = tar::Archive::new(&*file);
-    if let Ok(entries) = archive.entries_with_seek() {
-        for entry in entries {
-            let Ok(entry) = entry else { break };
-            let end = entry.raw_file_position().saturating_add(entry.size().next_multiple_of(BLOCK));
-            let path =
-                entry.path().ok().and_then(|path| Some(path.strip_prefix(run).ok()?.to_str()?.to_owned()));
-            let Some(path) = path.filter(|_| end <= size) else { break };
-            members.push((path, end));
+    let (mut members, mut certain) = (Vec::new(), 0);
+    for member in Members::new(file) {
+        let Ok(member) = member else { break };
+        let end = member.offset.saturating_add(member.length.next_multiple_of(BLOCK));
+        let path = member.path.strip_prefix(run).ok().and_then(|path| path.to_str());
+        let Some(path) = path.filter(|_| end <= size) else { break };
+        let is_gone = gone(dir, path)?;
+        members.push((path.to_owned(), end));
+        if is_gone && !KEPT.contains(&path) {
+            certain = members.len();
         }
     }
-    let gone = |path: &str| !KEPT.contains(&path) && !dir.join(path).exists();
-    let certain = members.iter().rposition(|(path, _)| gone(path)).map_or(0, |last| last + 1);
     members.truncate(certain);
     let end = members.last().map_or(0, |(_, end)| *end);
     file.set_len(end)?;
@@ -138,7 +162,7 @@ fn resume(dir: &Path, run: &str, file: &mut File) -> io::Result<BTreeSet<String>
 }
 
 /// Appends files where the tar ends, makes sure of them, and removes them.
-fn append(dir: &Path, run: &str, file: &mut File, paths: &[&str]) -> Result<()> {
+fn append(dir: &Dir, run: &str, file: &mut File, paths: &[&str]) -> Result<()> {
     let failed = || BundleError::io(Op::Write, "the bundle");
     let mut tar = tar::Builder::new(&mut *file);
     let mtime = member_time(dir);
@@ -156,19 +180,22 @@ fn append(dir: &Path, run: &str, file: &mut File, paths: &[&str]) -> Result<()> 
     Ok(())
 }
 
-fn remove(dir: &Path, path: &str) -> Result<()> {
-    let full = dir.join(path);
-    match fs::remove_file(&full) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(BundleError::io(Op::Remove, full)(e)),
-        _ => Ok(()),
-    }
+fn remove(dir: &Dir, path: &str) -> Result<()> {
+    dir.remove_if_there(path).map_err(failed(Op::Remove, dir, path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, OpenOptions};
+    use std::path::Path;
+
     use crate::run::{End, RunInfo};
     use proptest::prelude::*;
+
+    fn held(dir: &Path) -> Dir {
+        Dir::open(dir).unwrap()
+    }
 
     /// A sealed run with files of these sizes.
     fn run(top: &Path, sizes: &[usize]) -> std::path::PathBuf {
@@ -181,7 +208,7 @@ mod tests {
         let text = r#"{"schema":1,"tool":"t","run":"r","host":"h","started":{"realtime":1795217000999000000,"monotonic_ns":0},"points":[]}"#;
         fs::write(dir.join(layout::RUN), text).unwrap();
         let info: RunInfo = serde_json::from_str(text).unwrap();
-        crate::seal::seal(&dir, info, None, End::Recovered, Vec::new()).unwrap();
+        crate::seal::seal(&held(&dir), info, None, End::Recovered, Vec::new()).unwrap();
         dir
     }
 
@@ -195,10 +222,10 @@ mod tests {
         let dir = run(top.path(), &[0, 1, 511, 512, 513, 9 << 20, 70_000]);
         let before = contents(&Files::directory(&dir).unwrap());
         let (moving, done) = (top.path().join("r.moving"), top.path().join("r.tar"));
-        assert!(!half_moved(&dir));
-        let room = room_to_move(&dir).unwrap();
+        assert!(!half_moved(&held(&dir)).unwrap());
+        let room = room_to_move(&held(&dir)).unwrap();
         assert!((9 << 20..(9 << 20) + 4096).contains(&room), "the largest file, and little more: {room}");
-        let bytes = move_tar(&dir, "r", &moving, &done).unwrap();
+        let bytes = move_tar(&held(&dir), "r", &held(top.path()), "r.moving", "r.tar").unwrap();
         assert!(!dir.exists() && !moving.exists() && bytes == fs::metadata(&done).unwrap().len());
         assert_eq!(contents(&Files::tar(&done).unwrap().unwrap()), before);
         let mut tar = tar::Archive::new(File::open(&done).unwrap());
@@ -218,11 +245,11 @@ mod tests {
             let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&moving).unwrap();
             let files = Files::directory(&dir).unwrap();
             let order: Vec<&str> = std::iter::once(layout::MANIFEST).chain(files.paths().filter(|p| *p != layout::MANIFEST)).collect();
-            append(&dir, "r", &mut file, &order[..moved]).unwrap();
+            append(&held(&dir), "r", &mut file, &order[..moved]).unwrap();
             let safe = file.stream_position().unwrap();
             // These were written and not yet certain: they are still in the directory.
             let copies: Vec<_> = order[moved..].iter().take(still).map(|p| (*p, fs::read(dir.join(p)).unwrap())).collect();
-            append(&dir, "r", &mut file, &order[moved..][..still.min(order.len() - moved)]).unwrap();
+            append(&held(&dir), "r", &mut file, &order[moved..][..still.min(order.len() - moved)]).unwrap();
             for (path, bytes) in copies {
                 fs::write(dir.join(path), bytes).unwrap();
             }
@@ -231,7 +258,7 @@ mod tests {
             file.seek(SeekFrom::End(0)).unwrap();
             io::Write::write_all(&mut file, &vec![0xa5; junk]).unwrap();
             drop(file);
-            move_tar(&dir, "r", &moving, &done).unwrap();
+            move_tar(&held(&dir), "r", &held(top.path()), "r.moving", "r.tar").unwrap();
             prop_assert!(!dir.exists());
             prop_assert_eq!(contents(&Files::tar(&done).unwrap().unwrap()), before);
         }

@@ -1,12 +1,11 @@
 //! Segments that a crash cut: written anew as far as they go, so that stock tools open them without complaint.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
 
-use super::place::{hash, remove_partial};
-use super::write_json;
+use super::place::{failed, hash, remove_partial, write_json};
 use crate::files::decompress;
+use crate::held::Dir;
 use crate::packets::{Frame, PacketReader, SegmentMeta, SegmentWriter, Tail};
 use crate::run::{Manifest, SegmentInfo, layout};
 use crate::{BundleError, Nanos, Op, Result};
@@ -21,7 +20,7 @@ const AT_LEAST: &str = "the last second's statistics are missing, so drops are a
 const NO_ROOM: &str = " was not closed, and there was no room to repair it: it can be read as far as it goes";
 
 /// Repairs a segment that is in no index; without room for that, says what it holds as it is. With a remark either way.
-pub(super) fn close(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentInfo, String)> {
+pub(super) fn close(dir: &Dir, path: &str, point: &str, number: u32) -> Result<(SegmentInfo, String)> {
     let (info, lost) = match repair(dir, path, point, number) {
         Err(BundleError::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull => {
             let info = examine(dir, path, point, number)?;
@@ -35,7 +34,7 @@ pub(super) fn close(dir: &Path, path: &str, point: &str, number: u32) -> Result<
 
 /// Tries once more what there was no room for when the run was sealed; the manifest then says what is there now. What there
 /// is still no room for stays as it is.
-pub fn repair_cut(dir: &Path, mut manifest: Manifest) -> Result<Manifest> {
+pub fn repair_cut(dir: &Dir, mut manifest: Manifest) -> Result<Manifest> {
     if manifest.segments.iter().all(|segment| !segment.cut) {
         return Ok(manifest);
     }
@@ -56,32 +55,25 @@ pub fn repair_cut(dir: &Path, mut manifest: Manifest) -> Result<Manifest> {
         }
     }
     if changed {
-        write_json(&dir.join(layout::MANIFEST), &manifest)?;
+        write_json(dir, layout::MANIFEST, &manifest)?;
     }
     Ok(manifest)
 }
 
 /// Writes the readable part of a cut segment anew, so that stock tools open it without complaint.
-fn repair(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentInfo, String)> {
-    let full = dir.join(path);
-    let partial = full.with_extension("partial");
-    let file = File::open(&full).map_err(BundleError::io(Op::Open, &full))?;
-    let stream = decompress::open(Box::new(file)).map_err(BundleError::io(Op::Read, &full))?;
-    let reader = PacketReader::open(stream).map_err(BundleError::io(Op::Read, &full));
-    let Ok(Some(mut reader)) = reader else {
+fn repair(dir: &Dir, path: &str, point: &str, number: u32) -> Result<(SegmentInfo, String)> {
+    let Ok(Some(mut reader)) = open(dir, path)? else {
         // Killed before the first flush: nothing was promised, nothing is there.
-        let (bytes, blake3) = hash(&full)?;
-        let info =
-            SegmentInfo { point: point.into(), number, file_bytes: bytes, blake3, ..SegmentInfo::default() };
+        let (file_bytes, blake3) = hash(dir, path)?;
+        let info = SegmentInfo { point: point.into(), number, file_bytes, blake3, ..SegmentInfo::default() };
         return Ok((SegmentInfo { repaired: true, ..info }, "no packet had been written yet".into()));
     };
-    let out = File::create(&partial).map_err(BundleError::io(Op::Create, &partial))?;
-    let written = copy(&mut reader, &out, point, number).and_then(|info| out.sync_all().map(|()| info));
-    if written.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    let info = written.map_err(BundleError::io(Op::Repair, &full))?;
-    fs::rename(&partial, &full).map_err(BundleError::io(Op::Rename, &partial))?;
+    let mut info = SegmentInfo::default();
+    let written = dir.replace(path, |out: &mut File| {
+        info = copy(&mut reader, &*out, point, number)?;
+        Ok(())
+    });
+    written.map_err(failed(Op::Repair, dir, path))?;
     let why = match reader.tail() {
         Some(Tail::Damaged { at, why }) => format!("damaged at byte {at} of its content ({why})"),
         _ => String::new(),
@@ -89,19 +81,22 @@ fn repair(dir: &Path, path: &str, point: &str, number: u32) -> Result<(SegmentIn
     Ok((info, why))
 }
 
+/// The packets of a segment; the inner result tells whether they can be read.
+fn open(dir: &Dir, path: &str) -> Result<io::Result<Option<PacketReader>>> {
+    let file = dir.read(path).map_err(failed(Op::Open, dir, path))?;
+    let stream = decompress::open(Box::new(file)).map_err(failed(Op::Read, dir, path))?;
+    Ok(PacketReader::open(stream))
+}
+
 /// What a cut segment holds, when it has to stay as it is.
-fn examine(dir: &Path, path: &str, point: &str, number: u32) -> Result<SegmentInfo> {
-    let full = dir.join(path);
-    let file = File::open(&full).map_err(BundleError::io(Op::Open, &full))?;
-    let stream = decompress::open(Box::new(file)).map_err(BundleError::io(Op::Read, &full))?;
-    let reader = PacketReader::open(stream).map_err(BundleError::io(Op::Read, &full))?;
-    let info = match reader {
+fn examine(dir: &Dir, path: &str, point: &str, number: u32) -> Result<SegmentInfo> {
+    let info = match open(dir, path)?.map_err(failed(Op::Read, dir, path))? {
         Some(mut reader) => {
-            copy(&mut reader, io::sink(), point, number).map_err(BundleError::io(Op::Read, &full))?
+            copy(&mut reader, io::sink(), point, number).map_err(failed(Op::Read, dir, path))?
         }
         None => SegmentInfo { point: point.into(), number, ..SegmentInfo::default() },
     };
-    let (file_bytes, blake3) = hash(&full)?;
+    let (file_bytes, blake3) = hash(dir, path)?;
     Ok(SegmentInfo { file_bytes, blake3, repaired: false, cut: true, ..info })
 }
 

@@ -1,17 +1,17 @@
 //! A run as one file to send.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{BufWriter, Read, Write};
 
-use super::place::read_run;
+use super::place::{failed, open, read_run};
 use crate::files::Files;
-use crate::run::{NS_PER_S, layout};
+use crate::held::Dir;
+use crate::run::NS_PER_S;
+use crate::run::layout;
 use crate::{BundleError, Op, Result};
 
 /// Streams a sealed run as a tar whose top folder is the run's name; the manifest comes first.
-pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
-    let files = Files::directory(dir)?;
+pub fn write_tar(dir: &Dir, run: &str, out: impl Write) -> Result<()> {
+    let files = Files::below(dir)?;
     let mut tar = tar::Builder::new(BufWriter::with_capacity(1 << 20, out));
     let rest = files.paths().filter(|p| *p != layout::MANIFEST);
     let mtime = member_time(dir);
@@ -24,31 +24,26 @@ pub fn write_tar(dir: &Path, run: &str, out: impl Write) -> Result<()> {
 
 /// Seconds since the epoch that every member of a run's tar carries: when the run started, so that bundling twice gives
 /// the same bytes; 0 when the run does not say.
-pub(crate) fn member_time(dir: &Path) -> u64 {
+pub(crate) fn member_time(dir: &Dir) -> u64 {
     read_run(dir).map_or(0, |info| u64::try_from(info.started.realtime.0 / NS_PER_S).unwrap_or(0))
 }
 
 /// One file of a run as a member of its tar.
 pub(crate) fn append_file(
     tar: &mut tar::Builder<impl Write>,
-    dir: &Path,
+    dir: &Dir,
     run: &str,
     path: &str,
     mtime: u64,
 ) -> Result<()> {
-    let full = dir.join(path);
-    let (file, size) = sized(&full)?;
+    let file = open(dir, path).map_err(failed(Op::Open, dir, path))?;
+    // The member keeps its size should the file grow meanwhile.
+    let size = file.metadata().map_err(failed(Op::Read, dir, path))?.len();
     let mut header = tar::Header::new_gnu();
     header.set_size(size);
     header.set_mode(0o600);
     header.set_mtime(mtime);
     header.set_entry_type(tar::EntryType::Regular);
-    tar.append_data(&mut header, format!("{run}/{path}"), file).map_err(BundleError::io(Op::Bundle, &full))
-}
-
-/// Opens a file with its size, for a tar member that keeps its size should the file grow meanwhile.
-pub(crate) fn sized(full: &Path) -> Result<(io::Take<File>, u64)> {
-    let file = File::open(full).map_err(BundleError::io(Op::Open, full))?;
-    let size = file.metadata().map_err(BundleError::io(Op::Read, full))?.len();
-    Ok((file.take(size), size))
+    let done = tar.append_data(&mut header, format!("{run}/{path}"), file.take(size));
+    done.map_err(failed(Op::Bundle, dir, path))
 }

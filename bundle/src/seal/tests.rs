@@ -6,6 +6,11 @@ use crate::run::json_line;
 use crate::run::{Point, Role};
 use std::fs;
 use std::fs::File;
+use std::path::Path;
+
+fn held(dir: &tempfile::TempDir) -> Dir {
+    Dir::open(dir.path()).unwrap()
+}
 
 fn info() -> RunInfo {
     RunInfo {
@@ -27,7 +32,7 @@ fn info() -> RunInfo {
 
 /// A run with one closed segment of 3 packets and one that was cut after 5 flushed packets.
 fn crashed(dir: &Path) {
-    write_json(&dir.join(layout::RUN), &info()).unwrap();
+    write_json(&Dir::open(dir).unwrap(), layout::RUN, &info()).unwrap();
     fs::create_dir_all(dir.join(layout::point_dir("eth2"))).unwrap();
     let meta = SegmentMeta { point: "eth2".into(), iface: "eth2".into(), ..SegmentMeta::default() };
     let fill = |number, packets| {
@@ -57,18 +62,18 @@ fn crashed(dir: &Path) {
 fn a_killed_run_is_closed_and_bundled_and_read() {
     let dir = tempfile::tempdir().unwrap();
     crashed(dir.path());
-    let manifest = seal(dir.path(), info(), None, End::Recovered, Vec::new()).unwrap();
+    let manifest = seal(&held(&dir), info(), None, End::Recovered, Vec::new()).unwrap();
     let packets: Vec<_> = manifest.segments.iter().map(|s| (s.number, s.packets, s.repaired)).collect();
     assert_eq!(packets, [(1, 3, false), (2, 5, true)]);
     assert_eq!(manifest.counts[0].written, 8);
     assert_eq!(manifest.counts[0].dropped, 1, "the loss noted in the packet survives the repair");
     assert!(!dir.path().join("packets/eth2/000009.partial").exists());
 
-    let again = seal(dir.path(), info(), None, End::Recovered, Vec::new()).unwrap();
+    let again = seal(&held(&dir), info(), None, End::Recovered, Vec::new()).unwrap();
     assert_eq!(again.segments.len(), 2);
 
     let tar = dir.path().with_extension("tar");
-    write_tar(dir.path(), &manifest.info.run, File::create(&tar).unwrap()).unwrap();
+    write_tar(&held(&dir), &manifest.info.run, File::create(&tar).unwrap()).unwrap();
     for path in [tar.as_path(), dir.path()] {
         let input = Input::open(path).unwrap();
         assert_eq!(input.points.len(), 1);
@@ -92,7 +97,7 @@ fn an_index_line_that_lies_about_its_file_is_not_believed() {
     let path = dir.path().join(layout::segment("eth2", 1));
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
-    let manifest = seal(dir.path(), info(), None, End::Recovered, Vec::new()).unwrap();
+    let manifest = seal(&held(&dir), info(), None, End::Recovered, Vec::new()).unwrap();
     assert!(manifest.segments[0].repaired);
 }
 
@@ -104,7 +109,7 @@ fn what_was_removed_is_remembered_and_sums_that_disagree_are_told() {
     fs::create_dir_all(dir.path().join(layout::LEDGERS)).unwrap();
     let span = crate::run::PointSpan { received: 10, written: 8, dropped: 2, ..Default::default() };
     fs::write(dir.path().join(layout::ledger("eth2")), crate::run::json_line(&span).unwrap()).unwrap();
-    let manifest = seal(dir.path(), info(), Some(Clock::default()), End::Duration, Vec::new()).unwrap();
+    let manifest = seal(&held(&dir), info(), Some(Clock::default()), End::Duration, Vec::new()).unwrap();
     let [gone] = &manifest.pruned[..] else { panic!("{:?}", manifest.pruned) };
     assert_eq!((gone.point.as_str(), gone.segments, gone.packets, gone.wire_bytes), ("eth2", 1, 3, 180));
     assert_eq!((gone.from, gone.until), (Nanos(1), Nanos(300)));
@@ -122,11 +127,11 @@ fn what_stayed_cut_for_want_of_room_is_repaired_when_there_is_some() {
     crashed(dir.path());
     let path = dir.path().join(layout::segment("eth2", 2));
     let cut = fs::read(&path).unwrap();
-    let mut manifest = seal(dir.path(), info(), None, End::Recovered, Vec::new()).unwrap();
+    let mut manifest = seal(&held(&dir), info(), None, End::Recovered, Vec::new()).unwrap();
     let whole = manifest.clone();
     // As it is left behind on a full disk.
     fs::write(&path, &cut).unwrap();
-    let (file_bytes, blake3) = hash(&path).unwrap();
+    let (file_bytes, blake3) = hash(&held(&dir), &layout::segment("eth2", 2)).unwrap();
     let segment = &mut manifest.segments[1];
     *segment = SegmentInfo { file_bytes, blake3, cut: true, repaired: false, ..segment.clone() };
     let told =
@@ -135,10 +140,10 @@ fn what_stayed_cut_for_want_of_room_is_repaired_when_there_is_some() {
         assert!(remark.contains("000002"), "{remark}");
         told.clone_into(remark);
     }
-    let mended = repair_cut(dir.path(), manifest).unwrap();
+    let mended = repair_cut(&held(&dir), manifest).unwrap();
     assert_eq!(mended, whole);
     let written: Manifest =
         serde_json::from_slice(&fs::read(dir.path().join(layout::MANIFEST)).unwrap()).unwrap();
     assert_eq!(written, whole);
-    assert_eq!(repair_cut(dir.path(), written).unwrap(), whole, "once is enough");
+    assert_eq!(repair_cut(&held(&dir), written).unwrap(), whole, "once is enough");
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::Nanos;
 use crate::files::Files;
+use crate::held::Dir;
 use crate::source::{Cadence, Each, How, Outcome, Parsed, RawItem, Reason, Recipe, Snapshot, SourceDef};
 
 #[derive(Debug, Default)]
@@ -47,7 +48,7 @@ fn reader(dir: &std::path::Path) -> (StateReader, Files) {
 #[test]
 fn what_does_not_change_is_stored_once_and_visited_once() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = StateWriter::create(dir.path(), 1 << 20).unwrap();
+    let mut writer = StateWriter::create(&Dir::open(dir.path()).unwrap(), 1 << 20).unwrap();
     for (text, at) in [("a", 10), ("a", 20), ("b", 30), ("b", 40)] {
         writer.round(vec![taken(text, at)]).unwrap();
     }
@@ -66,7 +67,7 @@ fn what_does_not_change_is_stored_once_and_visited_once() {
 #[test]
 fn large_samples_come_back_and_the_budget_holds() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = StateWriter::create(dir.path(), 30_000).unwrap();
+    let mut writer = StateWriter::create(&Dir::open(dir.path()).unwrap(), 30_000).unwrap();
     let large = "recirc_id(0),in_port(3) ".repeat(4_000);
     writer.round(vec![taken(&large, 1)]).unwrap();
     let noise: String = (0..4_000u32).map(|n| blake3::hash(&n.to_le_bytes()).to_hex().to_string()).collect();
@@ -81,7 +82,7 @@ fn large_samples_come_back_and_the_budget_holds() {
 #[test]
 fn what_is_longer_than_its_recipe_keeps_is_cut_and_told() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = StateWriter::create(dir.path(), 1 << 20).unwrap();
+    let mut writer = StateWriter::create(&Dir::open(dir.path()).unwrap(), 1 << 20).unwrap();
     for (length, at) in [(100_000, 1), (100_001, 2)] {
         writer.round(vec![taken(&"x".repeat(length), at)]).unwrap();
     }
@@ -102,7 +103,7 @@ fn a_torn_index_line_never_existed() {
 #[test]
 fn of_a_stretch_without_change_the_first_and_the_last_round_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = StateWriter::create(dir.path(), 1 << 20).unwrap();
+    let mut writer = StateWriter::create(&Dir::open(dir.path()).unwrap(), 1 << 20).unwrap();
     for (text, at) in [("a", 10), ("a", 20), ("a", 30), ("a", 40), ("b", 50)] {
         writer.round(vec![taken(text, at)]).unwrap();
     }

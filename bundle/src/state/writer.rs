@@ -1,11 +1,11 @@
 //! Writing samples: a file when the bytes are new, an index line always.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use super::IndexLine;
+use crate::held::Dir;
 use crate::run::layout;
 use crate::source::{Outcome, Reason};
 use crate::{BundleError, Nanos, Op, Result};
@@ -42,7 +42,7 @@ pub struct Taken {
 
 /// Appends samples to a run's directory, bounded by a byte budget.
 pub struct StateWriter {
-    dir: PathBuf,
+    dir: Dir,
     index: File,
     round: u32,
     /// Hash and path of the last sample of each item.
@@ -52,24 +52,17 @@ pub struct StateWriter {
     refused: u64,
     written: (u64, u64),
     /// Paths written since they were last asked for.
-    fresh: Vec<PathBuf>,
+    fresh: Vec<String>,
 }
 
 impl StateWriter {
     /// Starts in a run's directory; at most `budget` bytes are written.
-    pub fn create(dir: &Path, budget: u64) -> Result<Self> {
-        let path = dir.join(layout::STATE_INDEX);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(BundleError::io(Op::Create, parent))?;
-        }
-        let index = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(BundleError::io(Op::Create, &path))?;
+    pub fn create(dir: &Dir, budget: u64) -> Result<Self> {
+        let opened = dir.make_dir(layout::STATE).and_then(|()| dir.append(layout::STATE_INDEX));
+        let index = opened.map_err(BundleError::io(Op::Create, dir.path().join(layout::STATE_INDEX)))?;
         let (last, numbers) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self {
-            dir: dir.to_owned(),
+            dir: dir.clone(),
             index,
             round: 0,
             last,
@@ -87,7 +80,7 @@ impl StateWriter {
         for sample in taken {
             self.sample(sample)?;
         }
-        self.fresh.push(self.dir.join(layout::STATE_INDEX));
+        self.fresh.push(layout::STATE_INDEX.to_owned());
         self.index.flush().map_err(BundleError::io(Op::Write, layout::STATE_INDEX))
     }
 
@@ -101,8 +94,8 @@ impl StateWriter {
         self.written
     }
 
-    /// Files with new bytes since this was last called: the caller sees to it that they reach the disk.
-    pub fn take_fresh(&mut self) -> Vec<PathBuf> {
+    /// Paths in the run of files with new bytes since this was last called: the caller sees to it that they reach the disk.
+    pub fn take_fresh(&mut self) -> Vec<String> {
         std::mem::take(&mut self.fresh)
     }
 
@@ -159,14 +152,15 @@ impl StateWriter {
         let number = self.numbers.entry(key.clone()).or_insert(0);
         *number += 1;
         let path = layout::sample(key.0, key.1, &key.2, *number, compress);
-        let full = self.dir.join(&path);
-        if let Some(parent) = full.parent() {
-            fs::create_dir_all(parent).map_err(BundleError::io(Op::Create, parent))?;
+        let failed = |op| BundleError::io(op, self.dir.path().join(&path));
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            self.dir.make_dir(folder).map_err(failed(Op::Create))?;
         }
-        fs::write(&full, data).map_err(BundleError::io(Op::Write, &full))?;
+        let mut file = self.dir.create_new(&path).map_err(failed(Op::Create))?;
+        file.write_all(data).map_err(failed(Op::Write))?;
         self.written.0 += data.len() as u64;
         self.written.1 += 1;
-        self.fresh.push(full);
+        self.fresh.push(path.clone());
         Ok(Some(path))
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use netcap_bundle::held::Dir;
 use netcap_filters::Filter;
 use rust_i18n::t;
 
@@ -53,6 +54,7 @@ pub(super) fn record(mut options: Record, began: Instant) -> Result<u8> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Error::Usage(t!("usage.root").into_owned()));
     }
+    Dir::check(&options.limits.out).map_err(Error::out(&options.limits.out))?;
     if options.behaviour.detach && options.behaviour.analyze {
         return Err(Error::Usage(t!("usage.detach_analyze").into_owned()));
     }
@@ -76,7 +78,7 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
     };
     let mut inventory = Inventory::take(&*privileged).await;
     inventory.note_unasked(&host);
-    let (bundle, out) = (!options.behaviour.no_bundle, options.limits.out.clone());
+    let bundle = !options.behaviour.no_bundle;
     let plan = plan(options, filter, own, &inventory)?;
     // From here on there is nothing left to lose but the recording itself: packets come next, and threads.
     let owner = nix::unistd::getuid().as_raw();
@@ -94,7 +96,7 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
     control.board.phase(Phase::Sealing);
     let mut sealing = tokio::task::spawn_blocking(move || {
         let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks, ended.cost)?;
-        let result = finish::wrap_up(&ended.run, &out, bundle, Some(ended.bounds));
+        let result = finish::wrap_up(&ended.run, bundle, Some(ended.bounds));
         Ok::<_, Error>((manifest, result))
     });
     let sealed = loop {

@@ -279,7 +279,7 @@ pub(super) mod tests {
     /// A board of a run that is not there.
     pub(crate) fn board(run: &str) -> (Arc<Board>, mpsc::Receiver<Action>) {
         let bounds = Bounds { max: 1 << 20, floor: 7, segment: 1 << 16 };
-        let budget = Budget::new(std::path::Path::new("/"), bounds, 1000);
+        let budget = Budget::new(&netcap_bundle::held::Dir::open("/".as_ref()).unwrap(), bounds, 1000);
         let about = About {
             run: run.into(),
             dir: "/nowhere".into(),

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::shed;
 use crate::ui;
 use crate::ui::units::human_bytes;
+use crate::ui::wording;
 
 /// Columns of a run's name that leave room for its numbers; a longer one has a line of its own.
 const NAME_MAX: usize = 30;
@@ -47,13 +48,13 @@ pub(crate) fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
     let names: Vec<String> = runs.iter().map(|run| run.name().to_owned()).collect();
     let live: Vec<&str> = names.iter().map(String::as_str).collect();
     let there: Vec<dead::LiveRun<'_>> = runs.iter().map(|run| (run.name(), run.dir())).collect();
-    let mut left = match dead::list(out, &there) {
-        Ok(left) => left,
-        Err(e) => {
-            ui::note(&t!("status.unreadable", dir = out.display(), why = e));
-            Vec::new()
-        }
-    };
+    let dead::Found { mut left, refused } = dead::list(out, &there).unwrap_or_else(|e| {
+        ui::note(&t!("status.unreadable", dir = out.display(), why = wording::io(&e)));
+        dead::Found::default()
+    });
+    for (path, why) in refused {
+        ui::note(&t!("status.refused", path = path.display(), why = why));
+    }
     if let Some(word) = word {
         let dead = left.iter().map(|left| (left.run.as_str(), Some(left.dir.as_path())));
         match pick::pick(runs.iter().map(|run| (run.name(), run.dir())).chain(dead), word) {

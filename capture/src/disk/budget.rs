@@ -7,12 +7,13 @@
 //! allocated from the start and freed for that end, so that it finds room on a disk that others have filled.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::layout;
 use nix::fcntl::{FallocateFlags, fallocate};
 use rust_i18n::t;
@@ -45,7 +46,7 @@ pub(crate) struct Bounds {
 #[derive(Debug)]
 pub(crate) struct Budget {
     bounds: Bounds,
-    dir: PathBuf,
+    dir: Dir,
     store: Mutex<Store>,
     low: AtomicBool,
     /// Bytes written so far, those of removed segments included.
@@ -55,7 +56,8 @@ pub(crate) struct Budget {
 
 #[derive(Debug, Clone)]
 struct SizedFile {
-    path: PathBuf,
+    /// In the run.
+    path: String,
     bytes: u64,
 }
 
@@ -73,12 +75,12 @@ struct Store {
 
 impl Budget {
     /// For a run in `dir` that has `used` bytes already.
-    pub(crate) fn new(dir: &Path, bounds: Bounds, used: u64) -> Arc<Self> {
+    pub(crate) fn new(dir: &Dir, bounds: Bounds, used: u64) -> Arc<Self> {
         let store = Mutex::new(Store { used, ..Store::default() });
         let syncer = Arc::new(Syncer::new(dir));
         Arc::new(Self {
             bounds,
-            dir: dir.to_owned(),
+            dir: dir.clone(),
             store,
             low: AtomicBool::new(false),
             written: AtomicU64::new(0),
@@ -96,14 +98,13 @@ impl Budget {
     pub(crate) fn reserve(&self, bytes: u64) -> io::Result<()> {
         for path in layout::RESERVES {
             self.take(bytes)?;
-            let path = self.dir.join(path);
             let length = i64::try_from(bytes).unwrap_or(i64::MAX);
-            let file = File::create(&path)?;
+            let file = self.dir.create_new(path)?;
             if fallocate(file, FallocateFlags::empty(), 0, length).is_err() {
                 self.give_back(bytes);
-                return fs::remove_file(path);
+                return self.dir.remove(path);
             }
-            self.store().reserves.push(SizedFile { path, bytes });
+            self.store().reserves.push(SizedFile { path: path.to_owned(), bytes });
         }
         Ok(())
     }
@@ -119,9 +120,9 @@ impl Budget {
             let numbers = i64::try_from(had).and_then(|had| Ok((had, i64::try_from(bytes)?)));
             let (from, length) = numbers.map_err(io::Error::other)?;
             // The end of a run may come meanwhile and take the file away: then the file is not made anew.
-            let grown = OpenOptions::new()
-                .write(true)
-                .open(&path)
+            let grown = self
+                .dir
+                .modify(&path)
                 .and_then(|file| Ok(fallocate(file, FallocateFlags::empty(), from, length)?));
             let mut store = self.store();
             match store.reserves.get_mut(place).filter(|reserve| reserve.path == path) {
@@ -142,7 +143,7 @@ impl Budget {
         if store.reserves.len() > least
             && let Some(SizedFile { path, bytes }) = store.reserves.pop()
         {
-            let _ = fs::remove_file(path);
+            let _ = self.dir.remove(&path);
             store.used = store.used.saturating_sub(bytes);
             store.credit = store.credit.saturating_add(bytes);
         }
@@ -174,7 +175,7 @@ impl Budget {
         self.spare(bytes)?;
         let mut store = self.store();
         while store.used.saturating_add(bytes) > self.limit() {
-            if !store.remove_oldest()? {
+            if !store.remove_oldest(&self.dir)? {
                 let why = t!("budget.spent", max = human_bytes(self.bounds.max)).into_owned();
                 return Err(io::Error::new(io::ErrorKind::StorageFull, why));
             }
@@ -185,7 +186,7 @@ impl Budget {
 
     /// Whether others keep their room when so many bytes are written now.
     fn spare(&self, bytes: u64) -> io::Result<()> {
-        let left = disk_left(&self.dir).map_or(u64::MAX, |left| left.saturating_sub(bytes));
+        let left = disk_left(self.dir.path()).map_or(u64::MAX, |left| left.saturating_sub(bytes));
         if left < self.bounds.floor && !self.spend(bytes) {
             let why = t!("budget.floor", floor = human_bytes(self.bounds.floor)).into_owned();
             return Err(io::Error::new(io::ErrorKind::StorageFull, why));
@@ -230,7 +231,7 @@ impl Budget {
     }
 
     /// A segment is closed and in the index: from now on it may go.
-    pub(crate) fn closed(&self, point: &str, path: PathBuf, bytes: u64) {
+    pub(crate) fn closed(&self, point: &str, path: String, bytes: u64) {
         self.store().closed.entry(point.to_owned()).or_default().push_back(SizedFile { path, bytes });
     }
 
@@ -260,15 +261,12 @@ impl Budget {
 
 impl Store {
     /// Removes the oldest segment of the point that holds the most; false when there is none.
-    fn remove_oldest(&mut self) -> io::Result<bool> {
+    fn remove_oldest(&mut self, dir: &Dir) -> io::Result<bool> {
         let held =
             |list: &VecDeque<SizedFile>| list.iter().map(|file| file.bytes + SEGMENT_PRICE).sum::<u64>();
         let Some(list) = self.closed.values_mut().max_by_key(|list| held(list)) else { return Ok(false) };
         let Some(SizedFile { path, bytes }) = list.pop_front() else { return Ok(false) };
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
+        dir.remove_if_there(&path)?;
         self.used = self.used.saturating_sub(bytes + SEGMENT_PRICE);
         self.removed += 1;
         Ok(true)
@@ -303,8 +301,8 @@ impl Metered {
         Self { file, dirty, budget: budget.clone(), ahead: 0, lease }
     }
 
-    /// Closes the file, which has this name.
-    pub(crate) fn close(self, path: &Path) {
+    /// Closes the file, which has this path in the run.
+    pub(crate) fn close(self, path: &str) {
         self.budget.syncer.closed(&self.file, path);
     }
 
@@ -355,21 +353,20 @@ impl Drop for Metered {
 
 /// Bytes of all files below a directory; what cannot be read counts nothing.
 pub fn directory_bytes(dir: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(dir) else { return 0 };
-    let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(meta) if meta.is_dir() => directory_bytes(&entry.path()),
-        Ok(meta) => meta.len(),
-        Err(_) => 0,
-    };
-    entries.filter_map(Result::ok).map(size).sum()
+    Dir::visit(dir).map_or(0, |dir| dir.bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
+    fn held(dir: &Path) -> Dir {
+        Dir::open(dir).unwrap()
+    }
 
     fn budget(dir: &Path, max: u64) -> Arc<Budget> {
-        Budget::new(dir, Bounds { max, floor: 0, segment: 64 << 10 }, 1000)
+        Budget::new(&held(dir), Bounds { max, floor: 0, segment: 64 << 10 }, 1000)
     }
 
     #[test]
@@ -379,8 +376,8 @@ mod tests {
         for n in 0..100 {
             let point = if n % 10 == 0 { "quiet" } else { "busy" };
             budget.open_segment().unwrap();
-            let path = dir.path().join(format!("{point}{n}"));
-            let mut file = Metered::new(fs::File::create(&path).unwrap(), &budget);
+            let path = format!("{point}{n}");
+            let mut file = Metered::new(fs::File::create(dir.path().join(&path)).unwrap(), &budget);
             file.write_all(&vec![7; 40_000]).unwrap();
             drop(file);
             budget.closed(point, path, 40_000);
@@ -404,7 +401,7 @@ mod tests {
         drop(file);
         assert_eq!(budget.store().used, 11_000);
         assert_eq!(budget.take(1 << 20).unwrap_err().kind(), io::ErrorKind::StorageFull);
-        let floor = Budget::new(dir.path(), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
+        let floor = Budget::new(&held(dir.path()), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
         assert!(floor.take(1).is_err() && floor.low());
     }
 
@@ -428,7 +425,7 @@ mod tests {
         reserved.sealing();
         assert!(!first.exists() && !last.exists() && reserved.store().used == 1000);
         assert!(reserved.reserve_more(1000).is_ok() && reserved.store().used == 1000, "none is left");
-        let low = Budget::new(dir.path(), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
+        let low = Budget::new(&held(dir.path()), Bounds { max: 1 << 20, floor: u64::MAX, segment: 1 }, 0);
         low.store().credit = 1000;
         assert!(low.take(600).is_ok() && low.take(600).is_err() && low.take(400).is_ok() && low.low());
     }

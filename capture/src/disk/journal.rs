@@ -1,10 +1,9 @@
 //! The recorder's own log in the bundle: what it said, with the time.
 
-use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::layout;
 
 use super::budget::{Budget, Metered};
@@ -19,9 +18,9 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Begins the log.
-    pub(crate) fn create(dir: &Path, utc_offset_s: i32, budget: &Arc<Budget>) -> Result<Self> {
-        let path = dir.join(layout::LOG);
-        let file = File::create(&path).map_err(Error::file(Op::Create, path))?;
+    pub(crate) fn create(dir: &Dir, utc_offset_s: i32, budget: &Arc<Budget>) -> Result<Self> {
+        let file = dir.create_new(layout::LOG);
+        let file = file.map_err(Error::file(Op::Create, dir.path().join(layout::LOG)))?;
         let file = Metered::lines(file, budget);
         Ok(Self { file: Some(file), utc_offset_s })
     }

@@ -1,9 +1,11 @@
 //! The directory of a run: made, named, described at the start, and locked while it is recorded.
 
-use std::fs::{self, File};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use netcap_bundle::held::{Dir, Mistrust, mistrust};
 use netcap_bundle::run::{RunInfo, SCHEMA, Sandbox};
 use netcap_bundle::{Point, layout, seal};
 use nix::fcntl::{Flock, FlockArg};
@@ -17,6 +19,12 @@ use crate::host::clock;
 pub(crate) struct RunDir {
     /// Where it is.
     pub path: PathBuf,
+    /// It is held open, and so is the directory it lies in: that of its tar.
+    pub dir: Dir,
+    /// See `dir`.
+    pub out: Dir,
+    /// Where its tar will be, as the user knows it.
+    place: PathBuf,
     /// What the run says about itself.
     pub info: RunInfo,
     /// Held until the run is sealed: `netcap seal` keeps off.
@@ -55,16 +63,16 @@ impl RunDir {
     /// Makes `OUT/HOST-STAMP` and writes what is known at the start; `taken` are names of runs in other directories.
     pub(crate) fn create(out: &Path, taken: &[String], start: Start) -> Result<Self> {
         let Start { points, pings, ovs_rundir, sandbox } = start;
-        fs::create_dir_all(out).map_err(Error::file(Op::Create, out))?;
+        let held = Dir::create(out).map_err(Error::out(out))?;
         let started = clock::both();
         let utc_offset_s = clock::utc_offset_s();
         let name = uname().ok();
         let text = |value: Option<&std::ffi::OsStr>| value.map(|v| v.to_string_lossy().into_owned());
         let host = text(name.as_ref().map(UtsName::nodename)).unwrap_or_else(|| "host".into());
         let kernel = text(name.as_ref().map(UtsName::release)).unwrap_or_default();
-        let (run, path) = fresh(taken, out, &host, &started.realtime.stamp(utc_offset_s))?;
-        let boot_id =
-            fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        let (run, dir) = fresh(taken, &held, &host, &started.realtime.stamp(utc_offset_s))?;
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let (boot_id, path) = (boot_id.trim().to_owned(), out.join(&run));
         let options = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let info = RunInfo {
             schema: SCHEMA,
@@ -81,65 +89,86 @@ impl RunDir {
             ovs_rundir,
             sandbox,
         };
-        let described = seal::write_json(&path.join(layout::RUN), &info).map_err(Error::from);
-        let described =
-            described.and_then(|()| seal::sync_parent(&path).map_err(Error::file(Op::Write, out)));
+        let described = seal::write_json(&dir, layout::RUN, &info).map_err(Error::from);
+        let described = described.and_then(|()| held.sync().map_err(Error::file(Op::Write, out)));
         if let Err(e) = described {
             // A directory that does not say what it is would be in everybody's way.
-            let _ = fs::remove_dir_all(&path);
+            let _ = dir.remove_with_all();
             return Err(e);
         }
-        let lock = first_lock(&path)?;
-        Ok(Self { path, info, _lock: lock })
+        let lock = first_lock(&dir, &path)?;
+        Ok(Self { path, dir, out: held, place: out.to_owned(), info, _lock: lock })
     }
 
     /// Takes over the directory of a run whose recorder is gone.
     pub(crate) fn adopt(path: &Path) -> Result<Self> {
-        let info = seal::read_run(path)?;
-        Ok(Self { path: path.to_owned(), info, _lock: lock(path)? })
+        let not_a_run = || Error::Usage(t!("seal.not_a_run", dir = path.display()).into_owned());
+        let dir = find(path)?.ok_or_else(not_a_run)?;
+        let out = dir.beside().map_err(Error::run(path))?;
+        let info = seal::read_run(&dir)?;
+        let lock = lock(&dir, path)?;
+        Ok(Self { path: path.to_owned(), dir, place: out.path().to_owned(), out, info, _lock: lock })
+    }
+
+    /// The name of its tar.
+    pub(crate) fn tar_name(&self) -> String {
+        format!("{}{}", self.info.run, layout::BUNDLE_END)
+    }
+
+    /// Where its tar will be, as the user knows it.
+    pub(crate) fn tar_path(&self) -> PathBuf {
+        self.place.join(self.tar_name())
+    }
+}
+
+/// The directory of a run, if there is one. One that others can change is refused.
+pub(crate) fn find(path: &Path) -> Result<Option<Dir>> {
+    let opened = Dir::open(path).and_then(|dir| dir.is_private().map(|()| dir));
+    match opened {
+        Ok(dir) => Ok(Some(dir).filter(|dir| dir.has(layout::RUN))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) if mistrust(&e) == Some(&Mistrust::NotADirectory) => Ok(None),
+        Err(e) => Err(Error::run(path)(e)),
     }
 }
 
 /// A new directory; two runs that start in the same second get different ones, and so do those in other directories as
 /// far as they are seen. Anybody may take a socket's name, so that a name looks taken is no reason not to record.
-fn fresh(taken: &[String], out: &Path, host: &str, stamp: &str) -> Result<(String, PathBuf)> {
+fn fresh(taken: &[String], out: &Dir, host: &str, stamp: &str) -> Result<(String, Dir)> {
     for n in 1..=SAME_SECOND_MAX {
         let stamp = if n == 1 { stamp.to_owned() } else { format!("{stamp}-{n}") };
         let run = layout::run_name(host, &stamp);
-        let path = out.join(&run);
-        if (n <= TAKEN_MAX && taken.contains(&run))
-            || out.join(format!("{run}{}", layout::BUNDLE_END)).exists()
-        {
+        if (n <= TAKEN_MAX && taken.contains(&run)) || out.has(&format!("{run}{}", layout::BUNDLE_END)) {
             continue;
         }
-        match fs::create_dir(&path) {
-            Ok(()) => return Ok((run, path)),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(Error::file(Op::Create, path)(e)),
+        match out.make_new_dir(&run) {
+            Ok(dir) => return Ok((run, dir)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::file(Op::Create, out.path().join(run))(e)),
         }
     }
-    Err(Error::Other(t!("run.crowd", dir = out.display()).into_owned()))
+    Err(Error::Other(t!("run.crowd", dir = out.path().display()).into_owned()))
 }
 
 /// The lock of a new run. Somebody who looks which runs are dead may hold it for a moment.
-fn first_lock(dir: &Path) -> Result<Flock<File>> {
+fn first_lock(dir: &Dir, path: &Path) -> Result<Flock<File>> {
     for _ in 0..LOCK_TRIES {
-        match lock(dir) {
+        match lock(dir, path) {
             Err(Error::Active(_)) => std::thread::sleep(LOCK_PAUSE),
             done => return done,
         }
     }
-    lock(dir)
+    lock(dir, path)
 }
 
 /// The kernel drops the lock when the process dies, however it dies.
-fn lock(dir: &Path) -> Result<Flock<File>> {
-    let path = dir.join(layout::RUN);
-    let file = File::open(&path).map_err(Error::file(Op::Open, &path))?;
+fn lock(dir: &Dir, path: &Path) -> Result<Flock<File>> {
+    let run = path.join(layout::RUN);
+    let file = dir.read(layout::RUN).map_err(Error::file(Op::Open, &run))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(lock),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::Active(dir.to_owned())),
-        Err((_, e)) => Err(Error::file(Op::Lock, path)(e.into())),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::Active(path.to_owned())),
+        Err((_, e)) => Err(Error::file(Op::Lock, run)(e.into())),
     }
 }
 
@@ -153,10 +182,11 @@ mod tests {
         let one = RunDir::create(out.path(), &[], Start::default()).unwrap();
         let two = RunDir::create(out.path(), &[], Start::default()).unwrap();
         let other = tempfile::tempdir().unwrap();
+        let other = Dir::open(other.path()).unwrap();
         let (host, taken) = ("h", ["h-1".to_owned(), "h-1-2".to_owned()]);
-        assert_eq!(fresh(&taken, other.path(), host, "1").unwrap().0, "h-1-3");
+        assert_eq!(fresh(&taken, &other, host, "1").unwrap().0, "h-1-3");
         let squatted: Vec<String> = (0..200).map(|n| format!("h-2-{n}")).chain(["h-2".to_owned()]).collect();
-        assert_eq!(fresh(&squatted, other.path(), host, "2").unwrap().0, "h-2-11", "a name is not a lock");
+        assert_eq!(fresh(&squatted, &other, host, "2").unwrap().0, "h-2-11", "a name is not a lock");
         assert_ne!(one.path, two.path);
         assert!(matches!(RunDir::adopt(&one.path), Err(Error::Active(_))));
         let (path, run) = (one.path.clone(), one.info.run.clone());

@@ -5,16 +5,18 @@
 //! somebody takes the run's directory or an open file away, for writing goes on without an error then.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use netcap_bundle::held::Dir;
 use rust_i18n::t;
+
+use crate::ui::wording;
 
 /// Time between the beginnings of two passes.
 const EVERY: Duration = Duration::from_secs(1);
@@ -28,7 +30,7 @@ const CLOSED_MAX: usize = 128;
 /// The files of a run that have to reach the disk.
 #[derive(Debug)]
 pub(crate) struct Syncer {
-    dir: PathBuf,
+    dir: Dir,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -37,7 +39,7 @@ pub(crate) struct Syncer {
 struct State {
     files: Vec<(Arc<File>, Dirty)>,
     /// Written by others and closed again; directories with new entries.
-    paths: BTreeSet<PathBuf>,
+    paths: BTreeSet<String>,
     over: bool,
     /// Why nothing more can be recorded, in words.
     failure: Option<String>,
@@ -56,8 +58,8 @@ impl Dirty {
 
 impl Syncer {
     /// For the run in `dir`; nothing happens before [`Syncer::start`].
-    pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), state: Mutex::default(), wake: Condvar::new() }
+    pub(crate) fn new(dir: &Dir) -> Self {
+        Self { dir: dir.clone(), state: Mutex::default(), wake: Condvar::new() }
     }
 
     /// Looks after a file until its last writer has let go of it and its last bytes are on the disk.
@@ -68,7 +70,7 @@ impl Syncer {
     }
 
     /// Nobody writes to this file any more; what was written has yet to reach the disk.
-    pub(crate) fn closed(&self, file: &Arc<File>, path: &Path) {
+    pub(crate) fn closed(&self, file: &Arc<File>, path: &str) {
         let mut state = self.state();
         let closed = state.files.iter().filter(|(file, _)| Arc::strong_count(file) == 1).count();
         if closed >= CLOSED_MAX {
@@ -78,7 +80,7 @@ impl Syncer {
     }
 
     /// A file that was written and closed, or a directory that has a new entry.
-    pub(crate) fn path(&self, path: PathBuf) {
+    pub(crate) fn path(&self, path: String) {
         self.state().paths.insert(path);
     }
 
@@ -97,10 +99,9 @@ impl Syncer {
         let syncer = self.clone();
         let thread = thread::Builder::new().name("syncer".into()).spawn(move || {
             let _ = crate::sys::io_goes_last();
-            let here = identity(&syncer.dir);
             loop {
                 let (began, over) = (Instant::now(), syncer.state().over);
-                let fault = syncer.pass().err().map(|e| explain(&e)).or_else(|| syncer.vanished(here));
+                let fault = syncer.pass().err().map(|e| explain(&e)).or_else(|| syncer.vanished());
                 if let Some(why) = fault {
                     syncer.fail(why);
                 }
@@ -137,7 +138,7 @@ impl Syncer {
             }
         }
         for path in paths {
-            match File::open(&path).and_then(|file| file.sync_data()) {
+            match self.dir.sync_below(&path) {
                 // Removed to keep to the budget; a directory that somebody took away is noticed otherwise.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 done => note(done),
@@ -147,15 +148,15 @@ impl Syncer {
     }
 
     /// What is said when the directory, or a file that is being written, is no longer where it was.
-    fn vanished(&self, here: Option<(u64, u64)>) -> Option<String> {
-        if here.is_some() && identity(&self.dir) != here {
-            return Some(t!("disk.vanished", dir = self.dir.display()).into_owned());
+    fn vanished(&self) -> Option<String> {
+        if !self.dir.is_in_place() {
+            return Some(t!("disk.vanished", dir = self.dir.path().display()).into_owned());
         }
         let state = self.state();
         let gone = |(file, _): &(Arc<File>, Dirty)| {
             Arc::strong_count(file) > 1 && file.metadata().is_ok_and(|meta| meta.nlink() == 0)
         };
-        state.files.iter().any(gone).then(|| t!("disk.removed", dir = self.dir.display()).into_owned())
+        state.files.iter().any(gone).then(|| t!("disk.removed", dir = self.dir.path().display()).into_owned())
     }
 
     fn sleep(&self, time: Duration) {
@@ -183,11 +184,6 @@ impl SyncerThread {
     }
 }
 
-/// Device and inode of a directory; `None` when it is not there.
-fn identity(dir: &Path) -> Option<(u64, u64)> {
-    fs::metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
-}
-
 /// What a failed write means and what to do about it.
 pub(crate) fn explain(error: &io::Error) -> String {
     let key = match error.raw_os_error() {
@@ -196,7 +192,7 @@ pub(crate) fn explain(error: &io::Error) -> String {
         Some(libc::EIO | libc::ESTALE | libc::ENODEV | libc::ENXIO) => "disk.broken",
         Some(libc::ENOENT) => "disk.missing",
         // Worded already: a budget or the floor.
-        None => return error.to_string(),
+        None => return wording::io(error),
         _ => "disk.other",
     };
     t!(key, why = error).into_owned()
@@ -205,12 +201,19 @@ pub(crate) fn explain(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    fn held(dir: &Path) -> Dir {
+        Dir::open(dir).unwrap()
+    }
+
     use std::io::Write;
 
     #[test]
     fn a_file_is_kept_until_its_writer_lets_go_and_it_is_clean() {
         let dir = tempfile::tempdir().unwrap();
-        let syncer = Arc::new(Syncer::new(dir.path()));
+        let syncer = Arc::new(Syncer::new(&held(dir.path())));
         let file = Arc::new(File::create(dir.path().join("a")).unwrap());
         let dirty = syncer.watch(&file);
         (&*file).write_all(b"x").unwrap();
@@ -221,17 +224,17 @@ mod tests {
         drop(file);
         syncer.pass().unwrap();
         assert!(!dirty.0.load(Relaxed) && syncer.state().files.is_empty());
-        syncer.path(dir.path().join("gone"));
+        syncer.path("gone".to_owned());
         assert!(syncer.pass().is_ok(), "a file that was removed again is no fault");
     }
 
     #[test]
     fn a_disk_that_is_slow_does_not_use_up_the_descriptors() {
         let dir = tempfile::tempdir().unwrap();
-        let syncer = Syncer::new(dir.path());
+        let syncer = Syncer::new(&held(dir.path()));
         for n in 0..1000 {
-            let path = dir.path().join(n.to_string());
-            let file = Arc::new(File::create(&path).unwrap());
+            let path = n.to_string();
+            let file = Arc::new(File::create(dir.path().join(&path)).unwrap());
             syncer.watch(&file).mark();
             syncer.closed(&file, &path);
         }
@@ -251,17 +254,16 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let dir = top.path().join("run");
         fs::create_dir(&dir).unwrap();
-        let syncer = Syncer::new(&dir);
-        let here = identity(&dir);
+        let syncer = Syncer::new(&held(&dir));
         let file = Arc::new(File::create(dir.join("a")).unwrap());
         syncer.watch(&file);
-        assert_eq!(syncer.vanished(here), None);
+        assert_eq!(syncer.vanished(), None);
         fs::remove_file(dir.join("a")).unwrap();
-        assert!(syncer.vanished(here).is_some_and(|why| why.contains("removed")));
+        assert!(syncer.vanished().is_some_and(|why| why.contains("removed")));
         fs::remove_dir_all(&dir).unwrap();
         fs::create_dir(&dir).unwrap();
         drop(file);
-        assert!(syncer.vanished(here).is_some());
+        assert!(syncer.vanished().is_some());
     }
 
     #[test]

@@ -5,15 +5,14 @@
 //! stays the one place where packets are lost, and the kernel counts it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::layout;
-use netcap_bundle::run::index::Shorter;
 use netcap_bundle::run::{SegmentInfo, json_line};
+use netcap_bundle::seal::index::Shorter;
 
 use super::budget::{Budget, Metered};
 use super::syncer::explain;
@@ -30,7 +29,7 @@ const LINES_MAX: u32 = 300;
 pub(crate) struct Disk(Arc<Shared>);
 
 struct Shared {
-    dir: PathBuf,
+    dir: Dir,
     budget: Arc<Budget>,
     /// Bytes that may wait.
     most: usize,
@@ -52,7 +51,7 @@ struct Queue {
 }
 
 enum Work {
-    Open(PathBuf),
+    Open(String),
     Bytes(Vec<u8>),
     Close(Box<SegmentInfo>),
 }
@@ -69,9 +68,9 @@ pub(crate) fn is_reported(error: &io::Error) -> bool {
 
 impl Disk {
     /// For the run in `dir`; at most `most` bytes wait.
-    pub(crate) fn new(dir: &Path, budget: &Arc<Budget>, most: usize) -> Self {
+    pub(crate) fn new(dir: &Dir, budget: &Arc<Budget>, most: usize) -> Self {
         Self(Arc::new(Shared {
-            dir: dir.to_owned(),
+            dir: dir.clone(),
             budget: budget.clone(),
             most: most.max(PIECE),
             queue: Mutex::default(),
@@ -99,7 +98,7 @@ impl Disk {
             queue.files += 1;
             queue.files
         };
-        self.0.put(id, Work::Open(self.0.dir.join(path)))?;
+        self.0.put(id, Work::Open(path.to_owned()))?;
         Ok(SegmentFile { disk: self.clone(), id, buffer: Vec::new() })
     }
 }
@@ -218,7 +217,7 @@ impl WriterThread {
 
 struct Writer {
     shared: Arc<Shared>,
-    open: BTreeMap<u64, (PathBuf, Metered)>,
+    open: BTreeMap<u64, (String, Metered)>,
     /// Lines written to the index of each point since it was last made shorter.
     lines: BTreeMap<String, u32>,
 }
@@ -237,9 +236,9 @@ impl Writer {
         match work {
             Work::Open(path) => {
                 self.shared.budget.open_segment()?;
-                let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-                if let Some(dir) = path.parent() {
-                    self.shared.budget.syncer().path(dir.to_owned());
+                let file = self.shared.dir.create_new(&path)?;
+                if let Some((folder, _)) = path.rsplit_once('/') {
+                    self.shared.budget.syncer().path(folder.to_owned());
                 }
                 self.open.insert(id, (path, Metered::new(file, &self.shared.budget)));
                 Ok(())
@@ -257,8 +256,8 @@ impl Writer {
         let Some((path, file)) = self.open.remove(&id) else { return Ok(()) };
         file.close(&path);
         let budget = &self.shared.budget;
-        let index = self.shared.dir.join(layout::segment_index(&info.point));
-        let mut lines = Metered::lines(OpenOptions::new().create(true).append(true).open(&index)?, budget);
+        let index = layout::segment_index(&info.point);
+        let mut lines = Metered::lines(self.shared.dir.append(&index)?, budget);
         lines.write_all(&json_line(info)?)?;
         lines.close(&index);
         // Only now: what is removed must be in the index, or nobody would know that it was there.
@@ -278,9 +277,9 @@ impl Writer {
         let Some(shorter) = Shorter::of(&self.shared.dir, point)? else { return Ok(()) };
         let budget = &self.shared.budget;
         budget.take(shorter.bytes())?;
-        let done = shorter.put();
+        let done = shorter.put(&self.shared.dir);
         budget.give_back(if done.is_ok() { shorter.freed } else { shorter.bytes() });
-        budget.syncer().path(self.shared.dir.join(layout::point_dir(point)));
+        budget.syncer().path(layout::point_dir(point));
         done
     }
 }
@@ -288,13 +287,16 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
     use crate::disk::budget::Bounds;
     use std::time::Duration;
 
     fn disk(dir: &Path, max: u64, most: usize) -> (Disk, Arc<Budget>, WriterThread) {
-        let budget = Budget::new(dir, Bounds { max, floor: 0, segment: 64 << 10 }, 0);
+        let held = Dir::open(dir).unwrap();
+        let budget = Budget::new(&held, Bounds { max, floor: 0, segment: 64 << 10 }, 0);
         std::fs::create_dir_all(dir.join(layout::point_dir("p"))).unwrap();
-        let disk = Disk::new(dir, &budget, most);
+        let disk = Disk::new(&held, &budget, most);
         let writing = disk.start().unwrap();
         (disk, budget, writing)
     }
@@ -335,7 +337,7 @@ mod tests {
         }
         writing.end();
         assert_eq!(budget.syncer().failure(), None);
-        let found = netcap_bundle::run::index::read(dir.path()).unwrap();
+        let found = netcap_bundle::seal::index::read(&Dir::open(dir.path()).unwrap()).unwrap();
         assert_eq!(found.pruned[0].segments + found.there.len() as u64, 1000);
         let index = std::fs::read_to_string(dir.path().join(layout::segment_index("p"))).unwrap();
         let lines = u32::try_from(index.lines().count()).unwrap();

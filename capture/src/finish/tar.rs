@@ -1,14 +1,14 @@
 //! The one file that is made of a run: as a copy while there is room for one, else by moving file after file.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use netcap_bundle::files::Files;
+use netcap_bundle::held::Dir;
 use netcap_bundle::{BundleError, Op, layout, seal};
 use rust_i18n::t;
 
 use super::RunResult;
-use crate::disk::budget::{Bounds, directory_bytes};
+use crate::disk::budget::Bounds;
 use crate::disk::free::disk_left;
 use crate::disk::rundir::RunDir;
 use crate::error::{Error, Result};
@@ -20,10 +20,31 @@ pub(super) struct Tar {
     pub(super) bytes: u64,
 }
 
+/// Where a tar is to be.
+pub(super) struct Target {
+    dir: Dir,
+    name: String,
+    /// As the user knows it.
+    pub(super) path: PathBuf,
+}
+
+impl Target {
+    /// Beside the run.
+    pub(super) fn beside(run: &RunDir) -> Self {
+        Self { dir: run.out.clone(), name: run.tar_name(), path: run.tar_path() }
+    }
+
+    /// Where the user wants it.
+    pub(super) fn named(path: &Path) -> Result<Self> {
+        let (dir, name) = Dir::around(path).map_err(Error::run(path))?;
+        Ok(Self { dir, name, path: path.to_owned() })
+    }
+}
+
 /// What earlier attempts at a tar left, once there is a complete one.
-pub(super) fn remove_attempts(done: &Path) {
+pub(super) fn remove_attempts(dir: &Dir, done: &str) {
     for end in [layout::MOVING_END, layout::PARTIAL_END] {
-        let _ = fs::remove_file(with_end(done, end));
+        let _ = dir.remove(&format!("{done}{end}"));
     }
 }
 
@@ -31,44 +52,46 @@ pub(super) fn remove_attempts(done: &Path) {
 const MEMBER: u64 = 1024;
 
 /// Whether a tar of the run may lie beside its directory for a while.
-fn copy_fits(run: &RunDir, out: &Path, size: u64, bounds: Option<Bounds>) -> bool {
+fn copy_fits(run: &RunDir, size: u64, bounds: Option<Bounds>) -> bool {
     let floor = bounds.map_or(0, |bounds| bounds.floor);
-    let files = Files::directory(&run.path).map_or(0, |files| files.paths().count() as u64);
+    let files = Files::below(&run.dir).map_or(0, |files| files.paths().count() as u64);
     let tar = size.saturating_add(MEMBER.saturating_mul(files + 2));
-    let left = disk_left(out).unwrap_or(u64::MAX);
+    let left = disk_left(run.out.path()).unwrap_or(u64::MAX);
     left.saturating_sub(floor) >= tar && bounds.is_none_or(|bounds| size.saturating_add(tar) <= bounds.max)
 }
 
 /// Bundles the run if wanted and possible. While there is room, the directory is removed only after the tar is complete
 /// on the disk; else file by file.
-pub(crate) fn wrap_up(run: &RunDir, out: &Path, bundle: bool, bounds: Option<Bounds>) -> RunResult {
-    let size = directory_bytes(&run.path);
+pub(crate) fn wrap_up(run: &RunDir, bundle: bool, bounds: Option<Bounds>) -> RunResult {
+    let size = run.dir.bytes();
     if !bundle {
         return RunResult { path: run.path.clone(), bytes: size, no_tar: None };
     }
-    let done = out.join(format!("{}{}", run.info.run, layout::BUNDLE_END));
-    let result = if !seal::half_moved(&run.path) && copy_fits(run, out, size, bounds) {
-        write_bundle(run, done).and_then(|written| {
-            seal::remove_run(&run.path)?;
-            // A move that had begun and removed nothing yet.
-            remove_attempts(&written.path);
-            Ok(written)
-        })
-    } else {
-        room_to_move(run, out, bounds).and_then(|()| move_bundle(run, done))
-    };
-    match result {
+    match make_tar(run, size, bounds) {
         Ok(Tar { path, bytes }) => RunResult { path, bytes, no_tar: None },
         Err(e) => RunResult { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) },
     }
 }
 
+fn make_tar(run: &RunDir, size: u64, bounds: Option<Bounds>) -> Result<Tar> {
+    let done = Target::beside(run);
+    if seal::half_moved(&run.dir)? || !copy_fits(run, size, bounds) {
+        room_to_move(run, bounds)?;
+        return move_bundle(run, done);
+    }
+    let written = write_bundle(run, done)?;
+    seal::remove_run(&run.dir)?;
+    // A move that had begun and removed nothing yet.
+    remove_attempts(&run.out, &run.tar_name());
+    Ok(written)
+}
+
 /// Moving takes the room of a segment for a moment. What others have left of the disk may be less by now, and the floor
 /// holds for them.
-fn room_to_move(run: &RunDir, out: &Path, bounds: Option<Bounds>) -> Result<()> {
+fn room_to_move(run: &RunDir, bounds: Option<Bounds>) -> Result<()> {
     let floor = bounds.map_or(0, |bounds| bounds.floor);
-    let left = disk_left(out).unwrap_or(u64::MAX);
-    if floor == 0 || left.saturating_sub(floor) >= seal::room_to_move(&run.path)? {
+    let left = disk_left(run.out.path()).unwrap_or(u64::MAX);
+    if floor == 0 || left.saturating_sub(floor) >= seal::room_to_move(&run.dir)? {
         return Ok(());
     }
     let (left, floor) = (human_bytes(left), human_bytes(floor));
@@ -76,37 +99,34 @@ fn room_to_move(run: &RunDir, out: &Path, bounds: Option<Bounds>) -> Result<()> 
 }
 
 /// Streams the tar; it is complete or absent.
-pub(super) fn write_bundle(run: &RunDir, path: PathBuf) -> Result<Tar> {
-    let partial = with_end(&path, layout::PARTIAL_END);
+pub(super) fn write_bundle(run: &RunDir, done: Target) -> Result<Tar> {
+    let Target { dir, name, path } = done;
+    let partial = format!("{name}{}", layout::PARTIAL_END);
+    let file = dir.create_anew(&partial).map_err(BundleError::io(Op::Create, dir.path().join(&partial)))?;
     let write = || -> netcap_bundle::Result<u64> {
-        let file = File::create(&partial).map_err(BundleError::io(Op::Create, &partial))?;
-        seal::write_tar(&run.path, &run.info.run, &file)?;
-        file.sync_all().map_err(BundleError::io(Op::Write, &partial))?;
-        fs::rename(&partial, &path).map_err(BundleError::io(Op::Rename, &partial))?;
+        let failed = || BundleError::io(Op::Write, &path);
+        seal::write_tar(&run.dir, &run.info.run, &file)?;
+        file.sync_all().map_err(failed())?;
+        dir.rename(&partial, &name).map_err(BundleError::io(Op::Rename, dir.path().join(&partial)))?;
         // The directory it was made of goes next.
-        seal::sync_parent(&path).map_err(BundleError::io(Op::Write, &path))?;
-        Ok(file.metadata().map_or(0, |m| m.len()))
+        dir.sync().map_err(failed())?;
+        Ok(file.metadata().map_or(0, |meta| meta.len()))
     };
     match write() {
         Ok(bytes) => Ok(Tar { path, bytes }),
         Err(e) => {
             // It may be the disk that is full; the run itself is still there.
-            let _ = fs::remove_file(&partial);
+            let _ = dir.remove(&partial);
             Err(e.into())
         }
     }
 }
 
 /// Moves the run into the tar: needs no room for a copy.
-pub(super) fn move_bundle(run: &RunDir, path: PathBuf) -> Result<Tar> {
-    let moving = with_end(&path, layout::MOVING_END);
-    let bytes = seal::move_tar(&run.path, &run.info.run, &moving, &path)?;
-    remove_attempts(&path);
+pub(super) fn move_bundle(run: &RunDir, done: Target) -> Result<Tar> {
+    let Target { dir, name, path } = done;
+    let moving = format!("{name}{}", layout::MOVING_END);
+    let bytes = seal::move_tar(&run.dir, &run.info.run, &dir, &moving, &name)?;
+    remove_attempts(&dir, &name);
     Ok(Tar { path, bytes })
-}
-
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }

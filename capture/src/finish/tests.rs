@@ -1,5 +1,6 @@
 use super::*;
 use crate::disk::rundir::Start;
+use std::fs;
 
 #[test]
 fn a_dead_run_becomes_a_tar_and_its_directory_goes() {

@@ -4,15 +4,14 @@
 //! what the points' threads have settled ([`Counters::settled`]), so a line never tears a count apart. It ends after
 //! them, so that its last line closes the sums.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::run::{HostSpan, json_line};
 use netcap_bundle::{Point, layout};
 use tokio::sync::mpsc::Sender;
@@ -34,7 +33,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const HEARTBEAT_MS: u64 = 60_000;
 
 /// Gives the file of a path, so that the disk budget can look on.
-pub(crate) type Open = Box<dyn Fn(&Path) -> io::Result<Box<dyn Write + Send>> + Send>;
+pub(crate) type Open = Box<dyn Fn(&str) -> io::Result<Box<dyn Write + Send>> + Send>;
 
 /// A point that comes while the run lasts.
 pub(crate) struct NewPoint {
@@ -46,7 +45,6 @@ pub(crate) struct NewPoint {
 
 /// The ledgers of a run.
 pub(crate) struct Ledger {
-    dir: PathBuf,
     open: Open,
     points: Vec<Entry>,
     softnet: Softnet,
@@ -63,17 +61,17 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Makes the files. `ovs` asks Open vSwitch, if it is there.
     pub(crate) fn create(
-        dir: &Path,
+        dir: &Dir,
         points: &[(&Point, Arc<Counters>)],
         ovs: Option<Arc<dyn Privileged>>,
         sums: Arc<HostCounters>,
         events: Sender<Event>,
         open: Open,
     ) -> io::Result<Self> {
-        fs::create_dir_all(dir.join(layout::LEDGERS))?;
+        dir.make_dir(layout::LEDGERS)?;
         let interfaces = netdev::interfaces();
         let entry = |(point, counters): &(&Point, Arc<Counters>)| {
-            let file = open(&dir.join(layout::ledger(&point.id)))?;
+            let file = open(&layout::ledger(&point.id))?;
             Ok(Entry::new(point, counters.clone(), file, &interfaces))
         };
         let points = points.iter().map(entry).collect::<io::Result<Vec<_>>>()?;
@@ -81,9 +79,9 @@ impl Ledger {
         let _ = softnet.since_last();
         let mut ovs = ovs.map(Drops::new);
         let _ = ovs.as_mut().and_then(Drops::since_last);
-        let host_file = open(&dir.join(layout::SOFTNET))?;
-        let (dir, host, host_line) = (dir.to_owned(), HostSpan::default(), Instant::now());
-        Ok(Self { dir, open, points, softnet, ovs, host, host_file, host_line, sums, events })
+        let host_file = open(layout::SOFTNET)?;
+        let (host, host_line) = (HostSpan::default(), Instant::now());
+        Ok(Self { open, points, softnet, ovs, host, host_file, host_line, sums, events })
     }
 
     /// Starts the thread; it ends with a last line when the other side of `joining` is dropped.
@@ -116,7 +114,7 @@ impl Ledger {
     }
 
     fn join(&mut self, joined: &NewPoint) -> io::Result<()> {
-        let file = (self.open)(&self.dir.join(layout::ledger(&joined.point.id)))?;
+        let file = (self.open)(&layout::ledger(&joined.point.id))?;
         let entry = Entry::new(&joined.point, joined.counters.clone(), file, &netdev::interfaces());
         self.points.push(entry);
         Ok(())
@@ -155,11 +153,6 @@ impl Ledger {
         }
         Ok(())
     }
-}
-
-/// A file that lines are appended to, each with one write.
-pub(crate) fn append(path: &Path) -> io::Result<fs::File> {
-    OpenOptions::new().create(true).append(true).open(path)
 }
 
 fn millis(since: Instant) -> u64 {

@@ -1,13 +1,12 @@
 //! What a ping leaves behind: lines in the manner of ping(8) for people, and machine lines beside them.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::run::{Answer, PingRecord};
 use netcap_bundle::{Nanos, layout};
 
@@ -46,17 +45,14 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn create(
-        dir: &Path,
+        dir: &Dir,
         address: IpAddr,
         utc_offset_s: i32,
         budget: &Arc<Budget>,
     ) -> io::Result<Self> {
         let text = address.to_string();
-        fs::create_dir_all(dir.join(layout::PING))?;
-        let open = |path: String| -> io::Result<Metered> {
-            let file = OpenOptions::new().create(true).append(true).open(dir.join(path))?;
-            Ok(Metered::lines(file, budget))
-        };
+        dir.make_dir(layout::PING)?;
+        let open = |path: String| -> io::Result<Metered> { Ok(Metered::lines(dir.append(&path)?, budget)) };
         let mut log = Self {
             people: open(layout::ping_log(&text))?,
             machines: open(layout::ping_lines(&text))?,

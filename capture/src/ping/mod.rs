@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use netcap_bundle::Nanos;
+use netcap_bundle::held::Dir;
 use netcap_bundle::run::{Answer, Clock, NS_PER_S};
 
 use crate::disk::budget::Budget;
@@ -77,7 +77,7 @@ pub fn read_any(bytes: &[u8], id: u16) {
 
 /// Starts pinging an address; the sockets and files are opened before this returns.
 pub(crate) fn start(
-    dir: &Path,
+    dir: &Dir,
     address: IpAddr,
     utc_offset_s: i32,
     tally: Arc<Tally>,

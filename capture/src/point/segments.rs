@@ -1,11 +1,10 @@
 //! The files of one point: segments one after the other, each with a line in the point's index once it is closed.
 
-use std::fs;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::packets::{Frame, SegmentMeta, SegmentWriter};
 use netcap_bundle::run::NS_PER_S;
 use netcap_bundle::{Nanos, layout};
@@ -34,13 +33,13 @@ pub(crate) struct Segments {
 impl Segments {
     /// Prepares the point's folder in the run's directory; the first segment is opened by [`Segments::begin`].
     pub(crate) fn create(
-        dir: &Path,
+        dir: &Dir,
         meta: SegmentMeta,
         rotation: Rotation,
         counters: Arc<Counters>,
         disk: Disk,
     ) -> io::Result<Self> {
-        fs::create_dir_all(dir.join(layout::point_dir(&meta.point)))?;
+        dir.make_dir(&layout::point_dir(&meta.point))?;
         let synced = clock::now();
         Ok(Self { meta, rotation, counters, disk, open: None, number: 0, synced, lost: 0 })
     }

@@ -12,10 +12,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::run::Sandbox;
 use rust_i18n::t;
 
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 use crate::privileged::Privileged;
 use client::Client;
 pub use privileges::User;
@@ -94,7 +95,7 @@ impl Prepared {
 /// there is a second thread: every layer holds for the calling thread and those it starts later.
 pub fn confine(user: &User, writable: &[PathBuf]) -> Result<Sandbox> {
     for dir in writable {
-        std::fs::create_dir_all(dir).map_err(Error::file(Op::Create, dir))?;
+        Dir::create(dir).map_err(Error::out(dir))?;
     }
     let mut missing = Vec::new();
     if let threads @ 2.. = threads() {

@@ -1,10 +1,11 @@
 //! How much of the disk a run may have.
 
+use netcap_bundle::held::Dir;
 use rust_i18n::t;
 
 use crate::disk::budget::{Bounds, directory_bytes};
 use crate::disk::free::{disk_left, disk_size};
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::ui::units::human_bytes;
 
@@ -29,7 +30,7 @@ pub(super) fn has_room_for(max: u64, points: usize) -> bool {
 
 /// What the disk allows this run. A disk that is full already is not filled further.
 pub(super) fn bounds(plan: &Plan) -> Result<Bounds> {
-    std::fs::create_dir_all(&plan.out).map_err(Error::file(Op::Create, &plan.out))?;
+    Dir::create(&plan.out).map_err(Error::out(&plan.out))?;
     let left = disk_left(&plan.out).unwrap_or(u64::MAX);
     let floor = plan.space.floor.bytes(disk_size(&plan.out).unwrap_or(0));
     if left < floor {

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::control::Control;
 use crate::control::protocol::Phase;
 use crate::control::signals::Signals;
-use crate::disk::budget::{Bounds, Budget, directory_bytes};
+use crate::disk::budget::{Bounds, Budget};
 use crate::disk::rundir::{RunDir, Start};
 use crate::disk::writer::Disk;
 use crate::error::{Error, Result};
@@ -116,13 +116,13 @@ pub(crate) async fn record(
     plan.rotation.bytes = plan.rotation.bytes.min(bounds.segment);
     let listeners = open_rings(&plan, &process.privileged)?;
     let run = create_run(&plan, &initial.host, &process)?;
-    let budget = Budget::new(&run.path, bounds, directory_bytes(&run.path) + initial.topology.len() as u64);
+    let budget = Budget::new(&run.dir, bounds, run.dir.bytes() + initial.topology.len() as u64);
     let control = Control::open(&plan, &run, &budget, &process, &mut signals);
     let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * (plan.points.len() + JOINERS));
-    let disk = Disk::new(&run.path, &budget, fitted.queue);
+    let disk = Disk::new(&run.dir, &budget, fitted.queue);
     let context = Context { plan: &plan, run: &run, process: &process, disk: &disk, events: &events };
     let sampler: Arc<dyn Sampler> = process.privileged.clone();
-    let state = State::create(&run.path, sampler.clone(), initial.elements, budget.clone());
+    let state = State::create(&run.dir, sampler.clone(), initial.elements, budget.clone());
     let background = on_started.is_some();
     let opening = Opening { topology: &initial.topology, fitted: &fitted, control: &control, background };
     let started = state.map_err(Error::from).and_then(|state| {
@@ -131,7 +131,7 @@ pub(crate) async fn record(
         Ok((state, running))
     });
     // Nothing has been recorded: an empty run would only be mistaken for a silent network.
-    let (state, mut running) = started.inspect_err(|_| drop(std::fs::remove_dir_all(&run.path)))?;
+    let (state, mut running) = started.inspect_err(|_| drop(run.dir.remove_with_all()))?;
     let (ending, state_ending) = watch::channel(Ending::NotYet);
     let (mut follow, look_samples) = Following::start(plan.follow.clone(), sampler, initial.old);
     let state =

@@ -21,7 +21,7 @@ use crate::disk::budget::Metered;
 use crate::disk::rundir::{RunDir, tool};
 use crate::error::{Error, Op, Result};
 use crate::host::clock;
-use crate::ledger::{self, NewPoint};
+use crate::ledger::NewPoint;
 use crate::plan::fresh_id;
 use crate::point::PointId;
 use crate::point::recorder::{self, Setup};
@@ -45,7 +45,7 @@ impl Session {
         let fail = Error::file(Op::Create, context.run.path.join(layout::point_dir(&point.id)));
         let meta = meta(point, context.run);
         let (rotation, disk) = (context.plan.rotation, context.disk.clone());
-        let segments = Segments::create(&context.run.path, meta, rotation, counters.clone(), disk);
+        let segments = Segments::create(&context.run.dir, meta, rotation, counters.clone(), disk);
         let setup = Setup {
             id: recorded.id.clone(),
             listener,
@@ -137,8 +137,7 @@ impl Session {
 
     /// Appends to the file of changes; a full disk is noticed by the packets.
     fn note(&mut self, at: Nanos, what: ChangeKind) {
-        let path = self.dir.join(layout::CHANGES);
-        let written = ledger::append(&path).and_then(|file| {
+        let written = self.dir.append(layout::CHANGES).and_then(|file| {
             std::io::Write::write_all(
                 &mut Metered::lines(file, &self.budget),
                 &json_line(&Change { at, what })?,

@@ -3,10 +3,10 @@
 //! The commands run one after the other and niced; the recording does not wait for them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::source::{Cadence, Outcome, Reason, SourceDef};
 use netcap_bundle::sources;
 use netcap_bundle::state::{StateWriter, Taken};
@@ -51,7 +51,7 @@ pub(super) enum Ending {
 impl State {
     /// Starts in a run's directory with the names that the inventory found.
     pub(super) fn create(
-        dir: &Path,
+        dir: &Dir,
         sampler: Arc<dyn Sampler>,
         elements: ElementNames,
         budget: Arc<Budget>,
@@ -204,8 +204,9 @@ mod tests {
     async fn a_last_look_that_is_cut_short_keeps_what_it_has() {
         let dir = tempfile::tempdir().unwrap();
         let host = Host { root: dir.path().to_owned(), ovs_rundir: dir.path().to_owned() };
-        let budget = Budget::new(dir.path(), Bounds { max: 64 << 20, floor: 0, segment: 1 << 20 }, 0);
-        let mut state = State::create(dir.path(), Arc::new(host), ElementNames::default(), budget).unwrap();
+        let held = Dir::open(dir.path()).unwrap();
+        let budget = Budget::new(&held, Bounds { max: 64 << 20, floor: 0, segment: 1 << 20 }, 0);
+        let mut state = State::create(&held, Arc::new(host), ElementNames::default(), budget).unwrap();
         let (at, why) = (netcap_bundle::Nanos(1), "nobody was there");
         let def = sources::ALL[0].def;
         state.held = vec![crate::host::exec::not_taken(def.id, &def.recipes[0], at, Reason::Other, why)];

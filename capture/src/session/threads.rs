@@ -43,20 +43,20 @@ impl Session {
             threads.points.push(thread);
         }
         let points: Vec<_> = self.points.iter().map(|p| (&p.point, p.counters.clone())).collect();
-        let budget = self.budget.clone();
+        let (budget, dir) = (self.budget.clone(), run.dir.clone());
         let open: ledger::Open =
-            Box::new(move |path| Ok(Box::new(Metered::lines(ledger::append(path)?, &budget))));
+            Box::new(move |path| Ok(Box::new(Metered::lines(dir.append(path)?, &budget))));
         let privileged = &context.process.privileged;
         let ovs = run.info.ovs_rundir.is_some().then(|| privileged.clone());
         let (joining, joined) = std::sync::mpsc::channel();
-        let thread = Ledger::create(&run.path, &points, ovs, self.host.clone(), context.events.clone(), open)
+        let thread = Ledger::create(&run.dir, &points, ovs, self.host.clone(), context.events.clone(), open)
             .and_then(|ledger| ledger.start(joined))
             .map_err(Error::file(Op::Create, run.path.join(layout::LEDGERS)))?;
         threads.ledger = Some(LedgerThread { joining, thread });
         for (address, tally) in &self.pings {
             let (tally, stop) = (tally.clone(), threads.stop.clone());
             let thread =
-                ping::start(&run.path, *address, self.utc_offset_s, tally, stop, &self.budget, &**privileged);
+                ping::start(&run.dir, *address, self.utc_offset_s, tally, stop, &self.budget, &**privileged);
             threads.pings.push((*address, thread.map_err(Error::file(Op::Ping, address.to_string()))?));
         }
         Ok(())

@@ -2,11 +2,12 @@
 
 use netcap_words::columns::wrap_words;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use netcap_bundle::held::Dir;
 use netcap_bundle::{Nanos, layout};
 use rust_i18n::t;
 
@@ -57,7 +58,7 @@ pub(super) struct Session {
     /// Interfaces that could not join.
     pub(super) refusals: BTreeSet<String>,
     /// The run's directory.
-    pub(super) dir: PathBuf,
+    pub(super) dir: Dir,
     pub(super) utc_offset_s: i32,
     pub(super) budget: Arc<Budget>,
     pub(super) board: Arc<Board>,
@@ -70,8 +71,9 @@ impl Session {
     pub(super) fn begin(context: &Context<'_>, budget: &Arc<Budget>, opening: &Opening<'_>) -> Result<Self> {
         let Context { plan, run, process, .. } = context;
         let Opening { topology, control, background, .. } = opening;
-        let path = run.path.join(layout::TOPOLOGY);
-        std::fs::write(&path, topology).map_err(Error::file(Op::Write, path))?;
+        let written =
+            run.dir.create_new(layout::TOPOLOGY).and_then(|mut file| file.write_all(topology.as_bytes()));
+        written.map_err(Error::file(Op::Write, run.path.join(layout::TOPOLOGY)))?;
         let points: Vec<Recorded> = plan.points.iter().map(Recorded::at_start).collect();
         let pings: Vec<(IpAddr, Arc<Tally>)> = plan.pings.iter().map(|ip| (*ip, Arc::default())).collect();
         control.watch(points.iter().map(|p| (p.iface.clone(), p.counters.clone())), &pings);
@@ -79,7 +81,7 @@ impl Session {
         let host: Arc<HostCounters> = Arc::default();
         let progress = Progress::new(shown, host.clone(), plan.quiet);
         let utc_offset_s = run.info.utc_offset_s;
-        let journal = Journal::create(&run.path, utc_offset_s, budget)?;
+        let journal = Journal::create(&run.dir, utc_offset_s, budget)?;
         let mut session = Self {
             progress,
             journal,
@@ -89,7 +91,7 @@ impl Session {
             remarks: Vec::new(),
             gaps: BTreeMap::new(),
             refusals: BTreeSet::new(),
-            dir: run.path.clone(),
+            dir: run.dir.clone(),
             utc_offset_s,
             budget: budget.clone(),
             board: control.board.clone(),

@@ -4,8 +4,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netcap_bundle::run::{changes, index};
-use netcap_bundle::{layout, seal};
+use netcap_bundle::held::Dir;
+use netcap_bundle::layout;
+use netcap_bundle::seal::{self, index};
 
 fuzz_target!(|bytes: &[u8]| {
     let dir = tempfile::tempdir().expect("a place for a run");
@@ -18,10 +19,11 @@ fuzz_target!(|bytes: &[u8]| {
     put(&layout::segment_index("eth2"));
     put(layout::CHANGES);
     put(layout::RUN);
-    let _ = index::read(dir.path());
-    let _ = index::Shorter::of(dir.path(), "eth2");
-    let list = changes::read(dir.path());
-    if let Ok(mut info) = seal::read_run(dir.path()) {
+    let dir = Dir::open(dir.path()).expect("a directory of our own");
+    let _ = index::read(&dir);
+    let _ = index::Shorter::of(&dir, "eth2");
+    let list = seal::read_changes(&dir).unwrap_or_default();
+    if let Ok(mut info) = seal::read_run(&dir) {
         info.add_joined(&list);
     }
 });

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use netcap_bundle::{BundleError, Damage, Op};
 use rust_i18n::t;
 
+use super::files::io_in;
+
 /// Why a run or a bundle cannot be read or written.
 pub(crate) fn bundle(error: &BundleError) -> String {
     bundle_in(error, &rust_i18n::locale())
@@ -13,7 +15,8 @@ pub(crate) fn bundle(error: &BundleError) -> String {
 fn bundle_in(error: &BundleError, locale: &str) -> String {
     match error {
         BundleError::Io { op, path, source } => {
-            t!("error.file", locale = locale, op = attempt(*op, locale), path = path.display(), why = source)
+            let why = io_in(source, locale);
+            t!("error.file", locale = locale, op = attempt(*op, locale), path = path.display(), why = why)
         }
         BundleError::Damaged { what, damage } => {
             t!("error.damaged", locale = locale, file = what, why = damaged(damage, locale))
@@ -44,6 +47,8 @@ fn damaged(damage: &Damage, locale: &str) -> Cow<'static, str> {
         Damage::Undescribed => t!("damage.undescribed", locale = locale),
         Damage::Newer { schema } => t!("damage.newer", locale = locale, schema = schema),
         Damage::Json(why) => why.to_string().into(),
+        Damage::TooManyValues { max } => t!("damage.values", locale = locale, max = max),
+        Damage::Name => t!("damage.name", locale = locale),
         Damage::MovedAway { moving } => t!("damage.moved", locale = locale, path = moving.display()),
     }
 }
@@ -71,6 +76,8 @@ mod tests {
         let damages = [
             Damage::Undescribed,
             Damage::Newer { schema: 9 },
+            Damage::TooManyValues { max: 7 },
+            Damage::Name,
             Damage::MovedAway { moving: "r.moving".into() },
         ]
         .map(|damage| BundleError::Damaged { what: "x".to_owned(), damage });

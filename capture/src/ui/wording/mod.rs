@@ -5,6 +5,7 @@
 //! English of both to that of the libraries.
 
 mod bundles;
+mod files;
 mod filters;
 
 use netcap_bundle::Role;
@@ -13,6 +14,7 @@ use netcap_filters::Preset;
 use rust_i18n::t;
 
 pub(crate) use bundles::bundle;
+pub(crate) use files::{io, mistrusted};
 pub(crate) use filters::{filter, preset};
 
 /// What a point is to its switch.

@@ -2,13 +2,14 @@
 //! were removed since, so that a run that goes on for months has an index as long as what it still holds.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Pruned, SegmentInfo, layout};
+use super::place::{absent, refused};
+use crate::held::{Dir, Kind};
+use crate::run::layout;
+use crate::run::{Pruned, SegmentInfo};
 use crate::{BundleError, Op, Result};
 
 /// A line that stands for the lines of segments that were removed.
@@ -26,16 +27,27 @@ pub struct Indexes {
     pub pruned: Vec<Pruned>,
 }
 
+/// Bytes of one index at most: some 100,000 segments.
+const INDEX_BYTES_MAX: u64 = 64 << 20;
+/// Folders of points that are looked into: all ports of a large host, sixteen times over.
+const POINTS_MAX: usize = 65_536;
+
 /// Reads the indexes of all points of a run. A torn line never existed.
-pub fn read(dir: &Path) -> Result<Indexes> {
+pub fn read(dir: &Dir) -> Result<Indexes> {
     let mut out = Indexes::default();
     let mut pruned: BTreeMap<String, Pruned> = BTreeMap::new();
-    let top = dir.join(layout::PACKETS);
-    let Ok(points) = fs::read_dir(&top) else { return Ok(out) };
-    for point in points {
-        let point = point.map_err(BundleError::io(Op::List, &top))?;
-        let Ok(name) = point.file_name().into_string() else { continue };
-        let Ok(bytes) = fs::read(dir.join(layout::segment_index(&name))) else { continue };
+    let listed = dir.dir(layout::PACKETS).and_then(|top| top.list(POINTS_MAX));
+    let points = match listed {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(out),
+        listed => listed.map_err(BundleError::io(Op::List, dir.path().join(layout::PACKETS)))?,
+    };
+    for (name, _) in points.into_iter().filter(|(_, kind)| *kind == Kind::Dir) {
+        let index = layout::segment_index(&name);
+        let Some(bytes) = refused(dir.read_all(&index, INDEX_BYTES_MAX))
+            .map_err(BundleError::io(Op::Read, dir.path().join(&index)))?
+        else {
+            continue;
+        };
         for line in String::from_utf8_lossy(&bytes).lines() {
             if let Ok(Removed { removed }) = serde_json::from_str(line) {
                 pruned.entry(removed.point.clone()).or_default().merge(&removed);
@@ -43,17 +55,15 @@ pub fn read(dir: &Path) -> Result<Indexes> {
             }
             let Ok(info) = serde_json::from_str::<SegmentInfo>(line) else { continue };
             let path = layout::segment(&info.point, info.number);
-            match fs::metadata(dir.join(&path)) {
+            match dir.meta(&path) {
                 // A line is believed only if the file is what it says.
-                Ok(meta) if meta.len() == info.file_bytes => {
+                Ok(meta) if meta.len == info.file_bytes => {
                     out.there.insert(path, info);
                 }
                 Ok(_) => {}
                 // The index is written before a segment may be removed, so it knows of all that were.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                    pruned.entry(info.point.clone()).or_default().add(&info);
-                }
-                Err(e) => return Err(BundleError::io(Op::Read, dir.join(&path))(e)),
+                Err(e) if absent(&e) => pruned.entry(info.point.clone()).or_default().add(&info),
+                Err(e) => return Err(BundleError::io(Op::Read, dir.path().join(&path))(e)),
             }
         }
     }
@@ -64,7 +74,7 @@ pub fn read(dir: &Path) -> Result<Indexes> {
 /// A shorter index that is ready to take the place of the one that is there.
 #[derive(Debug)]
 pub struct Shorter {
-    path: PathBuf,
+    path: String,
     text: Vec<u8>,
     /// Bytes of the index that is there.
     pub freed: u64,
@@ -72,9 +82,9 @@ pub struct Shorter {
 
 impl Shorter {
     /// The index of a point with one line for all segments that are gone; `None` when none has gone since the last time.
-    pub fn of(dir: &Path, point: &str) -> io::Result<Option<Self>> {
-        let path = dir.join(layout::segment_index(point));
-        let bytes = fs::read(&path)?;
+    pub fn of(dir: &Dir, point: &str) -> io::Result<Option<Self>> {
+        let path = layout::segment_index(point);
+        let bytes = dir.read_all(&path, INDEX_BYTES_MAX)?;
         let (mut removed, mut kept, mut gone) = (Pruned::default(), Vec::new(), false);
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             if let Ok(Removed { removed: before }) = serde_json::from_slice(line) {
@@ -82,8 +92,8 @@ impl Shorter {
                 continue;
             }
             let Ok(info) = serde_json::from_slice::<SegmentInfo>(line) else { continue };
-            match fs::metadata(dir.join(layout::segment(&info.point, info.number))) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            match dir.meta(&layout::segment(&info.point, info.number)) {
+                Err(e) if absent(&e) => {
                     removed.add(&info);
                     gone = true;
                 }
@@ -106,24 +116,23 @@ impl Shorter {
     }
 
     /// Puts it in place: whatever happens, one of the two is there and whole.
-    pub fn put(&self) -> io::Result<()> {
-        let partial = self.path.with_extension(layout::PARTIAL_END.trim_start_matches('.'));
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&partial)?;
-            file.write_all(&self.text)?;
-            file.sync_all()?;
-            fs::rename(&partial, &self.path)
-        };
-        write().inspect_err(|_| {
-            let _ = fs::remove_file(&partial);
-        })
+    pub fn put(&self, dir: &Dir) -> io::Result<()> {
+        dir.replace_with(&self.path, &self.text)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::json_line::json_line;
     use super::*;
+    use crate::run::json_line;
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+
+    fn held(dir: &tempfile::TempDir) -> Dir {
+        Dir::open(dir.path()).unwrap()
+    }
+
     use crate::Nanos;
 
     /// A run of one point with segments of these numbers in its index; each file has as many bytes as its number says.
@@ -164,36 +173,36 @@ mod tests {
     fn a_shorter_index_says_the_same() {
         let dir = run(1..=500);
         let path = dir.path().join(layout::segment_index("p"));
-        assert!(Shorter::of(dir.path(), "p").unwrap().is_none(), "nothing has gone");
+        assert!(Shorter::of(&held(&dir), "p").unwrap().is_none(), "nothing has gone");
         for round in 0..3u32 {
             remove(dir.path(), round * 150 + 1..=round * 150 + 150);
-            let long = read(dir.path()).unwrap();
-            let shorter = Shorter::of(dir.path(), "p").unwrap().expect("some are gone");
+            let long = read(&held(&dir)).unwrap();
+            let shorter = Shorter::of(&held(&dir), "p").unwrap().expect("some are gone");
             assert_eq!(shorter.freed, path.metadata().unwrap().len());
-            shorter.put().unwrap();
+            shorter.put(&held(&dir)).unwrap();
             assert_eq!(shorter.bytes(), path.metadata().unwrap().len());
             assert!(shorter.bytes() + 150 * 100 < shorter.freed);
-            let short = read(dir.path()).unwrap();
+            let short = read(&held(&dir)).unwrap();
             assert_eq!((&short.there, &short.pruned), (&long.there, &long.pruned));
             append(dir.path(), 501 + round..=501 + round);
         }
-        let [gone] = &read(dir.path()).unwrap().pruned[..] else { panic!("one point") };
+        let [gone] = &read(&held(&dir)).unwrap().pruned[..] else { panic!("one point") };
         assert_eq!((gone.point.as_str(), gone.segments, gone.packets, gone.dropped), ("p", 450, 4500, 900));
         assert_eq!((gone.from, gone.until), (Nanos(10), Nanos(4510)));
-        assert_eq!(read(dir.path()).unwrap().there.len(), 53);
+        assert_eq!(read(&held(&dir)).unwrap().there.len(), 53);
     }
 
     #[test]
     fn a_torn_end_costs_one_line() {
         let dir = run(1..=9);
         remove(dir.path(), 1..=3);
-        Shorter::of(dir.path(), "p").unwrap().unwrap().put().unwrap();
+        Shorter::of(&held(&dir), "p").unwrap().unwrap().put(&held(&dir)).unwrap();
         let path = dir.path().join(layout::segment_index("p"));
         let mut bytes = fs::read(&path).unwrap();
         bytes.truncate(bytes.len() - 5);
         bytes.extend_from_slice(&[0, 0xff, 0xfe]);
         fs::write(&path, bytes).unwrap();
-        let found = read(dir.path()).unwrap();
+        let found = read(&held(&dir)).unwrap();
         assert_eq!((found.there.len(), found.pruned[0].segments), (5, 3));
     }
 }
