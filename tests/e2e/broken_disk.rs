@@ -140,15 +140,31 @@ fn a_directory_that_is_taken_away_ends_it() {
     assert!(text.contains("removed or unmounted"), "{text}");
     let left = entries(&disk.place).into_iter().filter(|p| !p.ends_with("lost+found")).collect::<Vec<_>>();
     assert!(left.is_empty(), "no half of a run is left: {left:?}");
+}
 
-    // Moved away under its feet: what it had can be sealed where it is now.
-    let output = record(&net, &disk.place, |run| std::fs::rename(run, disk.place.join("elsewhere")).unwrap());
+#[test]
+fn a_directory_that_is_moved_away_is_sealed_where_it_is_now() {
+    if !privileged("a_directory_that_is_moved_away_is_sealed_where_it_is_now") {
+        return;
+    }
+    let (net, disk) = (Net::new(), Ext4::new(24));
+    let moved = disk.place.join("elsewhere");
+    let output = record(&net, &disk.place, |run| std::fs::rename(run, &moved).unwrap());
     let text = said(&output);
-    assert!(text.contains("removed or unmounted"), "{text}");
-    let run = entries(&disk.place).into_iter().find(|p| p.join("run.json").exists()).expect("the run");
-    let sealed = netcap(&net, &["seal", "--no-bundle", &run.display().to_string()]).output().unwrap();
-    assert!(sealed.status.success(), "{sealed:?}");
-    assert!(Bundle::open(&run, None).packets.len() >= 50);
+    let place = moved.display().to_string();
+    assert!(text.contains(&format!("moved to {place}")) && text.contains("not bundled"), "{text}");
+    assert!(text.contains(&format!("netcap-analyze {place}")), "the last lines lead there: {text}");
+    let bundle = Bundle::open(&moved, None);
+    assert!(matches!(bundle.manifest.end, End::Failed { .. }), "{:?}", bundle.manifest.end);
+    let written: u64 = bundle.manifest.counts.iter().map(|count| count.written).sum();
+    assert!(bundle.packets.len() >= 50 && bundle.packets.len() as u64 == written, "{written}");
+    assert!(bundle.manifest.counts.iter().all(|count| count.dropped == 0), "{:?}", bundle.manifest.counts);
+    assert!(bundle.manifest.segments.iter().all(|segment| !segment.repaired));
+
+    let sealed = netcap(&net, &["seal", &place]).output().unwrap();
+    assert!(sealed.status.success() && !moved.exists(), "{sealed:?}");
+    let tar = entries(&disk.place).into_iter().find(|p| p.extension().is_some_and(|e| e == "tar"));
+    assert_eq!(Bundle::open(&tar.expect("a tar beside it"), None).packets.len() as u64, written);
 }
 
 /// A file system that takes no write until this is dropped; whoever writes cannot be killed meanwhile.

@@ -11,11 +11,12 @@
 //! `openat2` does the walk below the descriptor in one call (Linux 5.6). Without it, and in a sandbox that refuses it, each
 //! component is opened by itself with `O_NOFOLLOW`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -104,6 +105,19 @@ impl Dir {
         let here = sys::fstat(&self.fd).map(|stat| (stat.st_dev, stat.st_ino));
         let there = sys::statat(CWD, &self.path, AtFlags::empty()).map(|stat| (stat.st_dev, stat.st_ino));
         matches!((here, there), (Ok(here), Ok(there)) if here == there)
+    }
+
+    /// Where it is, when somebody has moved it: the path that leads to it now, if one does.
+    pub fn moved_to(&self) -> Option<PathBuf> {
+        if self.is_in_place() {
+            return None;
+        }
+        // What the kernel says of a directory that is removed, or on a disk that is unmounted, leads elsewhere or nowhere.
+        let path = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
+        let target = sys::readlinkat(CWD, path, Vec::new()).ok()?;
+        let path = PathBuf::from(OsStr::from_bytes(target.as_bytes()));
+        let moved = Self { path, ..self.clone() };
+        moved.is_in_place().then_some(moved.path)
     }
 
     /// Makes sure that its names are on the disk.

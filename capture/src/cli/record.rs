@@ -92,7 +92,7 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
     let initial = InitialState { host, elements: inventory.elements, taken: inventory.taken, topology, old };
     let ended = session::record(plan, initial, process, on_started).await?;
     let failed = matches!(ended.end, netcap_bundle::run::End::Failed { .. });
-    let (mut signals, control, dir) = (ended.signals, ended.control, ended.run.path.clone());
+    let (mut signals, control, dir) = (ended.signals, ended.control, ended.run.place_now());
     control.board.phase(Phase::Sealing);
     let mut sealing = tokio::task::spawn_blocking(move || {
         let manifest = finish::seal_run(&ended.run, ended.at, ended.end, ended.remarks, ended.cost)?;

@@ -110,6 +110,11 @@ impl RunDir {
         Ok(Self { path: path.to_owned(), dir, place: out.path().to_owned(), out, info, _lock: lock })
     }
 
+    /// Where its directory is now: somebody may have moved it while it was recorded.
+    pub(crate) fn place_now(&self) -> PathBuf {
+        self.dir.moved_to().unwrap_or_else(|| self.path.clone())
+    }
+
     /// The name of its tar.
     pub(crate) fn tar_name(&self) -> String {
         format!("{}{}", self.info.run, layout::BUNDLE_END)

@@ -150,7 +150,12 @@ impl Syncer {
     /// What is said when the directory, or a file that is being written, is no longer where it was.
     fn vanished(&self) -> Option<String> {
         if !self.dir.is_in_place() {
-            return Some(t!("disk.vanished", dir = self.dir.path().display()).into_owned());
+            let dir = self.dir.path().display();
+            let said = match self.dir.moved_to() {
+                Some(to) => t!("disk.moved", dir = dir, to = to.display()),
+                None => t!("disk.vanished", dir = dir),
+            };
+            return Some(said.into_owned());
         }
         let state = self.state();
         let gone = |(file, _): &(Arc<File>, Dirty)| {
@@ -258,6 +263,11 @@ mod tests {
         let file = Arc::new(File::create(dir.join("a")).unwrap());
         syncer.watch(&file);
         assert_eq!(syncer.vanished(), None);
+        let elsewhere = top.path().join("elsewhere");
+        fs::rename(&dir, &elsewhere).unwrap();
+        let (moved, to) = (syncer.vanished(), elsewhere.canonicalize().unwrap());
+        assert!(moved.as_ref().is_some_and(|why| why.contains(to.to_str().unwrap())), "{moved:?}");
+        fs::rename(&elsewhere, &dir).unwrap();
         fs::remove_file(dir.join("a")).unwrap();
         assert!(syncer.vanished().is_some_and(|why| why.contains("removed")));
         fs::remove_dir_all(&dir).unwrap();

@@ -64,12 +64,17 @@ fn copy_fits(run: &RunDir, size: u64, bounds: Option<Bounds>) -> bool {
 /// on the disk; else file by file.
 pub(crate) fn wrap_up(run: &RunDir, bundle: bool, bounds: Option<Bounds>) -> RunResult {
     let size = run.dir.bytes();
+    let as_directory = |no_tar| RunResult { path: run.place_now(), bytes: size, no_tar };
     if !bundle {
-        return RunResult { path: run.path.clone(), bytes: size, no_tar: None };
+        return as_directory(None);
+    }
+    // Whoever moved it wants it there: it is neither removed nor copied.
+    if run.dir.moved_to().is_some() {
+        return as_directory(Some(t!("end.moved").into_owned()));
     }
     match make_tar(run, size, bounds) {
         Ok(Tar { path, bytes }) => RunResult { path, bytes, no_tar: None },
-        Err(e) => RunResult { path: run.path.clone(), bytes: size, no_tar: Some(e.to_string()) },
+        Err(e) => as_directory(Some(e.to_string())),
     }
 }
 
