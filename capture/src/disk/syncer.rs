@@ -151,11 +151,8 @@ impl Syncer {
     fn vanished(&self) -> Option<String> {
         if !self.dir.is_in_place() {
             let dir = self.dir.path().display();
-            let said = match self.dir.moved_to() {
-                Some(to) => t!("disk.moved", dir = dir, to = to.display()),
-                None => t!("disk.vanished", dir = dir),
-            };
-            return Some(said.into_owned());
+            let moved = self.dir.moved_to().map(|to| t!("disk.moved", dir = dir, to = to.display()));
+            return Some(moved.unwrap_or_else(|| t!("disk.vanished", dir = dir)).into_owned());
         }
         let state = self.state();
         let gone = |(file, _): &(Arc<File>, Dirty)| {
