@@ -6,11 +6,11 @@ cases_bonds() {
 lacp-failure/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp or ether proto 0x8809|13
 lacp-failure/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp or ether proto 0x8809|13
 lacp-failure/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp or ether proto 0x8809|12
-bond-mismatch/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
+bond-down/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
 bond-mismatch/fires-backup||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|13
-bond-mismatch/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
-bond-mismatch/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
-bond-mismatch/exonerated-failover||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
+bond-down/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
+bond-down/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
+bond-down/exonerated-failover||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
 EOF
 }
 
@@ -41,7 +41,7 @@ during_lacp_failure_exonerated() {
 
 # both cables are pulled in mid run (after 4 answered pings): no member of the bond is enabled. vm1 and host lose
 # everything outside; vm1 to vm2 goes on.
-during_bond_mismatch_fires() {
+during_bond_down_fires() {
     in_node vm1 ping -c 4 -i 0.4 -W 1 "$GW"
     lab fault on no-member --check no
     in_node vm1 ping -c 5 -i 0.5 -W 1 "$GW"
@@ -61,22 +61,22 @@ during_bond_mismatch_fires_backup() {
 
 # A failover of the bond: the cable of the active member eth3 is pulled in mid run, eth2 takes over within a moment.
 # Pings of both sides go on (see below whether any was lost).
-during_bond_mismatch_near_miss() {
+during_bond_down_near_miss() {
     { sleep 2; lab fault on cable --check no; } &
     in_node vm1 ping -c 16 -i 0.5 -W 1 "$GW"
     wait $!
 }
 
 # One member (eth2, the backup) has no carrier from the start to the end; all traffic goes by eth3 and is answered.
-before_bond_mismatch_exonerated() { lab fault on cable --member eth2; }
-during_bond_mismatch_exonerated() {
+before_bond_down_exonerated() { lab fault on cable --member eth2; }
+during_bond_down_exonerated() {
     in_node vm1 ping -c 8 -i 0.4 -W 1 "$GW"
     in_node gw ping -c 4 -i 0.4 -W 1 192.168.12.19
 }
 
 # Two failovers of the bond by configuration (primary eth3 -> eth2 -> eth3), both links up. Failovers on the timeline
 # (info) only.
-during_bond_mismatch_exonerated_failover() {
+during_bond_down_exonerated_failover() {
     { sleep 2; in_node host1 ovs-vsctl set Port vswitch0_bond other_config:bond-primary=eth2; sleep 3; in_node host1 ovs-vsctl set Port vswitch0_bond other_config:bond-primary=eth3; } &
     in_node vm1 ping -c 18 -i 0.5 -W 1 "$GW"
     wait $!

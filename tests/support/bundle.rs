@@ -283,3 +283,35 @@ pub fn ovsdb_dump(datapath: &str, ports: &[DumpedPort<'_>]) -> String {
         + &table("Interface", r#""_uuid","name","ofport","type","external_ids""#, &interfaces)
         + &table("Port", r#""_uuid","name","tag","trunks","interfaces""#, &port_rows)
 }
+
+/// `bond/show` of vswitch0_bond with LACP or without, and which of eth2 and eth3 it uses; the first of these is active.
+pub fn bond_using(mode: &str, lacp: &str, fallback: bool, used: &[&str]) -> String {
+    let active = used.first().copied().unwrap_or("none");
+    let member = |name: &str| {
+        let (word, may) = if used.contains(&name) { ("enabled", true) } else { ("disabled", false) };
+        let mark = if name == active { "  active member\n" } else { "" };
+        format!("member {name}: {word}\n{mark}  may_enable: {may}\n\n")
+    };
+    format!(
+        "---- vswitch0_bond ----\nbond_mode: {mode}\nlacp_status: {lacp}\nlacp_fallback_ab: {fallback}\n\
+         active member mac: 00:00:00:00:00:00({active})\n\n{}{}",
+        member("eth2"),
+        member("eth3")
+    )
+}
+
+/// `lacp/show` of vswitch0_bond: for eth2 and eth3 how fresh the partner is, and who that is.
+pub fn lacp_show(activity: &str, members: [(&str, Mac); 2]) -> String {
+    let member = |name: &str, (status, partner): (&str, Mac)| {
+        format!(
+            "member: {name}: {status}\n  port_id: 1\n  may_enable: false\n\n  actor sys_id: fc:15:b4:1c:ad:79\n  \
+             actor state: activity\n\n  partner sys_id: {partner}\n  partner key: 1\n  partner state: timeout\n\n"
+        )
+    };
+    let [eth2, eth3] = members;
+    format!(
+        "---- vswitch0_bond ----\n  status: {activity}\n  sys_id: fc:15:b4:1c:ad:79\n  lacp_time: fast\n\n{}{}",
+        member("eth2", eth2),
+        member("eth3", eth3)
+    )
+}

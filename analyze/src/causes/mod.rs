@@ -7,6 +7,8 @@
 
 /// Links: cables, bonds and what neighbours say on them.
 pub(crate) mod links {
+    pub(crate) mod bond_down;
+    pub(crate) mod lacp_failure;
     pub(crate) mod lldp_mac_flap;
     pub(crate) mod mtu_mismatch;
 }
@@ -124,5 +126,10 @@ pub(crate) fn harms_nobody(_view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim>
 }
 
 /// All causes.
-pub(crate) const ALL: &[Cause] =
-    &[links::lldp_mac_flap::CAUSE, links::mtu_mismatch::CAUSE, switch::acl_drop::CAUSE];
+pub(crate) const ALL: &[Cause] = &[
+    links::bond_down::CAUSE,
+    links::lacp_failure::CAUSE,
+    links::lldp_mac_flap::CAUSE,
+    links::mtu_mismatch::CAUSE,
+    switch::acl_drop::CAUSE,
+];

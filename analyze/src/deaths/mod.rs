@@ -8,6 +8,7 @@ mod beside;
 pub(crate) mod flows;
 mod followed;
 mod place;
+mod through;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

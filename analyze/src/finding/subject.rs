@@ -41,6 +41,16 @@ pub(crate) enum Subject {
         /// Milliseconds between two of its frames (median).
         interval_ms: Option<i64>,
     },
+    /// A bond and its members.
+    Bond {
+        /// The bond.
+        bond: String,
+        /// Its switch.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        switch: Option<String>,
+        /// Its members.
+        members: Vec<String>,
+    },
     /// A flow that ends inside the switch.
     Drop {
         /// The VM, if known.
@@ -150,6 +160,10 @@ impl Subject {
                 .with("active", active)
                 .with("backup", backup)
                 .with("sender", sender),
+            Self::Bond { bond, members, .. } => {
+                let members = members.iter().map(Text::verbatim).collect();
+                Text::new("subject.bond").with("bond", bond).with_list("members", members)
+            }
             Self::Drop { vm, port, src, dst, protocol, .. } => {
                 let key = if vm.is_some() { "subject.drop-vm" } else { "subject.drop" };
                 Text::new(key)

@@ -1,6 +1,7 @@
 //! The recorded host as detectors ask about it: its own addresses, and where a MAC sits.
 
 pub(crate) mod bonds;
+pub(crate) mod carrying;
 pub(crate) mod copies;
 pub(crate) mod exits;
 pub(crate) mod macs;
