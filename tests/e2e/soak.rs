@@ -36,6 +36,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Bytes by which the memory of the last fifth may exceed that of the third: the allocator's pages come and go, and on a
 /// busy machine more waits for the disk. A leak of 500 bytes a rotation would show in 20,000.
 const RSS_GROWTH_MAX: i64 = 4 << 20;
+/// Below this its buffers still fill, later on a busy machine than on an idle one, and growth is no leak: they hold
+/// 8 MiB once they were used.
+const RSS_FILLING: i64 = 8 << 20;
 /// Bytes by which it may exceed that of the first: what waits for the disk has been as much as it may be (16 MiB), and
 /// its buffers are kept (8 MiB).
 const RSS_FILLED_MAX: i64 = 24 << 20;
@@ -201,7 +204,9 @@ fn a_long_night_leaves_memory_files_and_manifest_as_they_were() {
     );
     proof.at(proof.rounds, &figures);
     assert!(pruned + kept >= proof.rounds, "{figures}");
-    assert!(rss[4] - rss[2] <= RSS_GROWTH_MAX && rss[4] - rss[0] <= RSS_FILLED_MAX, "{figures}");
+    let (late, whole) = (rss[4] - rss[2], rss[4] - rss[0]);
+    assert!(late <= RSS_GROWTH_MAX || whole <= RSS_FILLING, "{figures}");
+    assert!(whole <= RSS_FILLED_MAX, "{figures}");
     assert!(after - before <= FILES_GROWTH_MAX && fds <= FILES_MAX, "{figures}");
     assert!(most <= MAX_DISK / SEGMENT_PRICE, "{figures}");
     assert!(grown["indexes"] <= POINTS as u64 * INDEX_MAX + ENTRY_MAX * kept, "{figures}");
