@@ -24,3 +24,4 @@ mod sandbox;
 mod shed;
 mod soak;
 mod strangers;
+mod takeover;

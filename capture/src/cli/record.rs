@@ -1,5 +1,6 @@
 //! The command without a name: recording.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -82,13 +83,13 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
     let plan = plan(options, filter, own, &inventory)?;
     // From here on there is nothing left to lose but the recording itself: packets come next, and threads.
     let owner = nix::unistd::getuid().as_raw();
+    let old: BTreeSet<u32> = inventory.indexes.values().copied().collect();
     let sandbox = match prepared {
-        Some(prepared) => prepared.enter()?,
+        Some(prepared) => prepared.enter(sandbox::Limits::of(&plan, old.clone()))?,
         None => sandbox::off(),
     };
     let process = Process { privileged: privileged.clone(), sandbox, owner, began };
     let topology = inventory.table();
-    let old = inventory.indexes.into_values().collect();
     let initial = InitialState { host, elements: inventory.elements, taken: inventory.taken, topology, old };
     let ended = session::record(plan, initial, process, on_started).await?;
     let failed = matches!(ended.end, netcap_bundle::run::End::Failed { .. });

@@ -57,6 +57,16 @@ impl Inventory {
                 taken.extend(sample::source(sampler, def, &mut elements).await);
             }
         }
+        Self::of(taken, elements)
+    }
+
+    /// Whether it asks this source.
+    pub(crate) fn asks(source: &str) -> bool {
+        SOURCES.iter().any(|def| def.id == source)
+    }
+
+    /// What these samples of its sources say, together with the kernel's interfaces.
+    pub(crate) fn of(taken: Vec<Taken>, elements: ElementNames) -> Self {
         let topology = join(&taken);
         let ifaces = Iface::all();
         let available = available(&topology, &ifaces);

@@ -91,7 +91,7 @@ pub(crate) fn snapshot<T: Snapshot>(taken: &[Taken]) -> Parsed<T> {
 }
 
 /// The samples of one source as its parser takes them.
-fn items<'a>(source: &str, taken: &'a [Taken]) -> Vec<RawItem<'a>> {
+pub(crate) fn items<'a>(source: &str, taken: &'a [Taken]) -> Vec<RawItem<'a>> {
     let mine = taken.iter().filter(|taken| taken.source == source);
     mine.map(|taken| RawItem {
         item: taken.item,

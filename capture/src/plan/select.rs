@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use netcap_bundle::run::safe_name;
 use netcap_bundle::{Mac, Point, Role};
 use rust_i18n::t;
+use serde::{Deserialize, Serialize};
 
 use crate::error::PlanError;
 use crate::host::available::Available;
 
 /// What the user named.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Selection {
     /// Switches.
     pub vswitches: Vec<String>,

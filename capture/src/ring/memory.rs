@@ -118,11 +118,16 @@ pub(crate) fn starters_memory(budget: u64, can_grow: bool) -> u64 {
     if can_grow { budget - budget / NEWCOMERS } else { budget }
 }
 
+/// Ring memory of the points that join, all together: a budget of which a quarter is less than one ring still has room
+/// for one.
+pub(crate) fn newcomers_memory(budget: u64) -> u64 {
+    (budget / NEWCOMERS).max(LEAST)
+}
+
 /// The ring of a point that joins while those that joined before it hold so much; `None` when no ring fits any more. The
 /// first get more, so that there is some left for the others.
 pub(crate) fn newcomers_ring(budget: u64, held: u64) -> Option<RingSize> {
     let left = (budget / NEWCOMERS).saturating_sub(held);
-    // A budget of which a quarter is less than one ring still has room for one.
     (left >= LEAST || held == 0).then(|| ring_size(left, 4))
 }
 

@@ -19,6 +19,7 @@ use netcap_bundle::state::Taken;
 use netcap_filters::Instruction;
 
 use super::HELPER;
+use super::limits::Limits;
 use super::usage;
 use super::wire::{self, Answer, Request};
 use crate::host::sample::{Later, Sampler};
@@ -93,6 +94,14 @@ impl Client {
             usage: usage::Files::of(child.id()).ok(),
             _child: child,
         })
+    }
+
+    /// Tells the helper what may be asked for from now on.
+    pub(super) fn limit(&self, limits: Limits) -> io::Result<()> {
+        match self.socket(&Request::Limits(Box::new(limits)))?.0 {
+            Answer::Limited => Ok(()),
+            answer => Err(answer.error()),
+        }
     }
 
     fn socket(&self, request: &Request) -> io::Result<(Answer, Option<OwnedFd>)> {

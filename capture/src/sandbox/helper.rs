@@ -1,8 +1,9 @@
 //! The helper of a confined recording: a process that stays privileged and never sees a packet.
 //!
 //! It does what is on a list and nothing else: take a sample by a recipe of the registry, open the socket of a ring or of
-//! pings and hand it over, run the analyzer on a result. What it goes by comes from before the recording was confined;
-//! everything after that is checked. Its own hands are tied too where the kernel can: it and all commands it runs may
+//! pings and hand it over, run the analyzer on a result. What it goes by comes from before the recording was confined,
+//! its limits (`limits.rs`) among that; everything after that is checked against them (`grants.rs`), and against what it
+//! has seen of the host itself (`seen.rs`). Its own hands are tied too where the kernel can: it and all commands it runs may
 //! read every file and write none, so a command that turns out not to be read-only fails instead of changing the host.
 //!
 //! It ends when the recording ends, however that ends: the kernel kills it with its parent, and its channels close.
@@ -12,14 +13,19 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use netcap_bundle::source::{Recipe, is_file_name, is_interface};
+use netcap_bundle::source::{Recipe, is_interface};
 use netcap_bundle::sources;
 use netcap_filters::Instruction;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::files;
+use super::grants::{Grants, refused};
+use super::limits::Limits;
+use super::seen::Seen;
 use super::wire::{self, Answer, Request, WireInstruction};
 use crate::control::signals::Signals;
 use crate::host::sample::Sampler;
@@ -33,9 +39,20 @@ const PROGRAM_MAX: usize = 4096;
 /// Largest block of a ring that is asked for.
 const BLOCK_MAX: u32 = 4 << 20;
 
+/// Time between two looks for rings that nobody uses any more, in milliseconds.
+const FREE_EVERY_MS: u16 = 5000;
+
+/// What both channels share.
+struct Bounds {
+    direct: Direct,
+    /// Absent until the plan is known: then no socket is handed over.
+    grants: Mutex<Option<Grants>>,
+    seen: Mutex<Seen>,
+}
+
 /// What the helper goes by.
 struct Duties {
-    direct: Arc<Direct>,
+    bounds: Arc<Bounds>,
     out: PathBuf,
     analyzer: Option<PathBuf>,
     lang: String,
@@ -62,14 +79,14 @@ fn serve() -> io::Result<()> {
     let _ = control::prepare(Path::new(control::DIR));
     // Best effort: what a kernel cannot do here it could not do before either.
     let _ = files::read_only(&host.ovs_rundir, Path::new(control::DIR));
-    let direct = Arc::new(Direct::new(host));
-    let duties = Duties { direct: direct.clone(), out, analyzer, lang };
+    let bounds = Arc::new(Bounds::of(Direct::new(host)));
+    let duties = Duties { bounds: bounds.clone(), out, analyzer, lang };
     let sockets = UnixStream::from(sockets);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Ctrl-C reaches the whole group of a terminal; what it means is decided by the recording.
         let _signals = Signals::take()?;
-        thread::Builder::new().name("sockets".into()).spawn(move || open_sockets(&sockets, &direct))?;
+        thread::Builder::new().name("sockets".into()).spawn(move || bounds.serve(&sockets))?;
         channel.set_nonblocking(true)?;
         let mut channel = tokio::net::UnixStream::from_std(channel)?;
         while let Some((request, _)) = wire::read::<Request>(&mut channel).await? {
@@ -80,37 +97,86 @@ fn serve() -> io::Result<()> {
     })
 }
 
-/// Opens sockets, and asks Open vSwitch what it dropped, until nobody wants it any more.
-fn open_sockets(channel: &UnixStream, direct: &Direct) {
-    while let Ok(Some((request, _))) = wire::receive::<Request>(channel) {
-        let done = match &request {
-            Request::Forget => {
-                direct.forget_control();
-                Ok((Answer::Forgotten, None))
+impl Bounds {
+    fn of(direct: Direct) -> Self {
+        Self { direct, grants: Mutex::default(), seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn grants(&self) -> MutexGuard<'_, Option<Grants>> {
+        self.grants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens sockets, and asks Open vSwitch what it dropped, until nobody wants it any more.
+    fn serve(&self, channel: &UnixStream) {
+        loop {
+            self.wait(channel);
+            let Ok(Some((request, _))) = wire::receive::<Request>(channel) else { return };
+            let (answer, fd) = match self.carry_out(request) {
+                Ok(done) => done,
+                Err(e) => (Answer::refused(&e), None),
+            };
+            if wire::send(channel, &answer, fd.as_ref().map(AsFd::as_fd)).is_err() {
+                return;
             }
-            Request::Datapaths => direct.datapaths().map(|text| (Answer::Datapaths { text }, None)),
-            _ => open(direct, &request).map(|(answer, fd)| (answer, Some(fd))),
-        };
-        let (answer, fd) = match &done {
-            Ok((answer, fd)) => (answer.clone(), fd.as_ref().map(AsFd::as_fd)),
-            Err(e) => (Answer::refused(e), None),
-        };
-        if wire::send(channel, &answer, fd).is_err() {
-            return;
         }
     }
-}
 
-fn open(direct: &Direct, request: &Request) -> io::Result<(Answer, OwnedFd)> {
-    match request {
-        Request::Ring { iface, program, block_bytes, blocks } => {
-            let (program, size) = checked(iface, program, *block_bytes, *blocks)?;
-            let RingSocket { fd, size, index } = direct.ring(iface, &program, size)?;
-            Ok((Answer::Ring { index, blocks: size.blocks }, fd))
+    /// Waits for a request. Meanwhile the memory of rings that are not used any more is freed.
+    fn wait(&self, channel: &UnixStream) {
+        loop {
+            let held =
+                self.grants().as_mut().filter(|grants| grants.holds_rings()).map(|grants| grants.free(None));
+            let timeout = if held.is_some() { FREE_EVERY_MS.into() } else { PollTimeout::NONE };
+            match poll(&mut [PollFd::new(channel.as_fd(), PollFlags::POLLIN)], timeout) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                _ => return,
+            }
         }
-        Request::Ping { address, id } => Ok((Answer::Ping, direct.ping(*address, *id)?)),
-        Request::Listen { run } if is_file_name(run) => Ok((Answer::Listening, direct.control(run)?.into())),
-        _ => Err(not_on_the_list()),
+    }
+
+    fn carry_out(&self, request: Request) -> io::Result<(Answer, Option<OwnedFd>)> {
+        let mut granted = self.grants();
+        let Some(grants) = granted.as_mut() else {
+            let Request::Limits(limits) = request else { return Err(not_on_the_list()) };
+            *granted = Some(Grants::new(*limits));
+            return Ok((Answer::Limited, None));
+        };
+        match request {
+            Request::Ring { iface, program, block_bytes, blocks } => {
+                let (program, size) = checked(&iface, &program, block_bytes, blocks)?;
+                let joins = |limits: &Limits| self.seen().joins(limits, &iface);
+                let open = || self.direct.ring(&iface, &program, size);
+                let RingSocket { fd, size, index } = grants.ring(&iface, size, joins, open)?;
+                Ok((Answer::Ring { index, blocks: size.blocks }, Some(fd)))
+            }
+            Request::Ping { address, id } => {
+                grants.ping(address)?;
+                Ok((Answer::Ping, Some(self.direct.ping(address, id)?)))
+            }
+            Request::Listen { run } => {
+                grants.listen(&run)?;
+                Ok((Answer::Listening, Some(self.direct.control(&run)?.into())))
+            }
+            Request::Forget => {
+                self.direct.forget_control();
+                Ok((Answer::Forgotten, None))
+            }
+            Request::Datapaths => {
+                grants.datapaths()?;
+                Ok((Answer::Datapaths { text: self.direct.datapaths()? }, None))
+            }
+            _ => Err(not_on_the_list()),
+        }
+    }
+
+    /// Whether a sample may be taken; all of them before the recording is confined.
+    fn admits(&self, source: &'static str, recipe: &'static Recipe, arg: &str) -> bool {
+        let limits = self.grants().as_ref().map(|grants| grants.limits.clone());
+        limits.is_none_or(|limits| self.seen().admits(&limits, source, recipe, arg))
     }
 }
 
@@ -148,7 +214,11 @@ impl Duties {
         let Some((source, recipe)) = recipe(source, item, arg) else {
             return (Answer::refused(&not_on_the_list()), Vec::new());
         };
-        let taken = self.direct.take(source, recipe, arg).await;
+        if !self.bounds.admits(source, recipe, arg) {
+            return (Answer::refused(&refused("the plan does not ask for this now")), Vec::new());
+        }
+        let taken = self.bounds.direct.take(source, recipe, arg).await;
+        self.bounds.seen().note(&taken);
         let mut bytes = taken.bytes;
         bytes.extend_from_slice(&taken.stderr);
         let stderr = u32::try_from(taken.stderr.len()).unwrap_or(u32::MAX);
@@ -221,7 +291,7 @@ mod tests {
     fn only_results_are_explained() {
         let (out, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let duties = Duties {
-            direct: Arc::new(Direct::new(Host::this(None))),
+            bounds: Arc::new(Bounds::of(Direct::new(Host::this(None)))),
             out: out.path().to_owned(),
             analyzer: None,
             lang: String::new(),

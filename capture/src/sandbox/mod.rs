@@ -19,13 +19,18 @@ use rust_i18n::t;
 use crate::error::{Error, Result};
 use crate::privileged::Privileged;
 use client::Client;
+pub(crate) use limits::Limits;
 pub use privileges::User;
 
 mod calls;
 mod client;
 mod files;
+mod grants;
 pub(crate) mod helper;
+mod limits;
 mod privileges;
+mod rate;
+mod seen;
 mod usage;
 mod wire;
 
@@ -73,10 +78,13 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(options: Options) -> Result<Prepared> {
     let Options { user, ovs_rundir, out, analyzer } = options;
     let lang = rust_i18n::locale().to_string();
-    let fail = |e: std::io::Error| Error::Other(t!("sandbox.no_helper", why = e).into_owned());
-    let out = std::path::absolute(&out).map_err(fail)?;
-    let client = Client::start(ovs_rundir, out.clone(), analyzer, lang).map_err(fail)?;
+    let out = std::path::absolute(&out).map_err(|e| no_helper(&e))?;
+    let client = Client::start(ovs_rundir, out.clone(), analyzer, lang).map_err(|e| no_helper(&e))?;
     Ok(Prepared { user, writable: vec![out], helper: Arc::new(client) })
+}
+
+fn no_helper(e: &std::io::Error) -> Error {
+    Error::Other(t!("sandbox.no_helper", why = e).into_owned())
 }
 
 impl Prepared {
@@ -85,8 +93,9 @@ impl Prepared {
         self.helper.clone()
     }
 
-    /// Confines this process, for good: see [`confine`].
-    pub(crate) fn enter(self) -> Result<Sandbox> {
+    /// Confines this process, for good: see [`confine`]. The helper does what these limits leave, from now on.
+    pub(crate) fn enter(self, limits: Limits) -> Result<Sandbox> {
+        self.helper.limit(limits).map_err(|e| no_helper(&e))?;
         confine(&self.user, &self.writable)
     }
 }

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::limits::Limits;
 use crate::sys;
 
 /// Bytes of a head at most: the longest is a filter of 4096 instructions (`BPF_MAXINSNS`, linux/bpf_common.h).
@@ -51,6 +52,8 @@ pub(super) enum Request {
         /// Its language.
         lang: String,
     },
+    /// The last message before the recording is confined: what may be asked for from now on; once.
+    Limits(Box<Limits>),
     /// A sample of host state.
     Recipe {
         /// The source's id.
@@ -107,6 +110,8 @@ pub(super) enum Answer {
         /// Bytes of standard error.
         stderr: u32,
     },
+    /// The limits hold.
+    Limited,
     /// The socket comes with it.
     Ring {
         /// The interface's index.

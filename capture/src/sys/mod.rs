@@ -4,14 +4,15 @@
 use std::ffi::c_int;
 use std::io;
 
-pub(crate) use process::{
-    detach_capabilities_from_user, die_with_parent, io_goes_last, nice_this_thread, receive_with_fd,
-};
+pub use process::receive_with_fd;
+pub(crate) use process::{detach_capabilities_from_user, die_with_parent, io_goes_last, nice_this_thread};
+pub(crate) use ring::RETIRE_MS;
 pub use ring::{Block, Counted, Ring, RingSize};
-pub(crate) use ring::{RETIRE_MS, attach_filter};
+pub(crate) use socket::{attach_filter, free_unmapped_ring};
 
 mod process;
 mod ring;
+mod socket;
 
 fn check(result: c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

@@ -54,7 +54,7 @@ pub(crate) fn detach_capabilities_from_user() -> io::Result<()> {
 }
 
 /// Reads what is there, and takes the descriptor that came with it, if one did.
-pub(crate) fn receive_with_fd(from: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+pub fn receive_with_fd(from: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = cmsg_space!([libc::c_int; 1]);
     let mut parts = [IoSliceMut::new(bytes)];
     // A wait with a time-out is interrupted by every signal that has a handler (signal(7)).

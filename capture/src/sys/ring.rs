@@ -23,6 +23,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, sockopt};
 
 use super::check;
+use super::socket::{NOTHING, attach_filter, bind_all, ring_request, set_option};
 
 /// Milliseconds after which the kernel hands over a block that is not full: the delay before a frame is seen.
 pub(crate) const RETIRE_MS: u32 = 100;
@@ -86,16 +87,8 @@ impl Ring {
         let version = c_int::try_from(libc::tpacket_versions::TPACKET_V3 as u32).unwrap_or(2);
         set_option(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_VERSION, &version)?;
         attach_filter(fd.as_fd(), program)?;
-        let request = libc::tpacket_req3 {
-            tp_block_size: size.block_bytes,
-            tp_block_nr: size.blocks,
-            // With variable frames it only has to divide the block.
-            tp_frame_size: 2048,
-            tp_frame_nr: size.block_bytes / 2048 * size.blocks,
-            tp_retire_blk_tov: RETIRE_MS,
-            tp_sizeof_priv: 0,
-            tp_feature_req_word: 0,
-        };
+        // With variable frames their size only has to divide the block.
+        let request = ring_request(size.block_bytes, size.blocks, 2048, RETIRE_MS);
         set_option(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
         let promiscuous = libc::packet_mreq {
             mr_ifindex: index,
@@ -212,8 +205,7 @@ impl Ring {
 
     /// From now on nothing new is taken in; what is in the ring stays.
     pub fn shut(&self) -> io::Result<()> {
-        const RETURN: u16 = 0x06; // BPF_RET | BPF_K
-        attach_filter(self.fd.as_fd(), &[Instruction { code: RETURN, jt: 0, jf: 0, k: 0 }])
+        attach_filter(self.fd.as_fd(), &NOTHING)
     }
 }
 
@@ -281,40 +273,4 @@ impl Drop for Map {
         // SAFETY: `base` and `bytes` are those of the mapping made in `new`, and no block borrows it any more.
         unsafe { libc::munmap(self.base.as_ptr().cast::<c_void>(), self.bytes) };
     }
-}
-
-/// Attaches a classic BPF program to a socket (`SO_ATTACH_FILTER`); an earlier one is replaced at once.
-pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
-    let mut code: Vec<libc::sock_filter> =
-        program.iter().map(|i| libc::sock_filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
-    let len = u16::try_from(code.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
-    let head = libc::sock_fprog { len, filter: code.as_mut_ptr() };
-    set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &head)
-}
-
-/// Binds a packet socket to all protocols of one interface.
-fn bind_all(fd: BorrowedFd<'_>, ifindex: c_int) -> io::Result<()> {
-    let all = u16::try_from(libc::ETH_P_ALL).unwrap_or(3);
-    let address = libc::sockaddr_ll {
-        sll_family: u16::try_from(libc::AF_PACKET).unwrap_or(17),
-        sll_protocol: all.to_be(),
-        sll_ifindex: ifindex,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 0,
-        sll_addr: [0; 8],
-    };
-    let length = libc::socklen_t::try_from(size_of::<libc::sockaddr_ll>()).unwrap_or(0);
-    // SAFETY: `address` is live for the call and `length` is its size.
-    check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast::<libc::sockaddr>(), length) })
-}
-
-fn set_option<T>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
-    let length = libc::socklen_t::try_from(size_of::<T>()).map_err(io::Error::other)?;
-    // SAFETY: `value` is live for the call and `length` is its size; the kernel copies from it. The one value with a
-    // pointer inside (`sock_fprog`) is built in `attach_filter`, whose program outlives the call.
-    let result = unsafe {
-        libc::setsockopt(fd.as_raw_fd(), level, name, ptr::from_ref(value).cast::<c_void>(), length)
-    };
-    check(result)
 }
