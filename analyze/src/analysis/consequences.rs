@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::deaths::{Death, Deaths};
 use crate::engine::PacketKind;
-use crate::engine::identity::protocol_name;
+use crate::engine::flow::protocol_name;
 use crate::text::Text;
 use crate::view::View;
 

@@ -192,7 +192,7 @@ fn earliest(a: Option<Nanos>, b: Option<Nanos>) -> Option<Nanos> {
 fn is_victim(victims: &[Victim], group: &Group<'_>) -> bool {
     victims.iter().any(|victim| match victim {
         Victim::Address(ip) => *ip == group.src || *ip == group.dst,
-        Victim::Pair(src, dst) => {
+        Victim::Pair { src, dst } => {
             group.is_ping() && [(*src, *dst), (*dst, *src)].contains(&(group.src, group.dst))
         }
     })

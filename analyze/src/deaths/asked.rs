@@ -9,7 +9,7 @@ use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP};
 
 use super::place::{Places, Way, is_shown, standing};
 use super::{CROSSING_NS, Death, Example, Found, Key, Standing};
-use crate::engine::identity::Tuple;
+use crate::engine::flow::FiveTuple;
 use crate::engine::{Eth, Failure, FrameRef, PointId};
 use crate::fidelity::Trust;
 use crate::host::copies;
@@ -179,12 +179,12 @@ fn flow(view: &View<'_>, event: &Event) -> u64 {
     view.context.follow.nat.origin(tuple(event)).hash()
 }
 
-fn tuple(event: &Event) -> Tuple {
+fn tuple(event: &Event) -> FiveTuple {
     let JourneyKey { src, dst, protocol, id, .. } = event.key;
     let [a, b, c, d] = id.to_be_bytes();
     let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     let (sport, dport) = if matches!(protocol, ICMP | ICMPV6) { (low, 0) } else { (high, low) };
-    let asked = Tuple { src, dst, protocol, sport, dport };
+    let asked = FiveTuple { src, dst, protocol, sport, dport };
     if event.kind == EventKind::Reply { asked.reversed() } else { asked }
 }
 
@@ -244,8 +244,12 @@ fn kept<'a>(view: &'a View<'a>, event: &Event) -> Option<Kept<'a>> {
         let example = Example { bytes: &sample.bytes, wire_len: sample.wire_len };
         return Some(Kept { example, eth: sample.eth });
     }
-    let key = (event.point, event.key.src, event.key.dst, event.key.protocol);
-    let sample = view.tables.journeys.samples.get(&key).filter(|_| event.kind == EventKind::Request)?;
+    let sample = view
+        .tables
+        .journeys
+        .samples
+        .get(&event.flow_at_point())
+        .filter(|_| event.kind == EventKind::Request)?;
     Some(Kept { example: Example { bytes: &sample.bytes, wire_len: sample.wire_len }, eth: sample.eth })
 }
 

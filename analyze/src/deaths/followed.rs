@@ -6,9 +6,9 @@ use netcap_bundle::packets::Direction;
 
 use super::place::{Place, Places, Way, is_shown, standing};
 use super::{Death, Example, Found, Key, asked};
-use crate::engine::identity::Tuple;
+use crate::engine::flow::FiveTuple;
 use crate::engine::{FrameRef, PointId};
-use crate::tables::hops::{Lost, PairHop, PairKey, Sample, Side, Stop};
+use crate::tables::hops::{ExampleFrame, LostPacket, PairHop, PairKey, Side, Stop};
 use crate::view::View;
 
 /// All of them, in order of pairs.
@@ -41,7 +41,7 @@ impl<'a, 'b> Pair<'a, 'b> {
         Self { view, key, hop, learned, answered, shown: BTreeMap::new() }
     }
 
-    fn sample(&self, flow: u64) -> Option<&'a Sample> {
+    fn sample(&self, flow: u64) -> Option<&'a ExampleFrame> {
         let samples = &self.view.tables.hops.samples;
         let first = || samples.get(&(self.hop.lost.first()?.flow, self.key.from));
         samples
@@ -50,7 +50,7 @@ impl<'a, 'b> Pair<'a, 'b> {
             .or_else(first)
     }
 
-    fn find(&mut self, lost: &Lost, places: &mut Places<'a>) -> Option<Found<'a>> {
+    fn find(&mut self, lost: &LostPacket, places: &mut Places<'a>) -> Option<Found<'a>> {
         let (view, key) = (self.view, self.key);
         let sample = self.sample(lost.flow)?;
         let enters = matches!(key.from.side(&view.context), Side::Enter(_));
@@ -92,7 +92,7 @@ impl<'a, 'b> Pair<'a, 'b> {
 
 /// What answers the flow leaves the switch where the flow enters it and was seen to enter nowhere: the switch answers itself
 /// (OVN's responders, `IN_PORT`), or whoever answers is at a port that nobody recorded. The flow arrived.
-fn is_answered_inside(view: &View<'_>, from: Stop, tuple: &Tuple) -> bool {
+fn is_answered_inside(view: &View<'_>, from: Stop, tuple: &FiveTuple) -> bool {
     let back = view.context.follow.nat.origin(tuple.reversed()).hash();
     let seen = |stop: Stop| view.tables.hops.samples.contains_key(&(back, stop));
     let opposite = if from.direction == Direction::In { Direction::Out } else { Direction::In };

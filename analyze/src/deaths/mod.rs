@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use netcap_bundle::{Mac, Nanos};
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
 
-use crate::engine::identity::PROTOCOL_ARP;
+use crate::engine::flow::PROTOCOL_ARP;
 use crate::engine::{Eth, Facts, FrameRef, PacketKind, PointId, PointInfo};
 use crate::fidelity::Trust;
 use crate::tables::runs::Sight;

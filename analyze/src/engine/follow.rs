@@ -5,7 +5,7 @@ use std::sync::Arc;
 use netcap_bundle::input::Input;
 
 use super::ALIVE_MAX;
-use super::identity::mix;
+use super::hash::mix;
 use super::nat::Nat;
 
 /// Sightings kept of a whole input, 56 octets each.

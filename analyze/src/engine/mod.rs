@@ -3,8 +3,10 @@
 pub(crate) mod copies;
 pub(crate) mod decode;
 pub(crate) mod facts;
+pub(crate) mod flow;
 pub(crate) mod fold;
 pub(crate) mod follow;
+pub(crate) mod hash;
 pub(crate) mod identity;
 mod line;
 pub(crate) mod nat;
@@ -14,6 +16,7 @@ pub(crate) mod progress;
 pub(crate) mod view;
 
 pub(crate) use facts::{Facts, PacketKind};
+pub(crate) use flow::FlowKey;
 pub(crate) use fold::{Fold, folds};
 pub(crate) use line::ALIVE_MAX;
 pub(crate) use pass::{FileStats, run};

@@ -7,7 +7,7 @@ use netcap_bundle::input::Input;
 use netcap_bundle::sources::ovs::conntrack::{CtEntry, CtTuple, OvsConntrack};
 use netcap_words::wire::ip_protocol_number;
 
-use super::identity::Tuple;
+use super::flow::FiveTuple;
 
 /// Translations kept.
 const ENTRIES_MAX: usize = 65_536;
@@ -15,7 +15,7 @@ const ENTRIES_MAX: usize = 65_536;
 /// From the translated direction of a flow to the one it had before.
 #[derive(Debug, Default)]
 pub(crate) struct Nat {
-    before: HashMap<Tuple, Tuple>,
+    before: HashMap<FiveTuple, FiveTuple>,
     pairs: BTreeSet<(IpAddr, IpAddr)>,
     /// Translations beyond the table's size.
     pub overflow: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Nat {
 impl Nat {
     /// Every translation that some dump of the recordings shows.
     pub(crate) fn read(inputs: &[&Input]) -> Self {
-        let mut found: BTreeMap<Tuple, Option<Tuple>> = BTreeMap::new();
+        let mut found: BTreeMap<FiveTuple, Option<FiveTuple>> = BTreeMap::new();
         let mut overflow = 0;
         for input in inputs {
             input.state.visit::<OvsConntrack>(&input.files, |round| {
@@ -55,13 +55,13 @@ impl Nat {
     }
 
     /// The flow as it was before it was translated; itself when nothing says that it was.
-    pub(crate) fn origin(&self, tuple: Tuple) -> Tuple {
+    pub(crate) fn origin(&self, tuple: FiveTuple) -> FiveTuple {
         if self.before.is_empty() { tuple } else { self.before.get(&tuple).copied().unwrap_or(tuple) }
     }
 }
 
 /// Both directions of an entry, each from what is seen behind the translation to what is seen before it.
-fn translations(entry: &CtEntry) -> [Option<(Tuple, Tuple)>; 2] {
+fn translations(entry: &CtEntry) -> [Option<(FiveTuple, FiveTuple)>; 2] {
     let Some(protocol) = ip_protocol_number(&entry.proto) else { return [None, None] };
     let (Some(orig), Some(reply)) = (tuple(&entry.orig, protocol), tuple(&entry.reply, protocol)) else {
         return [None, None];
@@ -73,7 +73,7 @@ fn translations(entry: &CtEntry) -> [Option<(Tuple, Tuple)>; 2] {
     [Some((reply.reversed(), orig)), Some((reply, orig.reversed()))]
 }
 
-fn tuple(of: &CtTuple, protocol: u8) -> Option<Tuple> {
+fn tuple(of: &CtTuple, protocol: u8) -> Option<FiveTuple> {
     let sport = of.sport.or(of.icmp_id).unwrap_or(0);
-    Some(Tuple { src: of.src?, dst: of.dst?, protocol, sport, dport: of.dport.unwrap_or(0) })
+    Some(FiveTuple { src: of.src?, dst: of.dst?, protocol, sport, dport: of.dport.unwrap_or(0) })
 }

@@ -126,8 +126,8 @@ pub(crate) struct Ip {
 pub(crate) enum L4 {
     /// ICMP or ICMPv6 echo.
     Echo(Echo),
-    /// An ICMP error for an echo request: who asked, who was asked, the request's numbers, and what is wrong.
-    Failed(IpAddr, IpAddr, Echo, Failure),
+    /// An ICMP error for an echo request.
+    Failed(FailedEcho),
     /// IPv6 neighbour discovery.
     Nd(Nd),
     /// TCP.
@@ -176,6 +176,19 @@ pub(crate) struct Echo {
     pub id: u16,
     /// Sequence number.
     pub seq: u16,
+}
+
+/// An echo request that did not arrive, as the error message quotes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FailedEcho {
+    /// Who asked.
+    pub src: IpAddr,
+    /// Who was asked.
+    pub dst: IpAddr,
+    /// The request's numbers.
+    pub request: Echo,
+    /// What is wrong.
+    pub why: Failure,
 }
 
 /// Why a router or a firewall says that a packet did not arrive (RFC 792, RFC 1812 section 5.2.7, RFC 4443 section 3).

@@ -10,7 +10,7 @@ use netcap_filters::{Filter, Options, VlanMode, VlanTag};
 use netcap_words::wire::TPIDS_KERNEL;
 
 use crate::engine::{FileStats, PointId, Points};
-use crate::tables::Seen;
+use crate::tables::PointTraffic;
 
 /// A gap between two segments shorter than this is bookkeeping: the socket and its ring live on between them.
 const GAP_NS_MAX: i64 = 200_000_000;
@@ -103,7 +103,7 @@ impl Fidelity {
         input: &Input,
         points: &Points,
         files: &[FileStats],
-        seen: &BTreeMap<PointId, Seen>,
+        seen: &BTreeMap<PointId, PointTraffic>,
     ) -> Self {
         let mut fidelity = Self::default();
         let mut filters = Filters { known: BTreeMap::new(), left: FILTERS_COST_MAX };
@@ -193,7 +193,7 @@ fn alive_until(files: &[FileStats]) -> Option<Nanos> {
 }
 
 impl PointFidelity {
-    fn segments(&mut self, input: &Input, files: &[FileStats], id: PointId, seen: Option<&Seen>) {
+    fn segments(&mut self, input: &Input, files: &[FileStats], id: PointId, seen: Option<&PointTraffic>) {
         let mine: Vec<_> = (0u32..)
             .zip(&input.segments)
             .zip(files)
@@ -259,7 +259,7 @@ impl PointFidelity {
     }
 
     /// What the packets themselves say of losses before them.
-    fn stamped(&mut self, seen: Option<&Seen>) {
+    fn stamped(&mut self, seen: Option<&PointTraffic>) {
         let Some(seen) = seen else { return };
         let losses =
             seen.losses.iter().map(|l| LossSpan { from: l.from, to: l.to.plus(RING_NS), count: l.count });

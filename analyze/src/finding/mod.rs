@@ -115,8 +115,13 @@ pub(crate) struct Ruled {
 pub(crate) enum Victim {
     /// All to and from an address.
     Address(IpAddr),
-    /// Pings from the first to the second.
-    Pair(IpAddr, IpAddr),
+    /// Pings from one address to another.
+    Pair {
+        /// Who pings.
+        src: IpAddr,
+        /// Who is pinged.
+        dst: IpAddr,
+    },
 }
 
 impl Victim {
@@ -125,7 +130,7 @@ impl Victim {
         let is = |ip: IpAddr| ip.to_string() == dst;
         match self {
             Self::Address(ip) => src == Some(ip) || is(ip),
-            Self::Pair(from, to) => src == Some(from) && is(to),
+            Self::Pair { src: from, dst: to } => src == Some(from) && is(to),
         }
     }
 }

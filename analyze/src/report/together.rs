@@ -7,7 +7,7 @@ use super::json::{SCHEMA, escaped};
 use super::page::{Look, Page, milliseconds};
 use super::sections::findings;
 use crate::text::Text;
-use crate::together::{HostHop, HostPair, Together};
+use crate::together::{HostHop, HostPair, HostPoint, Together};
 use netcap_words::columns::{left, right};
 
 /// Hops shown; the rest is in the JSON.
@@ -75,7 +75,7 @@ impl Page {
     }
 
     fn hop_between(&mut self, hop: &HostHop) {
-        let mut name = format!("{} {} → {} {}", hop.from.0, hop.from.1, hop.to.0, hop.to.1);
+        let mut name = format!("{} → {}", hop.from, hop.to);
         if name.width() > ENDS_COLUMNS {
             self.line(&format!("  {name}"));
             name.clear();
@@ -118,7 +118,7 @@ pub(crate) fn render_json(together: &Together) -> String {
 }
 
 fn hop(hop: &HostHop) -> Value {
-    let end = |(host, point): &(String, String)| json!({ "host": host, "point": point });
+    let end = |end: &HostPoint| json!({ "host": end.host, "point": end.point });
     let mut value = json!({
         "from": end(&hop.from),
         "to": end(&hop.to),

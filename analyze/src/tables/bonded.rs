@@ -46,8 +46,16 @@ pub(crate) struct MacAtMember {
     pub towards: MemberRuns,
 }
 
-/// Member, MAC, direction.
-pub(crate) type MemberKey = (PointId, Mac, Direction);
+/// A MAC at a member of a bond, in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct MemberKey {
+    /// The member.
+    pub member: PointId,
+    /// The MAC.
+    pub mac: Mac,
+    /// Which way its frames went.
+    pub direction: Direction,
+}
 
 /// The finished table.
 #[derive(Debug, Default)]
@@ -65,19 +73,19 @@ pub(crate) struct BondedFold {
     map: HashMap<MemberKey, MacAtMember>,
     order: Vec<MemberKey>,
     overflow: u64,
-    room: Room,
+    room: Budget,
 }
 
 /// What may still be kept.
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct Budget {
     sharers: usize,
     runs: usize,
     lldp: usize,
     samples: usize,
 }
 
-impl Room {
+impl Budget {
     fn share_of(sharers: usize) -> Self {
         let (runs, lldp) = (RUNS_ALL_MAX / sharers, LLDP_ALL_MAX / sharers);
         Self { sharers, runs, lldp, samples: LLDP_SAMPLES_MAX / sharers }
@@ -95,7 +103,7 @@ impl Room {
 
 impl Fold for BondedFold {
     fn start(context: &Arc<FoldContext>) -> Self {
-        let room = Room::share_of(context.sharers());
+        let room = Budget::share_of(context.sharers());
         Self { context: Arc::clone(context), map: HashMap::new(), order: Vec::new(), overflow: 0, room }
     }
 
@@ -105,17 +113,18 @@ impl Fold for BondedFold {
             return;
         }
         let sight = Sight { at: packet.at, frame: packet.frame };
+        let key = |mac: Mac| MemberKey { member: packet.point, mac, direction: packet.direction };
         // What arrives is asked by destination, what leaves by source; where the file does not say, both.
         let mut room = self.room;
         if packet.direction != Direction::Out
             && !eth.dst.is_multicast()
-            && let Some(entry) = self.entry((packet.point, eth.dst, packet.direction))
+            && let Some(entry) = self.entry(key(eth.dst))
         {
             entry.towards.add_within(sight, &mut room.runs);
         }
         if packet.direction != Direction::In
             && !eth.src.is_multicast()
-            && let Some(entry) = self.entry((packet.point, eth.src, packet.direction))
+            && let Some(entry) = self.entry(key(eth.src))
         {
             match packet.ethertype {
                 LLDP => entry.lldp(packet.bytes, sight, &mut room),
@@ -143,7 +152,7 @@ impl Fold for BondedFold {
 }
 
 impl MacAtMember {
-    fn lldp(&mut self, frame: &[u8], sight: Sight, room: &mut Room) {
+    fn lldp(&mut self, frame: &[u8], sight: Sight, room: &mut Budget) {
         self.lldp_count += 1;
         if self.lldp_sample.is_empty() && room.samples > 0 {
             room.samples -= 1;
@@ -155,7 +164,7 @@ impl MacAtMember {
         }
     }
 
-    fn join(&mut self, theirs: Self, room: &mut Room) {
+    fn join(&mut self, theirs: Self, room: &mut Budget) {
         self.lldp_count += theirs.lldp_count;
         if self.lldp_sample.is_empty() && !theirs.lldp_sample.is_empty() && room.samples > 0 {
             room.samples -= 1;

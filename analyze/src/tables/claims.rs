@@ -104,18 +104,18 @@ pub(crate) struct ClaimsFold {
     map: HashMap<AddressKey, Address>,
     order: Vec<AddressKey>,
     overflow: u64,
-    room: Room,
+    room: Budget,
 }
 
 /// What may still be kept.
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct Budget {
     sharers: usize,
     claims: usize,
     runs: usize,
 }
 
-impl Room {
+impl Budget {
     fn share_of(sharers: usize) -> Self {
         Self { sharers, claims: CLAIMS_ALL_MAX / sharers, runs: RUNS_ALL_MAX / sharers }
     }
@@ -138,7 +138,7 @@ struct Heard {
 
 impl Fold for ClaimsFold {
     fn start(context: &Arc<FoldContext>) -> Self {
-        let room = Room::share_of(context.sharers());
+        let room = Budget::share_of(context.sharers());
         Self { context: Arc::clone(context), map: HashMap::new(), order: Vec::new(), overflow: 0, room }
     }
 
@@ -258,7 +258,7 @@ impl Claim {
 
 impl Address {
     /// The first claim of an address has its place; addresses are counted themselves.
-    fn push(&mut self, claim: Claim, room: &mut Room) {
+    fn push(&mut self, claim: Claim, room: &mut Budget) {
         if self.claims.is_empty() {
             self.claims.reserve_exact(1);
             self.claims.push(claim);
@@ -271,7 +271,7 @@ impl Address {
         }
     }
 
-    fn join(&mut self, claim: Claim, room: &mut Room) {
+    fn join(&mut self, claim: Claim, room: &mut Budget) {
         let same = |c: &&mut Claim| c.mac == claim.mac && c.kind == claim.kind && c.sender == claim.sender;
         if let Some(mine) = self.claims.iter_mut().find(same) {
             mine.elsewhere += claim.elsewhere;

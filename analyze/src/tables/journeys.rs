@@ -13,14 +13,16 @@ use rayon::prelude::*;
 use super::TableFold;
 use crate::cap::Cap;
 use crate::engine::points::FoldContext;
-use crate::engine::{EchoKind, Eth, Facts, Failure, Fold, FrameRef, L4, Net, PacketView, PointId, Tags};
+use crate::engine::{
+    EchoKind, Eth, Facts, Failure, FlowKey, Fold, FrameRef, L4, Net, PacketView, PointId, Tags,
+};
 
 /// Events kept: 100,000 pings seen at one point with their replies. Each takes 200 bytes until the last detector is done.
 const EVENTS_MAX: usize = 200_000;
 /// Sample frames kept.
 const SAMPLES_MAX: usize = 4_096;
 /// Pairs of addresses of which it is kept who said that requests did not arrive.
-const TELLERS_MAX: usize = 4_096;
+const REFUSERS_MAX: usize = 4_096;
 /// Bytes of a sample frame: all headers a filter or a flow can ask for.
 const SAMPLE_BYTES: usize = 160;
 /// A packet crosses one host in far less; a repeat of the same number later than this is another packet.
@@ -63,6 +65,11 @@ impl PartialOrd for JourneyKey {
 }
 
 impl JourneyKey {
+    /// Whose packets they are.
+    pub(crate) fn flow(&self) -> FlowKey {
+        FlowKey { src: self.src, dst: self.dst, protocol: self.protocol }
+    }
+
     fn ends_v4(&self) -> Option<u64> {
         match (self.src, self.dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => {
@@ -105,9 +112,16 @@ pub(crate) struct Event {
     pub copy: bool,
 }
 
+impl Event {
+    /// Whose packet it is, and where.
+    pub(crate) fn flow_at_point(&self) -> FlowAtPoint {
+        FlowAtPoint { point: self.point, flow: self.key.flow() }
+    }
+}
+
 /// A request entering from a VM, kept as an example of its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sample {
+pub(crate) struct RequestExample {
     /// The first bytes of the frame.
     pub bytes: Vec<u8>,
     /// Bytes on the wire.
@@ -120,8 +134,14 @@ pub(crate) struct Sample {
     pub frame: FrameRef,
 }
 
-/// Point, source, destination, protocol.
-pub(crate) type PairAtPoint = (PointId, IpAddr, IpAddr, u8);
+/// A flow that is seen at a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FlowAtPoint {
+    /// Where.
+    pub point: PointId,
+    /// Whose packets.
+    pub flow: FlowKey,
+}
 
 /// One request and everything seen of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,9 +161,9 @@ pub(crate) struct JourneysTable {
     /// In order of key and time.
     pub journeys: Vec<Journey>,
     /// Examples of requests that entered from VMs.
-    pub samples: BTreeMap<PairAtPoint, Sample>,
+    pub samples: BTreeMap<FlowAtPoint, RequestExample>,
     /// Who said first that requests of a pair cannot arrive; hop limits that ran out aside.
-    pub tellers: BTreeMap<(IpAddr, IpAddr), IpAddr>,
+    pub refusers: BTreeMap<(IpAddr, IpAddr), IpAddr>,
     /// Events not kept.
     pub overflow: u64,
     /// Requests from VMs that nobody answered and of which no example is kept, because there are too many pairs.
@@ -155,8 +175,8 @@ pub(crate) struct JourneysTable {
 pub(crate) struct JourneysFold {
     context: Arc<FoldContext>,
     events: Vec<Event>,
-    samples: HashMap<PairAtPoint, Sample>,
-    tellers: BTreeMap<(IpAddr, IpAddr), IpAddr>,
+    samples: HashMap<FlowAtPoint, RequestExample>,
+    refusers: BTreeMap<(IpAddr, IpAddr), IpAddr>,
     overflow: u64,
     /// An example was not kept.
     full: bool,
@@ -168,7 +188,7 @@ impl Fold for JourneysFold {
             context: Arc::clone(context),
             events: Vec::new(),
             samples: HashMap::new(),
-            tellers: BTreeMap::new(),
+            refusers: BTreeMap::new(),
             overflow: 0,
             full: false,
         }
@@ -183,13 +203,15 @@ impl Fold for JourneysFold {
                 (EventKind::Reply, u32::from(echo.id), u32::from(echo.seq))
             }
             L4::Echo(echo) => (EventKind::Request, u32::from(echo.id), u32::from(echo.seq)),
-            L4::Failed(from, to, echo, why) => {
-                let room = self.tellers.len() < TELLERS_MAX || self.tellers.contains_key(&(from, to));
-                if room && why != Failure::Expired {
-                    self.tellers.entry((from, to)).or_insert(src);
+            L4::Failed(failed) => {
+                let pair = (failed.src, failed.dst);
+                let room = self.refusers.len() < REFUSERS_MAX || self.refusers.contains_key(&pair);
+                if room && failed.why != Failure::Expired {
+                    self.refusers.entry(pair).or_insert(src);
                 }
-                (src, dst) = (from, to);
-                (EventKind::Failed(why), u32::from(echo.id), u32::from(echo.seq))
+                (src, dst) = pair;
+                let request = failed.request;
+                (EventKind::Failed(failed.why), u32::from(request.id), u32::from(request.seq))
             }
             L4::Tcp { sport, dport, opens: true, seq, .. } if packet.direction != Direction::Unknown => {
                 (EventKind::Request, u32::from(sport) << 16 | u32::from(dport), seq)
@@ -215,7 +237,7 @@ impl Fold for JourneysFold {
             && direction != Direction::Out
             && matches!(self.context.role(point), Some(Role::Vnet { .. }))
         {
-            self.sample(packet, (point, src, dst, ip.protocol));
+            self.sample(packet, FlowAtPoint { point, flow: key.flow() });
         }
     }
 
@@ -225,9 +247,9 @@ impl Fold for JourneysFold {
         let room = EVENTS_MAX.saturating_sub(self.events.len());
         self.overflow += later.events.len().saturating_sub(room) as u64;
         self.events.extend(later.events.into_iter().take(room));
-        for (pair, teller) in later.tellers {
-            if self.tellers.len() < TELLERS_MAX || self.tellers.contains_key(&pair) {
-                self.tellers.entry(pair).or_insert(teller);
+        for (pair, refuser) in later.refusers {
+            if self.refusers.len() < REFUSERS_MAX || self.refusers.contains_key(&pair) {
+                self.refusers.entry(pair).or_insert(refuser);
             }
         }
         let samples: BTreeMap<_, _> = later.samples.into_iter().collect();
@@ -250,7 +272,7 @@ impl TableFold for JourneysFold {
         });
         let mut table = JourneysTable {
             samples: self.samples.into_iter().collect(),
-            tellers: self.tellers,
+            refusers: self.refusers,
             overflow: self.overflow,
             ..JourneysTable::default()
         };
@@ -278,7 +300,7 @@ impl TableFold for JourneysFold {
 }
 
 impl JourneysFold {
-    fn sample(&mut self, packet: &PacketView<'_>, key: PairAtPoint) {
+    fn sample(&mut self, packet: &PacketView<'_>, key: FlowAtPoint) {
         let Some(eth) = packet.eth else { return };
         if self.samples.contains_key(&key) {
             return;
@@ -288,7 +310,8 @@ impl JourneysFold {
             return;
         }
         let bytes = packet.bytes.get(..SAMPLE_BYTES.min(packet.bytes.len())).unwrap_or_default().to_vec();
-        let sample = Sample { bytes, wire_len: packet.wire_len, eth, vlan: packet.vlan, frame: packet.frame };
+        let sample =
+            RequestExample { bytes, wire_len: packet.wire_len, eth, vlan: packet.vlan, frame: packet.frame };
         self.samples.insert(key, sample);
     }
 }
@@ -333,7 +356,7 @@ impl JourneysTable {
         let entered = |e: &&Event| {
             e.direction != Direction::Out && matches!(context.role(e.point), Some(Role::Vnet { .. }))
         };
-        let known = |e: &Event| self.samples.contains_key(&(e.point, e.key.src, e.key.dst, e.key.protocol));
+        let known = |e: &Event| self.samples.contains_key(&e.flow_at_point());
         let unanswered = self.journeys.iter().filter(|journey| self.replies(journey).is_empty());
         let entries = unanswered.filter_map(|journey| self.requests(journey).iter().find(entered));
         entries.filter(|entry| !known(entry)).count() as u64
@@ -363,17 +386,16 @@ impl JourneysTable {
         self.events.get(journey.replies.clone()).unwrap_or_default()
     }
 
-    /// Journeys of one pair, in order of time: consecutive in `journeys`, but by number, so sorted here.
-    pub(crate) fn pairs(&self) -> BTreeMap<(IpAddr, IpAddr, u8), Vec<&Journey>> {
-        let mut pairs: BTreeMap<_, Vec<&Journey>> = BTreeMap::new();
+    /// Journeys of each flow, in order of time: consecutive in `journeys`, but by number, so sorted here.
+    pub(crate) fn by_flow(&self) -> BTreeMap<FlowKey, Vec<&Journey>> {
+        let mut flows: BTreeMap<FlowKey, Vec<&Journey>> = BTreeMap::new();
         for journey in &self.journeys {
-            let key = journey.key;
-            pairs.entry((key.src, key.dst, key.protocol)).or_default().push(journey);
+            flows.entry(journey.key.flow()).or_default().push(journey);
         }
-        for list in pairs.values_mut() {
+        for list in flows.values_mut() {
             list.sort_by_key(|j| (j.at, j.key));
         }
-        pairs
+        flows
     }
 }
 

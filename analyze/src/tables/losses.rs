@@ -33,7 +33,7 @@ pub(crate) struct Loss {
 
 /// What one point saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct PointTraffic {
     /// Packets.
     pub packets: u64,
     /// Their bytes on the wire.
@@ -55,7 +55,7 @@ pub(crate) struct Seen {
 #[derive(Debug, Default)]
 pub(crate) struct LossesTable {
     /// By point.
-    pub points: BTreeMap<PointId, Seen>,
+    pub points: BTreeMap<PointId, PointTraffic>,
     /// Packets at further points.
     pub unseen: u64,
 }
@@ -63,9 +63,9 @@ pub(crate) struct LossesTable {
 /// The fold.
 #[derive(Debug, Default)]
 pub(crate) struct LossesFold {
-    points: BTreeMap<PointId, Seen>,
+    points: BTreeMap<PointId, PointTraffic>,
     /// The point of the packet before: most segments have one point.
-    current: Option<(PointId, Seen)>,
+    current: Option<(PointId, PointTraffic)>,
     /// Losses that may still be remembered.
     room: usize,
     sharers: usize,
@@ -131,7 +131,7 @@ impl LossesFold {
     }
 }
 
-impl Seen {
+impl PointTraffic {
     fn take(&mut self, packet: &PacketView<'_>, room: &mut usize) {
         if packet.lost_before > 0 {
             let from = if self.packets == 0 { packet.at } else { self.last };
@@ -182,8 +182,8 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn lossy(losses: u64, room: &mut usize) -> Seen {
-        let mut seen = Seen::default();
+    fn lossy(losses: u64, room: &mut usize) -> PointTraffic {
+        let mut seen = PointTraffic::default();
         for n in 0..losses {
             let at = Nanos(i64::try_from(n).unwrap());
             seen.lose(Loss { from: at, to: at, count: 1, file: 0 }, room);
@@ -205,7 +205,8 @@ mod tests {
     #[test]
     fn points_beyond_the_table_are_counted() {
         let fold = |first: u32, count: u32| {
-            let points = (first..first + count).map(|n| (PointId(n), Seen { packets: 2, ..Seen::default() }));
+            let points = (first..first + count)
+                .map(|n| (PointId(n), PointTraffic { packets: 2, ..PointTraffic::default() }));
             LossesFold { points: points.collect(), sharers: 1, room: 0, ..LossesFold::default() }
         };
         let most = u32::try_from(POINTS_MAX).unwrap();

@@ -12,7 +12,7 @@ pub(crate) mod runs;
 use crate::cap::Cap;
 use crate::engine::Fold;
 
-pub(crate) use losses::Seen;
+pub(crate) use losses::PointTraffic;
 
 /// A fold that leaves a table.
 pub(crate) trait TableFold: Fold {

@@ -1,6 +1,7 @@
 //! What became of packets between hosts: how long they took, and which left one and never reached the other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 
 use hdrhistogram::Histogram;
@@ -8,11 +9,11 @@ use netcap_bundle::{Nanos, Role};
 
 use super::owners::owners;
 use super::{Joined, RecordedHost};
-use crate::engine::identity::protocol_name;
+use crate::engine::flow::protocol_name;
 use crate::engine::{HostId, PointId};
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Flow, Severity, Subject};
-use crate::tables::hops::{HopStats, Lost, PairHop, PairKey, Sample};
+use crate::tables::hops::{ExampleFrame, HopStats, LostPacket, PairHop, PairKey};
 use crate::text::Text;
 
 /// A packet that is not seen within this is lost; around it both captures must be sound.
@@ -24,13 +25,28 @@ const FRAMES_MAX: usize = 3;
 /// Lost packets that make an alarm.
 const LOST_MIN: u64 = 2;
 
+/// A point of a host, by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostPoint {
+    /// The host.
+    pub host: String,
+    /// The point.
+    pub point: String,
+}
+
+impl fmt::Display for HostPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.host, self.point)
+    }
+}
+
 /// From a point of one host to a point of another.
 #[derive(Debug, Clone)]
 pub(crate) struct HostHop {
-    /// From: host and point.
-    pub from: (String, String),
-    /// To: host and point.
-    pub to: (String, String),
+    /// The last point of the one.
+    pub from: HostPoint,
+    /// The first point of the other.
+    pub to: HostPoint,
     /// Nanoseconds, each as uncertain as `bound_ns`.
     pub histogram: Histogram<u64>,
     /// How far the two clocks' difference may be off, at most, in nanoseconds.
@@ -43,7 +59,8 @@ pub(crate) struct HostHop {
 pub(super) fn hops(joined: &Joined<'_>) -> Vec<HostHop> {
     let named = |point: PointId| {
         let host = joined.host_of(point)?;
-        Some((host.name.clone(), host.points.name(joined.own(point)).to_owned()))
+        let point = host.points.name(joined.own(point)).to_owned();
+        Some(HostPoint { host: host.name.clone(), point })
     };
     let apart = |a: PointId, b: PointId| joined.context.host(a) != joined.context.host(b);
     let all = joined.table.hops.iter().filter(|hop| apart(hop.from.point, hop.to.point));
@@ -74,8 +91,8 @@ struct LossBetween<'a> {
     exits: Vec<PointId>,
     /// The way was learned from packets that arrived.
     learned: bool,
-    sure: Vec<Lost>,
-    doubtful: Vec<Lost>,
+    sure: Vec<LostPacket>,
+    doubtful: Vec<LostPacket>,
     lossy: BTreeSet<PointId>,
     unjudged: u64,
 }
@@ -138,11 +155,11 @@ fn entrances(joined: &Joined<'_>, host: HostId) -> Vec<PointId> {
     let Some(of) = joined.host(host) else { return Vec::new() };
     let outside =
         of.points.iter().filter(|(_, info)| !matches!(info.role, Role::Vnet { .. } | Role::Internal));
-    outside.map(|(id, _)| PointId(id.0.saturating_add(of.base.0))).collect()
+    outside.map(|(id, _)| PointId(id.0.saturating_add(of.first.point))).collect()
 }
 
 impl LossBetween<'_> {
-    fn judge(&mut self, joined: &Joined<'_>, sample: &Sample) {
+    fn judge(&mut self, joined: &Joined<'_>, sample: &ExampleFrame) {
         let shows = |point: &PointId| {
             let host: Option<&RecordedHost> = joined.host_of(*point);
             host.is_some_and(|h| h.fidelity.shows(joined.own(*point), &sample.bytes, sample.wire_len))
@@ -178,7 +195,7 @@ fn trust(joined: &Joined<'_>, point: PointId, at: Nanos) -> Trust {
     host.fidelity.trust(joined.own(point), from, to)
 }
 
-fn packets(lost: &[Lost]) -> u64 {
+fn packets(lost: &[LostPacket]) -> u64 {
     lost.iter().map(|l| l.packets).fold(0, u64::saturating_add)
 }
 
@@ -234,7 +251,7 @@ fn lossy(joined: &Joined<'_>, case: &LossBetween<'_>) -> Vec<Text> {
     case.lossy.iter().map(|point| Text::verbatim(joined.name(*point))).collect()
 }
 
-fn evidence(joined: &Joined<'_>, case: &LossBetween<'_>, lost: &[Lost], sure: bool) -> Vec<Evidence> {
+fn evidence(joined: &Joined<'_>, case: &LossBetween<'_>, lost: &[LostPacket], sure: bool) -> Vec<Evidence> {
     let point = joined.name(case.key.from.point);
     let key = if sure { "packet-loss.evidence.frame" } else { "packet-loss.evidence.frame-doubtful" };
     let frames = lost.iter().take(FRAMES_MAX).map(|lost| Evidence::Frame {

@@ -22,12 +22,12 @@ use crate::fidelity::Fidelity;
 use crate::finding::Finding;
 use crate::host::{Host, copies};
 use crate::tables::TableFold;
-use crate::tables::hops::{Clocks, HopsFold, HopsTable, Stop};
+use crate::tables::hops::{HopsFold, HopsTable, HostClocks, Stop};
 use crate::tables::losses::LossesFold;
 use crate::tables::marks::{Mark, MarksFold};
 use crate::text::Text;
 
-pub(crate) use between::HostHop;
+pub(crate) use between::{HostHop, HostPoint};
 pub(crate) use pairs::HostPair;
 
 /// One host's recording.
@@ -41,10 +41,16 @@ pub(crate) struct RecordedHost {
     points: Points,
     files: Vec<FileStats>,
     fidelity: Fidelity,
-    /// The numbers of its first point and its first file among those of all hosts.
-    base: (u32, u32),
+    first: First,
     /// What was given up of it.
     given_up: Vec<(Cap, u64)>,
+}
+
+/// The numbers of a host's first point and first file among those of all hosts.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    point: u32,
+    file: u32,
 }
 
 /// What they say together.
@@ -84,7 +90,7 @@ struct Joined<'a> {
     hosts: &'a [RecordedHost],
     context: &'a FoldContext,
     table: &'a HopsTable,
-    clocks: &'a Clocks,
+    clocks: &'a HostClocks,
 }
 
 impl Joined<'_> {
@@ -98,7 +104,7 @@ impl Joined<'_> {
 
     /// The point as its own host counts it.
     fn own(&self, point: PointId) -> PointId {
-        PointId(self.host_of(point).map_or(point.0, |host| point.0.saturating_sub(host.base.0)))
+        PointId(self.host_of(point).map_or(point.0, |host| point.0.saturating_sub(host.first.point)))
     }
 
     /// `host1 eth1`.
@@ -109,8 +115,9 @@ impl Joined<'_> {
 
     /// `host1: packets/eth1/000001.pcapng.zst`.
     fn file(&self, frame: FrameRef) -> String {
-        let host = self.hosts.iter().rev().find(|host| host.base.1 <= frame.file);
-        let named = host.and_then(|host| Some((host, host.files.get((frame.file - host.base.1) as usize)?)));
+        let host = self.hosts.iter().rev().find(|host| host.first.file <= frame.file);
+        let named =
+            host.and_then(|host| Some((host, host.files.get((frame.file - host.first.file) as usize)?)));
         named.map_or_else(|| "?".to_owned(), |(host, file)| format!("{}: {}", host.name, file.name))
     }
 }
@@ -134,7 +141,7 @@ pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
     let context = Arc::new(context);
     let (mut hosts, mut hops, mut files) = (Vec::new(), HopsFold::start(&context), 0);
     for ((input, own), base) in inputs.iter().zip(&contexts).zip(bases) {
-        let (host, seen) = read(input, own, (base, files), progress);
+        let (host, seen) = read(input, own, First { point: base, file: files }, progress);
         files = files.saturating_add(u32::try_from(host.files.len()).unwrap_or(u32::MAX));
         hops.merge(seen);
         hosts.push(host);
@@ -150,7 +157,7 @@ pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
 fn read(
     input: &Input,
     context: &Arc<FoldContext>,
-    base: (u32, u32),
+    first: First,
     progress: &Progress,
 ) -> (RecordedHost, HopsFold) {
     let outcome = engine::run::<Folds>(input, context, progress);
@@ -175,14 +182,14 @@ fn read(
         fidelity,
         points: outcome.points,
         files: outcome.files,
-        base,
+        first,
     };
-    (host, hops.moved(base.0, base.1))
+    (host, hops.moved(first.point, first.file))
 }
 
 fn join(hosts: &[RecordedHost], pairs: Vec<HostPair>, hops: HopsFold, context: &FoldContext) -> Together {
     let compared: Vec<_> = pairs.iter().map(|pair| (pair.numbers.0, pair.numbers.1, &pair.clocks)).collect();
-    let mut clocks = Clocks::default();
+    let mut clocks = HostClocks::default();
     let mut timed: BTreeSet<HostId> = BTreeSet::new();
     for (host, timeline) in (0u32..).zip(timelines(hosts.len(), &compared)) {
         if let Some(timeline) = timeline {

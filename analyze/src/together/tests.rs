@@ -70,12 +70,11 @@ impl Two {
 
 fn names(together: &Together) -> Vec<String> {
     let all = together.hops.iter();
-    all.map(|hop| format!("{} {} to {} {}", hop.from.0, hop.from.1, hop.to.0, hop.to.1)).collect()
+    all.map(|hop| format!("{} to {}", hop.from, hop.to)).collect()
 }
 
 fn hop<'a>(together: &'a Together, from: &str, to: &str) -> &'a HostHop {
-    let named = |(host, point): &(String, String)| format!("{host} {point}");
-    let found = together.hops.iter().find(|hop| named(&hop.from) == from && named(&hop.to) == to);
+    let found = together.hops.iter().find(|hop| hop.from.to_string() == from && hop.to.to_string() == to);
     found.unwrap_or_else(|| panic!("{from} to {to} in {:?}", names(together)))
 }
 

@@ -11,7 +11,7 @@ use netcap_bundle::packets::LinkType;
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP, UDP};
 use netcap_words::wire::{ether_type, icmp, icmpv6, is_tag};
 
-use super::view::{Arp, Echo, EchoKind, Eth, Failure, Ip, L4, Nd, NdKind, Net, Tags};
+use super::view::{Arp, Echo, EchoKind, Eth, FailedEcho, Failure, Ip, L4, Nd, NdKind, Net, Tags};
 
 // Link types: <https://www.tcpdump.org/linktypes.html>
 const NULL: u16 = 0;
@@ -275,7 +275,7 @@ fn failed(quoted: &[u8], why: Failure) -> L4 {
         _ => None,
     };
     match inner.map(|bytes| echo(EchoKind::Request, bytes)) {
-        Some(L4::Echo(request)) => L4::Failed(src, dst, request, why),
+        Some(L4::Echo(request)) => L4::Failed(FailedEcho { src, dst, request, why }),
         _ => L4::Other,
     }
 }

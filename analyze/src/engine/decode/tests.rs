@@ -5,7 +5,7 @@ use netcap_bundle::packets::LinkType;
 use netcap_tests::packets::{arp_request, echo, mac, nd_probe, syn, tagged};
 use proptest::prelude::*;
 
-use super::super::view::{Echo, EchoKind, Failure, L4, Net, Tags};
+use super::super::view::{Echo, EchoKind, FailedEcho, Failure, L4, Net, Tags};
 use super::decode;
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -104,7 +104,12 @@ fn time_exceeded_names_the_request() {
     let expired = l4(decode(LinkType(101), &ip).net);
     assert_eq!(
         expired,
-        L4::Failed(A.into(), B.into(), Echo { kind: EchoKind::Request, id: 7, seq: 9 }, Failure::Expired)
+        L4::Failed(FailedEcho {
+            src: A.into(),
+            dst: B.into(),
+            request: Echo { kind: EchoKind::Request, id: 7, seq: 9 },
+            why: Failure::Expired,
+        })
     );
 }
 

@@ -9,7 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netcap_words::wire::ether_type::{ARP, IPV4, IPV6};
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP, UDP};
-use netcap_words::wire::{TAG_BYTES, icmp, icmpv6, ip_protocol_name, is_tag};
+use netcap_words::wire::{TAG_BYTES, icmp, icmpv6, is_tag};
+
+use super::flow::{FiveTuple, PROTOCOL_ARP};
+use super::hash::{mix, mix_bytes};
 
 /// Tags walked over; more of them occur in attacks only.
 const TAGS_MAX: usize = 4;
@@ -27,56 +30,6 @@ const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 const PSH: u8 = 0x08;
-
-/// Protocol number of [`Tuple`] for ARP, which has none; 255 is reserved by IANA.
-pub(crate) const PROTOCOL_ARP: u8 = 255;
-
-/// The name of a tuple's protocol: `icmp`, `tcp`, `arp`; `ip/47` for one that tools name by its number.
-pub(crate) fn protocol_name(number: u8) -> String {
-    match ip_protocol_name(number) {
-        Some(name) => name.to_owned(),
-        None if number == PROTOCOL_ARP => "arp".to_owned(),
-        None => format!("ip/{number}"),
-    }
-}
-
-/// One direction of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Tuple {
-    /// Source address.
-    pub src: IpAddr,
-    /// Destination address.
-    pub dst: IpAddr,
-    /// IP protocol, or [`PROTOCOL_ARP`].
-    pub protocol: u8,
-    /// Source port, or the identifier of an echo.
-    pub sport: u16,
-    /// Destination port.
-    pub dport: u16,
-}
-
-impl Tuple {
-    /// The other direction; an echo keeps its identifier.
-    #[must_use]
-    pub(crate) fn reversed(self) -> Self {
-        let echo = matches!(self.protocol, ICMP | ICMPV6);
-        let (sport, dport) = if echo { (self.sport, self.dport) } else { (self.dport, self.sport) };
-        Self { src: self.dst, dst: self.src, protocol: self.protocol, sport, dport }
-    }
-
-    /// A number that stands for it.
-    pub(crate) fn hash(&self) -> u64 {
-        let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(v4) => u128::from(v4.to_bits()),
-            IpAddr::V6(v6) => v6.to_bits(),
-        };
-        let (src, dst) = (bits(self.src), bits(self.dst));
-        let ports = u64::from(self.sport) << 16 | u64::from(self.dport) | u64::from(self.protocol) << 32;
-        #[allow(clippy::cast_possible_truncation)] // halves of 128 bits
-        let halves = [src as u64, (src >> 64) as u64, dst as u64, (dst >> 64) as u64];
-        halves.into_iter().fold(mix(ports, 1), mix)
-    }
-}
 
 /// What is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,34 +53,13 @@ pub(crate) enum Carried {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Its flow.
-    pub tuple: Tuple,
+    pub tuple: FiveTuple,
     /// What it carries.
     pub carried: Carried,
     /// IP identification, 0 when there is none.
     pub ident: u16,
     /// More fragments follow.
     pub fragment: bool,
-}
-
-/// Folds a word into a hash: one wide multiplication, both halves kept. Not for secrets: who forges collisions only
-/// confuses their own packets.
-pub(crate) fn mix(state: u64, word: u64) -> u64 {
-    let wide = u128::from(state ^ 0x9e37_79b9_7f4a_7c15) * u128::from(word ^ 0xe703_7ed1_a0b4_28db);
-    #[allow(clippy::cast_possible_truncation)] // halves of 128 bits
-    let (low, high) = (wide as u64, (wide >> 64) as u64);
-    (low ^ high).wrapping_add(state.rotate_left(23)) ^ word.rotate_left(41)
-}
-
-fn mix_bytes(state: u64, bytes: &[u8]) -> u64 {
-    let mut out = mix(state, bytes.len() as u64);
-    for chunk in bytes.chunks(8) {
-        let mut word = [0; 8];
-        if let Some(part) = word.get_mut(..chunk.len()) {
-            part.copy_from_slice(chunk);
-        }
-        out = mix(out, u64::from_le_bytes(word));
-    }
-    out
 }
 
 fn byte(bytes: &[u8], at: usize) -> Option<u8> {
@@ -192,7 +124,7 @@ fn arp(l3: &[u8], wanted: impl Fn(Carried) -> bool) -> Option<Identity> {
         return None;
     }
     let ip = |at: usize| be32(body, at).map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)));
-    let tuple = Tuple { src: ip(14)?, dst: ip(24)?, protocol: PROTOCOL_ARP, sport: 0, dport: 0 };
+    let tuple = FiveTuple { src: ip(14)?, dst: ip(24)?, protocol: PROTOCOL_ARP, sport: 0, dport: 0 };
     Some(Identity { tuple, carried, ident: 0, fragment: false })
 }
 
@@ -292,7 +224,7 @@ fn transport(l3: &[u8], ip: &Network, wanted: impl Fn(Carried) -> bool) -> Optio
         return None;
     }
     let (src, dst) = addresses(l3, ip.v6)?;
-    let tuple = Tuple { src, dst, protocol: ip.protocol, sport, dport };
+    let tuple = FiveTuple { src, dst, protocol: ip.protocol, sport, dport };
     Some(Identity { tuple, carried, ident: ip.ident, fragment: ip.fragment })
 }
 

@@ -1,6 +1,6 @@
 //! Sequence numbers are followed by blocks of them.
 
-use crate::engine::identity::mix;
+use crate::engine::hash::mix;
 
 /// Sequence numbers of a flow are chosen by blocks of this many (a power of two), so that a super-segment and the
 /// segments made of it are chosen alike.

@@ -9,11 +9,11 @@ use crate::engine::HostId;
 
 /// How to bring each host's stamps to the first host's clock; a host that is not there has that clock itself.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Clocks {
+pub(crate) struct HostClocks {
     hosts: BTreeMap<HostId, Timeline>,
 }
 
-impl Clocks {
+impl HostClocks {
     /// Sets what is known of a host's clock.
     pub(crate) fn set(&mut self, host: HostId, timeline: Timeline) {
         self.hosts.insert(host, timeline);

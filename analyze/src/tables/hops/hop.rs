@@ -3,7 +3,7 @@
 use netcap_bundle::Nanos;
 
 use super::stop::Stop;
-use super::table::{Lost, Passed};
+use super::table::{LostPacket, Passed};
 
 /// A packet crosses one host in far less; what is seen later is another packet, and what is not seen by then is lost.
 pub(crate) const CROSSING_NS: i64 = 2_000_000_000;
@@ -25,10 +25,21 @@ pub(super) struct Hop {
     pub(super) to: Vec<Stop>,
 }
 
+/// A packet that crossed a hop.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Passage {
+    /// Where it was seen next.
+    pub(super) to: Stop,
+    /// When.
+    pub(super) seen: Nanos,
+    /// What it was before, and when it was seen there.
+    pub(super) sent: Passed,
+}
+
 /// What a hop did to the packets of a flow.
 #[derive(Debug, Default)]
 pub(super) struct Crossing {
-    /// Where it was seen next, when, and what and when it was before: one each packet.
-    pub(super) passed: Vec<(Stop, Nanos, Passed)>,
-    pub(super) lost: Vec<Lost>,
+    /// One each packet.
+    pub(super) passed: Vec<Passage>,
+    pub(super) lost: Vec<LostPacket>,
 }

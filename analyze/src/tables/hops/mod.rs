@@ -26,17 +26,19 @@ use netcap_bundle::packets::Direction;
 
 use super::TableFold;
 use crate::cap::Cap;
+use crate::engine::flow::FiveTuple;
 use crate::engine::follow::{SIGHTINGS_MAX, is_chosen};
-use crate::engine::identity::{self, Carried, Identity, Tuple, mix};
+use crate::engine::hash::mix;
+use crate::engine::identity::{self, Carried, Identity};
 use crate::engine::points::FoldContext;
 use crate::engine::{Eth, Facts, Fold, Net, PacketView};
 
 use blocks::{block_hash, blocks};
 use sighting::{Flags, PROBE, Sighting};
 
-pub(crate) use clock::Clocks;
+pub(crate) use clock::HostClocks;
 pub(crate) use stop::{Side, Stop};
-pub(crate) use table::{HopStats, HopsTable, Lost, PairHop, PairKey, Passed};
+pub(crate) use table::{HopStats, HopsTable, LostPacket, PairHop, PairKey, Passed};
 
 /// Example frames kept, of one segment and in all.
 const SAMPLES_SEGMENT_MAX: usize = 4_096;
@@ -48,9 +50,9 @@ const RECENT: usize = 256;
 
 /// A packet of a flow at a stop, as an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sample {
+pub(crate) struct ExampleFrame {
     /// The flow, before translation.
-    pub tuple: Tuple,
+    pub tuple: FiveTuple,
     /// The first octets of the frame.
     pub bytes: Box<[u8]>,
     /// Octets on the wire.
@@ -74,7 +76,7 @@ pub(crate) struct HopsFold {
     context: Arc<FoldContext>,
     shift: u32,
     sightings: Vec<Sighting>,
-    samples: HashMap<(u64, Stop), Sample>,
+    samples: HashMap<(u64, Stop), ExampleFrame>,
     recent: Box<[u64; RECENT]>,
     /// Packets without a direction, which cannot be followed.
     undirected: u64,
@@ -156,7 +158,7 @@ impl TableFold for HopsFold {
     type Table = HopsTable;
 
     fn finish(self) -> HopsTable {
-        self.finish_on(&Clocks::default())
+        self.finish_on(&HostClocks::default())
     }
 
     fn given_up(table: &HopsTable) -> Vec<(Cap, u64)> {
@@ -206,7 +208,7 @@ impl HopsFold {
         }
     }
 
-    fn sample(&mut self, packet: &PacketView<'_>, eth: Eth, flow: u64, tuple: Tuple) {
+    fn sample(&mut self, packet: &PacketView<'_>, eth: Eth, flow: u64, tuple: FiveTuple) {
         let stop = Stop { point: packet.point, direction: packet.direction };
         let mark = mix(flow, u64::from(stop.point.0) << 2 | stop.direction as u64) | 1;
         #[allow(clippy::cast_possible_truncation)] // an index below RECENT
@@ -220,7 +222,7 @@ impl HopsFold {
         }
         if self.samples.len() < SAMPLES_SEGMENT_MAX {
             let bytes = packet.bytes.get(..SAMPLE_BYTES.min(packet.bytes.len())).unwrap_or_default().into();
-            self.samples.insert((flow, stop), Sample { tuple, bytes, wire_len: packet.wire_len, eth });
+            self.samples.insert((flow, stop), ExampleFrame { tuple, bytes, wire_len: packet.wire_len, eth });
         } else {
             self.unsampled += 1;
         }
@@ -250,7 +252,7 @@ impl HopsFold {
     }
 
     /// Follows the packets of hosts with these clocks.
-    pub(crate) fn finish_on(self, clocks: &Clocks) -> HopsTable {
+    pub(crate) fn finish_on(self, clocks: &HostClocks) -> HopsTable {
         summary::finish(self, clocks)
     }
 }

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::hop::{CROSSING_NS, Crossing, Hop};
+use super::hop::{CROSSING_NS, Crossing, Hop, Passage};
 use super::intervals::{Cover, Pending};
 use super::sighting::{Flags, PROBE, Sighting};
 use super::stop::Stop;
-use super::table::{Lost, Passed};
+use super::table::{LostPacket, Passed};
 
 /// Further than any window: sequence numbers of another connection of the same ports begin there.
 const APART: i64 = 1 << 33;
@@ -109,7 +109,7 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
                 older.take(from, to, &mut seen);
             }
             if let Some(sent) = first.filter(|_| !range.flags.contains(Flags::REST)) {
-                crossing.passed.push((stop, range.at, sent));
+                crossing.passed.push(Passage { to: stop, seen: range.at, sent });
             }
         }
     }
@@ -133,6 +133,6 @@ pub(super) fn cross(ranges: &[Sighting], positions: &[i64], hop: &Hop, crossing:
         before = Some(range.frame());
         let content = range.mark();
         let (at, frame, flow, facts) = (range.at, range.frame(), range.flow, range.facts);
-        crossing.lost.push(Lost { at, frame, packets, bytes, flow, content, facts });
+        crossing.lost.push(LostPacket { at, frame, packets, bytes, flow, content, facts });
     }
 }

@@ -6,7 +6,7 @@ use netcap_bundle::packets::Direction;
 
 use super::blocks::block_hash;
 use super::stop::Stop;
-use crate::engine::identity::mix;
+use crate::engine::hash::mix;
 use crate::engine::{Facts, FrameRef, PointId};
 
 bitflags! {

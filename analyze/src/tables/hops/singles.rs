@@ -1,8 +1,8 @@
 //! Packets that are one everywhere: matched one by one.
 
-use super::hop::{CROSSING_NS, Crossing, Hop};
+use super::hop::{CROSSING_NS, Crossing, Hop, Passage};
 use super::sighting::Sighting;
-use super::table::{Lost, Passed};
+use super::table::{LostPacket, Passed};
 
 /// Matches the packets of a flow over one hop; `singles` is sorted by content and time.
 pub(super) fn cross(singles: &[Sighting], hop: &Hop, crossing: &mut Crossing) {
@@ -16,10 +16,11 @@ pub(super) fn cross(singles: &[Sighting], hop: &Hop, crossing: &mut Crossing) {
             } else if hop.to.contains(&stop)
                 && let Some(sent) = open.pop_if(|sent| sighting.at.since(sent.at) <= CROSSING_NS)
             {
-                crossing.passed.push((stop, sighting.at, Passed { at: sent.at, facts: sent.facts }));
+                let sent = Passed { at: sent.at, facts: sent.facts };
+                crossing.passed.push(Passage { to: stop, seen: sighting.at, sent });
             }
         }
-        crossing.lost.extend(open.into_iter().map(|s| Lost {
+        crossing.lost.extend(open.into_iter().map(|s| LostPacket {
             at: s.at,
             frame: s.frame(),
             packets: 1,

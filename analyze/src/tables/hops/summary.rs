@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::stop::Stop;
 use super::table::{Counts, HopStats, HopsTable};
 use super::tally::{Tally, Times};
-use super::{Clocks, HopsFold, Sample, Sighting, matching};
+use super::{ExampleFrame, HopsFold, HostClocks, Sighting, matching};
 use crate::engine::points::FoldContext;
 
 /// Parts that are worked on side by side: a constant, so that the result does not depend on the number of threads.
@@ -16,7 +16,7 @@ const PARTS: usize = 32;
 /// Significant decimal digits of a histogram.
 const DIGITS: u8 = 3;
 
-pub(super) fn finish(fold: HopsFold, clocks: &Clocks) -> HopsTable {
+pub(super) fn finish(fold: HopsFold, clocks: &HostClocks) -> HopsTable {
     let HopsFold { context, shift, mut sightings, samples, undirected, unsampled, .. } = fold;
     for sighting in &mut sightings {
         sighting.at = clocks.common(context.host(sighting.stop().point), sighting.at);
@@ -73,13 +73,17 @@ fn parts(mut rest: &mut [Sighting]) -> Vec<&mut [Sighting]> {
     out
 }
 
-fn of_part(part: &mut [Sighting], samples: &BTreeMap<(u64, Stop), Sample>, context: &FoldContext) -> Tally {
+fn of_part(
+    part: &mut [Sighting],
+    samples: &BTreeMap<(u64, Stop), ExampleFrame>,
+    context: &FoldContext,
+) -> Tally {
     let mut tally = Tally::default();
     for flow in part.chunk_by_mut(|a, b| a.flow == b.flow) {
         let Some(key) = flow.first().map(|s| s.flow) else { continue };
         let who = flow.iter().find_map(|s| samples.get(&(key, s.stop()))).map(|s| s.tuple);
         // Without an example nobody can be named, and nothing is charged.
-        tally.who = who.map(|tuple| (tuple.src, tuple.dst, tuple.protocol));
+        tally.who = who.map(|tuple| tuple.flow());
         if who.is_none() {
             tally.overflow += flow.len() as u64;
         }

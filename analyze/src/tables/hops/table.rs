@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use hdrhistogram::Histogram;
 use netcap_bundle::Nanos;
 
-use super::Sample;
+use super::ExampleFrame;
 use super::stop::Stop;
 use crate::engine::{Facts, FrameRef};
 
 /// A packet that was seen before a hop and not behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Lost {
+pub(crate) struct LostPacket {
     /// When it was last seen.
     pub at: Nanos,
     /// In which frame.
@@ -61,7 +61,7 @@ pub(crate) struct PairHop {
     /// The same one by one, in order of time, at stops where packets of some pair were lost: what passed tells what died.
     pub through: Vec<Passed>,
     /// Packets that were not, in order of time.
-    pub lost: Vec<Lost>,
+    pub lost: Vec<LostPacket>,
     /// Packets seen further on with other addresses: translated, by what is not known.
     pub translated: u64,
     /// A flow with losses, or any: its example is at `from`.
@@ -104,7 +104,7 @@ pub(crate) struct HopsTable {
     /// By pair.
     pub pairs: BTreeMap<PairKey, PairHop>,
     /// Examples.
-    pub samples: BTreeMap<(u64, Stop), Sample>,
+    pub samples: BTreeMap<(u64, Stop), ExampleFrame>,
     /// Sums.
     pub counts: Counts,
     /// Sightings that were followed.

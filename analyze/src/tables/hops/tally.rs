@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use netcap_bundle::Nanos;
 
-use super::hop::{Crossing, Hop};
+use super::hop::{Crossing, Hop, Passage};
 use super::stop::Stop;
 use super::table::{PairHop, PairKey};
+use crate::engine::FlowKey;
 
 /// Pairs of addresses with their hops, kept.
 const PAIRS_MAX: usize = 32_768;
@@ -41,7 +42,7 @@ pub(super) struct Tally {
     pub(super) times: BTreeMap<(Stop, Stop), Times>,
     pub(super) pairs: BTreeMap<PairKey, PairHop>,
     /// The addresses and protocol of the flow that is being followed.
-    pub(super) who: Option<(IpAddr, IpAddr, u8)>,
+    pub(super) who: Option<FlowKey>,
     pub(super) overflow: u64,
 }
 
@@ -49,7 +50,7 @@ impl Tally {
     /// Takes what of a flow of TCP was sent again.
     pub(super) fn resent(&mut self, count: u64) {
         self.retransmissions += count;
-        if let Some((src, dst, _)) = self.who.filter(|_| count > 0) {
+        if let Some(FlowKey { src, dst, .. }) = self.who.filter(|_| count > 0) {
             self.resent_by((src, dst), count, PART_PAIRS_MAX);
         }
     }
@@ -70,9 +71,9 @@ impl Tally {
 
     /// Takes what a hop did to a flow.
     pub(super) fn hop(&mut self, flow: u64, hop: &Hop, mut crossing: Crossing, judged: bool) {
-        crossing.passed.sort_unstable_by_key(|(_, seen, sent)| (*seen, *sent));
+        crossing.passed.sort_unstable_by_key(|passage| (passage.seen, passage.sent));
         let mut latest = Nanos(i64::MIN);
-        for (to, seen, sent) in &crossing.passed {
+        for Passage { to, seen, sent } in &crossing.passed {
             let edge = (hop.from, *to);
             if self.times.len() >= HOPS_MAX && !self.times.contains_key(&edge) {
                 self.overflow += 1;
@@ -85,12 +86,12 @@ impl Tally {
             times.span = (times.span.0.min(sent), times.span.1.max(sent));
             latest = latest.max(sent);
         }
-        let Some((src, dst, protocol)) = self.who.filter(|_| judged) else { return };
+        let Some(FlowKey { src, dst, protocol }) = self.who.filter(|_| judged) else { return };
         let key = PairKey { from: hop.from, src, dst, protocol };
         let mut pair = PairHop {
             to: hop.to.iter().copied().collect(),
             passed: crossing.passed.len() as u64,
-            through: crossing.passed.into_iter().map(|(_, _, passed)| passed).collect(),
+            through: crossing.passed.into_iter().map(|passage| passage.sent).collect(),
             lost: crossing.lost,
             translated: 0,
             flow,

@@ -56,6 +56,15 @@ pub(super) fn withdraw(
     }
 }
 
+/// What a packet carried, and where that was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    content: u64,
+    flow: u64,
+    stop: Stop,
+    at: Nanos,
+}
+
 /// When such contents were seen in flows that did not come in by that gate themselves, in order of time.
 fn elsewhere(
     lost: &BTreeSet<(u64, Gate)>,
@@ -63,19 +72,17 @@ fn elsewhere(
     context: &FoldContext,
 ) -> BTreeMap<(u64, Gate), Vec<Nanos>> {
     let contents: BTreeSet<u64> = lost.iter().map(|(content, _)| *content).collect();
-    let mut seen: Vec<(u64, u64, Stop, Nanos)> = sightings
-        .iter()
-        .map(|s| (s.mark(), s.flow, s.stop(), s.at))
-        .filter(|(content, ..)| contents.contains(content))
-        .collect();
+    let all = sightings.iter().map(|s| Seen { content: s.mark(), flow: s.flow, stop: s.stop(), at: s.at });
+    let mut seen: Vec<Seen> = all.filter(|seen| contents.contains(&seen.content)).collect();
     seen.sort_unstable();
     let mut out: BTreeMap<(u64, Gate), Vec<Nanos>> = BTreeMap::new();
-    for alike in seen.chunk_by(|a, b| a.0 == b.0) {
-        let Some(content) = alike.first().map(|s| s.0) else { continue };
+    for alike in seen.chunk_by(|a, b| a.content == b.content) {
+        let Some(content) = alike.first().map(|s| s.content) else { continue };
         let gates = lost.range((content, (None, None))..).take_while(|(c, _)| *c == content);
         for key in gates {
-            let others = alike.chunk_by(|a, b| a.1 == b.1).filter(|flow| !came_in(flow, key.1, context));
-            let mut times: Vec<Nanos> = others.flatten().map(|(.., at)| *at).collect();
+            let others =
+                alike.chunk_by(|a, b| a.flow == b.flow).filter(|flow| !came_in(flow, key.1, context));
+            let mut times: Vec<Nanos> = others.flatten().map(|seen| seen.at).collect();
             times.sort_unstable();
             out.insert(*key, times);
         }
@@ -83,6 +90,6 @@ fn elsewhere(
     out
 }
 
-fn came_in(flow: &[(u64, u64, Stop, Nanos)], through: Gate, context: &FoldContext) -> bool {
-    flow.iter().any(|(_, _, stop, _)| gate(*stop, context) == through)
+fn came_in(flow: &[Seen], through: Gate, context: &FoldContext) -> bool {
+    flow.iter().any(|seen| gate(seen.stop, context) == through)
 }

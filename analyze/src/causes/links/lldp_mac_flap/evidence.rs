@@ -45,7 +45,7 @@ pub(super) fn finding(view: &View<'_>, suspicion: &Suspicion<'_>) -> Finding {
 
 /// Pairs whose pings went astray.
 fn victims(suspicion: &Suspicion<'_>) -> Vec<Victim> {
-    let pairs = suspicion.pings_lost.iter().map(|e| Victim::Pair(e.key.src, e.key.dst));
+    let pairs = suspicion.pings_lost.iter().map(|e| Victim::Pair { src: e.key.src, dst: e.key.dst });
     pairs.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
 }
 

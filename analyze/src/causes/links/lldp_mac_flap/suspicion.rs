@@ -8,7 +8,7 @@ use super::lldp::Sender;
 use crate::engine::PointId;
 use crate::host::bonds::BondTimeline;
 use crate::host::macs::is_virtual_router;
-use crate::tables::bonded::{MacAtMember, MemberRuns};
+use crate::tables::bonded::{MacAtMember, MemberKey, MemberRuns};
 use crate::tables::journeys::Event;
 use crate::tables::runs::{Run, Sight};
 use crate::view::View;
@@ -82,10 +82,14 @@ pub(super) fn all<'a>(view: &'a View<'_>) -> Vec<Suspicion<'a>> {
     let mut out = Vec::new();
     for bond in bonds(view) {
         let members = member_points(view, bond);
-        for ((point, mac, direction), entry) in &view.tables.bonded.entries {
-            let outward = *direction != Direction::In;
-            if members.contains(point) && outward && !entry.lldp.is_empty() && !is_virtual_router(*mac) {
-                out.extend(suspicion(view, bond, (*point, *mac, *direction), entry));
+        for (key, entry) in &view.tables.bonded.entries {
+            let outward = key.direction != Direction::In;
+            if members.contains(&key.member)
+                && outward
+                && !entry.lldp.is_empty()
+                && !is_virtual_router(key.mac)
+            {
+                out.extend(suspicion(view, bond, *key, entry));
             }
         }
     }
@@ -95,23 +99,24 @@ pub(super) fn all<'a>(view: &'a View<'_>) -> Vec<Suspicion<'a>> {
 fn suspicion<'a>(
     view: &'a View<'_>,
     bond: &'a BondTimeline,
-    (backup, mac, direction): (PointId, Mac, Direction),
+    key: MemberKey,
     entry: &MacAtMember,
 ) -> Option<Suspicion<'a>> {
+    let MemberKey { member: backup, mac, direction } = key;
     let backup_name = view.points.name(backup);
     let active_at = |at: Nanos| bond.active_at(at, STATE_MARGIN_NS);
     let is_backup = |at: Nanos| active_at(at).is_some_and(|name| name != backup_name);
     let lldp: Vec<Sight> = entry.lldp.iter().copied().filter(|s| is_backup(s.at)).collect();
     let first = lldp.first()?;
     let active = view.points.by_name(active_at(first.at)?)?;
-    let there = view.tables.bonded.entries.get(&(active, mac, direction))?;
+    let there = view.tables.bonded.entries.get(&MemberKey { member: active, ..key })?;
     let near = |sight: &Sight| {
         let (before, after) = there.other.around(sight.at);
         before.into_iter().chain(after).any(|ns| ns <= AGEING_NS)
     };
     let flapping = lldp.iter().find(|s| near(s))?;
     let active_frame = nearest(&there.other, flapping.at)?;
-    let arrived = view.tables.bonded.entries.get(&(backup, mac, Direction::In));
+    let arrived = view.tables.bonded.entries.get(&MemberKey { direction: Direction::In, ..key });
     let arrived = arrived.map(|e| e.towards.runs()).unwrap_or_default();
     let astray =
         arrived.iter().copied().filter(|r| r.first.at >= first.at && is_backup(r.first.at)).collect();

@@ -6,7 +6,7 @@ use super::filter::FilterDrop;
 use crate::deaths::flows::{Flows, RuleDrop, TrackedAs};
 use crate::deaths::{Case, Death, Group, Standing};
 use crate::engine::PacketKind;
-use crate::engine::identity::protocol_name;
+use crate::engine::flow::protocol_name;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::text::Text;
 

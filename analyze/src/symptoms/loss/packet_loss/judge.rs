@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::deaths::{CROSSING_NS, Death, Deaths, Standing, Way};
-use crate::engine::PointId;
+use crate::engine::{FlowKey, PointId};
 use crate::fidelity::Trust;
 use crate::tables::hops::{PairKey, Stop};
 use crate::view::View;
@@ -46,11 +46,9 @@ pub(super) struct Hop {
     pub(super) cases: Vec<Case>,
 }
 
-type Pair = (IpAddr, IpAddr, u8);
-
 /// All losses, in order of stops.
 pub(super) fn hops(view: &View<'_>, deaths: &Deaths<'_>) -> Vec<Hop> {
-    let mut by_hop: BTreeMap<(Stop, &[PointId], bool), BTreeMap<Pair, Case>> = BTreeMap::new();
+    let mut by_hop: BTreeMap<(Stop, &[PointId], bool), BTreeMap<FlowKey, Case>> = BTreeMap::new();
     for group in &deaths.groups {
         let place = &group.place;
         if !matches!(place.way, Way::Switch | Way::Learned) || place.exits.points.is_empty() {
@@ -58,8 +56,8 @@ pub(super) fn hops(view: &View<'_>, deaths: &Deaths<'_>) -> Vec<Hop> {
         }
         let hop = by_hop.entry((place.from, &place.exits.points, place.exits.complete)).or_default();
         let case = hop
-            .entry((group.src, group.dst, group.protocol))
-            .or_insert_with_key(|pair| Case::new(view, place.from, *pair));
+            .entry(FlowKey { src: group.src, dst: group.dst, protocol: group.protocol })
+            .or_insert_with_key(|flow| Case::new(view, place.from, *flow));
         for death in &group.deaths {
             case.add(view, place.from.point, &place.exits.points, death);
         }
@@ -103,7 +101,7 @@ impl Case {
         }
     }
 
-    fn new(view: &View<'_>, from: Stop, (src, dst, protocol): Pair) -> Self {
+    fn new(view: &View<'_>, from: Stop, FlowKey { src, dst, protocol }: FlowKey) -> Self {
         let pair = view.tables.hops.pairs.get(&PairKey { from, src, dst, protocol });
         let (passed, translated) = pair.map(|pair| (pair.passed, pair.translated)).unwrap_or_default();
         Self {

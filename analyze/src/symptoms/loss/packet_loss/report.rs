@@ -7,7 +7,7 @@ use netcap_bundle::Nanos;
 use super::judge::{Case, Hop};
 use crate::deaths::{Death, Group};
 use crate::engine::PointId;
-use crate::engine::identity::protocol_name;
+use crate::engine::flow::protocol_name;
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Flow, Severity, Subject};
 use crate::tables::hops::Side;

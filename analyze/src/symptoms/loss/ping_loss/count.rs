@@ -49,11 +49,11 @@ pub(super) struct Burst {
 /// Pairs that lost something, in order of address.
 pub(super) fn pairs(view: &View<'_>) -> Vec<PingPair> {
     let mut out = Vec::new();
-    for ((src, dst, protocol), journeys) in view.tables.journeys.pairs() {
-        if protocol == TCP || deaths::is_group(view, dst) {
+    for (flow, journeys) in view.tables.journeys.by_flow() {
+        if flow.protocol == TCP || deaths::is_group(view, flow.dst) {
             continue;
         }
-        let pair = count(view, src, dst, &journeys);
+        let pair = count(view, flow.src, flow.dst, &journeys);
         if !pair.lost.is_empty() {
             out.push(pair);
         }

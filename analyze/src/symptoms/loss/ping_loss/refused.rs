@@ -22,7 +22,7 @@ impl Refusal {
     /// What was said of the lost pings of a pair, first of all.
     pub(super) fn of(view: &View<'_>, pair: &PingPair) -> Option<Self> {
         let (first, why) = *pair.refused.first()?;
-        let who = *view.tables.journeys.tellers.get(&(pair.src, pair.dst))?;
+        let who = *view.tables.journeys.refusers.get(&(pair.src, pair.dst))?;
         Some(Self { who, why, first })
     }
 
