@@ -48,7 +48,7 @@ fn main() -> io::Result<()> {
         let direction = way.unwrap_or(packet.direction);
         segment.packet(&Frame { at, direction, wire_len, vlan: None, data }, 0)?;
         segment.count(1, 0);
-        if segment.size().1 >= bytes_max {
+        if segment.bytes() >= bytes_max {
             index.write_all(&json_line(&segment.finish(last)?.1)?)?;
         } else {
             writer = Some(segment);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netcap_bundle::Nanos;
 
 use super::consequences::consequences;
-use super::look::Turns;
+use super::turns::Turns;
 use crate::causes::{self, Cause, Claim, Ruling};
 use crate::deaths::{Case, Death, Deaths, Group};
 use crate::engine::FrameRef;

@@ -3,12 +3,13 @@
 use crate::deaths::Deaths;
 use crate::finding::Finding;
 use crate::measure::Measured;
-use crate::unit::{NotEvaluated, Unit};
+use crate::unit::NotEvaluated;
 use crate::view::View;
 use crate::{detectors, symptoms};
 
 use super::ladder::Ladder;
 use super::relate::relate;
+use super::turns::Turns;
 
 /// What the units say.
 #[derive(Debug)]
@@ -25,33 +26,9 @@ pub(super) struct Diagnosis {
     pub unasked: u64,
 }
 
-/// Which units looked and which could not.
-pub(super) struct Turns<'a> {
-    only: Option<&'a [String]>,
-    looked: Vec<&'static str>,
-    not_evaluated: Vec<NotEvaluated>,
-}
-
-impl Turns<'_> {
-    pub(super) fn wanted(&self, unit: &Unit) -> bool {
-        self.only.is_none_or(|ids| ids.iter().any(|id| id == unit.id))
-    }
-
-    /// Remembers whether a unit could look.
-    pub(super) fn note(&mut self, unit: &Unit, missing: Vec<&'static str>) -> bool {
-        let could = missing.is_empty();
-        if !could {
-            self.not_evaluated.push(NotEvaluated { detector: unit.id, missing });
-        } else if unit.severity.is_some() {
-            self.looked.push(unit.id);
-        }
-        could
-    }
-}
-
 /// Lets all units look that are wanted (`None`: all).
 pub(super) fn look(view: &View<'_>, only: Option<&[String]>) -> Diagnosis {
-    let mut turns = Turns { only, looked: Vec::new(), not_evaluated: Vec::new() };
+    let mut turns = Turns::new(only);
     let deaths = Deaths::read(view);
     let mut findings = Vec::new();
     for symptom in symptoms::ALL {

@@ -6,6 +6,7 @@ mod ladder;
 mod look;
 mod relate;
 mod remarks;
+mod turns;
 
 use netcap_bundle::input::Input;
 

@@ -166,15 +166,12 @@ fn latest<T: Snapshot>(input: &Input) -> Option<T> {
 
 /// The file of an item of a round.
 pub(crate) fn file_of<T>(round: &Round<T>, item: &str) -> Option<String> {
-    round
-        .files
-        .iter()
-        .find(|(name, _, path)| name == item && !path.is_empty())
-        .map(|(_, _, path)| path.clone())
+    round.files.iter().find(|file| file.item == item && !file.path.is_empty()).map(|file| file.path.clone())
 }
 
 /// The file of an item that is repeated over something.
 pub(crate) fn file_of_arg<T>(round: &Round<T>, item: &str, arg: &str) -> Option<String> {
-    let found = round.files.iter().find(|(name, a, path)| name == item && a == arg && !path.is_empty());
-    found.map(|(_, _, path)| path.clone())
+    let mut files = round.files.iter();
+    let found = files.find(|file| file.item == item && file.arg == arg && !file.path.is_empty());
+    found.map(|file| file.path.clone())
 }

@@ -39,7 +39,7 @@ pub(crate) struct Members<'a> {
 
 /// What the headers before a member say about it.
 #[derive(Default)]
-struct Told {
+struct Extended {
     name: Option<Vec<u8>>,
     size: Option<u64>,
 }
@@ -50,7 +50,7 @@ impl<'a> Members<'a> {
     }
 
     fn walk(&mut self) -> io::Result<Option<Member>> {
-        let mut told = Told::default();
+        let mut extended = Extended::default();
         loop {
             let Some(block) = self.block()? else { return Ok(None) };
             self.headers += 1;
@@ -61,7 +61,7 @@ impl<'a> Members<'a> {
             check(&block, header)?;
             let kind = header.entry_type();
             let extends = matches!(kind, EntryType::GNULongName | EntryType::XHeader);
-            let length = match told.size.filter(|_| !extends) {
+            let length = match extended.size.filter(|_| !extends) {
                 Some(size) => size,
                 None => header.entry_size()?,
             };
@@ -82,14 +82,14 @@ impl<'a> Members<'a> {
                 EntryType::GNULongName => {
                     let mut name = self.content(offset, length)?;
                     name.truncate(name.iter().position(|b| *b == 0).unwrap_or(name.len()));
-                    told.name = Some(name);
+                    extended.name = Some(name);
                 }
-                EntryType::XHeader => told.records(&self.content(offset, length)?),
+                EntryType::XHeader => extended.records(&self.content(offset, length)?),
                 EntryType::Regular => {
-                    let name = told.name.unwrap_or_else(|| header.path_bytes().into_owned());
+                    let name = extended.name.unwrap_or_else(|| header.path_bytes().into_owned());
                     return Ok(Some(Member { path: OsStr::from_bytes(&name).into(), offset, length }));
                 }
-                _ => told = Told::default(),
+                _ => extended = Extended::default(),
             }
         }
     }
@@ -116,7 +116,7 @@ impl<'a> Members<'a> {
     }
 }
 
-impl Told {
+impl Extended {
     fn records(&mut self, content: &[u8]) {
         for record in PaxExtensions::new(content).flatten() {
             match record.key_bytes() {

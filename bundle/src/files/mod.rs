@@ -109,7 +109,7 @@ impl Files {
         self.cut
     }
 
-    /// Folders that are too deep to be looked into; of a tar such members are told one by one.
+    /// Folders that are too deep to be looked into; a tar has a remark for each such member.
     pub(crate) fn deep(&self) -> u64 {
         self.deep
     }

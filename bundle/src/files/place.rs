@@ -38,7 +38,7 @@ impl Source {
 /// Where bytes lie.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
-    /// A file.
+    /// By itself.
     File(Source),
     /// A part of a tar.
     Part { tar: Arc<Source>, offset: u64, length: u64 },

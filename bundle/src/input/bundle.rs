@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::model::{Input, Kind, Missing, PINGS_MAX, POINTS_MAX, SEGMENTS_MAX, Segment};
 use super::ping::PingLog;
-use crate::files::Files;
+use crate::files::{Files, Place};
 use crate::ledger::Ledger;
 use crate::run::{Manifest, Point, RunInfo, SCHEMA, changes, layout};
 use crate::state::StateReader;
@@ -35,9 +35,9 @@ pub(super) fn open(path: &Path, files: Files) -> Result<Input> {
     if manifest.is_none() {
         input.remarks.push("the run was not sealed; `netcap seal DIR` closes what a crash left open".into());
     }
-    let told = manifest.as_mut().map(|m| std::mem::take(&mut m.changes));
+    let sealed = manifest.as_mut().map(|m| std::mem::take(&mut m.changes));
     input.changes =
-        told.unwrap_or_else(|| changes::parse(&input.files.text(layout::CHANGES).unwrap_or_default()));
+        sealed.unwrap_or_else(|| changes::parse(&input.files.text(layout::CHANGES).unwrap_or_default()));
     if input.changes.len() >= changes::CHANGES_MAX {
         input.changes.truncate(changes::CHANGES_MAX);
         let most = changes::CHANGES_MAX;
@@ -69,6 +69,14 @@ pub(super) fn open(path: &Path, files: Files) -> Result<Input> {
     Ok(input)
 }
 
+/// A segment that lies in the input, by its path.
+struct PacketFile {
+    point: String,
+    number: u32,
+    path: String,
+    place: Place,
+}
+
 impl Input {
     /// Segments are taken from the files that are there; the manifest only adds what it knows about them.
     fn add_segments(&mut self, manifest: Option<&Manifest>) {
@@ -82,12 +90,13 @@ impl Input {
                 self.remarks.push(format!("more than {SEGMENTS_MAX} packet files: the rest was not read"));
                 break;
             }
-            found.push((point.to_owned(), number, path.to_owned(), place.clone()));
+            let (point, path, place) = (point.to_owned(), path.to_owned(), place.clone());
+            found.push(PacketFile { point, number, path, place });
         }
-        found.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        found.sort_by(|a, b| (&a.point, a.number).cmp(&(&b.point, b.number)));
         let mut indices: BTreeMap<String, usize> =
             self.points.iter().enumerate().rev().map(|(index, point)| (point.id.clone(), index)).collect();
-        for (point, _, path, place) in found {
+        for PacketFile { point, path, place, .. } in found {
             let Some(index) = self.point_index(&mut indices, point) else { continue };
             let info = known.get(&path).map(|i| (*i).clone());
             let mut segment = Segment::new(Some(index), path, place);

@@ -19,7 +19,7 @@ const PORTS_MAX: usize = 10_000;
 /// Smallest and largest MTU believed, in bytes (RFC 791 section 3.2; an IPv4 packet's 16-bit length).
 const MTU_BYTES: std::ops::RangeInclusive<u32> = 68..=65_535;
 
-/// One port of the listing.
+/// What a line says of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ListedPort {
     pub vswitch: String,

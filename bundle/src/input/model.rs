@@ -50,7 +50,7 @@ pub struct Input {
     pub state: StateReader,
     /// Everything else.
     pub files: Files,
-    /// Pings.
+    /// What came back, by pinged address.
     pub pings: Vec<PingLog>,
     /// The file of each log of `pings`, as the user knows it.
     pub ping_files: Vec<String>,

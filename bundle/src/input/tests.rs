@@ -129,9 +129,9 @@ fn what_an_old_folder_has_too_much_of_is_told() {
         write(dir.path(), &format!("eth2/run{run}/run.json"), b"{}");
     }
     let input = Input::open(dir.path()).unwrap();
-    let told: Vec<_> = input.given_up.into_iter().collect();
+    let unread: Vec<_> = input.given_up.into_iter().collect();
     assert_eq!(
-        told,
+        unread,
         [(Unread::Folders, 1), (Unread::Listing, 1), (Unread::PingGaps, 34_462), (Unread::Runs, 2)]
     );
 }

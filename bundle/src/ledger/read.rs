@@ -17,7 +17,7 @@ const STEPS_MAX: usize = 4_096;
 /// Ledgers read of one run: as many as points.
 const LEDGERS_MAX: usize = 4_096;
 
-/// The ledger of one point.
+/// What one point took in, lost and gave up over the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PointLedger {
     /// The point's id.

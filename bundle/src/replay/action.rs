@@ -30,7 +30,7 @@ pub(super) enum Zone {
     Field(Field),
 }
 
-/// `ct(...)`.
+/// Sends a packet through conntrack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ct {
     pub(super) commit: bool,
@@ -41,7 +41,7 @@ pub(super) struct Ct {
     pub(super) exec: Vec<Action>,
 }
 
-/// One action.
+/// What a rule does with a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
     Output(Target),

@@ -66,9 +66,9 @@ pub enum ForwardingDecision<'a> {
 /// Where a packet ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End<'a> {
-    /// Bridge.
+    /// Name of the bridge it was in then.
     pub bridge: String,
-    /// Table.
+    /// Number of the OpenFlow table it was in then.
     pub table: u8,
     /// The rule that ends it; `None` when no rule of the table matched.
     pub rule: Option<&'a Flow>,
@@ -100,7 +100,7 @@ pub enum Cause {
 /// Where a packet leaves.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exit {
-    /// Bridge.
+    /// Name of the bridge it was in then.
     pub bridge: String,
     /// Port as OVSDB names it (a bond by its own name), `CONTROLLER`, or `NORMAL` where nothing says which.
     pub port: String,

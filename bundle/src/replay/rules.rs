@@ -16,12 +16,27 @@ const CANDIDATES_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Rule<'a> {
     pub(super) flow: &'a Flow,
-    /// Place, value, mask.
-    wanted: Vec<(Slot, u128, u128)>,
+    wanted: Vec<Wanted>,
     /// Something in the match could not be read.
     obscure: bool,
     /// `conjunction(id, k/n)`: it only contributes to the rule for that id (ovs-fields(7), "Conjunctive Match").
-    parts: Vec<(u32, u32, u32)>,
+    parts: Vec<Part>,
+}
+
+/// Bits that a packet must have.
+#[derive(Debug)]
+struct Wanted {
+    slot: Slot,
+    value: u128,
+    mask: u128,
+}
+
+/// `conjunction(id, part/all)`.
+#[derive(Debug)]
+struct Part {
+    id: u32,
+    number: u32,
+    all: u32,
 }
 
 /// The tables of a bridge, each from the highest priority down.
@@ -110,7 +125,7 @@ impl<'a> FlowTables<'a> {
             for rule in soft().filter(|rule| rule.flow.priority == priority) {
                 match rule.matches(packet) {
                     Ternary::Yes => {
-                        for (id, part, all) in &rule.parts {
+                        for Part { id, number: part, all } in &rule.parts {
                             let entry = met.entry(*id).or_insert((*all, BTreeSet::new()));
                             entry.1.insert(*part);
                         }
@@ -149,7 +164,7 @@ impl<'a> Rule<'a> {
         }
         if flow.actions.contains("conjunction(") {
             let parts = actions(&flow.actions).into_iter().filter_map(|action| match action {
-                Action::Conjunction { id, part, all } => Some((id, part, all)),
+                Action::Conjunction { id, part, all } => Some(Part { id, number: part, all }),
                 _ => None,
             });
             rule.parts.extend(parts);
@@ -176,23 +191,27 @@ impl<'a> Rule<'a> {
         }
     }
 
+    fn want_bits(&mut self, slot: Slot, value: u128, mask: u128) {
+        self.wanted.push(Wanted { slot, value, mask });
+    }
+
     fn field(&mut self, field: &Field, value: &str, port: &impl Fn(&str) -> Option<OfPort>) -> bool {
         let named = || {
             let name = value.trim_matches('"');
             (field.kind == field::Kind::Port).then(|| port(name)).flatten().map(|p| (u128::from(p.0), 0xffff))
         };
         let Some((value, mask)) = field.parse(value).or_else(named) else { return false };
-        self.wanted.push((field.slot, value << field.first, mask << field.first));
+        self.want_bits(field.slot, value << field.first, mask << field.first);
         true
     }
 
     /// `dl_vlan=5` asks for a tag too; 0xffff is OpenFlow 1.0's word for none.
     fn tag(&mut self, name: &str, value: &str) -> bool {
         if name == "dl_vlan" && field::wide_number(value) == Some(0xffff) {
-            self.wanted.push((Slot::Tci, 0, TAGGED));
+            self.want_bits(Slot::Tci, 0, TAGGED);
             return true;
         }
-        self.wanted.push((Slot::Tci, TAGGED, TAGGED));
+        self.want_bits(Slot::Tci, TAGGED, TAGGED);
         field::field(name).is_some_and(|field| self.field(&field, value, &|_| None))
     }
 
@@ -216,15 +235,15 @@ impl<'a> Rule<'a> {
             "eth" => return true,
             _ => return false,
         };
-        self.wanted.push((Slot::EthType, u128::from(eth_type), 0xffff));
+        self.want_bits(Slot::EthType, u128::from(eth_type), 0xffff);
         if let Some(proto) = proto {
-            self.wanted.push((Slot::Proto, proto, 0xff));
+            self.want_bits(Slot::Proto, proto, 0xff);
         }
         true
     }
 
     fn matches(&self, packet: &Packet) -> Ternary {
-        let answers = self.wanted.iter().map(|(slot, value, mask)| packet.get(*slot).agrees(*value, *mask));
+        let answers = self.wanted.iter().map(|bits| packet.get(bits.slot).agrees(bits.value, bits.mask));
         let answer: Ternary = answers.collect();
         if self.obscure { answer.and(Ternary::Unknown) } else { answer }
     }

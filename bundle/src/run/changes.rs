@@ -10,7 +10,7 @@ use crate::{Nanos, Point};
 /// Changes read of one run: a machine started or stopped every four minutes for a month, and each takes three lines.
 pub(crate) const CHANGES_MAX: usize = 32_768;
 
-/// One change.
+/// One line of `points.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// When it was noticed: a second after it happened at most, a few when the host had to be asked.
@@ -26,7 +26,7 @@ pub struct Change {
 pub enum ChangeKind {
     /// A point that was not there at the start is recorded from now on.
     Joined {
-        /// The point.
+        /// As it is recorded from then on.
         point: Box<Point>,
     },
     /// Its interface has another name; the point goes on.

@@ -44,9 +44,9 @@ pub const SOFTNET: &str = "ledger/softnet.jsonl";
 const STAMP_LEN: usize = 14;
 /// Ending of a ledger.
 const LEDGER_END: &str = ".jsonl";
-/// Ending of a segment.
+/// How the name of a segment ends.
 pub const SEGMENT_END: &str = ".pcapng.zst";
-/// Ending of a bundle.
+/// How the name of a file to send ends.
 pub const BUNDLE_END: &str = ".tar";
 /// Ending of a tar that a run is being moved into: it holds what is no longer elsewhere.
 pub const MOVING_END: &str = ".moving";

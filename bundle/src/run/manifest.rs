@@ -15,7 +15,7 @@ pub const SCHEMA: u32 = 1;
 /// What is known when a run starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunInfo {
-    /// [`SCHEMA`].
+    /// [`SCHEMA`] of the recorder.
     pub schema: u32,
     /// `netcap 0.1.0`.
     pub tool: String,
@@ -177,18 +177,18 @@ pub struct PointCounts {
     pub filtered: Option<u64>,
 }
 
-/// One segment.
+/// What is known of a closed segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentInfo {
     /// The point's id.
     pub point: String,
     /// Counted from 1.
     pub number: u32,
-    /// Packets in it.
+    /// Packets written.
     pub packets: u64,
     /// Bytes on the wire of these packets.
     pub wire_bytes: u64,
-    /// Bytes of the file.
+    /// Compressed, as it lies on the disk.
     pub file_bytes: u64,
     /// First and last packet stamp; absent when there is no packet.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -48,7 +48,7 @@ fn crashed(dir: &Path) {
             seg.packet(&frame, u64::from(n == 2)).unwrap();
         }
         seg.sync(Nanos(200)).unwrap();
-        (seg.size().1, seg.finish(Nanos(300)).unwrap())
+        (seg.bytes(), seg.finish(Nanos(300)).unwrap())
     };
     let (_, (bytes, closed)) = fill(1, 3);
     fs::write(dir.join(layout::segment("eth2", 1)), bytes).unwrap();
@@ -113,9 +113,12 @@ fn what_was_removed_is_remembered_and_sums_that_disagree_are_told() {
     let [gone] = &manifest.pruned[..] else { panic!("{:?}", manifest.pruned) };
     assert_eq!((gone.point.as_str(), gone.segments, gone.packets, gone.wire_bytes), ("eth2", 1, 3, 180));
     assert_eq!((gone.from, gone.until), (Nanos(1), Nanos(300)));
-    let told: Vec<_> = manifest.remarks.iter().filter(|r| r.starts_with("eth2: ")).collect();
+    let remarks: Vec<_> = manifest.remarks.iter().filter(|r| r.starts_with("eth2: ")).collect();
     // Segment 1 was written without the kernel's counts: 3 packets too many, and the ledger knows of 10.
-    assert!(told.len() == 2 && told[0].contains("unaccounted") && told[1].contains("disagree"), "{told:?}");
+    assert!(
+        remarks.len() == 2 && remarks[0].contains("unaccounted") && remarks[1].contains("disagree"),
+        "{remarks:?}"
+    );
     let input = Input::open(dir.path()).unwrap();
     assert_eq!(input.ledger.point("eth2").unwrap().sums().received, 10);
     assert_eq!(input.pruned, manifest.pruned);
@@ -134,11 +137,11 @@ fn what_stayed_cut_for_want_of_room_is_repaired_when_there_is_some() {
     let (file_bytes, blake3) = hash(&held(&dir), &layout::segment("eth2", 2)).unwrap();
     let segment = &mut manifest.segments[1];
     *segment = SegmentInfo { file_bytes, blake3, cut: true, repaired: false, ..segment.clone() };
-    let told =
+    let remarks =
         "packets/eth2/000002.pcapng.zst was not closed, and there was no room to repair it: it can be read";
     for remark in &mut manifest.remarks {
         assert!(remark.contains("000002"), "{remark}");
-        told.clone_into(remark);
+        remarks.clone_into(remark);
     }
     let mended = repair_cut(&held(&dir), manifest).unwrap();
     assert_eq!(mended, whole);

@@ -5,8 +5,8 @@ mod reader;
 mod writer;
 
 pub use line::IndexLine;
-pub use reader::{Round, StateReader};
-pub use writer::{StateWriter, Taken};
+pub use reader::{Round, SampleFile, StateReader};
+pub use writer::{StateWriter, Taken, Written};
 
 #[cfg(test)]
 mod tests;

@@ -23,13 +23,24 @@ const ROUND_LINES_MAX: usize = 4_096;
 /// Bytes of samples parsed together. A table of rules takes ten times its text in memory.
 const ROUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Where a sample lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleFile {
+    /// The recipe's item.
+    pub item: String,
+    /// What the recipe was repeated over; empty when once.
+    pub arg: String,
+    /// Path in the bundle; empty when there is nothing to read.
+    pub path: String,
+}
+
 /// The samples of one source that were taken together.
 #[derive(Debug)]
 pub struct Round<T> {
     /// When the first of them was started.
     pub at: Nanos,
-    /// The file of each item, for evidence: (item, argument, path).
-    pub files: Vec<(String, String, String)>,
+    /// The file of each item, for evidence.
+    pub files: Vec<SampleFile>,
     /// What they say.
     pub parsed: Parsed<T>,
     /// True when at least one item was obtained.
@@ -88,8 +99,8 @@ impl StateReader {
             if let (Some((newest, last)), Some((number, before)), Some((_, first))) =
                 (latest.next(), latest.next(), latest.next())
                 && *newest < line.round
-                && shape(last) == shape(before)
-                && shape(before) == shape(first)
+                && same_files(last, before)
+                && same_files(before, first)
             {
                 let number = *number;
                 self.bytes =
@@ -154,15 +165,14 @@ impl StateReader {
     /// The rounds of a source in which something changed, and the last one: number and time, in order.
     pub fn changed(&self, source: &str) -> Vec<(u32, Nanos)> {
         let Some(rounds) = self.by_source.get(source) else { return Vec::new() };
-        let mut before: Vec<(&str, &str, &str)> = Vec::new();
+        let mut before: &[IndexLine] = &[];
         let mut out = Vec::new();
         for (index, (number, lines)) in rounds.iter().enumerate() {
-            let shape = shape(lines);
-            if shape == before && index + 1 != rounds.len() {
+            if same_files(lines, before) && index + 1 != rounds.len() {
                 continue;
             }
             out.push((*number, began(lines)));
-            before = shape;
+            before = lines;
         }
         out
     }
@@ -234,7 +244,7 @@ impl StateReader {
         }
         Round {
             at: began(lines),
-            files: lines.iter().map(|l| (l.item.clone(), l.arg.clone(), l.path.clone())).collect(),
+            files: lines.iter().map(SampleFile::of).collect(),
             ok: lines.iter().any(|l| l.outcome == Outcome::Ok),
             parsed,
         }
@@ -252,9 +262,16 @@ fn began(lines: &[IndexLine]) -> Nanos {
     lines.iter().map(|line| line.at).min().unwrap_or_default()
 }
 
-/// What tells two rounds apart: the files they are in.
-fn shape(lines: &[IndexLine]) -> Vec<(&str, &str, &str)> {
-    lines.iter().map(|l| (l.item.as_str(), l.arg.as_str(), l.path.as_str())).collect()
+impl SampleFile {
+    fn of(line: &IndexLine) -> Self {
+        Self { item: line.item.clone(), arg: line.arg.clone(), path: line.path.clone() }
+    }
+}
+
+/// Whether two rounds are in the same files: then nothing changed between them.
+fn same_files(one: &[IndexLine], other: &[IndexLine]) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|(a, b)| a.item == b.item && a.arg == b.arg && a.path == b.path)
 }
 
 /// Bytes of memory that a line takes.

@@ -40,17 +40,41 @@ pub struct Taken {
     pub stderr: Vec<u8>,
 }
 
+/// One item of one source, for one thing it is repeated over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct ItemKey {
+    source: &'static str,
+    item: &'static str,
+    arg: String,
+}
+
+/// What an item gave last, to notice that it gives the same again.
+struct LastSample {
+    hash: blake3::Hash,
+    path: String,
+}
+
+/// What was written so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes, those of the index included.
+    pub bytes: u64,
+    /// Files besides the index.
+    pub files: u64,
+}
+
 /// Appends samples to a run's directory, bounded by a byte budget.
 pub struct StateWriter {
     dir: Dir,
     index: File,
     round: u32,
     /// Hash and path of the last sample of each item.
-    last: BTreeMap<(&'static str, &'static str, String), (blake3::Hash, String)>,
-    numbers: BTreeMap<(&'static str, &'static str, String), u32>,
+    last: BTreeMap<ItemKey, LastSample>,
+    /// Samples with bytes of their own so far.
+    numbers: BTreeMap<ItemKey, u32>,
     left: u64,
     refused: u64,
-    written: (u64, u64),
+    written: Written,
     /// Paths written since they were last asked for.
     fresh: Vec<String>,
 }
@@ -69,7 +93,7 @@ impl StateWriter {
             numbers,
             left: budget,
             refused: 0,
-            written: (0, 0),
+            written: Written::default(),
             fresh: Vec::new(),
         })
     }
@@ -89,8 +113,8 @@ impl StateWriter {
         self.refused
     }
 
-    /// Bytes and files written so far, the index included.
-    pub fn written(&self) -> (u64, u64) {
+    /// What was written so far.
+    pub fn written(&self) -> Written {
         self.written
     }
 
@@ -100,11 +124,11 @@ impl StateWriter {
     }
 
     fn sample(&mut self, taken: Taken) -> Result<()> {
-        let key = (taken.source, taken.item, taken.arg.clone());
+        let key = ItemKey { source: taken.source, item: taken.item, arg: taken.arg.clone() };
         let hash = blake3::hash(&taken.bytes);
         let mut outcome = taken.outcome;
         let path = match self.last.get(&key) {
-            Some((old, path)) if *old == hash => path.clone(),
+            Some(last) if last.hash == hash => last.path.clone(),
             _ if taken.bytes.is_empty() => String::new(),
             _ => self.file(&key, &taken.bytes)?.unwrap_or_else(|| {
                 outcome = Outcome::Failed {
@@ -114,7 +138,7 @@ impl StateWriter {
                 String::new()
             }),
         };
-        self.last.insert(key, (hash, path.clone()));
+        self.last.insert(key, LastSample { hash, path: path.clone() });
         let stderr = String::from_utf8_lossy(&taken.stderr).chars().take(STDERR_MAX).collect();
         let line = IndexLine {
             round: self.round,
@@ -131,15 +155,15 @@ impl StateWriter {
         };
         let mut text = serde_json::to_vec(&line).map_err(BundleError::json(layout::STATE_INDEX))?;
         text.push(b'\n');
-        self.written.0 += text.len() as u64;
+        self.written.bytes += text.len() as u64;
         self.index.write_all(&text).map_err(BundleError::io(Op::Write, layout::STATE_INDEX))
     }
 
-    fn file(&mut self, key: &(&'static str, &'static str, String), bytes: &[u8]) -> Result<Option<String>> {
+    fn file(&mut self, key: &ItemKey, bytes: &[u8]) -> Result<Option<String>> {
         let compress = bytes.len() >= COMPRESS_FROM;
         let packed;
         let data = if compress {
-            packed = zstd::encode_all(bytes, LEVEL).map_err(BundleError::io(Op::Compress, key.1))?;
+            packed = zstd::encode_all(bytes, LEVEL).map_err(BundleError::io(Op::Compress, key.item))?;
             &packed[..]
         } else {
             bytes
@@ -151,15 +175,15 @@ impl StateWriter {
         self.left = left;
         let number = self.numbers.entry(key.clone()).or_insert(0);
         *number += 1;
-        let path = layout::sample(key.0, key.1, &key.2, *number, compress);
+        let path = layout::sample(key.source, key.item, &key.arg, *number, compress);
         let failed = |op| BundleError::io(op, self.dir.path().join(&path));
         if let Some((folder, _)) = path.rsplit_once('/') {
             self.dir.make_dir(folder).map_err(failed(Op::Create))?;
         }
         let mut file = self.dir.create_new(&path).map_err(failed(Op::Create))?;
         file.write_all(data).map_err(failed(Op::Write))?;
-        self.written.0 += data.len() as u64;
-        self.written.1 += 1;
+        self.written.bytes += data.len() as u64;
+        self.written.files += 1;
         self.fresh.push(path.clone());
         Ok(Some(path))
     }

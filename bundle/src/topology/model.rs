@@ -48,7 +48,7 @@ pub struct Topology {
     pub learned: Vec<Learned>,
 }
 
-/// What kind of switch it is.
+/// Which program switches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SwitchKind {
@@ -61,9 +61,9 @@ pub enum SwitchKind {
 /// One virtual switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Switch {
-    /// Its kind.
+    /// Which program switches.
     pub kind: SwitchKind,
-    /// Its name (`vswitch0`).
+    /// As its program calls it (`vswitch0`).
     pub name: String,
     /// `system` (kernel) or `netdev` (userspace), for Open vSwitch.
     pub datapath: Option<String>,
@@ -71,7 +71,7 @@ pub struct Switch {
     pub fail_mode: Option<String>,
     /// Its ports: internal, uplinks, machines, then patches and tunnels; by name within each.
     pub ports: Vec<Port>,
-    /// Its bonds.
+    /// Several ports that count as one, by name.
     pub bonds: Vec<BondInfo>,
     /// Its mirrors.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -81,7 +81,7 @@ pub struct Switch {
 /// One bond of a switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BondInfo {
-    /// Name.
+    /// As OVSDB or the kernel calls it.
     pub name: String,
     /// `active-backup`, `balance-slb`, `balance-tcp`, or a kernel bond's mode; empty when not known.
     pub mode: String,
@@ -89,7 +89,7 @@ pub struct BondInfo {
     pub lacp: String,
     /// The active member.
     pub active: Option<String>,
-    /// The members.
+    /// Interfaces that carry its frames, as people count: eth2 before eth10.
     pub members: Vec<String>,
 }
 
@@ -126,7 +126,7 @@ pub struct Port {
     pub enabled: Option<bool>,
     /// The machine behind it.
     pub vm: Option<String>,
-    /// Its VNC port.
+    /// TCP port of the machine's VNC console.
     pub vnc_port: Option<u16>,
     /// Network filter configured for it.
     pub filter: Option<String>,
@@ -177,7 +177,7 @@ impl BondInfo {
 pub struct Learned {
     /// The address.
     pub mac: Mac,
-    /// Switch.
+    /// Name of the switch that learned it.
     pub switch: String,
     /// VLAN, 0 for untagged.
     pub vlan: u16,
@@ -197,7 +197,7 @@ pub enum MacLocation {
     Own {
         /// The interface; a switch's own port before others that share the address.
         iface: String,
-        /// Its switch.
+        /// Name of the switch it belongs to; none for an interface of no switch.
         switch: Option<String>,
     },
     /// It is a guest's.
@@ -206,7 +206,7 @@ pub enum MacLocation {
         vm: Option<String>,
         /// Its port.
         iface: String,
-        /// Its switch.
+        /// Name of the switch it belongs to; none for an interface of no switch.
         switch: Option<String>,
     },
     /// A switch learned it from traffic.

@@ -131,7 +131,7 @@ impl Segments {
         self.synced = now;
         let Some(open) = &mut self.open else { return Ok(()) };
         open.sync(now)?;
-        let (_, bytes, opened) = open.size();
+        let (bytes, opened) = (open.bytes(), open.opened());
         self.counters.open_bytes.store(bytes, Relaxed);
         let age = now.since(opened);
         if bytes >= self.rotation.bytes || age >= self.rotation.ns || age < 0 {
@@ -144,7 +144,7 @@ impl Segments {
     /// Goes on to the next segment at once when this one is large enough; cheap, for the hot path.
     pub(crate) fn rotate_by_size(&mut self) -> io::Result<()> {
         match &self.open {
-            Some(open) if open.size().1 >= self.rotation.bytes => {
+            Some(open) if open.bytes() >= self.rotation.bytes => {
                 self.end()?;
                 self.begin()
             }

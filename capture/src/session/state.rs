@@ -131,8 +131,9 @@ impl State {
         let done = self.writer.round(held);
         self.writer.take_fresh().into_iter().for_each(|path| self.budget.syncer().path(path));
         let after = self.writer.written();
-        let cost = (after.0 - before.0).saturating_add((after.1 - before.1).saturating_mul(FILE_PRICE));
-        self.budget.wrote(after.0 - before.0);
+        let (bytes, files) = (after.bytes - before.bytes, after.files - before.files);
+        let cost = bytes.saturating_add(files.saturating_mul(FILE_PRICE));
+        self.budget.wrote(bytes);
         self.budget.give_back(promised.saturating_sub(cost));
         done
     }

@@ -12,7 +12,7 @@ pub struct Batch {
     packets: Vec<Framed>,
 }
 
-/// A packet, its bytes not borrowed but told.
+/// A packet, and where in the buffer its bytes are.
 #[derive(Debug, Clone, Copy)]
 struct Framed {
     at: Nanos,

@@ -68,8 +68,8 @@ impl PacketReader {
 
     /// A block too large to be a packet: what it says is of no use here.
     fn pass_over(&mut self, kind: u32, length: usize) -> Result<Block, Tail> {
-        let told = [SECTION_HEADER, INTERFACE_DESCRIPTION, SIMPLE_PACKET, OBSOLETE_PACKET, ENHANCED_PACKET];
-        if told.contains(&kind) {
+        let needed = [SECTION_HEADER, INTERFACE_DESCRIPTION, SIMPLE_PACKET, OBSOLETE_PACKET, ENHANCED_PACKET];
+        if needed.contains(&kind) {
             return Err(self.damaged(format!("a packet or description of {length} bytes")));
         }
         let mut left = length;

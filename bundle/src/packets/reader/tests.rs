@@ -87,9 +87,9 @@ proptest! {
         let interface = Interface { units, offset_s, ..Interface::default() };
         let exact = i128::from(offset_s) * 1_000_000_000 + i128::from(stamp) * 1_000_000_000 / i128::from(units);
         let at = i128::from(interface.time(stamp).0);
-        // Beyond the years 1677 to 2262 a stamp is the nearest that can be told.
-        let told = exact.clamp(i64::MIN.into(), i64::MAX.into());
-        prop_assert!((at - told).abs() <= 1 || told.abs() > i128::from(i64::MAX) - 2_000_000_000_000_000, "{at} {told}");
+        // Beyond the years 1677 to 2262 a stamp is the nearest that there is.
+        let nearest = exact.clamp(i64::MIN.into(), i64::MAX.into());
+        prop_assert!((at - nearest).abs() <= 1 || nearest.abs() > i128::from(i64::MAX) - 2_000_000_000_000_000, "{at} {nearest}");
     }
 
     #[test]

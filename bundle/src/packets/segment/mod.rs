@@ -23,8 +23,8 @@ pub struct SegmentWriter<W: Write> {
     out: zstd::stream::write::Encoder<'static, Hashed<W>>,
     buffer: Vec<u8>,
     info: SegmentInfo,
-    /// Statistics last written into the file.
-    told: (u64, u64),
+    /// Packets dropped by the kernel as the last statistics block in the file has them.
+    dropped_stated: u64,
 }
 
 impl<W: Write> SegmentWriter<W> {
@@ -45,7 +45,7 @@ impl<W: Write> SegmentWriter<W> {
             closed: now,
             ..SegmentInfo::default()
         };
-        let mut writer = Self { out: encoder, buffer, info, told: (0, 0) };
+        let mut writer = Self { out: encoder, buffer, info, dropped_stated: 0 };
         writer.flush()?;
         Ok(writer)
     }
@@ -73,15 +73,20 @@ impl<W: Write> SegmentWriter<W> {
 
     /// Makes everything so far readable by others, whatever happens next. New losses get a statistics block.
     pub fn sync(&mut self, now: Nanos) -> io::Result<()> {
-        if self.info.dropped != self.told.1 {
+        if self.info.dropped != self.dropped_stated {
             self.write_statistics(now);
         }
         self.flush()
     }
 
-    /// Packets and compressed bytes so far, and when it was opened.
-    pub fn size(&self) -> (u64, u64, Nanos) {
-        (self.info.packets, self.out.get_ref().bytes, self.info.opened)
+    /// Compressed bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.out.get_ref().bytes
+    }
+
+    /// When it was opened.
+    pub fn opened(&self) -> Nanos {
+        self.info.opened
     }
 
     /// Ends the segment: final statistics, end of the frame with its checksum. Returns what goes into the index.
@@ -104,7 +109,7 @@ impl<W: Write> SegmentWriter<W> {
             written: self.info.packets,
         };
         block::statistics(&mut self.buffer, &stats);
-        self.told = (stats.received, stats.dropped);
+        self.dropped_stated = stats.dropped;
     }
 
     fn drain(&mut self) -> io::Result<()> {

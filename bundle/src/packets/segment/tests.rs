@@ -70,7 +70,7 @@ fn a_segment_is_one_frame_and_survives_a_cut_after_a_flush() {
         seg.packet(&frame(n + 1, &data), 0).unwrap();
         if n == 1_499 {
             seg.sync(Nanos(n)).unwrap();
-            flushed = usize::try_from(seg.size().1).unwrap();
+            flushed = usize::try_from(seg.bytes()).unwrap();
         }
     }
     let (bytes, _) = seg.finish(Nanos(9)).unwrap();

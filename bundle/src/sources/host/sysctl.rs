@@ -26,7 +26,6 @@ impl Sysctl {
     }
 }
 
-/// A setting.
 const fn setting(item: &'static str, path: &'static str) -> Recipe {
     Recipe { item, each: Each::Once, how: How::File(path), bytes_max: 4 << 10, timeout_ms: 1_000 }
 }

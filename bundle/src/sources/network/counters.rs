@@ -48,7 +48,7 @@ pub struct DeviceCounters {
     pub tx_dropped: u64,
     /// FIFO errors sending.
     pub tx_fifo: u64,
-    /// Collisions.
+    /// Half-duplex links only.
     pub tx_collisions: u64,
     /// Carrier lost while sending.
     pub tx_carrier: u64,

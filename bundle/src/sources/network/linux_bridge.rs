@@ -24,7 +24,7 @@ pub struct LinuxBridge {
 pub struct BridgePort {
     /// Interface.
     pub iface: String,
-    /// The bridge.
+    /// Name of the bridge it is in.
     pub bridge: String,
     /// MTU in bytes.
     pub mtu: Option<u32>,

@@ -32,7 +32,7 @@ pub struct CtEntry {
     pub reply: CtTuple,
     /// Zone; 0 when none is printed.
     pub zone: u16,
-    /// Mark.
+    /// `ct_mark`: 32 bits that rules set and match.
     pub mark: u32,
     /// Labels, 128 bits.
     pub label: u128,
@@ -44,7 +44,7 @@ pub struct CtEntry {
     pub status: Vec<String>,
     /// Seconds left, when printed.
     pub timeout_s: Option<u64>,
-    /// Helper (`ftp`).
+    /// Kernel module that follows the protocol (`ftp`).
     pub helper: Option<String>,
     /// The whole line.
     pub raw: String,
@@ -63,9 +63,9 @@ pub struct CtTuple {
     pub dport: Option<u16>,
     /// ICMP identifier.
     pub icmp_id: Option<u16>,
-    /// ICMP type.
+    /// Of ICMP and ICMPv6 only; ports are absent then.
     pub icmp_type: Option<u8>,
-    /// ICMP code.
+    /// See `icmp_type`.
     pub icmp_code: Option<u8>,
 }
 

@@ -18,7 +18,7 @@ pub struct OvsFdb {
 /// One learned address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FdbEntry {
-    /// Bridge.
+    /// Name of the bridge that learned it.
     pub bridge: String,
     /// OpenFlow port; for a bond the number of one of its members.
     pub port: OfPort,

@@ -9,7 +9,7 @@ use crate::Mac;
 /// A number of which only the bits in `mask` count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Masked {
-    /// The value.
+    /// Wanted bits; those outside the mask mean nothing.
     pub value: u64,
     /// The bits that count; all ones when no mask was given.
     pub mask: u64,

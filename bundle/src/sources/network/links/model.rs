@@ -20,7 +20,7 @@ pub struct Links {
 pub struct Link {
     /// Interface index.
     pub ifindex: u32,
-    /// Name.
+    /// As the kernel calls it now (`eth2`).
     pub name: String,
     /// `veth`, `bridge`, `bond`, `tun`, `openvswitch`, `vlan`, `vxlan`, …; `None` for hardware (and unknown).
     pub kind: Option<String>,
@@ -42,7 +42,7 @@ pub struct Link {
     pub flags: Vec<String>,
     /// `UP`, `DOWN`, `LOWERLAYERDOWN`, `UNKNOWN`, … (RFC 2863).
     pub operstate: String,
-    /// Addresses.
+    /// Of IPv4 and IPv6, in the order printed.
     pub addresses: Vec<Address>,
     /// Counters.
     pub stats: Option<LinkStats>,
@@ -77,11 +77,11 @@ pub struct LinkStats {
 /// Counters of one direction. What the direction does not have stays 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Side {
-    /// Bytes.
+    /// Frame headers included, checksums not.
     pub bytes: u64,
     /// Frames.
     pub packets: u64,
-    /// All errors.
+    /// Of every kind; the kinds follow.
     pub errors: u64,
     /// Dropped by the host: no buffer, no listener.
     pub dropped: u64,
@@ -112,7 +112,7 @@ pub struct BondMember {
     pub mii_up: bool,
 }
 
-/// A kernel bond.
+/// What the kernel's bonding driver says of a bond.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KernelBond {
     /// `active-backup`, `802.3ad`, `balance-xor`, …
@@ -121,7 +121,7 @@ pub struct KernelBond {
     pub active: Option<String>,
 }
 
-/// One route.
+/// One line of the routing tables.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Route {
     /// `unicast`, `local`, `broadcast`, `blackhole`, …
@@ -136,7 +136,7 @@ pub struct Route {
     pub src: Option<IpAddr>,
     /// Routing table; `main` when not said.
     pub table: String,
-    /// Metric.
+    /// The lower is preferred.
     pub metric: u32,
 }
 
@@ -151,7 +151,7 @@ impl Link {
         self.has_flag("LOWER_UP") && !self.has_flag("NO-CARRIER")
     }
 
-    /// It has that flag.
+    /// `UP`, `LOWER_UP`, `PROMISC`, … as `ip` prints them.
     pub(crate) fn has_flag(&self, flag: &str) -> bool {
         self.flags.iter().any(|f| f == flag)
     }

@@ -34,7 +34,7 @@ pub struct Bond {
     pub active: Option<String>,
     /// MAC of the active member.
     pub active_mac: Option<Mac>,
-    /// The members.
+    /// In the order printed.
     pub members: Vec<Member>,
 }
 
@@ -100,7 +100,7 @@ pub struct Lacp {
     pub key: Option<u16>,
     /// `fast` (1 s) or `slow` (30 s).
     pub time: Option<String>,
-    /// The members.
+    /// In the order printed.
     pub members: Vec<LacpMember>,
 }
 
@@ -143,9 +143,9 @@ pub struct LacpParty {
     pub sys_id: Option<Mac>,
     /// System priority.
     pub sys_priority: Option<u16>,
-    /// Port id.
+    /// Number of the port within its system (IEEE 802.1AX, 6.3.4).
     pub port_id: Option<u16>,
-    /// Port priority.
+    /// The lower is preferred.
     pub port_priority: Option<u16>,
     /// Aggregation key.
     pub key: Option<u16>,

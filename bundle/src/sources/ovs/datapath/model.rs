@@ -30,7 +30,7 @@ pub struct Datapath {
     pub lost: Option<u64>,
     /// Flows in use.
     pub flows: Option<u64>,
-    /// Its ports.
+    /// Also those of bridges that share it.
     pub ports: Vec<DpPort>,
 }
 
@@ -48,7 +48,7 @@ pub struct DpPort {
 /// One interface of `dpif/show` with both of its numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PortNumbers {
-    /// Bridge.
+    /// Name of the bridge it belongs to.
     pub bridge: String,
     /// Interface.
     pub iface: String,

@@ -11,18 +11,18 @@ use crate::sources::shared::OfPort;
 /// Rules and ports by bridge name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct OvsOpenflow {
-    /// The bridges.
+    /// By name.
     pub bridges: BTreeMap<String, BridgeFlows>,
 }
 
-/// One bridge.
+/// What was dumped of one bridge.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct BridgeFlows {
     /// Its rules in the dump's order.
     pub flows: Vec<Flow>,
     /// The dump is whole: it was not cut and every line was understood. Only then does "no rule matches" mean anything.
     pub complete: bool,
-    /// Its ports.
+    /// As `ovs-ofctl show` lists them.
     pub ports: Vec<OfPortDesc>,
     /// Its groups; `None` when they were not dumped.
     pub groups: Option<Vec<Group>>,
@@ -35,7 +35,7 @@ pub struct OfPortDesc {
     pub number: OfPort,
     /// Interface.
     pub name: String,
-    /// MAC.
+    /// Hardware address (`addr:`).
     pub mac: Option<Mac>,
     /// `PORT_DOWN`, `NO_FLOOD`, `NO_FWD`, …; empty for 0.
     pub config: Vec<String>,
@@ -58,7 +58,7 @@ impl OvsOpenflow {
 /// One OpenFlow rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Flow {
-    /// Bridge.
+    /// Name of the bridge it stands in.
     pub bridge: String,
     /// Line in the dump, counted from 1.
     pub line: usize,
@@ -66,7 +66,7 @@ pub struct Flow {
     pub cookie: u64,
     /// Milliseconds since it was written.
     pub duration_ms: u64,
-    /// Table.
+    /// Number of the OpenFlow table it stands in.
     pub table: u8,
     /// Packets that met it.
     pub n_packets: u64,
@@ -80,7 +80,7 @@ pub struct Flow {
     pub idle_timeout_s: Option<u64>,
     /// Removed after that many seconds.
     pub hard_timeout_s: Option<u64>,
-    /// What it matches.
+    /// Fields that a packet must have.
     pub matches: FlowMatch,
     /// Actions as printed.
     pub actions: String,
@@ -88,7 +88,7 @@ pub struct Flow {
     pub raw: String,
 }
 
-/// One group.
+/// A list of buckets that several rules share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Group {
     /// Its number.

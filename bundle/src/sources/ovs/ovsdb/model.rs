@@ -19,14 +19,14 @@ pub struct Ovsdb {
     pub external_ids: Map,
     /// `Open_vSwitch.other_config` (`dpdk-init`, `lacp-time`, …).
     pub other_config: Map,
-    /// The bridges.
+    /// Rows of the table `Bridge`, with what they refer to.
     pub bridges: Vec<Bridge>,
 }
 
 /// One row of the Bridge table with its ports.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Bridge {
-    /// Name (`vswitch0`).
+    /// Also that of its own port (`vswitch0`).
     pub name: String,
     /// `system` (kernel), `netdev` (userspace); empty in the database means `system`.
     pub datapath_type: String,
@@ -44,11 +44,11 @@ pub struct Bridge {
     pub mirrors: Vec<Mirror>,
     /// How many OpenFlow controllers are configured.
     pub controllers: usize,
-    /// `other_config` (`hwaddr`, `forward-bpdu`, `mac-aging-time`, …).
+    /// Settings: `hwaddr`, `forward-bpdu`, `mac-aging-time`, …
     pub other_config: Map,
-    /// `external_ids`.
+    /// What others keep here for themselves.
     pub external_ids: Map,
-    /// The ports.
+    /// By name, as people count.
     pub ports: Vec<Port>,
 }
 
@@ -74,7 +74,7 @@ pub struct Mirror {
 /// One row of the Port table with its interfaces; a port with more than one is a bond.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Port {
-    /// Name.
+    /// Of a bond its own, else that of the interface.
     pub name: String,
     /// Access VLAN, or the native VLAN in the native modes.
     pub tag: Option<u16>,
@@ -92,11 +92,11 @@ pub struct Port {
     pub bond_updelay_ms: u64,
     /// Milliseconds a member must be down before it is given up.
     pub bond_downdelay_ms: u64,
-    /// `other_config` (`lacp-time`, `lacp-fallback-ab`, `bond-primary`, …).
+    /// Settings: `lacp-time`, `lacp-fallback-ab`, `bond-primary`, …
     pub other_config: Map,
-    /// `external_ids`.
+    /// What others keep here for themselves.
     pub external_ids: Map,
-    /// The interfaces.
+    /// More than one make it a bond.
     pub interfaces: Vec<Interface>,
 }
 
@@ -113,7 +113,7 @@ pub struct Interface {
     pub ifindex: Option<u32>,
     /// MAC asked for.
     pub mac: Option<Mac>,
-    /// MAC in use.
+    /// As the device has it, whatever was asked for.
     pub mac_in_use: Option<Mac>,
     /// MTU in bytes.
     pub mtu: Option<u32>,
@@ -133,13 +133,13 @@ pub struct Interface {
     pub lacp_current: Option<bool>,
     /// Ingress policing in kbit/s, 0 for none.
     pub ingress_policing_rate: u64,
-    /// `options` (`peer`, `remote_ip`, …).
+    /// Settings of its type: `peer`, `remote_ip`, …
     pub options: Map,
-    /// `other_config`.
+    /// Settings of the device.
     pub other_config: Map,
-    /// `external_ids` (`attached-mac`, `iface-id`, `vm-id`, …).
+    /// What the platform notes: `attached-mac`, `iface-id`, `vm-id`, …
     pub external_ids: Map,
-    /// `status` (`driver_name`, `firmware_version`, …).
+    /// What the device says of itself: `driver_name`, `firmware_version`, …
     pub status: Map,
     /// Counters by name (`rx_dropped`, …).
     pub statistics: BTreeMap<String, u64>,

@@ -9,9 +9,9 @@ use crate::Mac;
 /// A virtual machine as configured.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Domain {
-    /// Name.
+    /// As `virsh` lists it.
     pub name: String,
-    /// UUID.
+    /// What stays when it is renamed.
     pub uuid: Option<String>,
     /// It has an id: it runs.
     pub running: bool,
@@ -19,7 +19,7 @@ pub struct Domain {
     pub interfaces: Vec<DomainInterface>,
     /// Consoles.
     pub graphics: Vec<Graphics>,
-    /// Disks.
+    /// In the order of the definition.
     pub disks: Vec<Disk>,
 }
 
@@ -50,7 +50,7 @@ pub struct DomainInterface {
     pub link_down: bool,
     /// Network filter.
     pub filter: Option<FilterRef>,
-    /// Alias (`net0`).
+    /// What qemu calls it (`net0`).
     pub alias: Option<String>,
 }
 
@@ -77,7 +77,7 @@ pub struct Graphics {
     pub listen: Option<String>,
 }
 
-/// One disk.
+/// What a machine has as a disk.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Disk {
     /// `disk`, `cdrom`, `lun`.
@@ -95,9 +95,9 @@ pub struct Disk {
 /// A network filter (nwfilter).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Nwfilter {
-    /// Name.
+    /// As `virsh` lists it.
     pub name: String,
-    /// UUID.
+    /// What stays when it is renamed.
     pub uuid: Option<String>,
     /// Chain: `root`, `arp`, `ipv4`, …; `None` means root.
     pub chain: Option<String>,
@@ -111,7 +111,7 @@ pub struct Nwfilter {
     pub unread: Vec<usize>,
 }
 
-/// One rule.
+/// What a filter does with packets that match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// Place in the document, counted from 1.
