@@ -6,7 +6,6 @@
 //! report is the same for any number of threads.
 
 mod analysis;
-mod cap;
 mod causes;
 mod cli;
 mod clocks;
@@ -17,7 +16,6 @@ mod fidelity;
 mod finding;
 mod host;
 mod measure;
-mod registry;
 mod report;
 mod symptoms;
 mod tables;

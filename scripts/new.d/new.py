@@ -38,7 +38,7 @@ KINDS = {
   3. cargo test -p netcap-analyze -p netcap-tests; a line in CHANGELOG.md""", chaptered=False),
     "table": Kind(
         "analyze/src/tables", "{path}: {path}::{type}Fold", "tables", """\
-  1. what it keeps of a packet, with which bounds, and tests; the place of its cap in analyze/src/cap.rs
+  1. what it keeps of a packet, with which bounds, and tests; the place of its cap in analyze/src/tables/cap.rs
   2. a unit that reads it
   3. cargo test -p netcap-analyze -p netcap-tests; scripts/bench-analyze, for every packet passes it""", chaptered=False),
     "section": Kind(
@@ -181,7 +181,7 @@ def begin(unit):
 
 def bound(unit):
     """Gives the bound of a table its variant; gives the file."""
-    path = Path("analyze/src/cap.rs")
+    path = Path("analyze/src/tables/cap.rs")
     line = f'    /// WHAT IS NOT KEPT.\n    {unit.type}: "given-up.{unit.id}",\n'
     text = read(path)
     end = re.search(r"^caps! \{\n.*?^(?=\}\n)", text, re.M | re.S).end()

@@ -5,9 +5,9 @@
 use netcap_bundle::input::Input;
 
 use super::look::Diagnosis;
-use crate::cap::Cap;
+use crate::analysis::registry;
 use crate::finding::Finding;
-use crate::registry;
+use crate::tables::cap::Cap;
 use crate::text::Text;
 use crate::view::View;
 

@@ -4,6 +4,7 @@ pub(crate) mod caps;
 mod consequences;
 mod ladder;
 mod look;
+pub(crate) mod registry;
 mod relate;
 mod remarks;
 mod turns;

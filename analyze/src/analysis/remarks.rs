@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use netcap_bundle::input::{Input, Kind};
 use netcap_bundle::packets::Tail;
 
-use crate::engine::copies::CopyOf;
+use crate::engine::CopyOf;
 use crate::host::copies::mirrors_at;
 use crate::measure::recording::Recording;
 use crate::text::Text;

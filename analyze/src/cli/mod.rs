@@ -20,10 +20,10 @@ use netcap_words::Lang;
 use netcap_words::columns::{self, fill, left, wrap};
 use netcap_words::foreign::clean;
 
+use crate::analysis::registry;
 use crate::analysis::{self, Verdict};
 use crate::engine::Progress;
 use crate::finding::Severity;
-use crate::registry;
 use crate::report::expect;
 use crate::report::words::severity_key;
 use crate::text::{Text, phrase};

@@ -6,20 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Nanos};
 
-use super::{Eth, PointId, Tags};
-
-/// Whose copy a sighting is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum CopyOf {
-    /// The point is the output port of a mirror.
-    MirrorPort,
-    /// The VLAN is the output of a mirror (RSPAN).
-    MirrorVlan,
-    /// A bridge whose own port is promiscuous receives all that it forwards.
-    OwnPort,
-    /// It was flooded to a machine that is not the one it is for.
-    Flood,
-}
+use super::ids::PointId;
+use super::view::{CopyOf, Eth, Tags};
 
 /// From when to when something holds; `None`: from the beginning, or to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

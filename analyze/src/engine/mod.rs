@@ -8,6 +8,7 @@ pub(crate) mod fold;
 pub(crate) mod follow;
 pub(crate) mod hash;
 pub(crate) mod identity;
+mod ids;
 mod line;
 pub(crate) mod nat;
 mod pass;
@@ -18,8 +19,11 @@ pub(crate) mod view;
 pub(crate) use facts::{Facts, PacketKind};
 pub(crate) use flow::FlowKey;
 pub(crate) use fold::{Fold, folds};
+pub(crate) use ids::{DomainId, HostId, PointId};
 pub(crate) use line::ALIVE_MAX;
 pub(crate) use pass::{FileStats, run};
-pub(crate) use points::{DomainId, HostId, PointId, PointInfo, Points};
+pub(crate) use points::{PointInfo, Points};
 pub(crate) use progress::Progress;
-pub(crate) use view::{Arp, EchoKind, Eth, Failure, FrameRef, Ip, L4, Nd, NdKind, Net, PacketView, Tags};
+pub(crate) use view::{
+    Arp, CopyOf, EchoKind, Eth, Failure, FrameRef, Ip, L4, Nd, NdKind, Net, PacketView, Tags,
+};

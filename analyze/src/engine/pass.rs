@@ -8,8 +8,9 @@ use netcap_bundle::packets::{Batch, Interface, Packet, PacketReader, Tail};
 
 use super::decode::{Decoded, decode};
 use super::fold::Fold;
+use super::ids::PointId;
 use super::line::{ALIVE_MAX, in_order};
-use super::points::{FoldContext, PointId, Points};
+use super::points::{FoldContext, Points};
 use super::progress::Progress;
 use super::view::{FrameRef, PacketView};
 

@@ -9,18 +9,7 @@ use netcap_filters::{Options, VlanMode};
 
 use super::copies::Copies;
 use super::follow::Follow;
-
-/// A capture point: an index into the input's points, or, above them, an interface of a bare file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct PointId(pub u32);
-
-/// A broadcast domain: a virtual switch, or a point of which no switch is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct DomainId(pub u32);
-
-/// A recorded host: its points share one clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) struct HostId(pub u32);
+use super::ids::{DomainId, HostId, PointId};
 
 /// Interfaces counted apart in one bare file; a packet of a later one belongs to the last.
 const INTERFACES_PER_FILE: u32 = 4_096;

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Nanos};
 
-use super::copies::CopyOf;
 use super::{DomainId, PointId};
 
 /// Where a frame can be found again: file and number in it, as Wireshark counts.
@@ -231,4 +230,17 @@ pub(crate) struct Nd {
     pub target: Ipv6Addr,
     /// Source or target link-layer address option.
     pub mac: Option<Mac>,
+}
+
+/// Whose copy a sighting is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CopyOf {
+    /// The point is the output port of a mirror.
+    MirrorPort,
+    /// The VLAN is the output of a mirror (RSPAN).
+    MirrorVlan,
+    /// A bridge whose own port is promiscuous receives all that it forwards.
+    OwnPort,
+    /// It was flooded to a machine that is not the one it is for.
+    Flood,
 }

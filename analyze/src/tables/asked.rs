@@ -10,9 +10,9 @@ use netcap_bundle::packets::Direction;
 
 use super::TableFold;
 use super::runs::Sight;
-use crate::cap::Cap;
 use crate::engine::points::FoldContext;
 use crate::engine::{Arp, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId};
+use crate::tables::cap::Cap;
 
 /// ARP operation (RFC 826).
 const REQUEST: u16 = 1;

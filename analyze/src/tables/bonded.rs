@@ -9,9 +9,9 @@ use netcap_words::wire::ether_type::{LLDP, RARP, SLOW};
 
 use super::TableFold;
 use super::runs::{Runs, Sight};
-use crate::cap::Cap;
 use crate::engine::points::FoldContext;
 use crate::engine::{Fold, Net, PacketView, PointId};
+use crate::tables::cap::Cap;
 
 /// MACs kept over all members.
 const ENTRIES_MAX: usize = 32_768;

@@ -10,9 +10,9 @@ use netcap_bundle::{Mac, Role};
 
 use super::TableFold;
 use super::runs::{Runs, Sight};
-use crate::cap::Cap;
 use crate::engine::points::FoldContext;
 use crate::engine::{Arp, DomainId, EchoKind, Eth, Fold, Ip, L4, Nd, NdKind, Net, PacketView, PointId, Tags};
+use crate::tables::cap::Cap;
 
 /// ARP operations (RFC 826).
 const REQUEST: u16 = 1;

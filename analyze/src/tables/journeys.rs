@@ -11,11 +11,11 @@ use netcap_bundle::{Nanos, Role};
 use rayon::prelude::*;
 
 use super::TableFold;
-use crate::cap::Cap;
 use crate::engine::points::FoldContext;
 use crate::engine::{
     EchoKind, Eth, Facts, Failure, FlowKey, Fold, FrameRef, L4, Net, PacketView, PointId, Tags,
 };
+use crate::tables::cap::Cap;
 
 /// Events kept: 100,000 pings seen at one point with their replies. Each takes 200 bytes until the last detector is done.
 const EVENTS_MAX: usize = 200_000;

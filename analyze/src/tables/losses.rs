@@ -6,10 +6,10 @@ use std::sync::Arc;
 use netcap_bundle::Nanos;
 
 use super::TableFold;
-use crate::cap::Cap;
-use crate::engine::copies::CopyOf;
+use crate::engine::CopyOf;
 use crate::engine::points::FoldContext;
 use crate::engine::{Fold, PacketView, PointId};
+use crate::tables::cap::Cap;
 
 /// Losses remembered per point; beyond it the last one grows.
 const LOSSES_MAX: usize = 4_096;

@@ -2,6 +2,7 @@
 
 pub(crate) mod asked;
 pub(crate) mod bonded;
+pub(crate) mod cap;
 pub(crate) mod claims;
 pub(crate) mod hops;
 pub(crate) mod journeys;
@@ -9,8 +10,8 @@ pub(crate) mod losses;
 pub(crate) mod marks;
 pub(crate) mod runs;
 
-use crate::cap::Cap;
 use crate::engine::Fold;
+use crate::tables::cap::Cap;
 
 pub(crate) use losses::PointTraffic;
 

@@ -7,7 +7,8 @@ mod inside;
 #[cfg(test)]
 pub(crate) use inside::{catalogue, explain_path, found, only, with_view};
 
-use crate::{measure, registry};
+use crate::analysis::registry;
+use crate::measure;
 
 /// The ids of all causes, detectors, measurements and symptoms.
 pub fn ids() -> Vec<&'static str> {

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use netcap_bundle::input::Input;
 
-use crate::cap::Cap;
 use crate::clocks::timeline::timelines;
 use crate::engine::follow::Follow;
 use crate::engine::points::FoldContext;
@@ -22,6 +21,7 @@ use crate::fidelity::Fidelity;
 use crate::finding::Finding;
 use crate::host::{Host, copies};
 use crate::tables::TableFold;
+use crate::tables::cap::Cap;
 use crate::tables::hops::{HopsFold, HopsTable, HostClocks, Stop};
 use crate::tables::losses::LossesFold;
 use crate::tables::marks::{Mark, MarksFold};

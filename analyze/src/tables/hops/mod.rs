@@ -25,13 +25,13 @@ use std::sync::Arc;
 use netcap_bundle::packets::Direction;
 
 use super::TableFold;
-use crate::cap::Cap;
 use crate::engine::flow::FiveTuple;
 use crate::engine::follow::{SIGHTINGS_MAX, is_chosen};
 use crate::engine::hash::mix;
 use crate::engine::identity::{self, Carried, Identity};
 use crate::engine::points::FoldContext;
 use crate::engine::{Eth, Facts, Fold, Net, PacketView};
+use crate::tables::cap::Cap;
 
 use blocks::{block_hash, blocks};
 use sighting::{Flags, PROBE, Sighting};

@@ -1,10 +1,13 @@
 //! Words for people: keys with arguments, put into a language only when a report is written.
 
+mod catalogue;
+
 use std::fmt::Display;
 
 use netcap_words::Lang;
 use netcap_words::foreign::clean;
-use rust_i18n::t;
+
+pub(crate) use catalogue::phrase;
 
 /// A sentence or phrase: a key of the catalogue with arguments, which may be phrases themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,18 +118,5 @@ fn join(list: &[Text], lang: Lang, [english, chinese]: [&str; 2]) -> String {
     })
 }
 
-/// A phrase of the catalogue without arguments.
-pub(crate) fn phrase(key: &str, lang: Lang) -> String {
-    t!(key, locale = lang.code()).into_owned()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_not_placeholders_and_carry_no_escapes() {
-        let text = Text::new("place.outside").with("port", "%{port}\u{1b}[31m");
-        assert_eq!(text.english(), "behind %{port}\u{fffd}[31m (outside this host)");
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! What every entry of a registry has, whatever it does: an id, what it cannot do without, and a manual page.
 
-use netcap_words::Lang;
+mod page;
 
 use crate::finding::Severity;
 use crate::view::View;
@@ -39,34 +39,6 @@ pub(crate) struct NotEvaluated {
 }
 
 impl Unit {
-    /// The manual page: the doc comment of its file.
-    pub(crate) fn page(&self) -> String {
-        let lines = self.source.lines().take_while(|l| l.starts_with("//!"));
-        let mut page = String::new();
-        for line in lines {
-            let text = line.strip_prefix("//!").unwrap_or_default();
-            page.push_str(text.strip_prefix(' ').unwrap_or(text));
-            page.push('\n');
-        }
-        page
-    }
-
-    /// One sentence on what it finds: the first line of its page, or the first sentence of its Chinese part.
-    pub(crate) fn summary(&self, lang: Lang) -> String {
-        let page = self.page();
-        let english =
-            || page.lines().next().and_then(|line| line.split_once(": ")).map(|(_, s)| s.to_owned());
-        let chinese = || {
-            let text: String = page.split_once("中文：")?.1.lines().collect();
-            Some(format!("{}。", text.split_once(['。', '；']).map_or(text.as_str(), |(s, _)| s)))
-        };
-        let summary = match lang {
-            Lang::En => english(),
-            Lang::Zh => chinese(),
-        };
-        summary.unwrap_or_default()
-    }
-
     /// Keys of the needs that are missing, and only of those: what cannot be judged yet is not asked for.
     pub(crate) fn missing(&self, view: &View<'_>) -> Vec<&'static str> {
         self.needs.iter().filter(|need| (need.met)(view) == Some(false)).map(|need| need.key).collect()
