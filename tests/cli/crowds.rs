@@ -1,4 +1,4 @@
-//! Too many of everything, each told: names, points, filters, interfaces, values in dumps; and names that steer terminals.
+//! Too many of everything, each with a remark: names, points, filters, interfaces, values in dumps; and names that steer terminals.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -130,10 +130,10 @@ fn what_did_not_fit_is_told() {
         (with(&bundle, "state/", again), "a part of it was not looked at: libvirt, links"),
     ];
     let input = dir.path().join("input");
-    for (bytes, told) in crowded {
+    for (bytes, remark_part) in crowded {
         fs::write(&input, bytes).unwrap();
         let remarks = remarks(&input);
-        assert!(remarks.iter().any(|remark| remark.contains(told)), "{told}: {remarks:?}");
+        assert!(remarks.iter().any(|remark| remark.contains(remark_part)), "{remark_part}: {remarks:?}");
     }
 }
 

@@ -68,9 +68,9 @@ fn a_lonely_file_says_the_same_for_any_number_of_threads() {
     std::fs::write(&packed, zstd::encode_all(&bytes[..], 1).unwrap()).unwrap();
     for path in [plain, packed] {
         let json = same_for_any_threads(&path);
-        let told: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(told["stats"]["packets"], PACKETS, "{}", path.display());
-        assert!(told["findings"].as_array().unwrap().len() > 10, "{}", path.display());
+        let report: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(report["stats"]["packets"], PACKETS, "{}", path.display());
+        assert!(report["findings"].as_array().unwrap().len() > 10, "{}", path.display());
     }
 }
 

@@ -110,8 +110,8 @@ fn a_loss_after_a_long_stop_is_told_behind_what_the_ring_held() {
     let (_, bundle) = run.end(Signal::SIGINT);
     let counts = &bundle.manifest.counts[0];
     assert!(counts.dropped > 1000 && counts.received == counts.written + counts.dropped, "{counts:?}");
-    let told: u64 = bundle.packets.iter().map(|p| p.lost).sum();
-    assert_eq!(told, counts.dropped, "every loss is told by the packet behind it");
+    let stamped: u64 = bundle.packets.iter().map(|p| p.lost).sum();
+    assert_eq!(stamped, counts.dropped, "every loss is stamped on the packet behind it");
     let place = bundle.packets.iter().position(|p| p.lost > 0).unwrap();
     let around = (bundle.packets[place - 1].data.len(), bundle.packets[place].data.len());
     assert_eq!(around, (1400, 200), "the loss is where it happened");
@@ -137,8 +137,8 @@ fn what_the_kernel_drops_is_counted_where_it_is_missing() {
     assert_eq!(counts.received, 5020);
     assert_eq!(counts.received, counts.written + counts.dropped);
     assert_eq!(counts.written, bundle.packets.len() as u64);
-    let told: u64 = bundle.packets.iter().map(|p| p.lost).sum();
-    assert_eq!(told, counts.dropped, "every loss is told by the packet behind it");
+    let stamped: u64 = bundle.packets.iter().map(|p| p.lost).sum();
+    assert_eq!(stamped, counts.dropped, "every loss is stamped on the packet behind it");
     let place = bundle.packets.iter().position(|p| p.lost > 0).unwrap();
     let around = (bundle.packets[place - 1].data.len(), bundle.packets[place].data.len());
     assert_eq!(around, (1400, 200), "the loss is where it happened");

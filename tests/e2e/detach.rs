@@ -63,8 +63,8 @@ fn it_returns_when_it_records_and_every_packet_from_then_on_is_there() {
     let said = text(&output.stdout);
     assert!(output.status.success() && said.contains("netcap stop"), "{output:?}");
     assert!(run.ends_with(said.split_whitespace().nth(4).unwrap()), "it says its name: {said}");
-    let told = text(&output.stderr);
-    assert!(told.contains("recording: cap0") && !told.contains("Ctrl-C"), "{told}");
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("recording: cap0") && !stderr.contains("Ctrl-C"), "{stderr}");
     let pid = pid_of(&run);
     assert_eq!(session_of(pid), (pid, 0), "a session of its own, and no terminal");
     for fd in 0..3 {
@@ -89,8 +89,8 @@ fn what_cannot_start_is_told_in_the_foreground_and_leaves_nothing() {
     ];
     for (words, status, sentence) in cases {
         let output = detach(&net, &place, words);
-        let told = text(&output.stderr);
-        assert!(output.status.code() == Some(status) && told.contains(sentence), "{words:?}: {output:?}");
+        let stderr = text(&output.stderr);
+        assert!(output.status.code() == Some(status) && stderr.contains(sentence), "{words:?}: {output:?}");
         assert_eq!(entries(out.path()), Vec::<std::path::PathBuf>::new(), "{words:?}");
     }
 }
@@ -214,7 +214,7 @@ fn a_systemd_that_refuses_is_told_and_does_not_keep_it_from_recording() {
     let tools = tempfile::tempdir().unwrap();
     let path = stand_in(tools.path(), "echo 'Failed to connect to bus' >&2; exit 1");
     let output = detach_under(&net, &place, &path);
-    let told = text(&output.stderr);
-    assert!(output.status.success() && told.contains("KillUserProcesses"), "{output:?}");
+    let stderr = text(&output.stderr);
+    assert!(output.status.success() && stderr.contains("KillUserProcesses"), "{output:?}");
     stop(&dir_in(out.path()));
 }

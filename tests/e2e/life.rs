@@ -214,10 +214,10 @@ fn several_runs_are_told_apart_and_end_together() {
     ]);
     command.arg(env!("CARGO_BIN_EXE_netcap")).arg(out.path()).env("OVS_RUNDIR", "/nonexistent");
     let output = command.env("LC_ALL", "C").output().unwrap();
-    let (said, told) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{said}\n{told}");
+    let (said, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}\n{stderr}");
     assert!(said.starts_with("2\nexit 2\n"), "two record, and none was named: {said}");
-    assert!(told.contains("--all"), "{told}");
+    assert!(stderr.contains("--all"), "{stderr}");
     assert!(said.trim_end().ends_with("nothing is being recorded on this host"), "{said}");
     let names = std::fs::read_to_string(out.path().join("names")).unwrap();
     let names: Vec<&str> = names.lines().collect();

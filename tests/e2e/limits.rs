@@ -114,22 +114,22 @@ fn what_a_run_says_at_its_start_and_at_its_end() {
     let place = out.path().display().to_string();
     let common = ["--out", &place, "--disk-reserve=1M", "--duration=2s"];
     let output = netcap(&net, &["--ping=10.9.8.7"]).args(common).output().unwrap();
-    let [answer, told] =
+    let [answer, stderr] =
         [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    assert!(told.contains("no interface was named") && !told.contains("filter:"), "{told}");
+    assert!(stderr.contains("no interface was named") && !stderr.contains("filter:"), "{stderr}");
     assert_eq!(
-        told.matches("ping 10.9.8.7: sent").count(),
+        stderr.matches("ping 10.9.8.7: sent").count(),
         1,
-        "the numbers at the end and no others: {told}"
+        "the numbers at the end and no others: {stderr}"
     );
     assert!(!answer.contains("0 points") && answer.contains("recorded: "), "{answer}");
 
     let filter = vec!["icmp"; 40].join(" or ");
     let output = netcap(&net, &["--iface=cap0", &filter]).args(common).output().unwrap();
-    let [answer, told] =
+    let [answer, stderr] =
         [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let long = |line: &&str| line.len() > 100 && !line.contains(&place);
-    assert_eq!(told.lines().find(long), None);
-    assert_eq!(told.matches("dropped 0").count(), 1, "{told}");
+    assert_eq!(stderr.lines().find(long), None);
+    assert_eq!(stderr.matches("dropped 0").count(), 1, "{stderr}");
     assert!(answer.contains("0 packets at 1 point, 0 dropped"), "{answer}");
 }

@@ -90,8 +90,8 @@ fn a_renamed_interface_is_the_same_point() {
     assert_eq!(received(&bundle, "cap0"), 12);
     let input = Input::open(&bundle.path).unwrap();
     let spans = &input.ledger.point("cap0").unwrap().spans;
-    let told: Vec<&str> = spans.iter().filter_map(|span| span.name.as_deref()).collect();
-    assert_eq!(told, ["lan0", "lan1"]);
+    let names: Vec<&str> = spans.iter().filter_map(|span| span.name.as_deref()).collect();
+    assert_eq!(names, ["lan0", "lan1"]);
     let crossed: u64 = spans.iter().filter_map(|s| s.iface).map(|c| c.rx_packets).sum();
     assert!(crossed >= 11, "its counters are followed too: {crossed}");
     let remarks = &bundle.manifest.remarks;

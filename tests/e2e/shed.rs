@@ -1,4 +1,4 @@
-//! Load shedding: what is given up is given up in order, told, counted, and taken back.
+//! Load shedding: what is given up is given up in order, reported, counted, and taken back.
 
 use std::thread;
 use std::time::{Duration, Instant};

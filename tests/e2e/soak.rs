@@ -134,7 +134,7 @@ fn growing(dir: &Path) -> BTreeMap<&'static str, u64> {
 fn night(child: &mut Child, dir: &Path, stage: &Stage, proof: &mut Proof) -> (Vec<Sample>, u64) {
     let (mut samples, mut most) = (Vec::new(), 0);
     let until = Instant::now() + PATIENCE + Duration::from_secs(proof.rounds / 4);
-    let mut told = 0;
+    let mut printed = 0;
     loop {
         storm(child, &mut proof.dice);
         thread::sleep(LOOK);
@@ -142,11 +142,11 @@ fn night(child: &mut Child, dir: &Path, stage: &Stage, proof: &mut Proof) -> (Ve
         let (rotations, files) = progress(dir);
         most = most.max(files);
         let last = samples.last().unwrap();
-        if rotations >= told + (proof.rounds / 20).max(1) {
-            told = rotations - rotations % (proof.rounds / 20).max(1);
+        if rotations >= printed + (proof.rounds / 20).max(1) {
+            printed = rotations - rotations % (proof.rounds / 20).max(1);
             let figures =
                 format!("{} KiB, {} open files; growing: {:?}", last.rss >> 10, last.files, growing(dir));
-            proof.at(told, &figures);
+            proof.at(printed, &figures);
         }
         if rotations >= proof.rounds && samples.len() >= 20 {
             return (samples, most);

@@ -138,13 +138,13 @@ fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), Failed> {
 
 /// What a replay finds is `likely`, and names the rule with its counter; the flow of the datapath was in no dump.
 fn a_flow_that_idled_out_is_replayed() -> Result<(), Failed> {
-    let told = |case: &str| -> Result<Value, Failed> {
+    let verdict = |case: &str| -> Result<Value, Failed> {
         let file = root().join("samples/acl-drop").join(case).join("expected.json");
         let json: Value = serde_json::from_slice(&std::fs::read(file)?)?;
         let mut all = json["findings"].as_array().into_iter().flatten();
         Ok(all.find(|f| f["detector"] == "acl-drop").ok_or("no finding")?.clone())
     };
-    let (seen, replayed) = (told("fires")?, told("fires-idled-out")?);
+    let (seen, replayed) = (verdict("fires")?, verdict("fires-idled-out")?);
     assert_eq!((&seen["confidence"], &replayed["confidence"]), (&"proven".into(), &"likely".into()));
     assert!(seen["subject"]["flow"].is_string() && replayed["subject"]["flow"].is_null(), "{replayed:#}");
     let rule = replayed["subject"]["rule"].as_str().ok_or("a rule")?;

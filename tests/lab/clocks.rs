@@ -68,7 +68,7 @@ fn a_known_offset_between_two_hosts_is_recovered_within_its_bound() {
     }
 }
 
-/// Both ways over the wire are there, and what is told of each is longer than its bound, wherever the clocks stand.
+/// Both ways over the wire are there, and what is stated of each is longer than its bound, wherever the clocks stand.
 fn wires(json: &Value, packets: u64) {
     for (from, to) in [("host1", "host2"), ("host2", "host1")] {
         let hops = json["hops"].as_array().expect("hops");
@@ -76,8 +76,8 @@ fn wires(json: &Value, packets: u64) {
         let hop = hops.iter().find(of).unwrap_or_else(|| panic!("{from} to {to} in {json:#}"));
         assert!(hop["n"].as_u64() >= Some(packets) && hop["reordered"] == 0, "{hop:#}");
         let bound = hop["bound_ns"].as_u64().expect("a bound");
-        for told in ["p50", "p99", "max"].iter().filter_map(|name| hop[name].as_u64()) {
-            assert!(told > bound && told < 1_000_000_000, "{hop:#}");
+        for stated in ["p50", "p99", "max"].iter().filter_map(|name| hop[name].as_u64()) {
+            assert!(stated > bound && stated < 1_000_000_000, "{hop:#}");
         }
     }
     assert_eq!(json["findings"], Value::Array(Vec::new()), "{json:#}");
@@ -112,8 +112,8 @@ fn a_drop_between_two_hosts_is_placed_between_them_and_a_stream_has_no_losses() 
     });
     let (json, text) = together(&a, &b, false);
     wires(&json, 40);
-    let (told, really) = (json["journeys"]["retransmissions"].as_u64(), resent() - before);
-    assert!(told <= Some(really) && really < 20, "{told:?} told, {really} sent again: {text}");
+    let (stated, really) = (json["journeys"]["retransmissions"].as_u64(), resent() - before);
+    assert!(stated <= Some(really) && really < 20, "{stated:?} stated, {really} sent again: {text}");
     assert_eq!(json["journeys"]["one_in"], 1);
 
     let [a, b] = two_hosts(&lab, "drops", 0, || {

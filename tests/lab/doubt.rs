@@ -64,19 +64,26 @@ fn lossy(json: &Value) -> Vec<&str> {
     points.filter(|p| p["dropped"].as_u64() > Some(0)).map(|p| p["name"].as_str().expect("a name")).collect()
 }
 
-/// Where packets were last seen, how sure that is, and how many of how many.
-type Told<'a> = (&'a str, &'a str, &'a str);
+/// A finding that packets were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Loss<'a> {
+    /// Where they were last seen.
+    from: &'a str,
+    confidence: &'a str,
+    /// How many of how many.
+    count: &'a str,
+}
 
-fn told(json: &Value) -> Vec<Told<'_>> {
+fn losses(json: &Value) -> Vec<Loss<'_>> {
     let mut all: Vec<_> = findings(json, "packet-loss").into_iter().map(parts).collect();
     all.sort_unstable();
     all
 }
 
-fn parts(finding: &Value) -> Told<'_> {
-    let [from, sure, claim] = [&finding["subject"]["from"], &finding["confidence"], &finding["claim"]]
+fn parts(finding: &Value) -> Loss<'_> {
+    let [from, confidence, claim] = [&finding["subject"]["from"], &finding["confidence"], &finding["claim"]]
         .map(|value| value.as_str().expect("a text"));
-    (from, sure, claim.split(" packets").next().unwrap_or(claim))
+    Loss { from, confidence, count: claim.split(" packets").next().unwrap_or(claim) }
 }
 
 /// Calm, then a burst with a flood at one point in its middle, then calm again. The router drops a quarter of the burst,
@@ -110,18 +117,19 @@ fn routed(path: &Path4, point: &str, starved: bool) -> Value {
 fn a_drop_beside_a_loss_of_the_capture_is_not_charged() {
     let Some(path) = Path4::new("doubt-routed") else { return };
     path.datagrams(CALM); // addresses are known from here on
-    let (router, bridge) = (("vnet7", "likely", "25 of 180 udp"), ("m1", "likely", "25 of 155 udp"));
+    let router = Loss { from: "vnet7", confidence: "likely", count: "25 of 180 udp" };
+    let bridge = Loss { from: "m1", confidence: "likely", count: "25 of 155 udp" };
     let sound = routed(&path, "eth7", false);
-    assert_eq!((lossy(&sound), told(&sound)), (vec![], vec![bridge, router]), "{sound:#}");
+    assert_eq!((lossy(&sound), losses(&sound)), (vec![], vec![bridge, router]), "{sound:#}");
     for point in POINTS {
         let json = routed(&path, point, true);
         assert_eq!(lossy(&json), [point], "the flood is at one point: {json:#}");
         let doubted = if ["vnet7", "m0"].contains(&point) { "vnet7" } else { "m1" };
         let stays = if doubted == "m1" { router } else { bridge };
-        let (charged, open): (Vec<Told<'_>>, Vec<Told<'_>>) =
-            told(&json).into_iter().partition(|(_, sure, _)| *sure != "cannot tell");
+        let (charged, open): (Vec<Loss<'_>>, Vec<Loss<'_>>) =
+            losses(&json).into_iter().partition(|loss| loss.confidence != "cannot tell");
         assert_eq!(charged, [stays], "{point}: {json:#}");
-        assert!(open.iter().any(|(from, ..)| *from == doubted), "{point}: {json:#}");
+        assert!(open.iter().any(|loss| loss.from == doubted), "{point}: {json:#}");
         for finding in findings(&json, "packet-loss").iter().filter(|f| f["confidence"] == "cannot tell") {
             let reason = format!("not ruled out: the capture lost packets at {point} in that time");
             assert_eq!(finding["exonerations"][0], reason.as_str(), "{finding:#}");
@@ -159,17 +167,17 @@ fn nor_is_one_in_open_vswitch() {
     let uplink = ("eth3", "switch", "host1-eth3");
     let sound = switched(&lab, uplink, false);
     assert_eq!(
-        (lossy(&sound), told(&sound)),
-        (vec![], vec![("vnet0", "proven", "100 of 200 udp")]),
+        (lossy(&sound), losses(&sound)),
+        (vec![], vec![Loss { from: "vnet0", confidence: "proven", count: "100 of 200 udp" }]),
         "{sound:#}"
     );
     for at in [uplink, ("vnet0", "vm1", "eth0")] {
         let json = switched(&lab, at, true);
         assert_eq!(lossy(&json), [at.0], "the flood is at one point: {json:#}");
         assert!(
-            told(&json).iter().any(|(from, sure, _)| (*from, *sure) == ("vnet0", "cannot tell")),
+            losses(&json).iter().any(|loss| (loss.from, loss.confidence) == ("vnet0", "cannot tell")),
             "{json:#}"
         );
-        assert!(told(&json).iter().all(|(_, sure, _)| *sure == "cannot tell"), "{json:#}");
+        assert!(losses(&json).iter().all(|loss| loss.confidence == "cannot tell"), "{json:#}");
     }
 }

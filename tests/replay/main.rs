@@ -12,7 +12,7 @@
 
 mod dice;
 mod switch;
-mod told;
+mod traced;
 mod world;
 
 use std::collections::BTreeSet;
@@ -60,8 +60,8 @@ fn it_tells_what_the_switch_itself_tells() {
             };
             let packet = Packet::of_frame(Some(OfPort(probe.in_port)), &probe.frame);
             let ours = replay(&dumps, "br0", packet);
-            let told = match trace(&switch, &probe, &ours) {
-                Ok(told) => told,
+            let traced = match trace(&switch, &probe, &ours) {
+                Ok(traced) => traced,
                 Err(_too_many) => continue,
             };
             compared += 1;
@@ -73,17 +73,17 @@ fn it_tells_what_the_switch_itself_tells() {
             if !ours.complete {
                 // What it says nevertheless is true.
                 let known =
-                    ports.iter().filter(|port| *port != "NORMAL").all(|port| told.way.ports.contains(port));
-                assert!(known, "table {seed}, packet {number}: {ports:?}\n{}", told.text);
+                    ports.iter().filter(|port| *port != "NORMAL").all(|port| traced.way.ports.contains(port));
+                assert!(known, "table {seed}, packet {number}: {ports:?}\n{}", traced.text);
                 untold += 1;
                 continue;
             }
             dropped += usize::from(matches!(ours.decision, ForwardingDecision::Dropped(_)));
             let way = Way { cookies: ours.chain.iter().map(|rule| rule.cookie).collect(), ports };
             assert_eq!(
-                way, told.way,
+                way, traced.way,
                 "table {seed}, packet {number}: {}\n{:#?}\n{}",
-                probe.flow, ours.chain, told.text
+                probe.flow, ours.chain, traced.text
             );
         }
     }
@@ -99,12 +99,12 @@ fn it_tells_what_the_switch_itself_tells() {
 }
 
 /// The switch's own answer, with the conntrack states that the replay found.
-fn trace(switch: &Switch, probe: &Probe, ours: &Replay<'_>) -> Result<told::Told, told::Refused> {
+fn trace(switch: &Switch, probe: &Probe, ours: &Replay<'_>) -> Result<traced::Traced, traced::Refused> {
     let mut words = vec!["ofproto/trace".to_owned(), "br0".to_owned(), probe.flow.clone()];
     for lookup in &ours.tracked {
         words.push("--ct-next".to_owned());
         words.push(lookup.state.trim_start_matches('+').replace('+', ","));
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    told::read(&switch.appctl(&words), &switch.ports())
+    traced::read(&switch.appctl(&words), &switch.ports())
 }

@@ -52,7 +52,7 @@ impl Lang {
 impl std::str::FromStr for Lang {
     type Err = String;
 
-    /// As [`Lang::named`]; whoever asks for a language there is none of is told in both.
+    /// As [`Lang::named`]; whoever asks for a language there is none of gets the answer in both.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         Self::named(text).ok_or_else(|| {

@@ -123,9 +123,9 @@ mod tests {
             given_up(bundle)
         };
         assert_eq!(claims(8), Vec::<String>::new());
-        let told = claims(10);
+        let remarks = claims(10);
         assert_eq!(
-            told,
+            remarks,
             ["2 claims of addresses were seen at further places, which are not named with them"]
         );
     }

@@ -3,14 +3,23 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::deaths::{Death, Deaths};
+use crate::deaths::{Death, Deaths, Group};
 use crate::engine::PacketKind;
 use crate::engine::flow::protocol_name;
 use crate::text::Text;
 use crate::view::View;
 
-/// Lines told; the rest is summed up.
+/// Lines shown; the rest is summed up.
 const LINES_MAX: usize = 8;
+
+/// Packets of one kind between two addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct DeadPackets {
+    kind: PacketKind,
+    protocol: u8,
+    src: IpAddr,
+    dst: IpAddr,
+}
 
 /// The most deaths first.
 pub(super) fn consequences(
@@ -18,17 +27,18 @@ pub(super) fn consequences(
     deaths: &Deaths<'_>,
     mine: impl Fn(&&Death) -> bool,
 ) -> Vec<Text> {
-    let mut sums: BTreeMap<(PacketKind, u8, IpAddr, IpAddr), u64> = BTreeMap::new();
+    let mut sums: BTreeMap<DeadPackets, u64> = BTreeMap::new();
     for group in &deaths.groups {
         let packets: u64 = group.deaths.iter().filter(&mine).map(|death| death.packets).sum();
         if packets > 0 {
-            *sums.entry((group.kind, group.protocol, group.src, group.dst)).or_default() += packets;
+            let Group { kind, protocol, src, dst, .. } = *group;
+            *sums.entry(DeadPackets { kind, protocol, src, dst }).or_default() += packets;
         }
     }
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.sort_by_key(|(_, packets)| std::cmp::Reverse(*packets));
     let rest = sums.split_off(LINES_MAX.min(sums.len()));
-    let mut out: Vec<Text> = sums.into_iter().map(line).collect();
+    let mut out: Vec<Text> = sums.into_iter().map(|(of, packets)| line(of, packets)).collect();
     if !rest.is_empty() {
         let packets: u64 = rest.iter().map(|(_, packets)| packets).sum();
         out.push(Text::new("consequence.more").with("count", packets).with("pairs", rest.len()));
@@ -36,7 +46,8 @@ pub(super) fn consequences(
     out
 }
 
-fn line(((kind, protocol, src, dst), packets): ((PacketKind, u8, IpAddr, IpAddr), u64)) -> Text {
+fn line(of: DeadPackets, packets: u64) -> Text {
+    let DeadPackets { kind, protocol, src, dst } = of;
     let one = packets == 1;
     let key = match kind {
         PacketKind::EchoRequest if one => "consequence.ping-one",

@@ -96,22 +96,34 @@ fn by_victims(symptom: &mut Finding, ladder: &Ladder) {
     }
 }
 
-/// Pings that are lost on a hop are told there.
+/// Losses on a hop that nothing explains.
+struct LossyHop {
+    /// The symptom that found them.
+    id: &'static str,
+    severity: Severity,
+    deaths: BTreeSet<FrameRef>,
+}
+
+/// Pings that are lost on a hop are a part of its losses.
 fn by_hops(symptoms: &mut [Finding]) {
     let is_hop = |finding: &Finding| matches!(finding.subject, Subject::Hop { .. });
-    let hops: Vec<(&'static str, Severity, BTreeSet<FrameRef>)> = symptoms
+    let hops: Vec<LossyHop> = symptoms
         .iter()
         .filter(|f| is_hop(f) && f.explained_by.is_none() && f.confidence > Confidence::CannotTell)
-        .map(|f| (f.detector, f.severity, f.deaths.iter().copied().collect()))
+        .map(|f| LossyHop {
+            id: f.detector,
+            severity: f.severity,
+            deaths: f.deaths.iter().copied().collect(),
+        })
         .collect();
     let pings =
         symptoms.iter_mut().filter(|f| !is_hop(f) && f.explained_by.is_none() && !f.deaths.is_empty());
     for ping in pings {
-        let told = |frame: &FrameRef| {
-            hops.iter().find(|(_, severity, deaths)| *severity >= ping.severity && deaths.contains(frame))
+        let hop = |frame: &FrameRef| {
+            hops.iter().find(|hop| hop.severity >= ping.severity && hop.deaths.contains(frame))
         };
         let by: Option<Vec<&'static str>> =
-            ping.deaths.iter().map(|frame| told(frame).map(|hop| hop.0)).collect();
+            ping.deaths.iter().map(|frame| hop(frame).map(|hop| hop.id)).collect();
         if let Some(id) = by.and_then(|by| by.first().copied())
             && symptoms::ALL.iter().any(|symptom| symptom.unit.id == id)
         {

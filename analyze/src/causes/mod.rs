@@ -97,7 +97,7 @@ pub(crate) struct Claim {
     pub fault: String,
     /// The deaths it explains; none when the fault is there and whether it killed them cannot be told.
     pub deaths: Vec<FrameRef>,
-    /// The fault. Its claim names what is wrong and counts nothing: what died of it is told by the consequences, which
+    /// The fault. Its claim names what is wrong and counts nothing: what died of it is in the consequences, which
     /// are made of the deaths. The most decisive evidence comes first.
     pub finding: Finding,
 }

@@ -51,7 +51,15 @@ pub(crate) struct Outcome<F> {
 struct Part<F> {
     fold: F,
     file: FileStats,
-    interfaces: Vec<(PointId, usize, Interface)>,
+    interfaces: Vec<FileInterface>,
+}
+
+/// An interface that a file describes.
+struct FileInterface {
+    point: PointId,
+    /// Its number in the file.
+    number: usize,
+    interface: Interface,
 }
 
 /// Reads every segment of the input, on the current rayon pool.
@@ -67,8 +75,8 @@ pub(crate) fn run<F: Fold>(input: &Input, context: &Arc<FoldContext>, progress: 
             None => whole = Some(part.fold),
         }
         files.push(part.file);
-        for (id, number, interface) in &part.interfaces {
-            points.add(*id, *number, interface, context);
+        for FileInterface { point, number, interface } in &part.interfaces {
+            points.add(*point, *number, interface, context);
         }
     };
     match jobs.as_slice() {
@@ -129,7 +137,8 @@ fn read<F: Fold>(
             file.tail = reader.tail().cloned();
             for (number, interface) in (0u32..).zip(reader.interfaces()) {
                 let id = context.point(job.segment.point, job.lonely, number);
-                interfaces.push((id, number as usize, interface.clone()));
+                let (number, interface) = (number as usize, interface.clone());
+                interfaces.push(FileInterface { point: id, number, interface });
             }
         }
         Err(why) => file.error = Some(why),

@@ -69,9 +69,18 @@ pub(crate) struct Fidelity {
     pub unfiltered: u64,
 }
 
+/// What a filter is compiled from.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FilterKey {
+    text: String,
+    literal: bool,
+    inner: bool,
+}
+
 /// Filters of an input, each compiled once: points mostly share theirs.
 struct Filters {
-    known: BTreeMap<(String, bool, bool), Option<Arc<Filter>>>,
+    /// By text and manner; `None` for one that does not compile.
+    known: BTreeMap<FilterKey, Option<Arc<Filter>>>,
     /// What compiling may still cost: the time of one grows with the square of its length.
     left: u64,
 }
@@ -82,7 +91,8 @@ const FILTERS_COST_MAX: u64 = 1 << 28;
 impl Filters {
     /// The filter of a point, and whether it was not even tried.
     fn compile(&mut self, text: &str, manner: Options) -> (Option<Arc<Filter>>, bool) {
-        let key = (text.to_owned(), manner.vlan == VlanMode::Literal, manner.inner);
+        let literal = manner.vlan == VlanMode::Literal;
+        let key = FilterKey { text: text.to_owned(), literal, inner: manner.inner };
         if let Some(known) = self.known.get(&key) {
             return (known.clone(), false);
         }

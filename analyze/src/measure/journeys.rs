@@ -22,6 +22,17 @@ use crate::tables::hops::Stop;
 use crate::unit::Unit;
 use crate::view::View;
 
+/// TCP segments of one pair of addresses that were sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Resent {
+    /// Who sent them.
+    pub src: IpAddr,
+    /// To whom.
+    pub dst: IpAddr,
+    /// How many.
+    pub segments: u64,
+}
+
 /// How the packets fared that were followed from point to point.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct JourneyCounts {
@@ -32,7 +43,7 @@ pub(crate) struct JourneyCounts {
     /// TCP segments sent again, counted where they were first seen.
     pub retransmissions: u64,
     /// The same by source and destination, the most first.
-    pub resent: Vec<(IpAddr, IpAddr, u64)>,
+    pub resent: Vec<Resent>,
     /// The same packet twice at a point in one direction: point and count.
     pub copies: Vec<(String, u64)>,
     /// Packets that the network returned: the point they came back at, and count.
@@ -61,8 +72,11 @@ impl Measure for JourneyCounts {
             }
             out.into_iter().collect()
         };
-        let mut resent: Vec<_> = table.counts.resent.iter().map(|((src, dst), n)| (*src, *dst, *n)).collect();
-        resent.sort_by_key(|(src, dst, n)| (std::cmp::Reverse(*n), *src, *dst));
+        let pairs = table.counts.resent.iter();
+        let mut resent: Vec<Resent> = pairs
+            .map(|((src, dst), segments)| Resent { src: *src, dst: *dst, segments: *segments })
+            .collect();
+        resent.sort_by_key(|pair| (std::cmp::Reverse(pair.segments), pair.src, pair.dst));
         Self {
             followed: table.followed,
             one_in: table.one_in,

@@ -100,25 +100,39 @@ impl Latency {
     }
 }
 
+/// Who pings whom, at a point that saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct PairAtPoint {
+    src: IpAddr,
+    dst: IpAddr,
+    point: PointId,
+}
+
+impl PairAtPoint {
+    fn of(journey: &Journey, point: PointId) -> Self {
+        Self { src: journey.key.src, dst: journey.key.dst, point }
+    }
+}
+
 /// Every answered ping at every point that saw request and reply. Pairs with the most pings are kept first.
 fn measure(view: &View<'_>) -> Latencies {
-    let mut counts: BTreeMap<(IpAddr, IpAddr, PointId), u64> = BTreeMap::new();
+    let mut counts: BTreeMap<PairAtPoint, u64> = BTreeMap::new();
     each(view, |journey, point, _| {
-        *counts.entry((journey.key.src, journey.key.dst, point)).or_default() += 1;
+        *counts.entry(PairAtPoint::of(journey, point)).or_default() += 1;
     });
     let mut order: Vec<_> = counts.into_iter().collect();
     order.sort_by_key(|(key, count)| (std::cmp::Reverse(*count), *key));
     let without = order.len().saturating_sub(HISTOGRAMS_MAX);
     order.truncate(HISTOGRAMS_MAX);
     let mut out: BTreeMap<_, Latency> = BTreeMap::new();
-    for ((src, dst, point), _) in order {
-        let name = view.points.name(point).to_owned();
-        if let Some(empty) = Latency::empty(Some(src), dst.to_string(), name) {
-            out.insert((src, dst, point), empty);
+    for (pair, _) in order {
+        let name = view.points.name(pair.point).to_owned();
+        if let Some(empty) = Latency::empty(Some(pair.src), pair.dst.to_string(), name) {
+            out.insert(pair, empty);
         }
     }
     each(view, |journey, point, rtt_ns| {
-        if let Some(latency) = out.get_mut(&(journey.key.src, journey.key.dst, point)) {
+        if let Some(latency) = out.get_mut(&PairAtPoint::of(journey, point)) {
             latency.record(Some(journey.at), rtt_ns);
         }
     });

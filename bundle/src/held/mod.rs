@@ -35,7 +35,7 @@ pub use trust::{Mistrust, Trust, mistrust};
 #[derive(Clone)]
 pub struct Dir {
     fd: Arc<OwnedFd>,
-    /// For messages, and for whoever is told where it is.
+    /// For messages, and for whoever has to open it again.
     path: PathBuf,
     /// The directory it lies in, and its name there; nothing lies above `/`.
     above: Option<(Arc<OwnedFd>, OsString)>,

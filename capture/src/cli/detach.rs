@@ -40,7 +40,7 @@ struct Started {
     dir: PathBuf,
 }
 
-/// The recorder's end of the rope.
+/// The recorder's end of the pipe to the command that started it.
 #[derive(Debug)]
 pub(super) struct LaunchPipe {
     /// Opened early: later the recorder may open nothing but its own files.

@@ -24,7 +24,7 @@ pub(crate) struct Flow {
     /// Numbers that are missing between two that are there.
     pub(crate) holes: u64,
     /// Losses that the file tells of between them.
-    pub(crate) told: u64,
+    pub(crate) stamped: u64,
     /// Numbers that came twice or went back.
     pub(crate) again: u64,
 }
@@ -40,7 +40,7 @@ impl Flow {
 
     /// Takes in one packet.
     pub(crate) fn take(&mut self, packet: &Packet<'_>) {
-        self.told += packet.lost_before;
+        self.stamped += packet.lost_before;
         if let Some((_, number)) = parse(packet.data) {
             self.add(number);
         }
@@ -112,7 +112,11 @@ pub(crate) fn lying(dir: &Path, points: usize) -> Lying {
             }
         }
         let flow = &found.flows[point];
-        assert!(flow.again == 0 && flow.holes <= flow.told, "point {point} of {}: {flow:?}", dir.display());
+        assert!(
+            flow.again == 0 && flow.holes <= flow.stamped,
+            "point {point} of {}: {flow:?}",
+            dir.display()
+        );
     }
     capinfos(&plain);
     found

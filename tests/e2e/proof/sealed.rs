@@ -72,19 +72,20 @@ pub(crate) fn check(tar: &Path, points: usize) -> Sealed {
         );
     }
     for flow in &flows {
-        assert!(flow.again == 0 && flow.holes <= flow.told, "{}: {flow:?}", tar.display());
+        assert!(flow.again == 0 && flow.holes <= flow.stamped, "{}: {flow:?}", tar.display());
     }
     let open = |info: &&SegmentInfo| info.repaired || unrepaired(&manifest, info);
-    let told = manifest.remarks.iter().filter(|text| text.contains("was not closed")).count();
-    assert_eq!(manifest.segments.iter().filter(open).count(), told, "{:?}", manifest.remarks);
+    let remarked = manifest.remarks.iter().filter(|text| text.contains("was not closed")).count();
+    assert_eq!(manifest.segments.iter().filter(open).count(), remarked, "{:?}", manifest.remarks);
     assert_eq!(manifest.end == End::Recovered, manifest.ended.is_none());
     Sealed { manifest, flows }
 }
 
 /// A segment that a full disk cut, and that found no room to be written anew: the manifest must say so.
 fn unrepaired(manifest: &Manifest, info: &SegmentInfo) -> bool {
-    let told = format!("{} was not closed, and there was no room", layout::segment(&info.point, info.number));
-    manifest.remarks.iter().any(|text| text.starts_with(&told))
+    let remarked =
+        format!("{} was not closed, and there was no room", layout::segment(&info.point, info.number));
+    manifest.remarks.iter().any(|text| text.starts_with(&remarked))
 }
 
 impl Sealed {

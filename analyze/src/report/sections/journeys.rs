@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Section;
 use crate::analysis::Verdict;
 use crate::measure::Measure;
-use crate::measure::journeys::JourneyCounts;
+use crate::measure::journeys::{JourneyCounts, Resent};
 use crate::report::page::Page;
 use crate::text::Text;
 
@@ -33,7 +33,7 @@ fn value(counts: &JourneyCounts) -> Value {
         "reflections": named(&counts.reflections),
     });
     if !counts.resent.is_empty() {
-        let pair = |(src, dst, count): &(_, _, u64)| json!({ "src": src, "dst": dst, "count": count });
+        let pair = |of: &Resent| json!({ "src": of.src, "dst": of.dst, "count": of.segments });
         let pairs = counts.resent.iter().take(RESENT_MAX).map(pair);
         value["resent"] = pairs.collect();
     }
@@ -50,7 +50,8 @@ fn journeys(page: &mut Page, verdict: &Verdict) {
 
 /// How the followed packets fared, and where.
 fn fared(counts: &JourneyCounts) -> Text {
-    let resent: Vec<_> = counts.resent.iter().map(|(src, dst, n)| (format!("{src} → {dst}"), *n)).collect();
+    let resent: Vec<_> =
+        counts.resent.iter().map(|of| (format!("{} → {}", of.src, of.dst), of.segments)).collect();
     let copies = counts.copies.iter().map(|(_, n)| n).sum();
     let reflections = counts.reflections.iter().map(|(_, n)| n).sum();
     Text::new("report.journeys")
@@ -81,7 +82,7 @@ mod tests {
             followed: 60,
             one_in: 1,
             retransmissions: 5,
-            resent: vec![([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 5)],
+            resent: vec![Resent { src: [10, 0, 0, 1].into(), dst: [10, 0, 0, 2].into(), segments: 5 }],
             copies: named(&[("eth2", 2), ("eth3", 1)]),
             reflections: named(&[("a", 1), ("b", 1), ("c", 1), ("d", 1), ("e", 1)]),
         };

@@ -111,11 +111,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type Seen = (u64, u32, Nanos, Direction, u64, u32, Vec<u8>);
+    /// A packet as the reader gave it.
+    #[derive(Debug, PartialEq)]
+    struct Seen {
+        number: u64,
+        interface: u32,
+        at: Nanos,
+        direction: Direction,
+        lost_before: u64,
+        wire_len: u32,
+        data: Vec<u8>,
+    }
 
     fn seen(packet: &Packet<'_>) -> Seen {
         let Packet { number, interface, at, direction, lost_before, wire_len, data, .. } = *packet;
-        (number, interface, at, direction, lost_before, wire_len, data.to_vec())
+        Seen { number, interface, at, direction, lost_before, wire_len, data: data.to_vec() }
     }
 
     fn open(bytes: &[u8]) -> Option<PacketReader> {

@@ -173,9 +173,9 @@ fn batch(datapath: &str) -> Vec<Finding> {
 fn the_rest_of_a_batch_is_told_apart() {
     let findings = batch("netdev");
     assert_eq!(only(&findings), (Severity::Error, Confidence::Proven));
-    let told: Vec<String> = findings[0].consequences.iter().map(Text::english).collect();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told.iter().all(|line| line.starts_with("4 pings")), "{told:?}");
+    let consequences: Vec<String> = findings[0].consequences.iter().map(Text::english).collect();
+    assert_eq!(consequences.len(), 2, "{consequences:?}");
+    assert!(consequences.iter().all(|line| line.starts_with("4 pings")), "{consequences:?}");
     let kernel = batch("system");
     assert_eq!(kernel[0].consequences.len(), 1);
 }

@@ -93,8 +93,8 @@ pub(super) fn confidence(case: &Case<'_, '_>, flows: &Flows) -> Option<Confidenc
         grew > 0 && grew * 100 >= all * GROWTH_PERCENT_MIN
     });
     let dropping = flow.is_some_and(|f| f.certain) || (rule.is_some_and(|r| r.certain) && counted);
-    let told = dropping && case.group.beside.between == 0 && case.rest.len() >= LOST_MIN;
-    told.then_some(Confidence::CannotTell)
+    let suspected = dropping && case.group.beside.between == 0 && case.rest.len() >= LOST_MIN;
+    suspected.then_some(Confidence::CannotTell)
 }
 
 /// The machine that sends them, else the one they are for.

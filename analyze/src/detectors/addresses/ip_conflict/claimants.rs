@@ -25,9 +25,25 @@ const SHARED_MIN: usize = 2;
 /// What must be known of all addresses before one is judged.
 #[derive(Debug, Default)]
 pub(super) struct Context {
-    proxies: BTreeSet<(DomainId, Tags, Mac)>,
-    checkers: BTreeSet<(DomainId, Tags, Mac)>,
-    shared: BTreeMap<(DomainId, Tags, Mac, Mac), usize>,
+    proxies: BTreeSet<Claimant>,
+    checkers: BTreeSet<Claimant>,
+    /// How many addresses two of them claim.
+    shared: BTreeMap<(Claimant, Claimant), usize>,
+}
+
+/// A MAC in a network; that of another VLAN is another device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Claimant {
+    domain: DomainId,
+    vlan: Tags,
+    mac: Mac,
+}
+
+impl Claimant {
+    /// One that claims this address.
+    fn of(key: AddressKey, mac: Mac) -> Self {
+        Self { domain: key.domain, vlan: key.vlan, mac }
+    }
 }
 
 /// One suspect: a MAC with its claims by kind.
@@ -65,22 +81,22 @@ pub(super) fn has_protocol_claims(address: &Address) -> bool {
 impl Context {
     pub(super) fn new(view: &View<'_>) -> Self {
         let mut context = Self::default();
-        let mut answers: BTreeMap<(DomainId, Tags, Mac), usize> = BTreeMap::new();
-        let mut checked: BTreeMap<(DomainId, Tags, Mac), usize> = BTreeMap::new();
+        let mut answers: BTreeMap<Claimant, usize> = BTreeMap::new();
+        let mut checked: BTreeMap<Claimant, usize> = BTreeMap::new();
         for (key, address) in &view.tables.claims.addresses {
             let macs: BTreeSet<Mac> = address.claims.iter().map(|c| c.mac).collect();
             for mac in &macs {
                 let only = |kinds: &[ClaimKind]| {
                     address.claims.iter().filter(|c| c.mac == *mac).all(|c| kinds.contains(&c.kind))
                 };
-                let who = (key.domain, key.vlan, *mac);
+                let who = Claimant::of(*key, *mac);
                 *answers.entry(who).or_default() += usize::from(only(&[ClaimKind::Reply, ClaimKind::Soft]));
                 *checked.entry(who).or_default() += usize::from(only(&[ClaimKind::Probe]));
             }
             // Pairs of a handful; a fuzzed address has no pairs worth counting.
             if (2..=8).contains(&macs.len()) {
                 for (a, b) in pairs(&macs) {
-                    *context.shared.entry((key.domain, key.vlan, a, b)).or_default() += 1;
+                    *context.shared.entry((Claimant::of(*key, a), Claimant::of(*key, b))).or_default() += 1;
                 }
             }
         }
@@ -94,7 +110,8 @@ impl Context {
 
     /// Two neighbouring MACs of one card that claim several addresses together: one host, ARP flux.
     fn one_host(&self, key: AddressKey, a: Mac, b: Mac) -> bool {
-        let shared = self.shared.get(&(key.domain, key.vlan, a.min(b), a.max(b))).copied().unwrap_or(0);
+        let both = (Claimant::of(key, a.min(b)), Claimant::of(key, a.max(b)));
+        let shared = self.shared.get(&both).copied().unwrap_or(0);
         let near = number(a).abs_diff(number(b)) <= ADJACENT_MAX;
         shared >= SHARED_MIN && near && !a.is_local() && !b.is_local()
     }
@@ -169,10 +186,10 @@ fn counts(view: &View<'_>, context: &Context, key: AddressKey, claim: &Claim, al
     if claim.kind == ClaimKind::Soft || is_virtual_router(claim.mac) {
         return false;
     }
-    if context.proxies.contains(&(key.domain, key.vlan, claim.mac)) && claim.kind == ClaimKind::Reply {
+    if context.proxies.contains(&Claimant::of(key, claim.mac)) && claim.kind == ClaimKind::Reply {
         return false;
     }
-    if context.checkers.contains(&(key.domain, key.vlan, claim.mac)) && claim.kind == ClaimKind::Probe {
+    if context.checkers.contains(&Claimant::of(key, claim.mac)) && claim.kind == ClaimKind::Probe {
         return false;
     }
     let Some(sender) = claim.sender else { return true };

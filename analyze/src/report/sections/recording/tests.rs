@@ -132,12 +132,12 @@ fn what_was_lost_given_up_and_removed_is_told_with_its_times() {
         assert!(line.width() <= 100 && !line.contains('\u{1b}'), "{line}");
     }
     let all: serde_json::Value = serde_json::from_str(&Shape::One.verdict(&verdict, true)).unwrap();
-    let told = &all["recording"];
-    assert_eq!(told["points"][0]["dropped_when"]["worst"]["count"], 5);
-    assert_eq!(told["points"][0]["gave_up"]["why"], json!(["ring", "cpu"]));
-    assert_eq!(told["points"][1]["pruned"]["segments"], 2);
+    let recording = &all["recording"];
+    assert_eq!(recording["points"][0]["dropped_when"]["worst"]["count"], 5);
+    assert_eq!(recording["points"][0]["gave_up"]["why"], json!(["ring", "cpu"]));
+    assert_eq!(recording["points"][1]["pruned"]["segments"], 2);
     assert_eq!(
-        (&told["host"]["softnet_dropped"], &told["changes"][2]["change"]),
+        (&recording["host"]["softnet_dropped"], &recording["changes"][2]["change"]),
         (&json!(3), &json!("left"))
     );
 }

@@ -1,4 +1,4 @@
-//! Which deaths are losses on a hop, and which of them are told together.
+//! Which deaths are losses on a hop, and which of them are reported together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use crate::fidelity::Trust;
 use crate::tables::hops::{PairKey, Stop};
 use crate::view::View;
 
-/// Pairs with losses on one hop that are told one by one; more are told together.
+/// Pairs with losses on one hop that are reported one by one; more are reported together.
 const PAIRS_APART: usize = 3;
 
 /// Losses of one pair of addresses on one hop.
@@ -64,8 +64,8 @@ pub(super) fn hops(view: &View<'_>, deaths: &Deaths<'_>) -> Vec<Hop> {
     }
     let mut out = Vec::new();
     for ((from, exits, complete), cases) in by_hop {
-        let told = |case: &Case| !case.sure.is_empty() || !case.doubtful.is_empty();
-        let mut cases: Vec<Case> = cases.into_values().filter(told).collect();
+        let has_losses = |case: &Case| !case.sure.is_empty() || !case.doubtful.is_empty();
+        let mut cases: Vec<Case> = cases.into_values().filter(has_losses).collect();
         for case in &mut cases {
             // Kinds of packets of one pair died in groups of their own.
             case.sure.sort_unstable();

@@ -154,7 +154,7 @@ fn what_arrives_at_a_backup_member_is_discarded_rightly() {
 /// Read every ten seconds; the other member took over some time between two readings.
 #[test]
 fn what_arrives_while_nobody_knows_who_is_active_is_not_charged() {
-    let told = |first: i64| {
+    let reported = |first: i64| {
         let mut bundle = bundle("");
         bundle.point("eth2", Role::Uplink { bond: Some("vswitch0_bond".into()) }, "");
         for (ms, active) in
@@ -169,7 +169,7 @@ fn what_arrives_while_nobody_knows_who_is_active_is_not_charged() {
         }
         findings(bundle).len()
     };
-    assert_eq!((told(11_000), told(21_000), told(31_000)), (1, 0, 0));
+    assert_eq!((reported(11_000), reported(21_000), reported(31_000)), (1, 0, 0));
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
         _ => Confidence::Likely,
     };
     let few = pair.lost.len() < 2;
-    let place = last_seen(pair).and_then(|(point, kind, _)| Some((view.points.named(point)?, kind)));
+    let place = last_seen(pair).and_then(|(point, kind)| Some((view.points.named(point)?, kind)));
     Finding {
         detector: super::SYMPTOM.unit.id,
         severity: if few || one_sided { Severity::Info } else { Severity::Warning },
@@ -137,7 +137,7 @@ fn evidence(
     }
     out.extend(refusal.map(|refusal| refusal.evidence(view)));
     // What was said of every one of them is better than silence.
-    if let Some((point, ..)) = last_seen(pair).filter(|_| pair.refused.len() < pair.lost.len()) {
+    if let Some((point, _)) = last_seen(pair).filter(|_| pair.refused.len() < pair.lost.len()) {
         for burst in bursts(pair.lost.iter().map(|e| e.at)).into_iter().take(BURSTS_MAX) {
             let one = burst.count == 1;
             let key = if one { "ping-loss.evidence.absence-one" } else { "ping-loss.evidence.absence" };

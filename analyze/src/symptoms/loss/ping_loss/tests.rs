@@ -141,12 +141,12 @@ fn nobody(answered: bool) -> Finding {
 
 #[test]
 fn nobody_answers_arp_for_the_target() {
-    let told = |finding: &Finding| {
+    let named = |finding: &Finding| {
         let evidence = finding.evidence.iter().any(|e| e.what().english().starts_with("nobody answers ARP"));
         (evidence, finding.remedy.english().starts_with("Nobody in this network has"))
     };
-    assert_eq!(told(&nobody(false)), (true, true));
-    assert_eq!(told(&nobody(true)), (false, false));
+    assert_eq!(named(&nobody(false)), (true, true));
+    assert_eq!(named(&nobody(true)), (false, false));
 }
 
 /// What a router says of a request: ICMP type and code, and the request's headers behind four octets of its own.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Way;
 
-/// What the switch tells.
-pub(crate) struct Told {
+/// What the switch did with a packet, and how it says so.
+pub(crate) struct Traced {
     pub(crate) way: Way,
     pub(crate) text: String,
 }
@@ -13,7 +13,7 @@ pub(crate) struct Told {
 /// The switch gave up: too many lookups, or too deep.
 pub(crate) struct Refused;
 
-pub(crate) fn read(text: &str, ports: &BTreeMap<u32, String>) -> Result<Told, Refused> {
+pub(crate) fn read(text: &str, ports: &BTreeMap<u32, String>) -> Result<Traced, Refused> {
     if text.contains("Translation failed")
         || text.contains(">>>> over")
         || text.contains("over 4096 resubmit")
@@ -35,7 +35,7 @@ pub(crate) fn read(text: &str, ports: &BTreeMap<u32, String>) -> Result<Told, Re
             collect(action, ports, &mut out);
         }
     }
-    Ok(Told { way: Way { cookies, ports: out }, text: text.to_owned() })
+    Ok(Traced { way: Way { cookies, ports: out }, text: text.to_owned() })
 }
 
 fn collect(action: &str, ports: &BTreeMap<u32, String>, out: &mut BTreeSet<String>) {
