@@ -13,6 +13,12 @@ pub(crate) mod links {
     pub(crate) mod mtu_mismatch;
 }
 
+/// Ports and machines: whether they are there, and who has which address.
+pub(crate) mod ports {
+    pub(crate) mod port_gone;
+    pub(crate) mod vm_off;
+}
+
 /// The switch: what its rules do to packets.
 pub(crate) mod switch {
     pub(crate) mod acl_drop;
@@ -127,6 +133,8 @@ pub(crate) fn harms_nobody(_view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim>
 
 /// All causes.
 pub(crate) const ALL: &[Cause] = &[
+    ports::port_gone::CAUSE,
+    ports::vm_off::CAUSE,
     links::bond_down::CAUSE,
     links::lacp_failure::CAUSE,
     links::lldp_mac_flap::CAUSE,

@@ -7,6 +7,7 @@ mod asked;
 mod beside;
 pub(crate) mod flows;
 mod followed;
+mod missing;
 mod place;
 mod through;
 
@@ -20,6 +21,7 @@ use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
 use crate::engine::flow::PROTOCOL_ARP;
 use crate::engine::{Eth, Facts, FrameRef, PacketKind, PointId, PointInfo};
 use crate::fidelity::Trust;
+use crate::host::outages::Outages;
 use crate::tables::runs::Sight;
 use crate::view::View;
 
@@ -27,6 +29,7 @@ pub(crate) use asked::{Fate, WAIT_NS, fate};
 pub(crate) use asked::{home, is_group};
 pub(crate) use beside::{Beside, Passers};
 use flows::Flows;
+pub(crate) use missing::{End, Missing};
 pub(crate) use place::{Place, Way};
 
 /// A packet crosses one switch within this; around it the capture must be sound.
@@ -133,6 +136,7 @@ pub(crate) struct Deaths<'a> {
     /// The most deaths first, then in order of place.
     pub groups: Vec<Group<'a>>,
     flows: OnceLock<Vec<Flows>>,
+    outages: OnceLock<Outages>,
 }
 
 /// A group that is to be judged.
@@ -208,7 +212,7 @@ impl<'a> Deaths<'a> {
         let mut groups: Vec<Group<'a>> = groups.into_iter().map(group).collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.deaths.len()));
         beside::fill(view, groups.iter_mut().take(JUDGED_MAX));
-        Self { groups, flows: OnceLock::new() }
+        Self { groups, flows: OnceLock::new(), outages: OnceLock::new() }
     }
 
     /// The groups for which causes are asked.

@@ -5,6 +5,7 @@ pub(crate) mod carrying;
 pub(crate) mod copies;
 pub(crate) mod exits;
 pub(crate) mod macs;
+pub(crate) mod outages;
 mod place;
 pub(crate) mod presence;
 mod said;

@@ -160,6 +160,22 @@ impl HostTimeline {
         self.states.get(now).into_iter().chain(later)
     }
 
+    /// A source was read.
+    pub(crate) fn was_read(&self, source: &str) -> bool {
+        self.readings.get(source).is_some_and(|readings| !readings.is_empty())
+    }
+
+    /// When a source was read.
+    pub(crate) fn readings_of(&self, source: &str) -> &[Nanos] {
+        self.readings.get(source).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Which source said something new at that time.
+    pub(crate) fn source_at(&self, at: Nanos) -> Option<(&'static str, Nanos)> {
+        let state = self.states.iter().find(|state| state.at == at)?;
+        Some((state.source, state.at))
+    }
+
     /// When a source was read for the last time before that time; the time itself when it never was.
     fn confirmed(&self, source: &str, before: Nanos) -> Nanos {
         let readings = self.readings.get(source).map(Vec::as_slice).unwrap_or_default();
@@ -169,9 +185,14 @@ impl HostTimeline {
 
     /// What held when: a value of every state, and between which readings it changed.
     pub(crate) fn history<K: PartialEq>(&self, of: impl Fn(&HostState) -> K) -> Vec<Era<K>> {
+        self.history_by(|_, state| of(state))
+    }
+
+    /// The same by the number of the state, for what was prepared for each.
+    pub(crate) fn history_by<K: PartialEq>(&self, of: impl Fn(usize, &HostState) -> K) -> Vec<Era<K>> {
         let mut eras: Vec<Era<K>> = Vec::new();
-        for state in &self.states {
-            let value = of(state);
+        for (number, state) in self.states.iter().enumerate() {
+            let value = of(number, state);
             if eras.last().is_some_and(|era| era.value == value) {
                 continue;
             }

@@ -109,14 +109,14 @@ fn is_endpoint(view: &View<'_>, event: &Event) -> bool {
     }
 }
 
-/// The place where most lost requests, or their answers, were last seen, and which of the two.
-pub(super) fn last_seen(pair: &PingPair) -> Option<(PointId, EventKind)> {
+/// The place where most lost requests, or their answers, were last seen, which of the two, and how many.
+pub(super) fn last_seen(pair: &PingPair) -> Option<(PointId, EventKind, usize)> {
     let mut counts: BTreeMap<(PointId, EventKind), usize> = BTreeMap::new();
     for event in &pair.lost {
         *counts.entry((event.point, event.kind)).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(place, count)| (*count, std::cmp::Reverse(*place)));
-    most.map(|(place, _)| place)
+    most.map(|((point, kind), count)| (point, kind, count))
 }
 
 /// Losses close to each other, as bursts.

@@ -37,7 +37,7 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
         _ => Confidence::Likely,
     };
     let few = pair.lost.len() < 2;
-    let place = last_seen(pair).and_then(|(point, kind)| Some((view.points.named(point)?, kind)));
+    let place = last_seen(pair).and_then(|(id, kind, count)| Some((view.points.named(id)?, kind, count)));
     Finding {
         detector: super::SYMPTOM.unit.id,
         severity: if few || one_sided { Severity::Info } else { Severity::Warning },
@@ -62,7 +62,7 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
 
 fn claim(
     pair: &PingPair,
-    place: Option<(&str, EventKind)>,
+    place: Option<(&str, EventKind, usize)>,
     refusal: Option<&Refusal>,
     one_sided: bool,
 ) -> Text {
@@ -77,9 +77,11 @@ fn claim(
     };
     let rest = match (refusal, place) {
         (Some(refusal), _) => refusal.words(pair),
-        (None, Some((point, kind))) => {
-            Text::new(seen(pair, kind)).with("point", point).with("count", pair.astray)
-        }
+        (None, Some((point, kind, count))) => Text::new(seen(pair, kind, count))
+            .with("point", point)
+            .with("most", count)
+            .with("lost", pair.lost.len())
+            .with("count", pair.astray),
         (None, None) => Text::verbatim(""),
     };
     Text::new(key)
@@ -91,9 +93,11 @@ fn claim(
 }
 
 /// Phrase for where the lost ones, or their answers, were last seen.
-fn seen(pair: &PingPair, kind: EventKind) -> &'static str {
+fn seen(pair: &PingPair, kind: EventKind, count: usize) -> &'static str {
     let answer = kind == EventKind::Reply;
     match (pair.answered, pair.lost.len()) {
+        (_, all) if count < all && pair.astray == 0 && answer => "ping-loss.where.answer-most",
+        (_, all) if count < all && pair.astray == 0 => "ping-loss.where.most",
         (_, 1) if answer && pair.astray == 1 => "ping-loss.where.astray-one",
         _ if answer && pair.astray > 0 => "ping-loss.where.astray",
         (_, 1) if answer => "ping-loss.where.answer-one",
@@ -105,14 +109,14 @@ fn seen(pair: &PingPair, kind: EventKind) -> &'static str {
     }
 }
 
-fn remedy(view: &View<'_>, pair: &PingPair, place: Option<(&str, EventKind)>) -> Text {
+fn remedy(view: &View<'_>, pair: &PingPair, place: Option<(&str, EventKind, usize)>) -> Text {
     if pair.answered == 0 && neighbour::silent(view, pair.dst).is_some() {
         return neighbour::remedy(pair.dst);
     }
     let text = |key| Text::new(key).with("dst", pair.dst).with("src", pair.src);
     match place {
-        Some((point, EventKind::Reply)) => text("ping-loss.remedy.answer").with("point", point),
-        Some((point, _)) => text("ping-loss.remedy").with("point", point),
+        Some((point, EventKind::Reply, _)) => text("ping-loss.remedy.answer").with("point", point),
+        Some((point, ..)) => text("ping-loss.remedy").with("point", point),
         None => text("ping-loss.remedy.nowhere"),
     }
 }
@@ -137,7 +141,7 @@ fn evidence(
     }
     out.extend(refusal.map(|refusal| refusal.evidence(view)));
     // What was said of every one of them is better than silence.
-    if let Some((point, _)) = last_seen(pair).filter(|_| pair.refused.len() < pair.lost.len()) {
+    if let Some((point, ..)) = last_seen(pair).filter(|_| pair.refused.len() < pair.lost.len()) {
         for burst in bursts(pair.lost.iter().map(|e| e.at)).into_iter().take(BURSTS_MAX) {
             let one = burst.count == 1;
             let key = if one { "ping-loss.evidence.absence-one" } else { "ping-loss.evidence.absence" };
