@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. Nothing else in this crate prints.
 
 mod args;
+mod failure;
 mod help;
 mod inputs;
 mod refused;
@@ -14,7 +15,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use netcap_bundle::Op;
 use netcap_bundle::input::Input;
 use netcap_words::Lang;
 use netcap_words::columns::{self, fill, left, wrap};
@@ -28,6 +29,7 @@ use crate::report::expect;
 use crate::report::words::severity_key;
 use crate::text::{Text, phrase};
 use args::{Args, FailOn};
+use failure::{Failure, Result, Sink};
 use inputs::Inputs;
 use refused::refused;
 use reports::Reports;
@@ -49,9 +51,9 @@ pub fn main() -> ExitCode {
     };
     match run(&args) {
         Ok(code) => ExitCode::from(code),
-        Err(err) if is_broken_pipe(&err) => ExitCode::from(CLEAN),
+        Err(err) if err.is_broken_pipe() => ExitCode::from(CLEAN),
         Err(err) => {
-            complain(&format!("{err:#}"));
+            complain(&err.text().render(language(&args)));
             ExitCode::from(WRONG)
         }
     }
@@ -65,23 +67,21 @@ fn run(args: &Args) -> Result<u8> {
         return page(id).map(|()| CLEAN);
     }
     if args.inputs.is_empty() {
-        bail!(
-            "no input. Give a netcap bundle (.tar or directory), a pcap or pcapng file, or a directory of check_network.sh"
-        );
+        return Err(Failure::NoInput);
     }
     check_ids(args)?;
     // A verdict that cannot be read is a mistake on the command line: say so before the long work.
     let expected = args.expect.as_deref().map(read_expected).transpose()?;
     if let (Some(expected), Some(path)) = (&expected, &args.expect) {
         expect::check(expected, args.inputs.len())
-            .map_err(|why| anyhow::anyhow!("cannot compare with {}: {why}", path.display()))?;
+            .map_err(|why| Failure::Incomparable { path: path.clone(), why })?;
     }
     let many = Inputs::are_many(&args.inputs, args.each);
     check_outputs(args, many)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads.unwrap_or(0))
         .build()
-        .context("cannot start threads; try --threads 1")?;
+        .map_err(Failure::Threads)?;
     if args.together {
         return together::run(args, &pool);
     }
@@ -110,11 +110,11 @@ fn run(args: &Args) -> Result<u8> {
 fn explain(
     args: &Args,
     pool: &rayon::ThreadPool,
-    mut take: impl FnMut(&str, Result<Verdict, String>) -> Result<()>,
+    mut take: impl FnMut(&str, std::result::Result<Verdict, String>) -> Result<()>,
 ) -> Result<()> {
     let only = (!args.only.is_empty()).then_some(args.only.as_slice());
     let progress = Progress::default();
-    let watch = watch::Watch::new();
+    let watch = watch::Watch::new(language(args));
     std::thread::scope(|scope| {
         let watcher = watch.spawn(scope, &progress);
         let mut inputs = Inputs::new(&args.inputs, args.each);
@@ -143,14 +143,13 @@ fn one(
     only: Option<&[String]>,
     progress: &Progress,
     lang: Lang,
-) -> Result<Verdict, String> {
+) -> std::result::Result<Verdict, String> {
     let explain = || {
         let input = Input::open(path).map_err(|error| refused(&error).render(lang))?;
         Ok(pool.install(|| analysis::explain(&input, only, progress)))
     };
-    std::panic::catch_unwind(AssertUnwindSafe(explain)).unwrap_or_else(|_| {
-        Err(format!("{}: a mistake of netcap-analyze itself (see above); please report it", path.display()))
-    })
+    std::panic::catch_unwind(AssertUnwindSafe(explain))
+        .unwrap_or_else(|_| Err(Text::new("failure.own").with("path", path.display()).render(lang)))
 }
 
 fn is_stdout(path: Option<&Path>) -> bool {
@@ -160,55 +159,44 @@ fn is_stdout(path: Option<&Path>) -> bool {
 /// What cannot be written as asked is said before the work.
 fn check_outputs(args: &Args, many: bool) -> Result<()> {
     if let Some(expect) = args.expect.as_deref().filter(|_| many) {
-        bail!(
-            "--expect {}: a folder of bundles cannot be compared; give its bundles one by one",
-            expect.display()
-        );
+        return Err(Failure::IncomparableFolder(expect.to_owned()));
     }
     let Some(hlog) = &args.hlog else { return Ok(()) };
     if is_stdout(Some(hlog)) && is_stdout(args.json.as_deref()) {
-        bail!("--json - and --hlog - both want standard output; give one of them a file");
+        return Err(Failure::StandardOutputTwice);
     }
     if (many || args.inputs.len() > 1) && !is_stdout(Some(hlog)) && !hlog.is_dir() {
-        bail!("--hlog {}: several inputs need a directory", hlog.display());
+        return Err(Failure::NoFolder(hlog.clone()));
     }
     Ok(())
 }
 
 fn read_expected(path: &Path) -> Result<serde_json::Value> {
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let file = File::open(path).map_err(Failure::file(Op::Open, path))?;
     serde_json::from_reader(io::BufReader::new(file))
-        .with_context(|| format!("{} is not a verdict; write one with --json", path.display()))
+        .map_err(|source| Failure::NoVerdict { path: path.to_owned(), source })
 }
 
 fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[expect::Compared]) -> Result<u8> {
-    let expect::Difference { lines, unnamed } = match expect::difference(expected, verdicts) {
-        Ok(difference) => difference,
-        Err(why) => {
-            bail!("cannot compare with {}: {why}", args.expect.as_deref().unwrap_or(Path::new("")).display())
-        }
-    };
+    let expect::Difference { lines, unnamed } = expect::difference(expected, verdicts).map_err(|why| {
+        let path = args.expect.clone().unwrap_or_default();
+        Failure::Incomparable { path, why }
+    })?;
+    let mut out: Vec<String> = Vec::new();
     let columns = columns::of(&io::stderr());
-    let mut err = io::stderr().lock();
     if !unnamed.is_empty() {
         let list = unnamed.iter().map(Text::verbatim).collect();
         let text = Text::new("expect.unnamed").with_list("detectors", list).render(language(args));
-        for line in wrap(columns, "", "  ", &text) {
-            writeln!(err, "{}", clean(&line))?;
-        }
+        out.extend(wrap(columns, "", "  ", &text));
     }
-    if lines.is_empty() {
-        writeln!(err, "{}", phrase("expect.same", language(args)))?;
-        return Ok(CLEAN);
-    }
-    writeln!(err, "{}", phrase("expect.differs", language(args)))?;
+    out.push(phrase(if lines.is_empty() { "expect.same" } else { "expect.differs" }, language(args)));
     for line in lines.iter().flat_map(|line| line.lines()) {
         let indent = line.len() - line.trim_start().len();
-        for line in wrap(columns, &" ".repeat(indent), "      ", line) {
-            writeln!(err, "{}", clean(&line))?;
-        }
+        out.extend(wrap(columns, &" ".repeat(indent), "      ", line));
     }
-    Ok(FOUND)
+    let text = out.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n") + "\n";
+    io::stderr().write_all(text.as_bytes()).map_err(Failure::output(Sink::StandardError))?;
+    Ok(if lines.is_empty() { CLEAN } else { FOUND })
 }
 
 fn list(args: &Args) -> Result<()> {
@@ -233,7 +221,7 @@ fn list(args: &Args) -> Result<()> {
             }
         }
     }
-    io::stdout().write_all(out.as_bytes()).context("cannot write to standard output")
+    io::stdout().write_all(out.as_bytes()).map_err(Failure::output(Sink::StandardOutput))
 }
 
 fn severity_word(severity: Severity, lang: Lang) -> String {
@@ -244,22 +232,17 @@ fn severity_word(severity: Severity, lang: Lang) -> String {
 }
 
 fn page(id: &str) -> Result<()> {
-    let Some(unit) = registry::by_id(id) else { bail!(unknown(id)) };
+    let Some(unit) = registry::by_id(id) else { return Err(Failure::NoSuchUnit(id.to_owned())) };
     io::stdout()
         .write_all(fill(columns::of(&io::stdout()), &unit.page()).as_bytes())
-        .context("cannot write to standard output")
+        .map_err(Failure::output(Sink::StandardOutput))
 }
 
 fn check_ids(args: &Args) -> Result<()> {
     match args.only.iter().find(|id| registry::by_id(id).is_none()) {
-        Some(id) => bail!(unknown(id)),
+        Some(id) => Err(Failure::NoSuchUnit(id.clone())),
         None => Ok(()),
     }
-}
-
-fn unknown(id: &str) -> String {
-    let ids: Vec<&str> = registry::units().iter().map(|unit| unit.id).collect();
-    format!("there is no detector '{id}'; there are {}", ids.join(", "))
 }
 
 /// The language that is asked for, else that of the environment.
@@ -270,10 +253,6 @@ fn language(args: &Args) -> Lang {
 fn complain(text: &str) {
     // Nothing can be done when standard error is closed.
     let _ = writeln!(io::stderr(), "netcap-analyze: {}", clean(text));
-}
-
-fn is_broken_pipe(err: &anyhow::Error) -> bool {
-    err.chain().any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
 }
 
 impl FailOn {

@@ -18,7 +18,8 @@ pub(super) fn refused(error: &BundleError) -> Text {
     }
 }
 
-fn attempt(op: Op) -> Text {
+/// An operation, as a verb.
+pub(super) fn attempt(op: Op) -> Text {
     Text::new(match op {
         Op::Bundle => "op.bundle",
         Op::Compress => "op.compress",

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use netcap_bundle::Op;
 use netcap_words::columns;
 
 use super::args::{Args, Color};
+use super::failure::{Failure, Result, Sink};
 use super::{is_stdout, language};
 use crate::analysis::Verdict;
 use crate::finding::Severity;
@@ -42,7 +43,7 @@ impl Reports {
         let hlog = args.hlog.as_deref().map(|path| {
             let hlog =
                 if path.is_dir() { Hlog::Folder(path.to_owned()) } else { Hlog::Stream(create(path)?) };
-            anyhow::Ok(hlog)
+            Ok(hlog)
         });
         let silent = is_stdout(args.json.as_deref()) || is_stdout(args.hlog.as_deref());
         let look = appearance(args);
@@ -60,25 +61,25 @@ impl Reports {
         self.total.add(verdict);
         if let Some((out, shape)) = &mut self.json {
             out.write_all(shape.verdict(verdict, self.read == 0).as_bytes())
-                .context("cannot write the JSON")?;
+                .map_err(Failure::output(Sink::Json))?;
         }
         let number = self.read + 1;
         match &mut self.hlog {
             Some(Hlog::Stream(out)) => {
-                hlog::write(out, &verdict.measured).context("cannot write the histogram log")?;
+                hlog::write(out, &verdict.measured).map_err(Failure::output(Sink::HistogramLog))?;
             }
             Some(Hlog::Folder(dir)) => {
                 let mut out = create(&dir.join(format!("latency-{number}.hlog")))?;
                 hlog::write(&mut out, &verdict.measured)
                     .and_then(|()| out.flush())
-                    .context("cannot write the histogram log")?;
+                    .map_err(Failure::output(Sink::HistogramLog))?;
             }
             None => {}
         }
         if let Some(look) = self.look {
             let apart = if self.read > 0 { "\n" } else { "" };
             let page = format!("{apart}{}", text::render(verdict, look));
-            io::stdout().write_all(page.as_bytes()).context("cannot write to standard output")?;
+            io::stdout().write_all(page.as_bytes()).map_err(Failure::output(Sink::StandardOutput))?;
         }
         self.read += 1;
         Ok(())
@@ -88,7 +89,8 @@ impl Reports {
     pub(super) fn unreadable(&mut self, name: &str, why: &str) -> Result<()> {
         self.total.unreadable += 1;
         if let Some((out, json::Shape::Lines)) = &mut self.json {
-            out.write_all(json::Shape::unreadable(name, why).as_bytes()).context("cannot write the JSON")?;
+            out.write_all(json::Shape::unreadable(name, why).as_bytes())
+                .map_err(Failure::output(Sink::Json))?;
         }
         Ok(())
     }
@@ -98,14 +100,14 @@ impl Reports {
         if let Some((mut out, shape)) = self.json.take() {
             out.write_all(shape.end(&self.total, self.read == 0).as_bytes())
                 .and_then(|()| out.flush())
-                .context("cannot write the JSON")?;
+                .map_err(Failure::output(Sink::Json))?;
         }
         if let Some(Hlog::Stream(out)) = &mut self.hlog {
-            out.flush().context("cannot write the histogram log")?;
+            out.flush().map_err(Failure::output(Sink::HistogramLog))?;
         }
         if let Some(look) = self.look.filter(|_| many) {
             let page = format!("\n{}", text::summary(&self.total, look));
-            io::stdout().write_all(page.as_bytes()).context("cannot write to standard output")?;
+            io::stdout().write_all(page.as_bytes()).map_err(Failure::output(Sink::StandardOutput))?;
         }
         Ok(self.total)
     }
@@ -121,7 +123,7 @@ fn create(path: &Path) -> Result<Box<dyn Write>> {
     if is_stdout(Some(path)) {
         return Ok(Box::new(io::stdout()));
     }
-    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    let file = File::create(path).map_err(Failure::file(Op::Create, path))?;
     Ok(Box::new(BufWriter::new(file)))
 }
 

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context, Result, bail};
+use netcap_bundle::Op;
 use netcap_bundle::input::Input;
 
 use super::args::Args;
+use super::failure::{Failure, Result, Sink};
 use super::refused::refused;
 use super::reports::appearance;
 use super::watch::Watch;
@@ -19,10 +20,10 @@ const HOSTS_MAX: usize = 16;
 
 pub(super) fn run(args: &Args, pool: &rayon::ThreadPool) -> Result<u8> {
     if args.inputs.len() < 2 {
-        bail!("--together compares the recordings of several hosts; give two inputs or more");
+        return Err(Failure::OneHost);
     }
     if args.inputs.len() > HOSTS_MAX {
-        bail!("--together compares up to {HOSTS_MAX} hosts at once; give fewer inputs");
+        return Err(Failure::TooManyHosts { max: HOSTS_MAX });
     }
     let (mut inputs, mut bad) = (Vec::new(), false);
     for path in &args.inputs {
@@ -35,9 +36,9 @@ pub(super) fn run(args: &Args, pool: &rayon::ThreadPool) -> Result<u8> {
         }
     }
     if let Some((one, other)) = twice(&inputs) {
-        bail!("{one} and {other} are the same recording; give one recording of each host");
+        return Err(Failure::SameRecording { one: one.to_owned(), other: other.to_owned() });
     }
-    let (progress, watch) = (Progress::default(), Watch::new());
+    let (progress, watch) = (Progress::default(), Watch::new(language(args)));
     let together = std::thread::scope(|scope| {
         let watcher = watch.spawn(scope, &progress);
         let together = pool.install(|| look(&inputs, &progress));
@@ -48,14 +49,14 @@ pub(super) fn run(args: &Args, pool: &rayon::ThreadPool) -> Result<u8> {
     if let Some(path) = &args.json {
         let text = render_json(&together);
         if is_stdout(Some(path)) {
-            io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
+            io::stdout().write_all(text.as_bytes()).map_err(Failure::output(Sink::StandardOutput))?;
         } else {
-            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            std::fs::write(path, text).map_err(Failure::file(Op::Write, path))?;
         }
     }
     if !is_stdout(args.json.as_deref()) {
         let page = render(&together, appearance(args));
-        io::stdout().write_all(page.as_bytes()).context("cannot write to standard output")?;
+        io::stdout().write_all(page.as_bytes()).map_err(Failure::output(Sink::StandardOutput))?;
     }
     let least = args.fail_on.severity();
     let found = least.is_some_and(|least| together.findings.iter().any(|f| f.severity >= least));

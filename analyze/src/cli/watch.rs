@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
+use netcap_words::Lang;
+
 use crate::engine::Progress;
+use crate::text::Text;
 
 /// How long to stay silent.
 const SILENT_TICKS: u32 = 20;
@@ -16,11 +19,12 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) struct Watch {
     done: AtomicBool,
     wanted: bool,
+    lang: Lang,
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
-        Self { done: AtomicBool::new(false), wanted: io::stderr().is_terminal() }
+    pub(super) fn new(lang: Lang) -> Self {
+        Self { done: AtomicBool::new(false), wanted: io::stderr().is_terminal(), lang }
     }
 
     pub(super) fn spawn<'scope>(
@@ -36,9 +40,9 @@ impl Watch {
                     ticks += 1;
                     if ticks >= SILENT_TICKS && ticks % 5 == 0 {
                         let (files, all) = progress.files();
-                        let line =
-                            format!("\r{} packets, {files} of {all} files\u{1b}[K", progress.packets());
-                        let _ = io::stderr().write_all(line.as_bytes());
+                        let text = Text::new("progress").with("packets", progress.packets());
+                        let text = text.with("read", files).with("all", all).render(self.lang);
+                        let _ = io::stderr().write_all(format!("\r{text}\u{1b}[K").as_bytes());
                     }
                 }
                 if ticks >= SILENT_TICKS {

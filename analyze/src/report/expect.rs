@@ -6,9 +6,40 @@ use serde_json::Value;
 
 use super::sections::{findings, not_evaluated};
 use crate::analysis::Verdict;
+use crate::text::Text;
 
 /// Fields of a finding that must stay the same; evidence may become better without being a regression.
 const FIELDS: [&str; 5] = ["detector", "severity", "confidence", "subject", "claim"];
+
+/// Why a stored verdict cannot be compared with what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Incomparable {
+    /// It has no list of findings.
+    NoFindings,
+    /// It is of another number of inputs.
+    Inputs {
+        /// How many verdicts it holds.
+        stored: usize,
+        /// How many inputs were given.
+        given: usize,
+    },
+}
+
+impl Incomparable {
+    /// As it is said.
+    pub(crate) fn text(self) -> Text {
+        match self {
+            Self::NoFindings => Text::new("expect.no-findings"),
+            Self::Inputs { stored, given } => {
+                let verdicts = if stored == 1 { "expect.one-verdict" } else { "expect.verdicts" };
+                let inputs = if given == 1 { "expect.one-input" } else { "expect.inputs" };
+                Text::new("expect.count")
+                    .with_text("verdicts", Text::new(verdicts).with("count", stored))
+                    .with_text("inputs", Text::new(inputs).with("count", given))
+            }
+        }
+    }
+}
 
 /// What of a verdict is compared.
 #[derive(Debug)]
@@ -40,7 +71,7 @@ pub(crate) struct Difference {
 
 /// Compares. Every finding counts, of new detectors too: a finding that was not there is what a regression test is for.
 /// That a detector could not look counts for those that the stored verdict names.
-pub(crate) fn difference(expected: &Value, verdicts: &[Compared]) -> Result<Difference, String> {
+pub(crate) fn difference(expected: &Value, verdicts: &[Compared]) -> Result<Difference, Incomparable> {
     check(expected, verdicts.len())?;
     let mut out = Difference::default();
     for (want, verdict) in stored(expected).into_iter().zip(verdicts) {
@@ -86,15 +117,13 @@ fn stored(expected: &Value) -> Vec<&Value> {
 }
 
 /// Whether it can be compared with the verdicts of that many inputs.
-pub(crate) fn check(expected: &Value, inputs: usize) -> Result<(), String> {
+pub(crate) fn check(expected: &Value, inputs: usize) -> Result<(), Incomparable> {
     let stored = stored(expected);
     if stored.iter().any(|want| want.get("findings").and_then(Value::as_array).is_none()) {
-        return Err("it has no list 'findings'; write it with --json FILE".into());
+        return Err(Incomparable::NoFindings);
     }
     if stored.len() != inputs {
-        let verdicts = if stored.len() == 1 { "verdict" } else { "verdicts" };
-        let given = if inputs == 1 { "input was" } else { "inputs were" };
-        return Err(format!("it holds {} {verdicts}, and {inputs} {given} given", stored.len()));
+        return Err(Incomparable::Inputs { stored: stored.len(), given: inputs });
     }
     Ok(())
 }

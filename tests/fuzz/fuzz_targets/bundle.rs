@@ -63,13 +63,19 @@ static BUNDLES: LazyLock<Vec<Files>> = LazyLock::new(|| {
             todo.extend(
                 std::fs::read_dir(&path).expect("the samples").map(|entry| entry.expect("a file").path()),
             );
-        } else if path.extension().is_some_and(|end| end == "tar") {
+        } else if path.to_string_lossy().ends_with(".tar.zst") {
             tars.push(path);
         }
     }
     tars.sort();
-    let bundles = tars.iter().map(|path| (path.to_string_lossy(), std::fs::read(path).expect("a bundle")));
+    let bundles = tars.iter().map(|path| {
+        let packed = std::fs::File::open(path).expect("a bundle");
+        let mut tar = Vec::new();
+        decompress::open(Box::new(packed)).expect("a stream").read_to_end(&mut tar).expect("a bundle");
+        (path.to_string_lossy(), tar)
+    });
     let bundles: Vec<_> = bundles.collect();
+    assert!(!bundles.is_empty(), "no samples");
     // Host state has a target of its own and takes most of the time: those in which it decides have it.
     let decides = bundles.iter().filter(|(path, _)| path.contains("/fires"));
     let with = decides.map(|(_, tar)| unpacked(tar, ""));
