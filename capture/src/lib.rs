@@ -34,7 +34,7 @@ pub mod testing {
     pub use crate::host::exec::{Executed, run};
     pub use crate::host::services::Host;
     pub use crate::ring::frames::Frames;
-    pub use crate::sandbox::{HELPER, User, confine};
+    pub use crate::sandbox::{FileLayer, HELPER, User, confine};
     pub use crate::session::cost::resident;
     pub use crate::sys::{Block, Counted, Ring, RingSize, receive_with_fd};
 

@@ -17,6 +17,7 @@ mod grid;
 mod ledger;
 mod life;
 mod limits;
+mod older_kernel;
 mod points;
 mod powercut;
 mod refuse;

@@ -62,6 +62,9 @@ pub struct Sandbox {
     /// Version of the kernel's Landlock interface that keeps its hands off files; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landlock_abi: Option<u32>,
+    /// True when it had a root of its own, in which there is nothing but its results and what it reads.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_root: bool,
     /// True when its system calls were filtered.
     pub seccomp: bool,
     /// Layers that this kernel or host did not give, each with the reason.

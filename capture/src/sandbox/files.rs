@@ -10,10 +10,12 @@ use landlock::{
     Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
+/// The first version that keeps files from being cut (Linux 6.2); before, a root of its own does (`mounts.rs`).
+pub(super) const SUFFICIENT: u32 = 3;
 /// The newest version this was tried with.
 const NEWEST: ABI = ABI::V7;
 /// What a recording reads besides its own results: counters, zones, and libraries that are loaded late.
-const READABLE: [&str; 11] = [
+pub(super) const READABLE: [&str; 11] = [
     "/proc",
     "/sys",
     "/usr/share/zoneinfo",
@@ -27,7 +29,7 @@ const READABLE: [&str; 11] = [
     "/dev/urandom",
 ];
 /// What anybody may read and write.
-const DEVICES: [&str; 2] = ["/dev/null", "/dev/tty"];
+pub(super) const DEVICES: [&str; 2] = ["/dev/null", "/dev/tty"];
 
 /// Confines a recording: it writes beneath its results and nowhere else, executes nothing, connects nowhere over TCP,
 /// and signals nobody but itself. Gives the version of the kernel's interface, or why there is none.

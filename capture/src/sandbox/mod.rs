@@ -3,7 +3,8 @@
 //! The part that sees packets and the part that is privileged are two processes, as in OpenSSH. Before anything
 //! untrusted is read, [`prepare`] starts the [`mod@helper`]: it stays root and never sees a packet. Before the first thread
 //! exists, [`Prepared::enter`] takes from the recording all that it does not need: user and capabilities
-//! (`privileges.rs`), files outside its results (`files.rs`), system calls (`calls.rs`). What needs more is asked of the
+//! (`privileges.rs`), files outside its results (`files.rs`, or `mounts.rs` where that does not hold), system calls
+//! (`calls.rs`). What needs more is asked of the
 //! helper (`client.rs`) in terms that leave it no choice (`wire.rs`).
 //!
 //! Every layer is best effort: kernels without one of them record all the same, and the manifest says which was
@@ -18,6 +19,7 @@ use rust_i18n::t;
 
 use crate::error::{Error, Result};
 use crate::privileged::Privileged;
+use crate::sys;
 use client::Client;
 pub(crate) use limits::Limits;
 pub use privileges::User;
@@ -28,6 +30,7 @@ mod files;
 mod grants;
 pub(crate) mod helper;
 mod limits;
+mod mounts;
 mod privileges;
 mod rate;
 mod seen;
@@ -50,7 +53,7 @@ pub fn read_all(from: &std::os::unix::net::UnixStream, answers: bool) {
 
 /// `--no-sandbox`: nothing is done, and the manifest says so.
 pub(crate) fn off() -> Sandbox {
-    observed(false, "root", None, false, Vec::new())
+    observed(Sandbox { user: "root".into(), ..Sandbox::default() })
 }
 
 /// What a recording asks of its sandbox.
@@ -96,13 +99,22 @@ impl Prepared {
     /// Confines this process, for good: see [`confine`]. The helper does what these limits leave, from now on.
     pub(crate) fn enter(self, limits: Limits) -> Result<Sandbox> {
         self.helper.limit(limits).map_err(|e| no_helper(&e))?;
-        confine(&self.user, &self.writable)
+        confine(&self.user, &self.writable, FileLayer::Best)
     }
+}
+
+/// What keeps a recording from files outside its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileLayer {
+    /// Landlock where it holds, else a root of its own.
+    Best,
+    /// A root of its own.
+    Mounts,
 }
 
 /// Takes from this process all that a recording does not need, but writing to these directories. Must be called before
 /// there is a second thread: every layer holds for the calling thread and those it starts later.
-pub fn confine(user: &User, writable: &[PathBuf]) -> Result<Sandbox> {
+pub fn confine(user: &User, writable: &[PathBuf], layer: FileLayer) -> Result<Sandbox> {
     for dir in writable {
         Dir::create(dir).map_err(Error::out(dir))?;
     }
@@ -110,27 +122,45 @@ pub fn confine(user: &User, writable: &[PathBuf]) -> Result<Sandbox> {
     if let threads @ 2.. = threads() {
         missing.push(format!("{threads} threads were there before: theirs are not confined"));
     }
+    let abi = sys::landlock_abi().filter(|_| layer == FileLayer::Best);
+    let sufficient = abi.is_some_and(|abi| abi >= files::SUFFICIENT);
+    // While it is root; Landlock would not let it mount anything.
+    let mounts = (!sufficient).then(|| mounts::enter(writable));
     privileges::drop_to(user, writable, &mut missing);
-    let mut layer = |name: &str, done: std::result::Result<u32, String>| match done {
-        Ok(what) => Some(what),
-        Err(why) => {
-            missing.push(format!("{name}: {why}"));
-            None
-        }
+    let landlock = match layer {
+        FileLayer::Best => files::confine(writable),
+        FileLayer::Mounts => Err("not wanted".to_owned()),
     };
-    let landlock = layer("landlock", files::confine(writable));
-    let seccomp = layer("seccomp", calls::filter().map(|()| 0)).is_some();
-    Ok(observed(true, &user.name, landlock, seccomp, missing))
+    let own_root = matches!(mounts, Some(Ok(())));
+    if let (Err(why), false) = (&landlock, own_root) {
+        missing.push(format!("landlock: {why}"));
+    }
+    if let Some(Err(why)) = &mounts {
+        missing.push(format!("mount namespace: {why}"));
+    }
+    let seccomp = calls::filter().map_err(|why| missing.push(format!("seccomp: {why}"))).is_ok();
+    Ok(observed(Sandbox {
+        on: true,
+        user: user.name.clone(),
+        landlock_abi: landlock.ok(),
+        own_root,
+        seccomp,
+        missing,
+        ..Sandbox::default()
+    }))
 }
 
 /// What the kernel says of this process, rather than what was tried.
-fn observed(on: bool, user: &str, landlock_abi: Option<u32>, seccomp: bool, missing: Vec<String>) -> Sandbox {
+fn observed(mut sandbox: Sandbox) -> Sandbox {
     let status = privileges::status();
     let uid = status.get("Uid").and_then(|uids| uids.split_whitespace().next()).unwrap_or("?");
-    let user = if uid == "0" { "root".to_owned() } else { user.to_owned() };
+    if uid == "0" {
+        "root".clone_into(&mut sandbox.user);
+    }
     // Before Linux 3.8 there is no such line.
-    let seccomp = seccomp && status.get("Seccomp").is_none_or(|mode| mode == "2");
-    Sandbox { on, user, capabilities: privileges::effective(), landlock_abi, seccomp, missing }
+    sandbox.seccomp &= status.get("Seccomp").is_none_or(|mode| mode == "2");
+    sandbox.capabilities = privileges::effective();
+    sandbox
 }
 
 /// Threads of this process.

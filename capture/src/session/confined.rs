@@ -34,6 +34,14 @@ fn line(sandbox: &Sandbox) -> String {
     let capabilities = if capabilities.is_empty() { t!("sandbox.no").into_owned() } else { capabilities };
     let landlock = sandbox.landlock_abi.map_or_else(|| t!("sandbox.no").into_owned(), |abi| abi.to_string());
     let (user, seccomp) = (&sandbox.user, yes_or_no(sandbox.seccomp));
-    t!("sandbox.on", user = user, capabilities = capabilities, landlock = landlock, seccomp = seccomp)
-        .into_owned()
+    let root = yes_or_no(sandbox.own_root);
+    t!(
+        "sandbox.on",
+        user = user,
+        capabilities = capabilities,
+        landlock = landlock,
+        root = root,
+        seccomp = seccomp
+    )
+    .into_owned()
 }

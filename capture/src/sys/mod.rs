@@ -5,7 +5,9 @@ use std::ffi::c_int;
 use std::io;
 
 pub use process::receive_with_fd;
-pub(crate) use process::{detach_capabilities_from_user, die_with_parent, io_goes_last, nice_this_thread};
+pub(crate) use process::{
+    detach_capabilities_from_user, die_with_parent, io_goes_last, landlock_abi, nice_this_thread,
+};
 pub(crate) use ring::RETIRE_MS;
 pub use ring::{Block, Counted, Ring, RingSize};
 pub(crate) use socket::{attach_filter, free_unmapped_ring};

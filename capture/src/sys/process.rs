@@ -53,6 +53,15 @@ pub(crate) fn detach_capabilities_from_user() -> io::Result<()> {
     set(bits | NO_CAP_AMBIENT_RAISE).or_else(|_| set(bits))
 }
 
+/// The version of the kernel's Landlock interface, if it is enabled (landlock_create_ruleset(2)).
+pub(crate) fn landlock_abi() -> Option<u32> {
+    const VERSION: libc::c_long = 1; // LANDLOCK_CREATE_RULESET_VERSION, include/uapi/linux/landlock.h
+    let none: libc::c_long = 0;
+    // SAFETY: no memory is passed: with this flag the first two arguments must be zero.
+    let abi = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, none, VERSION) };
+    u32::try_from(abi).ok().filter(|abi| *abi > 0)
+}
+
 /// Reads what is there, and takes the descriptor that came with it, if one did.
 pub fn receive_with_fd(from: &UnixStream, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = cmsg_space!([libc::c_int; 1]);
