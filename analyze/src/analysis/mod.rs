@@ -11,6 +11,7 @@ mod turns;
 
 use netcap_bundle::input::Input;
 
+use crate::detectors::addresses::ip_conflict::AddressBook;
 use crate::engine::Progress;
 use crate::finding::Finding;
 use crate::measure::Measured;
@@ -51,6 +52,15 @@ pub(crate) struct Verdict {
 /// Explains an input, on the current rayon pool.
 pub(crate) fn explain(input: &Input, only: Option<&[String]>, progress: &Progress) -> Verdict {
     view::read(input, progress, |view| verdict(view, only))
+}
+
+/// The same, with what is compared with other inputs.
+pub(crate) fn explain_beside(
+    input: &Input,
+    only: Option<&[String]>,
+    progress: &Progress,
+) -> (Verdict, AddressBook) {
+    view::read(input, progress, |view| (verdict(view, only), AddressBook::read(view)))
 }
 
 fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {

@@ -37,9 +37,9 @@ pub(super) struct Args {
     /// Threads to use; by default one for each processor. The report does not depend on it
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
-    /// The inputs are recordings of several hosts at one time: say how far their clocks are apart, how long packets took
-    /// from one to the other, and which were lost between them
-    #[arg(long, conflicts_with_all = ["expect", "hlog", "only"])]
+    /// The inputs are recordings of several hosts at one time: say after each one's report how far their clocks are apart,
+    /// how long packets took from one to the other, and which were lost between them
+    #[arg(long, conflicts_with = "hlog")]
     pub together: bool,
     /// Run only these detectors
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]

@@ -23,8 +23,10 @@ use netcap_words::foreign::clean;
 
 use crate::analysis::registry;
 use crate::analysis::{self, Verdict};
+use crate::detectors::addresses::ip_conflict::{AddressBook, Books};
 use crate::engine::Progress;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
+use crate::report::across::Across;
 use crate::report::expect;
 use crate::report::words::severity_key;
 use crate::text::{Text, phrase};
@@ -83,13 +85,14 @@ fn run(args: &Args) -> Result<u8> {
         .build()
         .map_err(Failure::Threads)?;
     if args.together {
-        return together::run(args, &pool);
+        return together::run(args, &pool, expected.as_ref());
     }
     let mut reports = Reports::open(args, many)?;
-    let mut kept = Vec::new();
-    explain(args, &pool, |name, verdict| match verdict {
-        Ok(verdict) => {
+    let (mut kept, mut books) = (Vec::new(), Books::default());
+    explain(args, &pool, many, |name, verdict| match verdict {
+        Ok((verdict, book)) => {
             reports.verdict(&verdict)?;
+            books.extend(book);
             if expected.is_some() {
                 kept.push(expect::Compared::new(&verdict));
             }
@@ -97,9 +100,10 @@ fn run(args: &Args) -> Result<u8> {
         }
         Err(why) => reports.unreadable(name, &why),
     })?;
-    let total = reports.close(many)?;
+    let across = Across::of(&books, &args.only);
+    let total = reports.close(many, &across)?;
     let code = match expected {
-        Some(expected) => compare(args, &expected, &kept)?,
+        Some(expected) => compare(args, &expected, &kept, &across.findings)?,
         None if reports::worst(&total, args.fail_on.severity()) => FOUND,
         None => CLEAN,
     };
@@ -110,16 +114,21 @@ fn run(args: &Args) -> Result<u8> {
 fn explain(
     args: &Args,
     pool: &rayon::ThreadPool,
-    mut take: impl FnMut(&str, std::result::Result<Verdict, String>) -> Result<()>,
+    many: bool,
+    mut take: impl FnMut(&str, std::result::Result<Explained, String>) -> Result<()>,
 ) -> Result<()> {
-    let only = (!args.only.is_empty()).then_some(args.only.as_slice());
+    let beside = many || args.inputs.len() > 1;
     let progress = Progress::default();
     let watch = watch::Watch::new(language(args));
     std::thread::scope(|scope| {
         let watcher = watch.spawn(scope, &progress);
         let mut inputs = Inputs::new(&args.inputs, args.each);
         let done = inputs.try_for_each(|path| {
-            let verdict = one(&path, pool, only, &progress, language(args));
+            let open = || Input::open(&path).map_err(|error| refused(&error).render(language(args)));
+            let verdict = survived(&path, language(args), || {
+                let input = open()?;
+                Ok(pool.install(|| explained(&input, args, beside, &progress)))
+            });
             watch.clear();
             if let Err(why) = &verdict {
                 complain(why);
@@ -136,19 +145,26 @@ fn explain(
     })
 }
 
-/// One input. A mistake of this program in one of thousands must not take the others with it.
-fn one(
+/// What is said of an input, and what is compared with other inputs where there are any.
+type Explained = (Verdict, Option<AddressBook>);
+
+fn explained(input: &Input, args: &Args, beside: bool, progress: &Progress) -> Explained {
+    let only = (!args.only.is_empty()).then_some(args.only.as_slice());
+    if beside {
+        let (verdict, book) = analysis::explain_beside(input, only, progress);
+        (verdict, Some(book))
+    } else {
+        (analysis::explain(input, only, progress), None)
+    }
+}
+
+/// A mistake of this program in one input of thousands must not take the others with it.
+fn survived<T>(
     path: &Path,
-    pool: &rayon::ThreadPool,
-    only: Option<&[String]>,
-    progress: &Progress,
     lang: Lang,
-) -> std::result::Result<Verdict, String> {
-    let explain = || {
-        let input = Input::open(path).map_err(|error| refused(&error).render(lang))?;
-        Ok(pool.install(|| analysis::explain(&input, only, progress)))
-    };
-    std::panic::catch_unwind(AssertUnwindSafe(explain))
+    work: impl FnOnce() -> std::result::Result<T, String>,
+) -> std::result::Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Text::new("failure.own").with("path", path.display()).render(lang)))
 }
 
@@ -177,11 +193,17 @@ fn read_expected(path: &Path) -> Result<serde_json::Value> {
         .map_err(|source| Failure::NoVerdict { path: path.to_owned(), source })
 }
 
-fn compare(args: &Args, expected: &serde_json::Value, verdicts: &[expect::Compared]) -> Result<u8> {
-    let expect::Difference { lines, unnamed } = expect::difference(expected, verdicts).map_err(|why| {
-        let path = args.expect.clone().unwrap_or_default();
-        Failure::Incomparable { path, why }
-    })?;
+fn compare(
+    args: &Args,
+    expected: &serde_json::Value,
+    verdicts: &[expect::Compared],
+    across: &[Finding],
+) -> Result<u8> {
+    let expect::Difference { lines, unnamed } =
+        expect::difference(expected, verdicts, across).map_err(|why| {
+            let path = args.expect.clone().unwrap_or_default();
+            Failure::Incomparable { path, why }
+        })?;
     let mut out: Vec<String> = Vec::new();
     let columns = columns::of(&io::stderr());
     if !unnamed.is_empty() {

@@ -12,6 +12,7 @@ use super::failure::{Failure, Result, Sink};
 use super::{is_stdout, language};
 use crate::analysis::Verdict;
 use crate::finding::Severity;
+use crate::report::across::Across;
 use crate::report::{hlog, json, many, text};
 
 /// Where reports go.
@@ -96,14 +97,19 @@ impl Reports {
     }
 
     /// Ends the lists, and says what came of `many` inputs.
-    pub(super) fn close(mut self, many: bool) -> Result<many::Total> {
+    pub(super) fn close(mut self, many: bool, across: &Across) -> Result<many::Total> {
+        self.total.add_findings(&across.findings);
         if let Some((mut out, shape)) = self.json.take() {
-            out.write_all(shape.end(&self.total, self.read == 0).as_bytes())
+            out.write_all(shape.end(&self.total, across, self.read == 0).as_bytes())
                 .and_then(|()| out.flush())
                 .map_err(Failure::output(Sink::Json))?;
         }
         if let Some(Hlog::Stream(out)) = &mut self.hlog {
             out.flush().map_err(Failure::output(Sink::HistogramLog))?;
+        }
+        if let Some(look) = self.look {
+            let page = across.render(look);
+            io::stdout().write_all(page.as_bytes()).map_err(Failure::output(Sink::StandardOutput))?;
         }
         if let Some(look) = self.look.filter(|_| many) {
             let page = format!("\n{}", text::summary(&self.total, look));

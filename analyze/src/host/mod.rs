@@ -134,6 +134,17 @@ impl Host {
         named.first().map(|l| l.name.as_str())
     }
 
+    /// The addresses of the host's own interfaces at the end of the recording.
+    pub(crate) fn ips(&self) -> BTreeSet<IpAddr> {
+        let links = self.last.iter().flat_map(|r| &r.parsed.value.links);
+        links.flat_map(|l| &l.addresses).map(|address| address.ip).collect()
+    }
+
+    /// The MACs of the host's own interfaces.
+    pub(crate) fn macs(&self) -> &BTreeSet<Mac> {
+        &self.macs
+    }
+
     /// The host's own interface for that address in a switch and VLAN: the switch's port, or a VLAN interface on it.
     /// Only an address that is there at the start and at the end counts: one that moved away was handed over.
     pub(crate) fn owner(&self, ip: IpAddr, vswitch: &str, vlan: u16, access_vlan: u16) -> Option<OwnAddress> {

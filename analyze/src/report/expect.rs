@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::sections::{findings, not_evaluated};
 use crate::analysis::Verdict;
+use crate::finding::Finding;
 use crate::text::Text;
 
 /// Fields of a finding that must stay the same; evidence may become better without being a regression.
@@ -52,7 +53,7 @@ impl Compared {
     /// Keeps that.
     pub(crate) fn new(verdict: &Verdict) -> Self {
         let have = serde_json::json!({
-            "findings": verdict.findings.iter().map(findings::value).collect::<Vec<_>>(),
+            "findings": values(&verdict.findings),
             "not_evaluated": not_evaluated::value(verdict),
         });
         Self { name: verdict.name.clone(), have }
@@ -71,9 +72,19 @@ pub(crate) struct Difference {
 
 /// Compares. Every finding counts, of new detectors too: a finding that was not there is what a regression test is for.
 /// That a detector could not look counts for those that the stored verdict names.
-pub(crate) fn difference(expected: &Value, verdicts: &[Compared]) -> Result<Difference, Incomparable> {
+/// `across` are the findings that belong to no single input.
+pub(crate) fn difference(
+    expected: &Value,
+    verdicts: &[Compared],
+    across: &[Finding],
+) -> Result<Difference, Incomparable> {
     check(expected, verdicts.len())?;
     let mut out = Difference::default();
+    if verdicts.len() > 1 {
+        let all = BTreeSet::new();
+        let have = serde_json::json!({ "findings": values(across) });
+        out.lines = compare(&counted(beside(expected), &all), &counted(&have, &all));
+    }
     for (want, verdict) in stored(expected).into_iter().zip(verdicts) {
         let known = named(want);
         let mut found = compare(&counted(want, &known), &counted(&verdict.have, &known));
@@ -88,6 +99,15 @@ pub(crate) fn difference(expected: &Value, verdicts: &[Compared]) -> Result<Diff
         }
     }
     Ok(out)
+}
+
+fn values(findings: &[Finding]) -> Vec<Value> {
+    findings.iter().map(findings::value).collect()
+}
+
+/// Where findings stand that belong to no single input: beside the list of inputs (`--together`), or apart.
+fn beside(expected: &Value) -> &Value {
+    expected.get("together").unwrap_or(expected)
 }
 
 /// The list of detectors that could not look.
@@ -180,7 +200,7 @@ mod tests {
     }
 
     fn compared(want: &Value, have: Value) -> (Vec<String>, Vec<String>) {
-        let gave = difference(want, &[Compared { name: "x".into(), have }]).unwrap();
+        let gave = difference(want, &[Compared { name: "x".into(), have }], &[]).unwrap();
         let signs = gave.lines.iter().map(|line| line.split(['\n', ':']).next().unwrap().trim().to_owned());
         (signs.collect(), gave.unnamed.into_iter().collect())
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use netcap_words::foreign::is_steering;
 use serde_json::{Map, Value, json};
 
+use super::across::Across;
 use super::many::Total;
 use super::sections;
 use crate::analysis::Verdict;
@@ -17,7 +18,7 @@ pub(crate) const SCHEMA: u32 = 1;
 pub(crate) enum Shape {
     /// One object.
     One,
-    /// `{"schema":1,"inputs":[…]}`.
+    /// `{"schema":1,"inputs":[…],"together":{…}}`.
     List,
     /// One object a line, inputs that could not be read and the sum of all included.
     Lines,
@@ -42,11 +43,16 @@ impl Shape {
     }
 
     /// What stands behind the last verdict; `none` was written.
-    pub(crate) fn end(self, total: &Total, none: bool) -> String {
+    pub(crate) fn end(self, total: &Total, across: &Across, none: bool) -> String {
         match self {
-            Self::List if !none => format!("\n  ],\n  \"schema\": {SCHEMA}\n}}\n"),
+            Self::List if !none => {
+                let across = pretty(&across.json(), "  ");
+                format!("\n  ],\n  \"schema\": {SCHEMA},\n  \"together\": {}\n}}\n", across.trim_end())
+            }
             Self::One | Self::List => String::new(),
-            Self::Lines => line(&json!({ "schema": SCHEMA, "summary": summary(total) })),
+            Self::Lines => {
+                line(&json!({ "schema": SCHEMA, "summary": summary(total), "together": across.json() }))
+            }
         }
     }
 
@@ -85,6 +91,11 @@ pub(crate) fn escaped(json: &str) -> String {
 fn pretty(value: &Value, indent: &str) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     escaped(&text).replace('\n', &format!("\n{indent}")) + "\n"
+}
+
+/// One verdict among others.
+pub(crate) fn among(verdict: &Verdict) -> Value {
+    one(verdict, false)
 }
 
 fn one(verdict: &Verdict, schema: bool) -> Value {

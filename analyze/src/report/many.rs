@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::Verdict;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 
 /// Counts over all inputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,7 +31,12 @@ impl Total {
         self.incomplete += u64::from(verdict.incomplete.is_some());
         self.found += u64::from(!verdict.findings.is_empty());
         self.packets = self.packets.saturating_add(verdict.stats.packets);
-        for finding in &verdict.findings {
+        self.add_findings(&verdict.findings);
+    }
+
+    /// Findings, of one input or of several beside each other.
+    pub(crate) fn add_findings(&mut self, findings: &[Finding]) {
+        for finding in findings {
             *self.findings.entry(finding.severity).or_default() += 1;
             *self.detectors.entry(finding.detector).or_default() += 1;
         }

@@ -1,5 +1,6 @@
 //! Reports: the same verdict for people and for machines.
 
+pub(crate) mod across;
 pub(crate) mod expect;
 pub(crate) mod hlog;
 pub(crate) mod json;

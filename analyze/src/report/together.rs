@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::json::{SCHEMA, escaped};
+use super::json::{SCHEMA, among, escaped};
 use super::page::{Look, Page, milliseconds};
 use super::sections::findings;
+use crate::analysis::Verdict;
 use crate::text::Text;
 use crate::together::{HostHop, HostPair, HostPoint, Together};
 use netcap_words::columns::{left, right};
@@ -20,9 +21,10 @@ const TIMES: [(&str, f64); 3] = [("p50", 50.0), ("p99", 99.0), ("max", 100.0)];
 /// For people.
 pub(crate) fn render(together: &Together, look: Look) -> String {
     let mut page = Page { out: String::new(), look, offset: together.utc_offset_s };
+    page.heading("together.clocks");
     for line in together.pairs.iter().flat_map(HostPair::lines) {
         let line = page.text(&line);
-        page.wrapped("", "  ", &line);
+        page.wrapped("  ", "    ", &line);
     }
     for finding in &together.findings {
         findings::write(&mut page, finding);
@@ -64,11 +66,15 @@ impl Page {
     }
 
     fn given_up(&mut self, together: &Together) {
-        if together.remarks.is_empty() {
+        self.remarks(&together.remarks);
+    }
+
+    pub(super) fn remarks(&mut self, remarks: &[Text]) {
+        if remarks.is_empty() {
             return;
         }
         self.heading("report.remarks");
-        for remark in &together.remarks {
+        for remark in remarks {
             let text = self.text(remark);
             self.wrapped("  - ", "    ", &text);
         }
@@ -101,12 +107,13 @@ fn upwards(ns: u64) -> String {
 }
 
 /// For machines.
-pub(crate) fn render_json(together: &Together) -> String {
+pub(crate) fn render_json(together: &Together, verdicts: &[Verdict]) -> String {
     let value = json!({
         "schema": SCHEMA,
         "clocks": together.pairs.iter().map(HostPair::json).collect::<Vec<_>>(),
         "findings": together.findings.iter().map(findings::value).collect::<Vec<_>>(),
         "hops": together.hops.iter().map(hop).collect::<Vec<_>>(),
+        "inputs": verdicts.iter().map(among).collect::<Vec<_>>(),
         "journeys": {
             "followed": together.followed,
             "one_in": together.one_in,

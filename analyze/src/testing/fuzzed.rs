@@ -19,7 +19,7 @@ pub fn decode(link: LinkType, frame: &[u8]) {
 /// Compares no verdict with a stored one.
 pub fn compare(stored: &Value) {
     let _ = expect::check(stored, 1);
-    let _ = expect::difference(stored, &[]);
+    let _ = expect::difference(stored, &[], &[]);
 }
 
 /// What was said of an input.

@@ -18,7 +18,7 @@ const PROXY_ADDRESSES_MIN: usize = 8;
 /// offers one, a switch that tracks its devices.
 const CHECKED_ADDRESSES_MIN: usize = 3;
 /// Ports of one card have MACs this close together.
-const ADJACENT_MAX: u64 = 16;
+pub(super) const ADJACENT_MAX: u64 = 16;
 /// Addresses that two neighbouring MACs must share to be taken for one multihomed host.
 const SHARED_MIN: usize = 2;
 
@@ -58,6 +58,8 @@ pub(super) struct Suspect {
     pub opens: ClaimRuns,
     /// Everything but probes.
     pub all: ClaimRuns,
+    /// It never used or announced the address, it only answered for it.
+    pub only_answers: bool,
     pub seen: Vec<(PointId, Direction)>,
 }
 
@@ -128,23 +130,30 @@ impl ContestedAddress {
         if is_link_local(key.ip) {
             return None;
         }
-        let claims: Vec<&Claim> =
-            address.claims.iter().filter(|c| counts(view, context, key, c, &address.claims)).collect();
-        let mut suspects: BTreeMap<Mac, Suspect> = BTreeMap::new();
-        for claim in claims {
-            suspects.entry(claim.mac).or_insert_with(|| Suspect::new(claim.mac)).take(claim);
-        }
-        for suspect in suspects.values_mut() {
-            suspect.settle();
-        }
+        let mut suspects = suspects(view, context, key, address);
         let own = own_address(view, key);
-        let host_macs: BTreeSet<Mac> = suspects.keys().copied().filter(|m| view.host.owns_mac(*m)).collect();
-        let mut suspects: Vec<Suspect> = suspects.into_values().collect();
+        let host_macs: BTreeSet<Mac> =
+            suspects.iter().map(|s| s.mac).filter(|m| view.host.owns_mac(*m)).collect();
         merge_same(&mut suspects, |a, b| same_side(view, context, key, a, b));
         let foreign = suspects.iter().filter(|s| !host_macs.contains(&s.mac)).count();
         let sides = suspects.len().max(usize::from(own.is_some()) + foreign);
         (sides >= 2).then_some(Self { key, suspects, own, host_macs })
     }
+}
+
+/// Who claims an address and has no excuse, by MAC.
+pub(super) fn suspects(
+    view: &View<'_>,
+    context: &Context,
+    key: AddressKey,
+    address: &Address,
+) -> Vec<Suspect> {
+    let mut suspects: BTreeMap<Mac, Suspect> = BTreeMap::new();
+    for claim in address.claims.iter().filter(|c| counts(view, context, key, c, &address.claims)) {
+        suspects.entry(claim.mac).or_insert_with(|| Suspect::new(claim.mac)).take(claim);
+    }
+    suspects.values_mut().for_each(Suspect::settle);
+    suspects.into_values().collect()
 }
 
 /// Two MACs that are one device: both the host's, both one VM's, or neighbouring ports of a multihomed host.
@@ -200,7 +209,7 @@ fn counts(view: &View<'_>, context: &Context, key: AddressKey, claim: &Claim, al
     !(nlb || one_device || host || is_virtual_router(sender))
 }
 
-fn own_address(view: &View<'_>, key: AddressKey) -> Option<OwnAddress> {
+pub(super) fn own_address(view: &View<'_>, key: AddressKey) -> Option<OwnAddress> {
     let vswitch = view.points.domain_name(key.domain);
     let internal = view
         .points
@@ -221,6 +230,7 @@ impl Suspect {
             using: none(),
             opens: none(),
             all: none(),
+            only_answers: true,
             seen: Vec::new(),
         }
     }
@@ -235,6 +245,7 @@ impl Suspect {
         if claim.kind != ClaimKind::Probe {
             self.all.merge(claim.runs.clone());
         }
+        self.only_answers &= matches!(claim.kind, ClaimKind::Reply | ClaimKind::Probe);
         if claim.kind == ClaimKind::Opens {
             self.opens.merge(claim.runs.clone());
         }
@@ -247,6 +258,7 @@ impl Suspect {
         self.using.merge(other.using.clone());
         self.opens.merge(other.opens.clone());
         self.all.merge(other.all.clone());
+        self.only_answers &= other.only_answers;
         self.seen.extend(&other.seen);
         self.settle();
     }
@@ -259,7 +271,7 @@ impl Suspect {
 }
 
 /// Hosts choose 169.254/16 addresses by themselves and settle it by themselves (RFC 3927).
-fn is_link_local(ip: IpAddr) -> bool {
+pub(super) fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(v4) if v4.is_link_local())
 }
 

@@ -42,12 +42,12 @@ pub(super) fn suspect(case: &ContestedAddress, mac: Mac) -> Option<&Suspect> {
     case.suspects.iter().find(|s| s.mac == mac)
 }
 
-fn point_of(suspect: &Suspect) -> crate::engine::PointId {
+pub(super) fn point_of(suspect: &Suspect) -> crate::engine::PointId {
     suspect.seen.first().map_or(crate::engine::PointId(u32::MAX), |(point, _)| *point)
 }
 
 /// What that frame was.
-fn kind_key(suspect: &Suspect, sight: Sight) -> &'static str {
+pub(super) fn kind_key(suspect: &Suspect, sight: Sight) -> &'static str {
     let holds = |runs: &crate::tables::claims::ClaimRuns| {
         runs.runs().iter().any(|r| r.first == sight || r.last == sight)
     };

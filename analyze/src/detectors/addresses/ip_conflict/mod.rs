@@ -10,13 +10,16 @@
 //! claimed again and again by a MAC that is not the host's. Likely: the same, once; two announcements within a minute; A and B in turns over a longer time.
 //! Info: one hand-over, A silent since B speaks.
 //!
+//! Of several inputs: an address that one recording shows at one MAC and another one, of the same time and network, at
+//! another. Nothing needs a common clock but that the recordings overlap: likely.
+//!
 //! A claim is an ARP or neighbour discovery packet; or a ping or TCP connection opened from the address at its owner's own
 //! port (a VM's, or the host's) with an unspent hop limit, because the quiet side of a conflict may send no ARP at all.
 //!
 //! Exonerated: VRRP, CARP, HSRP and GLBP addresses; NLB clusters (Ethernet source and ARP sender differ, locally
 //! administered); kernel balance-alb and multihomed hosts (both MACs belong to one host); proxy ARP (one MAC answers
 //! for many addresses); anycast and proxy advertisements (no override flag); a failover's announcement (the former owner
-//! falls silent); RARP of a migration; sender address 0; IPv4 link-local addresses; one frame seen at several points.
+//! falls silent); a card that was replaced between two recordings; RARP of a migration; sender address 0; IPv4 link-local addresses; one frame seen at several points.
 //!
 //! Remedy: give one of the two another address; the finding says where each of them sits.
 //!
@@ -26,10 +29,15 @@
 //! 中文：同一广播域、同一 VLAN 内两个设备使用同一 IP 地址。现象：SSH 提示密码错误或业务不通，而主机自身正常。
 //! 处理：将其中一个设备改为其他 IP 地址；结论中给出两个 MAC 各自所在的位置。
 
+mod across;
+mod book;
 mod claimants;
 mod evidence;
 mod judge;
 mod report;
+
+pub(crate) use across::Books;
+pub(crate) use book::AddressBook;
 
 use crate::detectors::Detector;
 use crate::finding::{Finding, Severity};
