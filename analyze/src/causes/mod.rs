@@ -11,6 +11,7 @@ pub(crate) mod links {
     pub(crate) mod lacp_failure;
     pub(crate) mod lldp_mac_flap;
     pub(crate) mod mtu_mismatch;
+    pub(crate) mod vlan_mismatch;
 }
 
 /// Ports and machines: whether they are there, and who has which address.
@@ -139,5 +140,6 @@ pub(crate) const ALL: &[Cause] = &[
     links::lacp_failure::CAUSE,
     links::lldp_mac_flap::CAUSE,
     links::mtu_mismatch::CAUSE,
+    links::vlan_mismatch::CAUSE,
     switch::acl_drop::CAUSE,
 ];

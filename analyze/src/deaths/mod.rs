@@ -5,6 +5,7 @@
 
 mod asked;
 mod beside;
+mod entered;
 pub(crate) mod flows;
 mod followed;
 mod missing;

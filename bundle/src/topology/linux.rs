@@ -85,6 +85,7 @@ pub(super) fn kernel_bond(port: &Port, known: &Known<'_>) -> Option<(BondInfo, V
         let mut one = bare(name, Role::Uplink { bond: Some(link.name.clone()) });
         (one.ofport, one.dp_port, one.vlan) = (port.ofport, port.dp_port, port.vlan);
         one.trunks.clone_from(&port.trunks);
+        one.vlan_mode.clone_from(&port.vlan_mode);
         add_link(&mut one, known);
         // Only active-backup has one active member; the others use them all.
         one.active = bond.is_active_backup().then(|| bond.active.as_deref() == Some(*name));

@@ -118,6 +118,9 @@ pub struct Port {
     pub vlan: Option<u16>,
     /// VLANs of a trunk; empty means all or none is configured.
     pub trunks: Vec<u16>,
+    /// How Open vSwitch treats the two (`vlan_mode`); `None`: access with a VLAN, else trunk.
+    #[serde(skip)]
+    pub vlan_mode: Option<String>,
     /// MTU in bytes.
     pub mtu: Option<u32>,
     /// Member of a bond: it is the active one.
@@ -162,6 +165,26 @@ impl Switch {
     /// The bond of that name.
     pub fn bond(&self, name: &str) -> Option<&BondInfo> {
         self.bonds.iter().find(|bond| bond.name == name)
+    }
+}
+
+impl Port {
+    /// Open vSwitch's own switching lets frames of that VLAN (0: untagged) in and out here.
+    pub fn carries(&self, vlan: u16) -> bool {
+        let native = self.vlan.unwrap_or(0);
+        let trunk = self.trunks.is_empty() || self.trunks.contains(&vlan);
+        match self.vlan_mode.as_deref() {
+            Some("access" | "dot1q-tunnel") => vlan == native,
+            Some("native-tagged" | "native-untagged") => vlan == native || trunk,
+            Some("trunk") => trunk,
+            _ => self.vlan.map_or(trunk, |tag| tag == vlan),
+        }
+    }
+
+    /// It carries one VLAN, of untagged frames.
+    pub fn is_access(&self) -> bool {
+        let said = self.vlan_mode.as_deref();
+        matches!(said, Some("access" | "dot1q-tunnel")) || (said.is_none() && self.vlan.is_some())
     }
 }
 

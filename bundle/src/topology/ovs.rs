@@ -99,6 +99,7 @@ fn port_of(port: &ovsdb::Port, iface: &Interface, known: &Known<'_>) -> Port {
     one.ofport = iface.ofport;
     one.vlan = port.access_vlan();
     one.trunks.clone_from(&port.trunks);
+    one.vlan_mode.clone_from(&port.vlan_mode);
     one.error.clone_from(&iface.error);
     one.dp_port = known.dp_port(&iface.name);
     if one.ofport.is_none() {

@@ -21,6 +21,7 @@ pub(super) fn bare(iface: &str, role: Role) -> Port {
         dp_port: None,
         vlan: None,
         trunks: Vec::new(),
+        vlan_mode: None,
         mtu: None,
         active: None,
         enabled: None,

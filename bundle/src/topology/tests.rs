@@ -170,6 +170,22 @@ fn patch_ports_join_bridges() {
 }
 
 #[test]
+fn a_port_carries_what_its_mode_says() {
+    let port = |vlan: Option<u16>, trunks: &[u16], mode: Option<&str>| {
+        let mut port = port::bare("p", crate::Role::Other);
+        (port.vlan, port.trunks, port.vlan_mode) = (vlan, trunks.to_vec(), mode.map(Into::into));
+        [0, 77, 188].map(|vlan| port.carries(vlan))
+    };
+    assert_eq!(port(None, &[], None), [true, true, true]);
+    assert_eq!(port(Some(77), &[], None), [false, true, false]);
+    assert_eq!(port(None, &[0, 188], None), [true, false, true]);
+    assert_eq!(port(None, &[188], Some("trunk")), [false, false, true]);
+    assert_eq!(port(Some(77), &[188], Some("native-untagged")), [false, true, true]);
+    assert_eq!(port(Some(77), &[], Some("native-tagged")), [true, true, true]);
+    assert_eq!(port(None, &[188], Some("access")), [true, false, false]);
+}
+
+#[test]
 fn a_tap_knows_its_machine() {
     let host = Host::new();
     let topology = Topology::build(&host.inputs());

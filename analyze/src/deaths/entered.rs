@@ -1,0 +1,54 @@
+//! Where packets of a group came into the switch, wherever they were seen last.
+
+use super::{Case, Death};
+use crate::engine::{PacketKind, PointId};
+use crate::tables::hops::{Side, Stop};
+use crate::tables::journeys::{Event, Journey};
+
+/// Where a packet came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entered {
+    /// The point.
+    pub point: PointId,
+    /// Its VLAN there.
+    pub vlan: u16,
+}
+
+impl<'c> Case<'c, '_> {
+    /// Where one of the group came into the switch; `None` when that was not seen.
+    pub(crate) fn entered(&self, death: &Death) -> Option<Entered> {
+        let from = self.group.place.from;
+        if self.enters(from) {
+            return Some(Entered { point: from.point, vlan: death.facts.vlan });
+        }
+        let journey = self.journey(death)?;
+        let requests = self.view.tables.journeys.requests(journey).iter();
+        let entering = requests.filter(|e| self.enters(Stop { point: e.point, direction: e.direction }));
+        let first = entering.min_by_key(|event| (event.at, event.frame))?;
+        Some(Entered { point: first.point, vlan: first.facts.vlan })
+    }
+
+    /// Every sighting of a request of the group; none of other packets.
+    pub(crate) fn sightings(&self, death: &Death) -> &'c [Event] {
+        let journey = self.journey(death);
+        journey.map(|journey| self.view.tables.journeys.requests(journey)).unwrap_or_default()
+    }
+
+    fn enters(&self, stop: Stop) -> bool {
+        matches!(stop.side(&self.view.context), Side::Enter(_))
+    }
+
+    fn journey(&self, death: &Death) -> Option<&'c Journey> {
+        if !matches!(self.group.kind, PacketKind::EchoRequest) {
+            return None;
+        }
+        let table = &self.view.tables.journeys;
+        let ends = (self.group.src, self.group.dst);
+        let of = |journey: &Journey| (journey.key.src, journey.key.dst);
+        // Its first sighting is not later than the last one.
+        let begin = table.journeys.partition_point(|journey| of(journey) < ends);
+        let pair = table.journeys.iter().skip(begin).take_while(|journey| of(journey) == ends);
+        let mut mine = pair.filter(|journey| journey.at <= death.at);
+        mine.find(|journey| table.requests(journey).iter().any(|event| event.frame == death.frame))
+    }
+}
