@@ -3,7 +3,7 @@
 
 cases_bridge() {
     cat <<'EOF'
-linux-bridge/fires-ebtables|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
+linux-bridge/fires|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
 linux-bridge/fires-ebtables-in|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
 linux-bridge/fires-nft|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
 linux-bridge/fires-stp|--bridge|--iface eth2,vnet0,vnet1 icmp or arp|12
@@ -17,8 +17,8 @@ EOF
 # Host without Open vSwitch, VMs on Linux bridge br0, uplink eth2. ebtables nat, chain libvirt-I-vnet0 (as libvirt's
 # nwfilter makes it) drops IPv4 ICMP of vnet0. vm1's requests die between vnet0 and eth2; vm1's answers to the gateway
 # die there as well.
-before_linux_bridge_fires_ebtables() { lab fault on nwfilter; }
-during_linux_bridge_fires_ebtables() {
+before_linux_bridge_fires() { lab fault on nwfilter; }
+during_linux_bridge_fires() {
     in_node vm1 ping -c 6 -i 0.4 -W 1 "$GW"
     in_node gw ping -c 5 -i 0.4 -W 1 "$VM1"
     in_node vm2 ping -c 4 -i 0.4 -W 1 "$GW"

@@ -5,6 +5,11 @@
 //! evidence covers (their time, size, VLAN, direction) and no other; the rest goes on to the next cause. What no cause
 //! takes stays a symptom, with what was ruled out.
 
+/// The kernel's bridge: its filters and its spanning tree.
+pub(crate) mod bridge {
+    pub(crate) mod linux_bridge;
+}
+
 /// Links: cables, bonds and what neighbours say on them.
 pub(crate) mod links {
     pub(crate) mod bond_down;
@@ -20,9 +25,17 @@ pub(crate) mod ports {
     pub(crate) mod vm_off;
 }
 
+/// Limits of rates: queues, policers, meters.
+pub(crate) mod queues {
+    pub(crate) mod policing;
+    pub(crate) mod qdisc;
+}
+
 /// The switch: what its rules do to packets.
 pub(crate) mod switch {
     pub(crate) mod acl_drop;
+    pub(crate) mod ct_zone_mismatch;
+    pub(crate) mod ip_mac_binding;
 }
 
 use crate::deaths::{Case, Death, Deaths};
@@ -141,5 +154,10 @@ pub(crate) const ALL: &[Cause] = &[
     links::lldp_mac_flap::CAUSE,
     links::mtu_mismatch::CAUSE,
     links::vlan_mismatch::CAUSE,
+    switch::ct_zone_mismatch::CAUSE,
+    switch::ip_mac_binding::CAUSE,
     switch::acl_drop::CAUSE,
+    queues::policing::CAUSE,
+    queues::qdisc::CAUSE,
+    bridge::linux_bridge::CAUSE,
 ];

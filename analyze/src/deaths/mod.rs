@@ -5,23 +5,29 @@
 
 mod asked;
 mod beside;
+mod drops;
 mod entered;
 pub(crate) mod flows;
 mod followed;
 mod missing;
 mod place;
+pub(crate) mod shown;
 mod through;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::network::bridge_filter::BridgeFilter;
+use netcap_bundle::state::Round;
 use netcap_bundle::{Mac, Nanos};
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6};
 
 use crate::engine::flow::PROTOCOL_ARP;
 use crate::engine::{Eth, Facts, FrameRef, PacketKind, PointId, PointInfo};
 use crate::fidelity::Trust;
+use crate::host::growth::Growths;
 use crate::host::outages::Outages;
 use crate::tables::runs::Sight;
 use crate::view::View;
@@ -29,6 +35,7 @@ use crate::view::View;
 pub(crate) use asked::{Fate, WAIT_NS, fate};
 pub(crate) use asked::{home, is_group};
 pub(crate) use beside::{Beside, Passers};
+pub(crate) use drops::counted;
 use flows::Flows;
 pub(crate) use missing::{End, Missing};
 pub(crate) use place::{Place, Way};
@@ -37,6 +44,9 @@ pub(crate) use place::{Place, Way};
 pub(crate) const CROSSING_NS: i64 = 2_000_000_000;
 /// Groups for which causes are asked, the largest first; the others stay unexplained.
 const JUDGED_MAX: usize = 8_192;
+
+/// Readings of a bridge's filter rules that are kept.
+const FILTERS_MAX: usize = 16;
 
 /// How far a death can be trusted to be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,6 +148,8 @@ pub(crate) struct Deaths<'a> {
     pub groups: Vec<Group<'a>>,
     flows: OnceLock<Vec<Flows>>,
     outages: OnceLock<Outages>,
+    growths: OnceLock<Growths>,
+    filters: OnceLock<Vec<Round<BridgeFilter>>>,
 }
 
 /// A group that is to be judged.
@@ -180,6 +192,26 @@ impl<'c> Case<'c, '_> {
     }
 }
 
+impl Deaths<'_> {
+    /// Counters of the host that grew, read once.
+    pub(crate) fn growths(&self, view: &View<'_>) -> &Growths {
+        self.growths.get_or_init(|| Growths::read(view.input))
+    }
+
+    /// The filter rules of the kernel's bridges, in order of time: the first, the last, and some between; read once.
+    pub(crate) fn bridge_filters(&self, view: &View<'_>) -> &[Round<BridgeFilter>] {
+        self.filters.get_or_init(|| {
+            let (state, id) = (&view.input.state, BridgeFilter::DEF.id);
+            let rounds: Vec<u32> = state.changed(id).into_iter().map(|(number, _)| number).collect();
+            let rounds: Vec<u32> =
+                rounds.into_iter().filter(|number| state.is_obtained(id, *number)).collect();
+            let (step, last) = (rounds.len().div_ceil(FILTERS_MAX).max(1), rounds.len().saturating_sub(1));
+            let kept = rounds.iter().enumerate().filter(|(place, _)| place % step == 0 || *place == last);
+            kept.filter_map(|(_, number)| state.read(&view.input.files, *number)).collect()
+        })
+    }
+}
+
 /// What makes a group.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -213,7 +245,7 @@ impl<'a> Deaths<'a> {
         let mut groups: Vec<Group<'a>> = groups.into_iter().map(group).collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.deaths.len()));
         beside::fill(view, groups.iter_mut().take(JUDGED_MAX));
-        Self { groups, flows: OnceLock::new(), outages: OnceLock::new() }
+        Self { groups, ..Self::default() }
     }
 
     /// The groups for which causes are asked.

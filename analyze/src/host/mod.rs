@@ -4,6 +4,7 @@ pub(crate) mod bonds;
 pub(crate) mod carrying;
 pub(crate) mod copies;
 pub(crate) mod exits;
+pub(crate) mod growth;
 pub(crate) mod macs;
 pub(crate) mod outages;
 mod place;

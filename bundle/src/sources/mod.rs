@@ -4,10 +4,12 @@ use crate::source::{Defect, Elements, RawItem, Snapshot, SourceDef};
 
 /// Interfaces, kernel bridges, neighbours and the kernel's counters of packets.
 pub mod network {
+    pub mod bridge_filter;
     pub mod counters;
     pub mod links;
     pub mod linux_bridge;
     pub mod neighbours;
+    pub mod queues;
 }
 
 /// Open vSwitch: its database, its daemon's view, its datapaths.
@@ -16,6 +18,7 @@ pub mod ovs {
     pub mod conntrack;
     pub mod datapath;
     pub mod fdb;
+    pub mod meters;
     pub mod openflow;
     pub mod ovsdb;
 }
@@ -55,6 +58,7 @@ impl Source {
 
 /// Every source, alphabetical by id. The recorder, the command line and the manual derive from this list.
 pub const ALL: &[Source] = &[
+    Source::of::<network::bridge_filter::BridgeFilter>(),
     Source::of::<network::counters::Counters>(),
     Source::of::<storage::disk::Disk>(),
     Source::of::<host::system::HostSystem>(),
@@ -66,8 +70,10 @@ pub const ALL: &[Source] = &[
     Source::of::<ovs::conntrack::OvsConntrack>(),
     Source::of::<ovs::datapath::OvsDatapath>(),
     Source::of::<ovs::fdb::OvsFdb>(),
+    Source::of::<ovs::meters::OvsMeters>(),
     Source::of::<ovs::openflow::OvsOpenflow>(),
     Source::of::<ovs::ovsdb::Ovsdb>(),
+    Source::of::<network::queues::Queues>(),
     Source::of::<host::sysctl::Sysctl>(),
 ];
 

@@ -134,7 +134,7 @@ impl StateReader {
                 keep
             });
         }
-        // Many sources with few rounds each: there are fourteen.
+        // Many sources with few rounds each.
         while self.bytes > INDEX_BYTES_MAX && self.by_source.len() > 1 {
             let Some((_, rounds)) = self.by_source.pop_last() else { return };
             self.bytes = self.bytes.saturating_sub(rounds.values().flatten().map(cost).sum());

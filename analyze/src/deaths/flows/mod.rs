@@ -1,9 +1,14 @@
 //! What the dumped tables of the switch do with the packets of a group: asked once for all groups, of the dumps taken
 //! around their deaths.
 
+mod binding;
 mod datapath;
 mod fields;
+mod metered;
 mod replayed;
+mod rule;
+mod shown;
+mod zones;
 
 use std::collections::BTreeMap;
 
@@ -17,9 +22,13 @@ use crate::engine::PointInfo;
 use crate::tables::hops::Side;
 use crate::view::View;
 
+pub(crate) use binding::Binding;
 pub(crate) use datapath::{DatapathDrop, DatapathForward};
 pub(crate) use fields::packet_fields;
-pub(crate) use replayed::{Ended, RuleDrop, TrackedAs};
+pub(crate) use metered::Metered;
+pub(crate) use replayed::Ended;
+pub(crate) use rule::{OtherZone, RuleDrop, TrackedAs};
+pub(crate) use shown::confidence;
 
 /// Groups that are looked up in the tables, the largest first.
 const GROUPS_MAX: usize = 256;
@@ -42,6 +51,8 @@ pub(crate) struct Flows {
     pub rule: Option<RuleDrop>,
     /// How else they end in the tables, no rule dropping them: a VLAN that is not carried, a port that is not there.
     pub ended: Option<Ended>,
+    /// A meter on their way, no rule dropping them.
+    pub meter: Option<Metered>,
     /// What silence of the tables is worth.
     pub tables: Tables,
 }
@@ -49,7 +60,7 @@ pub(crate) struct Flows {
 impl Flows {
     /// Nothing was asked.
     pub(crate) const NOTHING: Self =
-        Self { drop: None, forward: None, rule: None, ended: None, tables: Tables::Never };
+        Self { drop: None, forward: None, rule: None, ended: None, meter: None, tables: Tables::Never };
 }
 
 /// Whether silence of the flow tables means anything.

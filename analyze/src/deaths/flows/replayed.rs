@@ -1,5 +1,7 @@
 //! The OpenFlow rule that drops such packets: one of them is replayed through the dumps of the tables.
 
+use std::collections::BTreeSet;
+
 use netcap_bundle::Nanos;
 use netcap_bundle::replay::{Cause, CtLookup, Dumps, ForwardingDecision, Packet, replay};
 use netcap_bundle::source::Snapshot;
@@ -8,57 +10,19 @@ use netcap_bundle::sources::ovs::datapath::OvsDatapath;
 use netcap_bundle::sources::ovs::fdb::OvsFdb;
 use netcap_bundle::sources::ovs::openflow::{Flow, OvsOpenflow};
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
+use netcap_bundle::sources::shared::OfPort;
 use netcap_bundle::state::Round;
 
+use super::binding;
+use super::metered::Metered;
+use super::rule::{RuleDrop, TrackedAs};
+use super::zones;
 use super::{Flows, Target, dumps};
 use crate::host::{file_of, file_of_arg};
 use crate::view::View;
 
 /// Rules of the way that are kept.
 const CHAIN_MAX: usize = 12;
-
-/// The OpenFlow rule that drops such packets.
-#[derive(Debug, Clone)]
-pub(crate) struct RuleDrop {
-    /// Bridge of the rule: another than the port's behind a patch port.
-    pub bridge: String,
-    /// Table, priority, match and actions.
-    pub rule: String,
-    /// Cookie.
-    pub cookie: u64,
-    /// The line of the dump.
-    pub line: String,
-    /// Its file.
-    pub file: String,
-    /// When it was dumped.
-    pub at: Nanos,
-    /// Its counter at the first and the last dump it was in.
-    pub packets: (u64, u64),
-    /// When these were taken.
-    pub times: (Nanos, Nanos),
-    /// No other rule may decide instead.
-    pub certain: bool,
-    /// The rules met before it, in short, and the file each is in: bridges have one each.
-    pub chain: Vec<(String, String)>,
-    /// What conntrack was asked on the way.
-    pub tracked: Vec<TrackedAs>,
-    flow: Flow,
-}
-
-/// One lookup in conntrack.
-#[derive(Debug, Clone)]
-pub(crate) struct TrackedAs {
-    /// Zone, when it could be computed.
-    pub zone: Option<u16>,
-    /// Flags that certainly are set.
-    pub state: String,
-    /// The connection's own line, if there is one.
-    pub line: Option<String>,
-    /// The dump's file.
-    pub file: String,
-    /// When it was dumped.
-    pub at: Nanos,
-}
 
 /// How a packet ends without a rule that drops it.
 #[derive(Debug, Clone)]
@@ -122,6 +86,7 @@ fn last_before<T: Snapshot>(view: &View<'_>, at: Nanos, into: &mut Option<(u32, 
 
 pub(super) fn look(view: &View<'_>, targets: &[Target<'_, '_>], all: &mut [Flows]) {
     let mut around = Around::default();
+    let mut searched = BTreeSet::new();
     for (round, asked) in dumps(view, OvsOpenflow::DEF.id, targets) {
         let Some(round) = view.input.state.read::<OvsOpenflow>(&view.input.files, round) else { continue };
         around.move_to(view, round.at);
@@ -130,6 +95,29 @@ pub(super) fn look(view: &View<'_>, targets: &[Target<'_, '_>], all: &mut [Flows
             let Some(flows) = all.get_mut(target.index) else { continue };
             around.connections(view, target.first);
             look_at(view, &round, &around, target, flows);
+            let Some(rule) = flows.rule.as_mut() else { continue };
+            if rule.other_zone.is_none() && zones::asked(rule).is_some() {
+                look_in_zones(view, &round, &mut around, target, rule, &mut searched);
+            }
+        }
+    }
+}
+
+/// Looks for the connection in the other zones, in the dumps nearest to the last and the first death. `searched` are the
+/// dumps that were asked for a target already, in vain.
+fn look_in_zones(
+    view: &View<'_>,
+    round: &Round<OvsOpenflow>,
+    around: &mut Around,
+    target: &Target<'_, '_>,
+    rule: &mut RuleDrop,
+    searched: &mut BTreeSet<(usize, u32)>,
+) {
+    for at in [target.last, target.first] {
+        around.connections(view, at);
+        let Some((number, conntrack)) = &around.conntrack else { return };
+        if rule.other_zone.is_none() && searched.insert((target.index, *number)) {
+            rule.other_zone = zones::find(view, round, conntrack, target, rule);
         }
     }
 }
@@ -146,17 +134,19 @@ fn look_at(
     let name = target.info.name.as_str();
     let port = view.host.topology_at(target.first).by_iface(name).and_then(|(_, port)| port.ofport);
     let port = port.or_else(|| round.parsed.value.port(target.bridge, name));
-    match ending(round, around, target.bridge, Packet::of_frame(port, example.bytes)) {
+    match ending(round, around, target.bridge, port, example.bytes) {
         Some(Ending::Rule(mut drop)) => {
             if let Some(before) = flows.rule.as_ref().filter(|before| before.flow.same_rule(&drop.flow)) {
                 let reset = before.flow.n_packets > drop.flow.n_packets;
                 if !reset {
                     (drop.packets.0, drop.times.0) = (before.packets.0, before.times.0);
                 }
+                drop.other_zone.clone_from(&before.other_zone);
             }
             flows.rule = Some(*drop);
         }
         Some(Ending::Other(ended)) => flows.ended = Some(ended),
+        Some(Ending::Metered(meter)) => flows.meter = Some(meter),
         None => {}
     }
 }
@@ -167,9 +157,18 @@ enum Ending {
     Rule(Box<RuleDrop>),
     /// Otherwise.
     Other(Ended),
+    /// It is sent on, if a meter lets it pass.
+    Metered(Metered),
 }
 
-fn ending(round: &Round<OvsOpenflow>, around: &Around, bridge: &str, packet: Packet) -> Option<Ending> {
+fn ending(
+    round: &Round<OvsOpenflow>,
+    around: &Around,
+    bridge: &str,
+    port: Option<OfPort>,
+    frame: &[u8],
+) -> Option<Ending> {
+    let packet = Packet::of_frame(port, frame);
     let dumps = Dumps {
         openflow: &round.parsed.value,
         ovsdb: around.ovsdb.as_ref().map(|(_, value)| value),
@@ -180,7 +179,7 @@ fn ending(round: &Round<OvsOpenflow>, around: &Around, bridge: &str, packet: Pac
     let file = |bridge: &str| {
         file_of_arg(round, super::DUMP, bridge).or_else(|| file_of(round, super::DUMP)).unwrap_or_default()
     };
-    let replay = replay(&dumps, bridge, packet);
+    let replay = replay(&dumps, bridge, packet.clone());
     let (flow, certain) = match replay.decision {
         // Only a rule that says so drops. `NORMAL` and an output switch, and that they lead nowhere has other causes.
         ForwardingDecision::Dropped(end) if end.cause == Cause::Rule => (end.rule?, true),
@@ -199,9 +198,13 @@ fn ending(round: &Round<OvsOpenflow>, around: &Around, bridge: &str, packet: Pac
             let drops = candidates.into_iter().filter(|flow| flow.is_drop());
             (drops.max_by_key(|flow| (flow.priority, flow.n_packets))?, false)
         }
-        ForwardingDecision::Forwarded(_) => return None,
+        ForwardingDecision::Forwarded(_) => {
+            return Metered::of(&replay.chain, round.at, file).map(Ending::Metered);
+        }
     };
     let chain = replay.chain.iter().filter(|step| **step != flow).take(CHAIN_MAX);
+    let flows = dumps.openflow.flows(&flow.bridge);
+    let binding = (flow.bridge == bridge).then(|| binding::of(flows, flow, port, &packet)).flatten();
     let drop = RuleDrop {
         bridge: flow.bridge.clone(),
         rule: flow.describe(),
@@ -214,6 +217,8 @@ fn ending(round: &Round<OvsOpenflow>, around: &Around, bridge: &str, packet: Pac
         certain,
         chain: chain.map(|step| (step.describe(), file(&step.bridge))).collect(),
         tracked: replay.tracked.iter().map(|lookup| tracked(lookup, around)).collect(),
+        binding,
+        other_zone: None,
         flow: flow.clone(),
     };
     Some(Ending::Rule(Box::new(drop)))

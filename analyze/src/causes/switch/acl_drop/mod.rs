@@ -35,8 +35,8 @@ mod report;
 use netcap_bundle::Role;
 
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
-use crate::deaths::Case;
-use crate::deaths::flows::{Tables, packet_fields};
+use crate::deaths::flows::{Tables, confidence, packet_fields};
+use crate::deaths::{Case, Way};
 use crate::engine::PointInfo;
 use crate::finding::{Confidence, Severity};
 use crate::text::Text;
@@ -86,9 +86,13 @@ fn is_vm_port(info: &PointInfo) -> bool {
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let flows = case.flows();
+    // Its own causes: what drops is right, and what it was given is not.
+    if flows.rule.as_ref().is_some_and(|rule| rule.other_zone.is_some() || rule.binding.is_some()) {
+        return Ruling::NotConcerned;
+    }
     let named = flows.drop.as_ref().is_some_and(|flow| flow.certain) || flows.rule.is_some();
     if !named {
-        return unnamed(case);
+        return configured(case).unwrap_or_else(|| unnamed(case));
     }
     // What the datapath did contradicts what a replay would do.
     if let Some(forward) = flows.forward.as_ref().filter(|_| flows.drop.is_none()) {
@@ -103,7 +107,7 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
         let open = Text::new("acl-drop.open.flow").with("switch", switch).with("flow", &flow.line);
         return Ruling::CannotTell(vec![open]);
     }
-    let Some(confidence) = report::confidence(case, flows) else { return Ruling::NotConcerned };
+    let Some(confidence) = confidence(case, flows) else { return Ruling::NotConcerned };
     let finding = report::finding(case, flows, filter.as_ref(), confidence);
     let fault = report::fault(case, flows);
     if confidence == Confidence::CannotTell {
@@ -112,12 +116,24 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
     Claim::of(fault, case.rest, finding)
 }
 
+/// A network filter that libvirt itself enforces, at a port of the kernel's bridge.
+fn configured(case: &Case<'_, '_>) -> Option<Ruling> {
+    let switch = case.info().and_then(|info| info.vswitch.as_deref())?;
+    if !case.view.is_kernel_bridge(switch) || case.sure().next().is_none() {
+        return None;
+    }
+    let filter = filter::enforced(case, &packet_fields(case.view, case.group))?;
+    let finding = report::finding(case, case.flows(), Some(&filter), Confidence::Likely);
+    Some(Claim::of(format!("{} {} {}", filter.port, filter.filter, filter.index), case.rest, finding))
+}
+
 /// No rule and no flow drops them.
 fn unnamed(case: &Case<'_, '_>) -> Ruling {
     let Some(switch) = case.info().and_then(|info| info.vswitch.as_deref()) else {
         return Ruling::NotConcerned;
     };
-    if case.view.is_kernel_bridge(switch) {
+    // What left the switch was not dropped in it, and the kernel's bridge has no such rules.
+    if case.group.place.way == Way::Beyond || case.view.is_kernel_bridge(switch) {
         return Ruling::NotConcerned;
     }
     match case.flows().tables {

@@ -29,6 +29,7 @@ fn fill(link: &mut Link, value: &Value) {
     link.mac = string(value, "address").and_then(|text| text.parse().ok()).or(link.mac);
     link.permanent_mac = string(value, "permaddr").and_then(|text| text.parse().ok()).or(link.permanent_mac);
     link.mtu = number(value, "mtu").or(link.mtu);
+    link.queue = string(value, "qdisc").or(link.queue.take());
     link.master = string(value, "master").or(link.master.take());
     link.lower = string(value, "link").or(link.lower.take());
     if let Some(state) = string(value, "operstate") {

@@ -66,6 +66,7 @@ fn headline(line: &str, links: &mut Links) -> Option<(u32, String)> {
     link.lower = lower.filter(|lower| *lower != "NONE").map(ToOwned::to_owned);
     let rest: Vec<&str> = words.collect();
     link.mtu = after(&rest, "mtu").and_then(|text| text.parse().ok());
+    link.queue = after(&rest, "qdisc").map(ToOwned::to_owned);
     link.master = after(&rest, "master").map(ToOwned::to_owned);
     after(&rest, "state").unwrap_or_default().clone_into(&mut link.operstate);
     Some((ifindex, name.to_owned()))

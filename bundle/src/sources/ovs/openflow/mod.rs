@@ -20,7 +20,7 @@ pub use matching::FlowMatch;
 pub use model::{BridgeFlows, Flow, Group, GroupKind, OfPortDesc, OvsOpenflow};
 
 /// All versions, so that whatever the bridge speaks is spoken.
-const VERSIONS: &str = "OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,OpenFlow15";
+pub(super) const VERSIONS: &str = "OpenFlow10,OpenFlow11,OpenFlow12,OpenFlow13,OpenFlow14,OpenFlow15";
 
 impl Snapshot for OvsOpenflow {
     const DEF: SourceDef = SourceDef {

@@ -1,0 +1,100 @@
+use std::net::Ipv4Addr;
+
+use netcap_bundle::Role;
+use netcap_bundle::packets::Direction::{In, Out};
+use netcap_tests::bundle::{BundleBuilder, SealedBundle};
+use netcap_tests::packets::{echo, mac};
+
+use crate::finding::{Confidence, Finding, Severity};
+use crate::testing::{found, only};
+use crate::text::Text;
+
+const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 6);
+const LINKS: &str =
+    r#"[{"ifindex":5,"ifname":"eth3","flags":["UP"],"mtu":1500,"qdisc":"tbf","operstate":"UP"}]"#;
+
+fn queues(kind: &str, dropped: u64) -> String {
+    format!(
+        "qdisc {kind} 8001: dev eth3 root refcnt 2 rate 400Kbit burst 4Kb lat 0us\n Sent 90 bytes 9 pkt (dropped {dropped}, \
+         overlimits 9 requeues 0)\n backlog 0b 0p requeues 0\n"
+    )
+}
+
+/// Twenty pings in the second ten to thirty of a minute enter at vnet0; ten of them are not seen at eth3.
+fn bundle(samples: &[(i64, Option<String>)]) -> SealedBundle {
+    let (vm, router) = (mac("0c:da:41:1d:56:a7"), mac("a0:36:9f:97:76:b8"));
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("vnet0", Role::Vnet { vm: Some("web".into()), guest_mac: Some(vm) }, "");
+    bundle.point("eth3", Role::Uplink { bond: None }, "");
+    for n in 10..30_u16 {
+        let frame = echo(false, vm, router, VM, GATEWAY, n);
+        bundle.frame("vnet0", i64::from(n) * 1_000 + 500, In, &frame);
+        if n % 2 == 0 {
+            bundle.frame("eth3", i64::from(n) * 1_000 + 501, Out, &frame);
+        }
+    }
+    for (ms, queue) in samples {
+        let mut state = vec![("links", "link", "", LINKS)];
+        state.extend(queue.as_deref().map(|text| ("queues", "qdisc", "", text)));
+        bundle.state(*ms, &state);
+    }
+    bundle.seal()
+}
+
+fn ruled(sealed: &SealedBundle) -> Vec<String> {
+    let said = |finding: &Finding| -> Vec<String> {
+        finding.ruled.iter().map(|ruled| ruled.what.sentence().english()).collect()
+    };
+    found(sealed, "packet-loss").iter().flat_map(said).collect()
+}
+
+fn of(counts: [u64; 3], kind: &str) -> SealedBundle {
+    let [a, b, c] = counts.map(|dropped| Some(queues(kind, dropped)));
+    bundle(&[(0, a), (32_000, b), (58_000, c)])
+}
+
+#[test]
+fn a_queue_whose_counter_grew_with_them_killed_them() {
+    let sealed = of([3, 13, 13], "tbf");
+    let findings = found(&sealed, "qdisc");
+    assert_eq!(only(&findings), (Severity::Error, Confidence::Proven));
+    assert!(findings[0].claim.english().starts_with("The queue of eth3 (tbf) limits its rate"));
+    let died: Vec<String> = findings[0].consequences.iter().map(Text::english).collect();
+    assert_eq!(died, [format!("10 pings from {VM} to {GATEWAY} were lost")]);
+    assert!(format!("{:?}", findings[0].evidence).contains("before: 3, after: 13"));
+    let full = found(&of([3, 13, 13], "pfifo_fast"), "qdisc");
+    assert!(full[0].claim.english().contains("is given more than the interface sends"));
+}
+
+/// Some of what a queue drops as one was several packets before.
+#[test]
+fn fewer_drops_than_deaths_are_likely_and_few_are_none() {
+    assert_eq!(only(&found(&of([3, 9, 9], "tbf"), "qdisc")), (Severity::Error, Confidence::Likely));
+    let few = of([3, 5, 5], "tbf");
+    assert!(found(&few, "qdisc").is_empty());
+    let ruled = ruled(&few);
+    assert!(ruled.iter().any(|text| text.starts_with("a full queue: what the queue of eth3")), "{ruled:?}");
+}
+
+#[test]
+fn drops_of_another_time_killed_nobody() {
+    let sealed = bundle(&[
+        (0, Some(queues("tbf", 3))),
+        (32_000, Some(queues("tbf", 3))),
+        (58_000, Some(queues("tbf", 90))),
+    ]);
+    assert!(found(&sealed, "qdisc").is_empty());
+}
+
+/// Counters that were not recorded are named where the interface has a shaper.
+#[test]
+fn without_counters_nobody_can_tell() {
+    let sealed = bundle(&[(0, None), (58_000, None)]);
+    assert!(found(&sealed, "qdisc").is_empty());
+    let ruled = ruled(&sealed);
+    assert!(
+        ruled.iter().any(|text| text.contains("the queue of eth3 (tbf, which limits its rate)")),
+        "{ruled:?}"
+    );
+}

@@ -1,0 +1,81 @@
+//! The rule that drops such packets, as one of them met it in the dumps.
+
+use netcap_bundle::Nanos;
+use netcap_bundle::sources::ovs::openflow::Flow;
+
+use super::binding::Binding;
+
+/// The OpenFlow rule that drops such packets.
+#[derive(Debug, Clone)]
+pub(crate) struct RuleDrop {
+    /// Bridge of the rule: another than the port's behind a patch port.
+    pub bridge: String,
+    /// Table, priority, match and actions.
+    pub rule: String,
+    /// Cookie.
+    pub cookie: u64,
+    /// The line of the dump.
+    pub line: String,
+    /// Its file.
+    pub file: String,
+    /// When it was dumped.
+    pub at: Nanos,
+    /// Its counter at the first and the last dump it was in.
+    pub packets: (u64, u64),
+    /// When these were taken.
+    pub times: (Nanos, Nanos),
+    /// No other rule may decide instead.
+    pub certain: bool,
+    /// The rules met before it, in short, and the file each is in: bridges have one each.
+    pub chain: Vec<(String, String)>,
+    /// What conntrack was asked on the way.
+    pub tracked: Vec<TrackedAs>,
+    /// It ends what rules above it do not let pass because of the sender's address.
+    pub binding: Option<Binding>,
+    /// Their connection is known in another conntrack zone than the one that was asked.
+    pub other_zone: Option<OtherZone>,
+    pub(super) flow: Flow,
+}
+
+/// One lookup in conntrack.
+#[derive(Debug, Clone)]
+pub(crate) struct TrackedAs {
+    /// Zone, when it could be computed.
+    pub zone: Option<u16>,
+    /// Flags that certainly are set.
+    pub state: String,
+    /// The connection's own line, if there is one.
+    pub line: Option<String>,
+    /// The dump's file.
+    pub file: String,
+    /// When it was dumped.
+    pub at: Nanos,
+}
+
+/// A rule of the dump, in short, and its file.
+pub(crate) type RuleLine = (String, String);
+
+/// The zones of a connection whose packets a rule drops because conntrack does not know them.
+#[derive(Debug, Clone)]
+pub(crate) struct OtherZone {
+    /// The zone that was asked, and has no such connection.
+    pub asked: u16,
+    /// The zone that has it.
+    pub known: u16,
+    /// The connection's line there.
+    pub entry: String,
+    /// No answer was ever tracked there.
+    pub half_open: bool,
+    /// When the dump was taken.
+    pub at: Nanos,
+    /// The dump.
+    pub file: String,
+    /// When the rules were dumped.
+    pub rules_at: Nanos,
+    /// The rule that asks.
+    pub asks: Option<RuleLine>,
+    /// The rule that tracks what comes in at the port of the other side, in the zone that has it.
+    pub commits: Option<RuleLine>,
+    /// The port of the other side.
+    pub peer: Option<String>,
+}

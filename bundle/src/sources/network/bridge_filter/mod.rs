@@ -1,0 +1,100 @@
+//! `bridge-filter`: the rules of nftables for bridged frames (`nft list ruleset bridge`, nft(8)), among them those that
+//! ebtables and libvirt's network filters become.
+//!
+//! Where ebtables still has tables of its own in the kernel (before ebtables-nft), its rules are not in here: listing them
+//! would load the kernel's modules for them, and a recorder changes nothing.
+
+use serde::Serialize;
+
+use crate::source::{Cadence, Each, How, Parsed, RawItem, Recipe, Snapshot, SourceDef};
+
+mod text;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+pub use verdict::{BridgedFrame, FilterEnd};
+
+/// Chains with their rules.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct BridgeFilter {
+    /// In the order of the list.
+    pub chains: Vec<Chain>,
+    /// The list is whole: only then does "no rule drops it" mean anything.
+    pub complete: bool,
+}
+
+/// One chain.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Chain {
+    /// Its table.
+    pub table: String,
+    /// Its name.
+    pub name: String,
+    /// `prerouting`, `forward`, `postrouting`, …; `None` for one that others jump to.
+    pub hook: Option<String>,
+    /// Chains of one hook are asked in this order, the lowest first.
+    pub priority: i64,
+    /// What no rule decides is dropped.
+    pub drops: bool,
+    /// In the order written.
+    pub rules: Vec<FilterRule>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct FilterRule {
+    /// What has to hold: words as printed, without counter and verdict.
+    pub matches: Vec<String>,
+    /// Packets counted, where it counts.
+    pub packets: Option<u64>,
+    /// What it does.
+    pub verdict: Verdict,
+    /// The line.
+    pub raw: String,
+}
+
+/// What a rule does with what matches.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It goes on with the next rule.
+    #[default]
+    Continue,
+    /// The chain's hook is done with it.
+    Accept,
+    /// It throws it away, with or without telling the sender.
+    Drop,
+    /// It goes back to where the chain was called.
+    Return,
+    /// It goes on in a chain, and comes back.
+    Jump(String),
+    /// It goes on in a chain.
+    Goto(String),
+    /// Something that this reader does not know.
+    Unread,
+}
+
+impl Snapshot for BridgeFilter {
+    const DEF: SourceDef = SourceDef {
+        id: "bridge-filter",
+        about: "Filter rules for bridged frames: nftables, with those of ebtables and libvirt",
+        cadence: Cadence::Periodic,
+        recipes: &[Recipe {
+            item: "ruleset",
+            each: Each::Once,
+            how: How::Command(&["nft", "list", "ruleset", "bridge"]),
+            bytes_max: 4 << 20,
+            timeout_ms: 5_000,
+        }],
+    };
+
+    fn parse(items: &[RawItem<'_>]) -> Parsed<Self> {
+        let mut parsed = Parsed::default();
+        for item in items.iter().filter(|item| item.item == "ruleset") {
+            text::ruleset(item, &mut parsed);
+        }
+        parsed
+    }
+}
