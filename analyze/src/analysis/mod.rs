@@ -2,6 +2,7 @@
 
 pub(crate) mod caps;
 mod consequences;
+mod inputs;
 mod ladder;
 mod look;
 pub(crate) mod registry;

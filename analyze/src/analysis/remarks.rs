@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use netcap_bundle::input::{Input, Kind};
 use netcap_bundle::packets::Tail;
 
+use super::inputs;
 use crate::engine::CopyOf;
 use crate::host::copies::mirrors_at;
 use crate::measure::recording::Recording;
@@ -41,7 +42,7 @@ pub(super) fn incomplete(input: &Input) -> Option<Text> {
 /// What the input itself says, damaged files, and what was lost at each point.
 pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
     let mut out: Vec<Text> = incomplete(view.input).into_iter().collect();
-    out.extend(view.input.remarks.iter().map(Text::verbatim));
+    out.extend(view.input.remarks.iter().map(inputs::remark));
     let mut damaged = 0;
     for file in view.files {
         let tail = match (&file.error, &file.tail) {

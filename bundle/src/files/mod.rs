@@ -5,12 +5,14 @@ pub mod decompress;
 mod lines;
 mod members;
 mod place;
+mod remark;
 
 use lines::Budget;
 pub use lines::{FileLines, Lines};
 pub(crate) use members::Members;
 pub use place::Stream;
 pub(crate) use place::{Place, Source};
+pub use remark::FilesRemark;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -43,7 +45,7 @@ pub struct Files {
     map: BTreeMap<String, Place>,
     /// Bytes of their names.
     names: usize,
-    remarks: Vec<String>,
+    remarks: Vec<FilesRemark>,
     /// Files of which the end of the tar took a part.
     torn: BTreeSet<String>,
     cut: bool,
@@ -173,7 +175,7 @@ impl Files {
         })
     }
 
-    pub(crate) fn remarks(&mut self) -> Vec<String> {
+    pub(crate) fn remarks(&mut self) -> Vec<FilesRemark> {
         std::mem::take(&mut self.remarks)
     }
 
@@ -206,9 +208,9 @@ impl Files {
             return true;
         }
         let remark = if names > NAMES_BYTES_MAX {
-            "the names of the files are longer than fit in memory: the rest was not read".to_owned()
+            FilesRemark::NamesTooLong
         } else {
-            format!("more than {FILES_MAX} files: the rest was not read")
+            FilesRemark::TooMany { max: FILES_MAX }
         };
         if !self.remarks.contains(&remark) {
             self.remarks.push(remark);
@@ -221,7 +223,7 @@ impl Files {
         let mut refused = 0;
         for member in Members::new(file) {
             let Ok(member) = member else {
-                self.remarks.push("the tar is cut or damaged: what follows the damage is missing".into());
+                self.remarks.push(FilesRemark::Damaged);
                 self.cut = true;
                 break;
             };
@@ -231,7 +233,7 @@ impl Files {
                 continue;
             };
             if offset.saturating_add(length) > size {
-                self.remarks.push(format!("{name}: cut short by the end of the tar"));
+                self.remarks.push(FilesRemark::CutShort { file: name.clone() });
                 self.torn.insert(name.clone());
                 self.cut = true;
             }
@@ -240,9 +242,7 @@ impl Files {
             }
         }
         if refused > 0 {
-            self.remarks.push(format!(
-                "{refused} members of the tar have a path that leads outside, is too deep or is no text: ignored"
-            ));
+            self.remarks.push(FilesRemark::Refused { count: refused });
         }
     }
 }

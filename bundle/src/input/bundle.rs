@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::model::{Input, Kind, Missing, PINGS_MAX, POINTS_MAX, SEGMENTS_MAX, Segment};
 use super::ping::PingLog;
+use super::remark::{Limited, Remark, Unreadable};
 use crate::files::{Files, Place};
 use crate::ledger::Ledger;
 use crate::run::{Manifest, Point, RunInfo, SCHEMA, changes, layout};
@@ -20,7 +21,7 @@ const JSON_VALUES_MAX: usize = 1_000_000;
 pub(super) fn open(path: &Path, files: Files) -> Result<Input> {
     let name = path.display().to_string();
     let mut input = Input::empty(name.clone(), Kind::Bundle, files);
-    input.remarks.append(&mut input.files.remarks());
+    input.remarks.extend(input.files.remarks().into_iter().map(Remark::Files));
     let mut manifest = input.json::<Manifest>(layout::MANIFEST);
     let info = match &manifest {
         Some(m) => Some(m.info.clone()),
@@ -33,22 +34,21 @@ pub(super) fn open(path: &Path, files: Files) -> Result<Input> {
         return Err(BundleError::Damaged { what: name, damage: Damage::Newer { schema: info.schema } });
     }
     if manifest.is_none() {
-        input.remarks.push("the run was not sealed; `netcap seal DIR` closes what a crash left open".into());
+        input.remarks.push(Remark::Unsealed);
     }
     let sealed = manifest.as_mut().map(|m| std::mem::take(&mut m.changes));
     input.changes =
         sealed.unwrap_or_else(|| changes::parse(&input.files.text(layout::CHANGES).unwrap_or_default()));
     if input.changes.len() >= changes::CHANGES_MAX {
         input.changes.truncate(changes::CHANGES_MAX);
-        let most = changes::CHANGES_MAX;
-        input.remarks.push(format!("more than {most} points joined or left: the rest was not read"));
+        input.remarks.push(Remark::TooMany { what: Limited::Changes, max: changes::CHANGES_MAX });
     }
     info.add_joined(&input.changes);
     for (list, max, what) in
-        [(info.points.len(), POINTS_MAX, "points"), (info.pings.len(), PINGS_MAX, "pings")]
+        [(info.points.len(), POINTS_MAX, Limited::Points), (info.pings.len(), PINGS_MAX, Limited::Pings)]
     {
         if list > max {
-            input.remarks.push(format!("more than {max} {what}: the rest was not read"));
+            input.remarks.push(Remark::TooMany { what, max });
         }
     }
     info.points.truncate(POINTS_MAX);
@@ -56,9 +56,10 @@ pub(super) fn open(path: &Path, files: Files) -> Result<Input> {
     input.points.clone_from(&info.points);
     input.info = Some(info);
     input.end = manifest.as_ref().map(|m| m.end.clone());
-    input.remarks.extend(manifest.iter().flat_map(|m| m.remarks.iter().take(REMARKS_MAX).cloned()));
+    let own = manifest.iter().flat_map(|m| m.remarks.iter().take(REMARKS_MAX).cloned());
+    input.remarks.extend(own.map(Remark::Recorder));
     if manifest.as_ref().is_some_and(|m| m.remarks.len() > REMARKS_MAX) {
-        input.remarks.push(format!("more than {REMARKS_MAX} remarks of the recorder: the rest was left out"));
+        input.remarks.push(Remark::TooMany { what: Limited::Remarks, max: REMARKS_MAX });
     }
     input.add_segments(manifest.as_ref());
     input.state = StateReader::of_lines(input.files.lines(layout::STATE_INDEX));
@@ -87,7 +88,7 @@ impl Input {
         for (path, place) in self.files.under(layout::PACKETS) {
             let Some((point, number)) = layout::parse_segment(path) else { continue };
             if found.len() >= SEGMENTS_MAX {
-                self.remarks.push(format!("more than {SEGMENTS_MAX} packet files: the rest was not read"));
+                self.remarks.push(Remark::TooMany { what: Limited::PacketFiles, max: SEGMENTS_MAX });
                 break;
             }
             let (point, path, place) = (point.to_owned(), path.to_owned(), place.clone());
@@ -116,7 +117,7 @@ impl Input {
             return Some(*index);
         }
         if self.points.len() >= POINTS_MAX {
-            let remark = format!("more than {POINTS_MAX} points: packet files of the rest were not read");
+            let remark = Remark::TooMany { what: Limited::PointsWithFiles, max: POINTS_MAX };
             if !self.remarks.contains(&remark) {
                 self.remarks.push(remark);
             }
@@ -143,13 +144,15 @@ impl Input {
         let bytes = self.files.read_small(path)?;
         // Every value takes memory, however short it is written.
         if bytes.iter().filter(|b| matches!(b, b',' | b'[' | b'{')).count() > JSON_VALUES_MAX {
-            self.remarks.push(format!("{path} cannot be read: more than {JSON_VALUES_MAX} values"));
+            let why = Unreadable::TooManyValues { max: JSON_VALUES_MAX };
+            self.remarks.push(Remark::Unreadable { file: path.to_owned(), why });
             return None;
         }
         match serde_json::from_slice(&bytes) {
             Ok(value) => Some(value),
             Err(err) => {
-                self.remarks.push(format!("{path} cannot be read: {err}"));
+                let why = Unreadable::Json(err.to_string());
+                self.remarks.push(Remark::Unreadable { file: path.to_owned(), why });
                 None
             }
         }

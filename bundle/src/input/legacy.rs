@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::listports::{self, ListedPort};
 use super::model::{PINGS_MAX, POINTS_MAX, SEGMENTS_MAX};
+use super::remark::{Limited, Remark};
 use super::{Files, Input, Kind, Segment, Unread};
 use crate::files::{Place, decompress};
 use crate::input::ping::PingLog;
@@ -23,7 +24,7 @@ const LISTING_BYTES_MAX: usize = 2 << 20;
 
 /// Opens a directory (or its tar) that holds captures, but no netcap run.
 pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
-    let remarks = files.remarks();
+    let remarks = files.remarks().into_iter().map(Remark::Files).collect();
     let mut input =
         Input { remarks, ..Input::empty(path.display().to_string(), Kind::Legacy, Files::default()) };
     // The script makes one listing a run; of several the last says what is true now.
@@ -35,7 +36,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     let all_logs = files.paths().filter(|name| name.ends_with("-ping.log")).count();
     let logs = all_logs.min(PINGS_MAX);
     if all_logs > logs {
-        input.remarks.push(format!("more than {PINGS_MAX} pings: the rest was not read"));
+        input.remarks.push(Remark::TooMany { what: Limited::Pings, max: PINGS_MAX });
     }
     let (described, runs) = described(&files);
     input.give_up(Unread::Runs, runs);
@@ -51,7 +52,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
             continue;
         }
         if input.segments.len() >= SEGMENTS_MAX {
-            input.remarks.push(format!("more than {SEGMENTS_MAX} packet files: the rest was not read"));
+            input.remarks.push(Remark::TooMany { what: Limited::PacketFiles, max: SEGMENTS_MAX });
             break;
         }
         let point = name.rsplit_once('/').map(|(dir, _)| dir.rsplit('/').next().unwrap_or(dir).to_owned());
@@ -110,7 +111,7 @@ fn point_index(
     }
     if input.points.len() >= POINTS_MAX {
         // The last one takes what is too much: no host has so many interfaces.
-        let remark = format!("more than {POINTS_MAX} points: what the rest saw is counted at the last one");
+        let remark = Remark::TooMany { what: Limited::PointsCounted, max: POINTS_MAX };
         if !input.remarks.contains(&remark) {
             input.remarks.push(remark);
         }

@@ -14,6 +14,7 @@ mod legacy;
 mod listports;
 mod model;
 mod ping;
+mod remark;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ mod tests;
 use crate::files::Files;
 pub use model::{Input, Kind, Missing, Segment, Unread};
 pub use ping::PingLog;
+pub use remark::{Limited, Remark, Unreadable};
 
 impl Input {
     /// Opens an input of any kind.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::files::{Files, Place, Stream, decompress};
 use crate::input::ping::PingLog;
+use crate::input::remark::Remark;
 use crate::ledger::Ledger;
 use crate::run::{Change, End, Point, Pruned, RunInfo, SegmentInfo, layout};
 use crate::state::StateReader;
@@ -61,7 +62,7 @@ pub struct Input {
     /// Files that the manifest names and that are not there, or only in part.
     pub missing: Missing,
     /// What a reader must know before trusting silence.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Remark>,
     /// What was not read because there was too much of it: what and how many. Told in the reader's language.
     pub given_up: BTreeMap<Unread, u64>,
 }
@@ -177,26 +178,16 @@ impl Input {
         self.give_up(Unread::PingGaps, self.pings.iter().fold(0, |sum, log| sum.saturating_add(log.skipped)));
         for (log, file) in self.pings.iter().zip(&self.ping_files).filter(|(log, _)| log.thinned > 0) {
             let (all, kept) = (log.thinned, log.records.len());
-            self.remarks.push(format!(
-                "{file}: {all} records are more than fit in memory; {kept} were kept, the lost ones first, so that shares \
-                 of lost pings are too high"
-            ));
+            self.remarks.push(Remark::ThinnedPings { file: file.clone(), all, kept });
         }
         for ledger in self.ledger.points.iter().filter(|ledger| ledger.joined) {
-            self.remarks.push(format!(
-                "{}: so long that neighbouring lines were joined; sums are exact, times of losses may be coarser",
-                layout::ledger(&ledger.point)
-            ));
+            self.remarks.push(Remark::JoinedLedger { file: layout::ledger(&ledger.point) });
         }
         for file in self.files.unread() {
-            self.remarks.push(format!("{file}: has more lines than are read; the rest was not looked at"));
+            self.remarks.push(Remark::TooManyLines { file });
         }
         if self.state.thinned > 0 {
-            self.remarks.push(format!(
-                "{}: {} rounds of host state did not fit in memory and were left out",
-                layout::STATE_INDEX,
-                self.state.thinned
-            ));
+            self.remarks.push(Remark::ThinnedState { rounds: self.state.thinned });
         }
     }
 }
