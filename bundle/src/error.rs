@@ -41,7 +41,7 @@ pub enum BundleError {
     },
 }
 
-/// What was attempted on a file.
+/// What was attempted on a file, or by a recorder on a program, a thread or an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     /// To put it into the tar.
@@ -50,12 +50,18 @@ pub enum Op {
     Compress,
     /// To make it.
     Create,
+    /// To find it.
+    Find,
     /// To end the tar.
     Finish,
     /// To list a directory.
     List,
+    /// To lock it.
+    Lock,
     /// To open it.
     Open,
+    /// To ping it.
+    Ping,
     /// To read it.
     Read,
     /// To remove it.
@@ -64,6 +70,10 @@ pub enum Op {
     Rename,
     /// To write what is readable of a cut segment anew.
     Repair,
+    /// To start it.
+    Start,
+    /// To start a thread for it.
+    StartThread,
     /// To write it, or to make sure that it is on the disk.
     Write,
 }
@@ -108,19 +118,46 @@ impl BundleError {
     }
 }
 
+impl Op {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Bundle,
+        Self::Compress,
+        Self::Create,
+        Self::Find,
+        Self::Finish,
+        Self::List,
+        Self::Lock,
+        Self::Open,
+        Self::Ping,
+        Self::Read,
+        Self::Remove,
+        Self::Rename,
+        Self::Repair,
+        Self::Start,
+        Self::StartThread,
+        Self::Write,
+    ];
+}
+
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bundle => "bundle",
             Self::Compress => "compress",
             Self::Create => "create",
+            Self::Find => "find",
             Self::Finish => "finish",
             Self::List => "list",
+            Self::Lock => "lock",
             Self::Open => "open",
+            Self::Ping => "ping",
             Self::Read => "read",
             Self::Remove => "remove",
             Self::Rename => "rename",
             Self::Repair => "repair",
+            Self::Start => "start",
+            Self::StartThread => "start a thread for",
             Self::Write => "write",
         })
     }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use netcap_bundle::BundleError;
 use netcap_bundle::held::mistrust;
+use netcap_bundle::{BundleError, Op};
 use netcap_filters::{FilterError, PresetError};
 use rust_i18n::t;
 
@@ -33,7 +33,7 @@ pub enum Error {
     #[error("{}", wording::bundle(.0))]
     Bundle(#[from] BundleError),
     /// A file operation of the recorder itself.
-    #[error("{}", t!("error.file", op = op.word(), path = path.display(), why = wording::io(source)))]
+    #[error("{}", t!("error.file", op = wording::operation(*op), path = path.display(), why = wording::io(source)))]
     File {
         /// What was attempted.
         op: Op,
@@ -92,44 +92,6 @@ impl Error {
             Self::Plan(_) | Self::Filter(_) | Self::Preset(_) | Self::Usage(_) => 2,
             _ => 1,
         }
-    }
-}
-
-/// What is attempted on a file, a thread or an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Op {
-    /// Making it.
-    Create,
-    /// Finding it.
-    Find,
-    /// Locking it.
-    Lock,
-    /// Opening it.
-    Open,
-    /// Pinging it.
-    Ping,
-    /// Starting it.
-    Start,
-    /// Starting a thread for it.
-    StartThread,
-    /// Writing it.
-    Write,
-}
-
-impl Op {
-    /// As a verb, in the user's language.
-    fn word(self) -> String {
-        match self {
-            Self::Create => t!("op.create"),
-            Self::Find => t!("op.find"),
-            Self::Lock => t!("op.lock"),
-            Self::Open => t!("op.open"),
-            Self::Ping => t!("op.ping"),
-            Self::Start => t!("op.start"),
-            Self::StartThread => t!("op.thread"),
-            Self::Write => t!("op.write"),
-        }
-        .into_owned()
     }
 }
 

@@ -24,13 +24,18 @@ pub(super) fn attempt(op: Op) -> Text {
         Op::Bundle => "op.bundle",
         Op::Compress => "op.compress",
         Op::Create => "op.create",
+        Op::Find => "op.find",
         Op::Finish => "op.finish",
         Op::List => "op.list",
+        Op::Lock => "op.lock",
         Op::Open => "op.open",
+        Op::Ping => "op.ping",
         Op::Read => "op.read",
         Op::Remove => "op.remove",
         Op::Rename => "op.rename",
         Op::Repair => "op.repair",
+        Op::Start => "op.start",
+        Op::StartThread => "op.thread",
         Op::Write => "op.write",
     })
 }
@@ -55,20 +60,7 @@ mod tests {
     /// The English catalogue says what the library says.
     #[test]
     fn english_is_that_of_the_error() {
-        let errors = [
-            Op::Bundle,
-            Op::Compress,
-            Op::Create,
-            Op::Finish,
-            Op::List,
-            Op::Open,
-            Op::Read,
-            Op::Remove,
-            Op::Rename,
-            Op::Repair,
-            Op::Write,
-        ]
-        .map(|op| BundleError::io(op, "x")(std::io::ErrorKind::NotFound.into()));
+        let errors = Op::ALL.map(|op| BundleError::io(op, "x")(std::io::ErrorKind::NotFound.into()));
         let damages = [
             Damage::Undescribed,
             Damage::Newer { schema: 9 },

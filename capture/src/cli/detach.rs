@@ -16,12 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use netcap_bundle::Op;
 use nix::unistd::{chdir, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use rust_i18n::t;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::rundir::RunDir;
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 use crate::finish;
 use crate::ui;
 

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::sync::Arc;
 
 use netcap_bundle::held::Dir;
-use netcap_bundle::layout;
+use netcap_bundle::{Op, layout};
 
 use super::budget::{Budget, Metered};
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 use crate::host::clock;
 
 /// `netcap.log` of a run.

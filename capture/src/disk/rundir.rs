@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use netcap_bundle::held::{Dir, Mistrust, mistrust};
 use netcap_bundle::run::{RunInfo, SCHEMA, Sandbox};
-use netcap_bundle::{Point, layout, seal};
+use netcap_bundle::{Op, Point, layout, seal};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::utsname::{UtsName, uname};
 use rust_i18n::t;
 
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 use crate::host::clock;
 
 /// A run's directory, held by this process.

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 
+use netcap_bundle::Op;
 use netcap_bundle::held::Dir;
 
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 
 /// Whether this is standard output, or there already and no file: a device or a pipe is written to, never replaced.
 pub(super) fn is_one(to: &Path) -> bool {

@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 
 use netcap_bundle::packets::SegmentMeta;
 use netcap_bundle::run::{Change, ChangeKind, json_line};
-use netcap_bundle::{Nanos, Point, Role, layout};
+use netcap_bundle::{Nanos, Op, Point, Role, layout};
 use nix::net::if_::if_nametoindex;
 use rust_i18n::t;
 
@@ -19,7 +19,7 @@ use super::threads::Threads;
 use super::view::Session;
 use crate::disk::budget::Metered;
 use crate::disk::rundir::{RunDir, tool};
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 use crate::host::clock;
 use crate::ledger::NewPoint;
 use crate::plan::fresh_id;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use netcap_bundle::Op;
 use tokio::sync::mpsc;
 
 use super::Context;
@@ -12,7 +13,7 @@ use super::view::{Opening, Session};
 use crate::disk::budget::Budget;
 use crate::disk::syncer::SyncerThread;
 use crate::disk::writer::WriterThread;
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::point::event::Event;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 
-use netcap_bundle::layout;
+use netcap_bundle::{Op, layout};
 use rust_i18n::t;
 use tokio::sync::mpsc;
 
@@ -13,7 +13,7 @@ use super::Context;
 use super::rings::Listening;
 use super::view::Session;
 use crate::disk::budget::Metered;
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 use crate::ledger::{self, Ledger, NewPoint};
 use crate::ping;
 use crate::point::event::Event;

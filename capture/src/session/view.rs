@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use netcap_bundle::held::Dir;
-use netcap_bundle::{Nanos, layout};
+use netcap_bundle::{Nanos, Op, layout};
 use rust_i18n::t;
 
 use super::Context;
@@ -22,7 +22,7 @@ use crate::disk::budget::Budget;
 use crate::disk::free::disk_left;
 use crate::disk::journal::Journal;
 use crate::disk::rundir::RunDir;
-use crate::error::{Error, Op, Result};
+use crate::error::{Error, Result};
 use crate::ping::Tally;
 use crate::plan::Plan;
 use crate::point::PointId;

@@ -26,18 +26,28 @@ fn bundle_in(error: &BundleError, locale: &str) -> String {
     .into_owned()
 }
 
+/// An operation, as a verb.
+pub(crate) fn operation(op: Op) -> String {
+    attempt(op, &rust_i18n::locale()).into_owned()
+}
+
 fn attempt(op: Op, locale: &str) -> Cow<'static, str> {
     match op {
         Op::Bundle => t!("op.bundle", locale = locale),
         Op::Compress => t!("op.compress", locale = locale),
         Op::Create => t!("op.create", locale = locale),
+        Op::Find => t!("op.find", locale = locale),
         Op::Finish => t!("op.finish", locale = locale),
         Op::List => t!("op.list", locale = locale),
+        Op::Lock => t!("op.lock", locale = locale),
         Op::Open => t!("op.open", locale = locale),
+        Op::Ping => t!("op.ping", locale = locale),
         Op::Read => t!("op.read", locale = locale),
         Op::Remove => t!("op.remove", locale = locale),
         Op::Rename => t!("op.rename", locale = locale),
         Op::Repair => t!("op.repair", locale = locale),
+        Op::Start => t!("op.start", locale = locale),
+        Op::StartThread => t!("op.thread", locale = locale),
         Op::Write => t!("op.write", locale = locale),
     }
 }
@@ -59,20 +69,7 @@ mod tests {
 
     #[test]
     fn errors_of_bundles_read_in_english_as_the_library_words_them() {
-        let errors = [
-            Op::Bundle,
-            Op::Compress,
-            Op::Create,
-            Op::Finish,
-            Op::List,
-            Op::Open,
-            Op::Read,
-            Op::Remove,
-            Op::Rename,
-            Op::Repair,
-            Op::Write,
-        ]
-        .map(|op| BundleError::io(op, "x")(std::io::ErrorKind::NotFound.into()));
+        let errors = Op::ALL.map(|op| BundleError::io(op, "x")(std::io::ErrorKind::NotFound.into()));
         let damages = [
             Damage::Undescribed,
             Damage::Newer { schema: 9 },

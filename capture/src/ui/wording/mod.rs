@@ -13,7 +13,7 @@ use netcap_bundle::source::SourceDef;
 use netcap_filters::Preset;
 use rust_i18n::t;
 
-pub(crate) use bundles::bundle;
+pub(crate) use bundles::{bundle, operation};
 pub(crate) use files::{io, mistrusted};
 pub(crate) use filters::{filter, preset};
 
