@@ -162,6 +162,30 @@ impl BundleBuilder {
         self
     }
 
+    /// One sample that ended in that way.
+    pub fn asked(
+        &mut self,
+        ms: i64,
+        source: &'static str,
+        item: &'static str,
+        outcome: Outcome,
+        text: &str,
+    ) -> &mut Self {
+        let taken = Taken {
+            source,
+            item,
+            arg: String::new(),
+            at: at(ms),
+            took_ns: 1_000_000,
+            outcome,
+            bytes: text.as_bytes().to_vec(),
+            truncated: false,
+            stderr: Vec::new(),
+        };
+        self.state.round(vec![taken]).unwrap();
+        self
+    }
+
     pub fn pings(&mut self, address: &str, records: &[PingRecord]) -> &mut Self {
         self.info.pings.push(address.into());
         let lines: String = records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect();

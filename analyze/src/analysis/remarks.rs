@@ -83,6 +83,7 @@ pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
         }
     }
     out.extend(copies(view));
+    out.extend(super::state::remarks(view));
     if view.input.state.defects > 0 {
         out.push(Text::new("remark.state-lines").with("count", view.input.state.defects));
     }

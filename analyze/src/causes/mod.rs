@@ -10,6 +10,11 @@ pub(crate) mod bridge {
     pub(crate) mod linux_bridge;
 }
 
+/// The host: its daemons.
+pub(crate) mod host {
+    pub(crate) mod daemon_silent;
+}
+
 /// Links: cables, bonds and what neighbours say on them.
 pub(crate) mod links {
     pub(crate) mod bond_down;
@@ -147,6 +152,7 @@ pub(crate) fn harms_nobody(_view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim>
 
 /// All causes.
 pub(crate) const ALL: &[Cause] = &[
+    host::daemon_silent::CAUSE,
     ports::port_gone::CAUSE,
     ports::vm_off::CAUSE,
     links::bond_down::CAUSE,

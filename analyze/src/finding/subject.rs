@@ -84,6 +84,11 @@ pub(crate) enum Subject {
         #[serde(skip_serializing_if = "Option::is_none")]
         flow: Option<Flow>,
     },
+    /// A daemon of the host.
+    Daemon {
+        /// Its name.
+        daemon: String,
+    },
     /// Ports of a switch, by what they are configured to carry.
     Ports {
         /// The switch.
@@ -184,6 +189,7 @@ impl Subject {
                     None => text,
                 }
             }
+            Self::Daemon { daemon } => Text::verbatim(daemon),
             Self::Ports { switch, ports } => {
                 let key = if switch.is_some() { "subject.ports" } else { "subject.ports-nowhere" };
                 let ports = ports.iter().map(Text::verbatim).collect();

@@ -1,5 +1,6 @@
 //! What every entry of a registry has, whatever it does: an id, what it cannot do without, and a manual page.
 
+mod fitting;
 mod page;
 
 use crate::finding::Severity;
@@ -41,6 +42,7 @@ pub(crate) struct NotEvaluated {
 impl Unit {
     /// Keys of the needs that are missing, and only of those: what cannot be judged yet is not asked for.
     pub(crate) fn missing(&self, view: &View<'_>) -> Vec<&'static str> {
-        self.needs.iter().filter(|need| (need.met)(view) == Some(false)).map(|need| need.key).collect()
+        let missing = self.needs.iter().filter(|need| (need.met)(view) == Some(false));
+        missing.map(|need| fitting::key(view, need.key)).collect()
     }
 }

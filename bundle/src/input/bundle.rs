@@ -62,7 +62,8 @@ pub(super) fn open(path: &Path, files: Files) -> Result<Input> {
         input.remarks.push(Remark::TooMany { what: Limited::Remarks, max: REMARKS_MAX });
     }
     input.add_segments(manifest.as_ref());
-    input.state = StateReader::of_lines(input.files.lines(layout::STATE_INDEX));
+    let files = manifest.as_ref().map(|m| m.files.as_slice()).unwrap_or_default();
+    input.state = StateReader::of_lines(input.files.lines(layout::STATE_INDEX)).with_recorded(files);
     input.add_pings();
     input.ledger = Ledger::read(&input.files);
     input.pruned = manifest.map(|m| m.pruned).unwrap_or_default();

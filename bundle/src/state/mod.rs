@@ -2,10 +2,12 @@
 
 mod line;
 mod reader;
+mod unread;
 mod writer;
 
 pub use line::IndexLine;
 pub use reader::{Round, SampleFile, StateReader};
+pub use unread::{Fault, Unread};
 pub use writer::{StateWriter, Taken, Written};
 
 #[cfg(test)]

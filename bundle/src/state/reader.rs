@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::IndexLine;
+use super::unread::{Unread, Unreads, recorded};
 use crate::Nanos;
 use crate::files::{Files, Lines};
+use crate::layout;
+use crate::run::FileInfo;
 use crate::source::{Outcome, Parsed, RawItem, Snapshot};
 
 /// Index lines read: ten items every ten seconds for a month are 2.6 million.
@@ -58,6 +61,10 @@ pub struct StateReader {
     bytes: usize,
     /// Sources of which a part was not looked at.
     partial: Mutex<BTreeSet<&'static str>>,
+    /// What the manifest says of samples.
+    recorded: BTreeMap<String, String>,
+    /// Samples that cannot be used.
+    unread: Mutex<Unreads>,
 }
 
 impl StateReader {
@@ -83,6 +90,18 @@ impl StateReader {
             }
         }
         reader
+    }
+
+    /// The same with what the manifest says of the samples.
+    #[must_use]
+    pub(crate) fn with_recorded(mut self, files: &[FileInfo]) -> Self {
+        self.recorded = recorded(files, layout::STATE);
+        self
+    }
+
+    /// Samples, of all that were asked for so far, that cannot be used, by path; and how many more there are.
+    pub fn unread(&self) -> (Vec<(String, Unread)>, usize) {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).all()
     }
 
     fn take(&mut self, mut line: IndexLine) {
@@ -222,6 +241,10 @@ impl StateReader {
                 let (body, more) = files.read_part(&line.path, most).unwrap_or_default();
                 left -= body.len();
                 cut |= more;
+                if !more && !body.is_empty() {
+                    let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+                    unread.compare(line, &body, &self.recorded);
+                }
                 (body, more)
             })
             .collect();
@@ -239,6 +262,10 @@ impl StateReader {
             })
             .collect();
         let parsed = T::parse(&items);
+        if !parsed.defects.is_empty() {
+            let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+            unread.take(lines, &parsed.defects);
+        }
         if cut || parsed.partial {
             self.partial.lock().unwrap_or_else(PoisonError::into_inner).insert(T::DEF.id);
         }
@@ -268,10 +295,13 @@ impl SampleFile {
     }
 }
 
-/// Whether two rounds are in the same files: then nothing changed between them.
+/// Whether two rounds ended alike and are in the same files: then nothing changed between them.
 fn same_files(one: &[IndexLine], other: &[IndexLine]) -> bool {
     one.len() == other.len()
-        && one.iter().zip(other).all(|(a, b)| a.item == b.item && a.arg == b.arg && a.path == b.path)
+        && one
+            .iter()
+            .zip(other)
+            .all(|(a, b)| (&a.item, &a.arg, &a.path, &a.outcome) == (&b.item, &b.arg, &b.path, &b.outcome))
 }
 
 /// Bytes of memory that a line takes.

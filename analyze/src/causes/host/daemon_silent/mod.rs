@@ -1,0 +1,133 @@
+//! `daemon-silent`: a daemon of the host, mostly ovs-vswitchd, did not answer anything for a while.
+//!
+//! Symptom: new connections of all VMs fail at once while old ones go on, or nothing passes at all where the datapath is in
+//! user space; commands like ovs-appctl and ovs-ofctl hang.
+//!
+//! Looked at: what the recorder asked the daemon and when it ran into its time limit, and packets that died inside a switch of
+//! Open vSwitch meanwhile: without ovs-vswitchd no new flow gets into the datapath.
+//!
+//! Proven: three questions or more in a row ran into their time limit, or two that are five seconds apart, and none was
+//! answered in between. Likely: two. One alone may be a large answer.
+//!
+//! Packets that died in that time are taken for its consequence: what the switch would have done with them is not known then.
+//!
+//! Exonerated: a daemon that answered late once; one that is not installed here.
+//!
+//! Remedy: look at the daemon's process and journal, then restart it.
+//!
+//! Sources: ovs-vswitchd(8), ovs-appctl(8); Open vSwitch ofproto/ofproto-dpif-upcall.c.
+//!
+//! 中文：主机上的守护进程（多为 ovs-vswitchd）一段时间内没有应答任何查询：新连接全部失败而旧连接继续，用户态数据面则全部
+//! 中断。处理：查看该进程与日志后将其重启。
+
+mod report;
+
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::ovs::bond::OvsBond;
+use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
+use netcap_bundle::sources::ovs::datapath::OvsDatapath;
+use netcap_bundle::sources::ovs::fdb::OvsFdb;
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
+use netcap_bundle::sources::vm::libvirt::Libvirt;
+
+use crate::causes::{Cause, Claim, Ruling, Rung};
+use crate::deaths::{Case, Death, Deaths, Way};
+use crate::finding::Severity;
+use crate::host::silence::{self, Hung};
+use crate::unit::Unit;
+use crate::view::View;
+
+/// The registry's line.
+pub(crate) const CAUSE: Cause = Cause {
+    unit: Unit {
+        id: "daemon-silent",
+        severity: Some((Severity::Warning, Severity::Error)),
+        most: Some(FINDINGS_MAX),
+        needs: &[],
+        source: include_str!("mod.rs"),
+    },
+    rung: Rung::StateSilent,
+    judge,
+    harms,
+};
+
+/// Findings made of one input.
+const FINDINGS_MAX: usize = 16;
+/// Questions in a row; one alone may have a large answer.
+const ASKED_MIN: usize = 2;
+/// Packets may have died of it so long before it was asked: the recorder asks every ten seconds at least.
+const BEFORE_NS: i64 = 10_000_000_000;
+
+/// A daemon, and the sources that it answers.
+struct Daemon {
+    name: &'static str,
+    sources: &'static [&'static str],
+    /// Packets die without it.
+    forwards: bool,
+}
+
+const DAEMONS: &[Daemon] = &[
+    Daemon {
+        name: "ovs-vswitchd",
+        sources: &[
+            OvsBond::DEF.id,
+            OvsConntrack::DEF.id,
+            OvsDatapath::DEF.id,
+            OvsFdb::DEF.id,
+            OvsOpenflow::DEF.id,
+        ],
+        forwards: true,
+    },
+    Daemon { name: "ovsdb-server", sources: &[Ovsdb::DEF.id], forwards: false },
+    Daemon { name: "libvirtd", sources: &[Libvirt::DEF.id], forwards: false },
+];
+
+fn silences(view: &View<'_>) -> impl Iterator<Item = (&'static Daemon, Hung)> {
+    let all = DAEMONS.iter().flat_map(|daemon| {
+        silence::hung(view.input, daemon.sources).into_iter().map(move |hung| (daemon, hung))
+    });
+    all.filter(|(_, hung)| hung.asked.len() >= ASKED_MIN)
+}
+
+fn harms(view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
+    let of = |(daemon, hung): (&Daemon, Hung)| {
+        Claim::of_harm(report::fault(daemon, &hung), report::finding(view, daemon, &hung))
+    };
+    silences(view).map(of).collect()
+}
+
+/// What died inside a switch that the daemon runs, while it was silent.
+fn judge(case: &Case<'_, '_>) -> Ruling {
+    let Some(switch) = case.info().and_then(|info| info.vswitch.as_deref()) else {
+        return Ruling::NotConcerned;
+    };
+    let inside = matches!(case.group.place.way, Way::Switch | Way::Learned);
+    if !inside || case.view.is_kernel_bridge(switch) {
+        return Ruling::NotConcerned;
+    }
+    for (daemon, hung) in silences(case.view).filter(|(daemon, _)| daemon.forwards) {
+        let from = answered_last(case.view, &hung).max(hung.from.plus(-BEFORE_NS));
+        let while_hung =
+            |death: &&Death| from <= death.at && hung.until.is_none_or(|until| death.at <= until);
+        let deaths: Vec<Death> = case.rest.iter().filter(while_hung).copied().collect();
+        if !deaths.is_empty() {
+            let finding = report::finding(case.view, daemon, &hung);
+            return Claim::of(report::fault(daemon, &hung), &deaths, finding);
+        }
+    }
+    Ruling::NotConcerned
+}
+
+/// When ovs-vswitchd answered last before it was silent.
+fn answered_last(view: &View<'_>, hung: &Hung) -> netcap_bundle::Nanos {
+    use netcap_bundle::source::Outcome;
+    let sources = DAEMONS.iter().filter(|daemon| daemon.forwards).flat_map(|daemon| daemon.sources);
+    let sources: Vec<&str> = sources.copied().collect();
+    let lines = view.input.state.lines().filter(|line| sources.contains(&line.source.as_str()));
+    let answered = lines.filter(|line| line.outcome == Outcome::Ok && line.at < hung.from);
+    answered.map(|line| line.at).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
