@@ -88,7 +88,6 @@ pub(crate) enum Rung {
     Reflection,
 }
 
-/// One cause.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cause {
     /// Id, needs and manual page.

@@ -71,11 +71,9 @@ pub(crate) enum ClockRelation {
     Known(Vec<Stretch>),
     /// All packets went one way: B is at most (A to B) or at least (B to A) this much ahead of A, in nanoseconds.
     OneSided {
-        /// The way.
         way: Way,
         /// The bound.
         ahead_ns: i64,
-        /// Packets.
         packets: usize,
     },
     /// No packet was seen at both, or too few.

@@ -31,7 +31,6 @@ pub(crate) struct Passers {
     pub count: u64,
     /// Octets of the largest; 0 when none passed.
     pub largest: u32,
-    /// Their VLANs.
     pub vlans: BTreeSet<u16>,
 }
 

@@ -8,7 +8,6 @@ use crate::tables::journeys::{Event, Journey};
 /// Where a packet came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entered {
-    /// The point.
     pub point: PointId,
     /// Its VLAN there.
     pub vlan: u16,

@@ -161,7 +161,6 @@ pub(crate) struct Case<'c, 'a> {
     pub deaths: &'c Deaths<'a>,
     /// Its place among the groups.
     pub number: usize,
-    /// The group.
     pub group: &'c Group<'a>,
     /// Those of its deaths that are not explained yet; never none.
     pub rest: &'c [Death],

@@ -10,14 +10,11 @@ use crate::finding::Finding;
 use crate::unit::Unit;
 use crate::view::View;
 
-/// One detector.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Detector {
     /// Id, needs and manual page.
     pub unit: Unit,
-    /// Finds.
     pub run: fn(&View<'_>, &mut Vec<Finding>),
 }
 
-/// All detectors.
 pub(crate) const ALL: &[Detector] = &[addresses::ip_conflict::DETECTOR];

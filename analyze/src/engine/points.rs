@@ -18,7 +18,6 @@ const POINTS_MAX: usize = 16_384;
 /// Domains of points without a switch start here.
 const LONELY: u32 = 1 << 31;
 
-/// One point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PointInfo {
     /// Interface name, `#n` when the file does not say.

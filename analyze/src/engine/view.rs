@@ -17,7 +17,6 @@ pub(crate) struct FrameRef {
     pub number: u64,
 }
 
-/// One packet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PacketView<'a> {
     /// Stamp.
@@ -129,7 +128,6 @@ pub(crate) enum L4 {
     Failed(FailedEcho),
     /// IPv6 neighbour discovery.
     Nd(Nd),
-    /// TCP.
     Tcp {
         /// Source port.
         sport: u16,
@@ -146,7 +144,6 @@ pub(crate) enum L4 {
         /// Acknowledgement number.
         ack: u32,
     },
-    /// UDP.
     Udp {
         /// Source port.
         sport: u16,

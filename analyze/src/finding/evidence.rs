@@ -12,7 +12,6 @@ use crate::text::Text;
 pub(crate) enum Evidence {
     /// A frame that can be opened in Wireshark.
     Frame {
-        /// File.
         file: String,
         /// Frame number in it.
         number: u64,
@@ -32,7 +31,6 @@ pub(crate) enum Evidence {
         /// When it was taken; `None` when nothing says.
         #[serde(serialize_with = "maybe_utc")]
         at: Option<Nanos>,
-        /// The line.
         line: String,
         /// What it shows.
         #[serde(serialize_with = "english")]
@@ -40,7 +38,6 @@ pub(crate) enum Evidence {
     },
     /// A counter that moved.
     Counter {
-        /// Its name.
         name: String,
         /// Value at `from`.
         before: u64,

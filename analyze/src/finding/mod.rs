@@ -66,7 +66,6 @@ impl fmt::Display for Confidence {
     }
 }
 
-/// One finding.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finding {
     /// Id of the detector.

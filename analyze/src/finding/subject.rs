@@ -28,9 +28,7 @@ pub(crate) enum Subject {
     },
     /// A MAC that moves between the members of a bond.
     BondMac {
-        /// The MAC.
         mac: Mac,
-        /// The bond.
         bond: String,
         /// Its active member.
         active: String,
@@ -43,12 +41,9 @@ pub(crate) enum Subject {
     },
     /// A bond and its members.
     Bond {
-        /// The bond.
         bond: String,
-        /// Its switch.
         #[serde(skip_serializing_if = "Option::is_none")]
         switch: Option<String>,
-        /// Its members.
         members: Vec<String>,
     },
     /// A flow that ends inside the switch.
@@ -56,7 +51,6 @@ pub(crate) enum Subject {
         /// The VM, if known.
         #[serde(skip_serializing_if = "Option::is_none")]
         vm: Option<String>,
-        /// Its port.
         port: String,
         /// Source.
         src: IpAddr,
@@ -91,10 +85,8 @@ pub(crate) enum Subject {
     },
     /// Ports of a switch, by what they are configured to carry.
     Ports {
-        /// The switch.
         #[serde(skip_serializing_if = "Option::is_none")]
         switch: Option<String>,
-        /// The ports.
         ports: Vec<String>,
     },
     /// Two addresses and the pings between them.
@@ -116,7 +108,6 @@ pub(crate) struct Flow {
     pub dst: IpAddr,
     /// `icmp`, `tcp`, `udp`, …
     pub protocol: String,
-    /// Its number.
     #[serde(skip)]
     pub number: u8,
 }
@@ -124,7 +115,6 @@ pub(crate) struct Flow {
 /// Somebody who claims an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Claimant {
-    /// Its MAC.
     pub mac: Mac,
     /// Where it sits.
     #[serde(serialize_with = "english")]

@@ -15,10 +15,8 @@ const BONDS_MAX: usize = 1_024;
 /// States kept of one bond.
 const STATES_MAX: usize = 100_000;
 
-/// One bond.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct BondTimeline {
-    /// Its name.
     pub name: String,
     /// Its members in every state.
     pub members: BTreeSet<String>,
@@ -52,7 +50,6 @@ pub(crate) struct Bonds {
     pub overflow: u64,
 }
 
-/// One bond in one sample.
 struct BondSample {
     name: String,
     members: Vec<String>,

@@ -31,7 +31,6 @@ pub(crate) enum Why {
 /// A time in which a port was not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outage {
-    /// Why.
     pub why: Why,
     /// The port, as it was called before.
     pub port: String,
@@ -66,7 +65,6 @@ impl Outage {
 /// A port of a switch over time, or the ports of a machine's card: a new start may give it another one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Life {
-    /// Its switch.
     pub switch: String,
     /// Its interfaces.
     pub ifaces: BTreeSet<String>,

@@ -35,7 +35,6 @@ pub(crate) trait Measure: Default {
 
 macro_rules! measurements {
     ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
-        /// All measurements.
         pub(crate) const ALL: &[Measurement] = &[$(<$type as Measure>::MEASUREMENT),*];
 
         /// What was measured.

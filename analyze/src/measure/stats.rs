@@ -53,7 +53,6 @@ pub(crate) struct PointStats {
     pub role: &'static str,
     /// Its switch.
     pub vswitch: Option<String>,
-    /// Its filter.
     pub filter: String,
     /// Bytes kept of each frame, 0 when not said.
     pub snaplen: u32,

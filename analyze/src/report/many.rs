@@ -16,7 +16,6 @@ pub(crate) struct Total {
     pub incomplete: u64,
     /// Inputs with a finding.
     pub found: u64,
-    /// Packets.
     pub packets: u64,
     /// Findings by severity.
     pub findings: BTreeMap<Severity, u64>,

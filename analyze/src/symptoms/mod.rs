@@ -14,7 +14,6 @@ use crate::finding::Finding;
 use crate::unit::Unit;
 use crate::view::View;
 
-/// One symptom.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Symptom {
     /// Id, needs and manual page.
@@ -23,5 +22,4 @@ pub(crate) struct Symptom {
     pub run: fn(&View<'_>, &Deaths<'_>, &mut Vec<Finding>),
 }
 
-/// All symptoms.
 pub(crate) const ALL: &[Symptom] = &[loss::packet_loss::SYMPTOM, loss::ping_loss::SYMPTOM];

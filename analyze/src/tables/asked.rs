@@ -22,9 +22,7 @@ const KEYS_MAX: usize = 65_536;
 /// Questions for one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
-    /// The first one.
     pub first: Sight,
-    /// The last one.
     pub last: Sight,
     /// Where the first one was seen.
     pub point: PointId,
@@ -32,7 +30,6 @@ pub(crate) struct Asked {
     pub count: u64,
 }
 
-/// The fold.
 #[derive(Debug)]
 pub(crate) struct AskedFold {
     context: Arc<FoldContext>,

@@ -49,9 +49,7 @@ pub(crate) struct MacAtMember {
 /// A MAC at a member of a bond, in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct MemberKey {
-    /// The member.
     pub member: PointId,
-    /// The MAC.
     pub mac: Mac,
     /// Which way its frames went.
     pub direction: Direction,
@@ -66,7 +64,6 @@ pub(crate) struct BondedTable {
     pub overflow: u64,
 }
 
-/// The fold.
 #[derive(Debug)]
 pub(crate) struct BondedFold {
     context: Arc<FoldContext>,

@@ -35,7 +35,6 @@ const POINTS_MAX: usize = 8;
 pub(crate) struct AddressKey {
     /// Broadcast domain.
     pub domain: DomainId,
-    /// VLAN.
     pub vlan: Tags,
     /// The address.
     pub ip: IpAddr,
@@ -69,7 +68,6 @@ pub(crate) struct Claim {
     pub mac: Mac,
     /// The Ethernet source when it differs from `mac`.
     pub sender: Option<Mac>,
-    /// The kind.
     pub kind: ClaimKind,
     /// When and in which frames.
     pub runs: ClaimRuns,
@@ -91,13 +89,11 @@ pub(crate) struct Address {
 /// The finished table.
 #[derive(Debug, Default)]
 pub(crate) struct ClaimsTable {
-    /// By address.
     pub addresses: BTreeMap<AddressKey, Address>,
     /// Addresses not kept.
     pub overflow: u64,
 }
 
-/// The fold.
 #[derive(Debug)]
 pub(crate) struct ClaimsFold {
     context: Arc<FoldContext>,

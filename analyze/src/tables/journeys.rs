@@ -128,7 +128,6 @@ pub(crate) struct RequestExample {
     pub wire_len: u32,
     /// Addresses.
     pub eth: Eth,
-    /// VLAN.
     pub vlan: Tags,
     /// Where it is.
     pub frame: FrameRef,
@@ -170,7 +169,6 @@ pub(crate) struct JourneysTable {
     pub unsampled: u64,
 }
 
-/// The fold.
 #[derive(Debug)]
 pub(crate) struct JourneysFold {
     context: Arc<FoldContext>,

@@ -34,7 +34,6 @@ pub(crate) struct Loss {
 /// What one point saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PointTraffic {
-    /// Packets.
     pub packets: u64,
     /// Their bytes on the wire.
     pub wire_bytes: u64,
@@ -54,13 +53,11 @@ pub(crate) struct PointTraffic {
 /// The finished table.
 #[derive(Debug, Default)]
 pub(crate) struct LossesTable {
-    /// By point.
     pub points: BTreeMap<PointId, PointTraffic>,
     /// Packets at further points.
     pub unseen: u64,
 }
 
-/// The fold.
 #[derive(Debug, Default)]
 pub(crate) struct LossesFold {
     points: BTreeMap<PointId, PointTraffic>,

@@ -4,7 +4,6 @@ use netcap_bundle::Nanos;
 
 use crate::engine::FrameRef;
 
-/// One sighting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sight {
     /// When.

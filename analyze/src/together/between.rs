@@ -28,9 +28,7 @@ const LOST_MIN: u64 = 2;
 /// A point of a host, by their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostPoint {
-    /// The host.
     pub host: String,
-    /// The point.
     pub point: String,
 }
 

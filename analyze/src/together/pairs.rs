@@ -15,7 +15,6 @@ pub(crate) struct HostPair {
     pub numbers: (usize, usize),
     /// A.
     pub a: String,
-    /// B.
     pub b: String,
     /// A's zone.
     pub utc_offset_s: i32,

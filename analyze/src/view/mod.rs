@@ -34,7 +34,6 @@ pub(crate) struct View<'a> {
     pub files: &'a [FileStats],
     /// Trust.
     pub fidelity: Fidelity,
-    /// The host.
     pub host: Host,
     /// Bonds over time.
     pub bonds: Bonds,

@@ -30,7 +30,7 @@ impl Dir {
     }
 
     /// Opens a file for reading that has exactly one other name: that one in another directory of ours.
-    pub fn read_twin(&self, path: &str, other: &Self, name: &str) -> io::Result<File> {
+    pub(crate) fn read_twin(&self, path: &str, other: &Self, name: &str) -> io::Result<File> {
         let file = File::from(self.open_below(path, OFlags::RDONLY | CAREFUL, Mode::empty())?);
         let stat = trust::regular(&file)?;
         let (dir, name) = other.parent_of(&plain(name)?)?;
@@ -120,7 +120,7 @@ impl Dir {
     }
 
     /// The same with all bytes at once.
-    pub fn replace_with(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn replace_with(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         self.replace(path, |file| file.write_all(bytes))
     }
 
@@ -183,7 +183,7 @@ impl Dir {
     }
 
     /// Makes sure that a file's name is on the disk.
-    pub fn sync_around(&self, path: &str) -> io::Result<()> {
+    pub(crate) fn sync_around(&self, path: &str) -> io::Result<()> {
         match path.rsplit_once('/') {
             Some((folder, _)) => self.sync_below(folder),
             None => self.sync(),
@@ -191,7 +191,7 @@ impl Dir {
     }
 
     /// Whether what has this name is a file of ours, and not a link or somebody else's.
-    pub fn is_ours(&self, path: &str) -> io::Result<()> {
+    pub(crate) fn is_ours(&self, path: &str) -> io::Result<()> {
         let (dir, name) = self.parent_of(&plain(path)?)?;
         let stat = sys::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
         match FileType::from_raw_mode(stat.st_mode) {

@@ -84,7 +84,7 @@ impl Dir {
     }
 
     /// Removes all that lies in it but for one name; links are removed, not followed.
-    pub fn clear_but(&self, kept: &str) -> io::Result<()> {
+    pub(crate) fn clear_but(&self, kept: &str) -> io::Result<()> {
         each(&self.fd, |name, kind| {
             if name.to_bytes() != kept.as_bytes() {
                 remove(&self.fd, name, kind, 0)?;

@@ -136,7 +136,7 @@ impl Dir {
     }
 
     /// A file of the user's own choice that is only read, such as a capture: links are followed, nothing is waited for.
-    pub fn file_of_anybody(path: &Path) -> io::Result<File> {
+    pub(crate) fn file_of_anybody(path: &Path) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(sys::openat(CWD, path, flags, Mode::empty())?);
         trust::regular(&file)?;

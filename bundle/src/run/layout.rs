@@ -114,7 +114,7 @@ pub fn ping_lines(address: &str) -> String {
 
 /// Names that `scripts/check_network.sh` gives to the log of a ping beside the run: `STAMP-ping.log` to the first,
 /// `STAMP-ADDRESS-ping.log` to the others. None when the path is no such log.
-pub fn old_ping_names(run: &str, path: &str) -> Vec<String> {
+pub(crate) fn old_ping_names(run: &str, path: &str) -> Vec<String> {
     let address = path.strip_prefix(PING).and_then(|rest| rest.strip_prefix('/')?.strip_suffix(".log"));
     // HOST-STAMP, or HOST-STAMP-2 for the second of a second.
     let digits = |word: &str| word.len() == STAMP_LEN && word.bytes().all(|byte| byte.is_ascii_digit());

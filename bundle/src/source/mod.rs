@@ -11,7 +11,8 @@ pub(crate) mod sample;
 
 pub use def::{Cadence, How, Recipe, SourceDef};
 pub use elements::{Each, Elements};
-pub use name::{is_file_name, is_interface};
+pub(crate) use name::is_file_name;
+pub use name::is_interface;
 pub use outcome::{Outcome, Reason};
 pub use sample::{Defect, Parsed, RawItem};
 

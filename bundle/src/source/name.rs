@@ -18,7 +18,7 @@ pub fn is_interface(name: &str) -> bool {
 
 /// A name that is part of a file's: of a run, or of what libvirt knows, which may hold spaces and any script. No command
 /// takes it for an option.
-pub fn is_file_name(name: &str) -> bool {
+pub(crate) fn is_file_name(name: &str) -> bool {
     let bad = |c: char| c == '/' || c.is_control();
     (1..=FILE_MAX).contains(&name.len())
         && name != "."

@@ -11,7 +11,6 @@ use rust_i18n::t;
 pub(crate) struct SwitchPort {
     /// Its interface as the switch calls it.
     pub(crate) iface: String,
-    /// The switch.
     pub(crate) switch: String,
 }
 

@@ -55,7 +55,6 @@ pub(crate) struct Counters {
 /// Sums that belong together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Settled {
-    /// The sums.
     pub(crate) sums: Sums,
     /// When the kernel was asked; `None` before the first time.
     pub(crate) at: Option<Instant>,

@@ -83,10 +83,7 @@ pub(super) enum Request {
     /// The run is over: the name of its control socket goes.
     Forget,
     /// The control socket of the run, listening under the name of root; once.
-    Listen {
-        /// The run.
-        run: String,
-    },
+    Listen { run: String },
     /// The explanation of a result, printed.
     Analyze {
         /// The result.

@@ -26,7 +26,6 @@ pub(crate) use pressure::Pressure;
 pub(crate) struct Order {
     /// How much a point has to give up.
     pub(crate) level: ShedLevel,
-    /// Why.
     pub(crate) why: ShedReason,
 }
 

@@ -136,13 +136,13 @@ impl Ring {
 
     /// Whether the next block is ready, and if so, whether frames were dropped before it was closed and nobody has asked
     /// for the count since.
-    pub fn peek_losing(&self) -> Option<bool> {
+    pub(crate) fn peek_losing(&self) -> Option<bool> {
         let word = self.map.status(self.place())?.load(Ordering::Acquire);
         (word & TP_STATUS_USER != 0).then_some(word & TP_STATUS_LOSING != 0)
     }
 
     /// How many blocks are ready before the first that is marked for drops: what is counted now was dropped after these.
-    pub fn sound_ahead(&self) -> u32 {
+    pub(crate) fn sound_ahead(&self) -> u32 {
         let sound = |ahead: &u32| {
             let place = ((self.next + ahead) % self.size.blocks) as usize * self.size.block_bytes as usize;
             let word = self.map.status(place).map_or(TP_STATUS_KERNEL, |word| word.load(Ordering::Acquire));
@@ -199,12 +199,12 @@ impl Ring {
     }
 
     /// Another filter from now on; what is in the ring stays.
-    pub fn refilter(&self, program: &[Instruction]) -> io::Result<()> {
+    pub(crate) fn refilter(&self, program: &[Instruction]) -> io::Result<()> {
         attach_filter(self.fd.as_fd(), program)
     }
 
     /// From now on nothing new is taken in; what is in the ring stays.
-    pub fn shut(&self) -> io::Result<()> {
+    pub(crate) fn shut(&self) -> io::Result<()> {
         attach_filter(self.fd.as_fd(), &NOTHING)
     }
 }

@@ -18,7 +18,6 @@ use crate::view::View;
 pub(crate) struct DatapathDrop {
     /// The line of the dump.
     pub line: String,
-    /// Its file.
     pub file: String,
     /// When it was dumped.
     pub at: Nanos,
@@ -39,7 +38,6 @@ pub(crate) struct DatapathDrop {
 pub(crate) struct DatapathForward {
     /// The line of the dump.
     pub line: String,
-    /// Its file.
     pub file: String,
     /// When it was dumped.
     pub at: Nanos,

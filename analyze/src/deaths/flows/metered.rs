@@ -12,7 +12,6 @@ pub(crate) struct Metered {
     pub id: u32,
     /// The rule, in short.
     pub rule: String,
-    /// Its file.
     pub file: String,
     /// When it was dumped.
     pub at: Nanos,

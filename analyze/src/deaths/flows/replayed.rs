@@ -30,7 +30,6 @@ const CHAIN_MAX: usize = 12;
 pub(crate) struct Ended {
     /// How.
     pub cause: Cause,
-    /// Bridge.
     pub bridge: String,
     /// The last rule it met, in short.
     pub rule: String,

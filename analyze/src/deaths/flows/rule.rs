@@ -12,11 +12,9 @@ pub(crate) struct RuleDrop {
     pub bridge: String,
     /// Table, priority, match and actions.
     pub rule: String,
-    /// Cookie.
     pub cookie: u64,
     /// The line of the dump.
     pub line: String,
-    /// Its file.
     pub file: String,
     /// When it was dumped.
     pub at: Nanos,

@@ -17,7 +17,6 @@ use serde_json::Value;
 use super::page::Page;
 use crate::analysis::Verdict;
 
-/// One section.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Section {
     /// Its key in the JSON.

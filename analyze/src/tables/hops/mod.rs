@@ -70,7 +70,6 @@ struct Part {
     flags: Flags,
 }
 
-/// The fold.
 #[derive(Debug)]
 pub(crate) struct HopsFold {
     context: Arc<FoldContext>,

@@ -21,7 +21,6 @@ pub(crate) struct LostPacket {
     pub packets: u64,
     /// Octets of TCP lost.
     pub bytes: u64,
-    /// Its flow.
     pub flow: u64,
     /// What it carried, whatever its addresses are.
     pub content: u64,
@@ -71,7 +70,6 @@ pub(crate) struct PairHop {
 /// The times of one hop.
 #[derive(Debug, Clone)]
 pub(crate) struct HopStats {
-    /// From.
     pub from: Stop,
     /// To.
     pub to: Stop,
@@ -101,7 +99,6 @@ pub(crate) struct Counts {
 pub(crate) struct HopsTable {
     /// In order of stops.
     pub hops: Vec<HopStats>,
-    /// By pair.
     pub pairs: BTreeMap<PairKey, PairHop>,
     /// Examples.
     pub samples: BTreeMap<(u64, Stop), ExampleFrame>,

@@ -56,7 +56,6 @@ const LOST_MIN: usize = 2;
 
 /// A bond with LACP of which no member was in use.
 struct Failed<'v> {
-    /// Its name.
     name: &'v str,
     /// The host at that time.
     state: &'v HostState,

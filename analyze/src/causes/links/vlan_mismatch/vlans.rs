@@ -42,7 +42,6 @@ pub(super) enum Mismatch {
 /// Where the destination is heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Heard {
-    /// The VLAN.
     pub vlan: u16,
     /// Where.
     pub point: PointId,

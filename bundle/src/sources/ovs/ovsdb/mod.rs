@@ -17,7 +17,7 @@ mod tables;
 mod tests;
 
 /// Bridges of Open vSwitch.
-pub const BRIDGES: Elements = Elements {
+pub(crate) const BRIDGES: Elements = Elements {
     id: "bridge",
     listed_by: "ovsdb",
     names: |items| Ovsdb::parse(items).value.bridges.into_iter().map(|bridge| bridge.name).collect(),

@@ -25,7 +25,7 @@ pub use model::{
 pub use verdict::{FilterVerdict, ends};
 
 /// Machines, running or not.
-pub const DOMAINS: Elements = Elements {
+pub(crate) const DOMAINS: Elements = Elements {
     id: "domain",
     listed_by: "libvirt",
     names: |items| Libvirt::parse(items).value.domain_names,
@@ -33,7 +33,7 @@ pub const DOMAINS: Elements = Elements {
 };
 
 /// Network filters.
-pub const NWFILTERS: Elements = Elements {
+pub(crate) const NWFILTERS: Elements = Elements {
     id: "nwfilter",
     listed_by: "libvirt",
     names: |items| Libvirt::parse(items).value.nwfilter_names,
