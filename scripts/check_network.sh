@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # The old script's options, place and file names, recorded by netcap: for hands and runbooks that know check_network.sh.
 set -euo pipefail
+# Root's own may name directories of others, or the one it happens to stand in.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:/opt/bin
+export PATH
 
 dir=${CHECK_NETWORK_DIR:-/root/tcpdump}
 
@@ -34,19 +37,37 @@ Exit status: 0 it records; else netcap's own: 1 it could not start, 2 the comman
 EOT
 }
 
-# The recorder beside this script, of a clone, or of the PATH.
+# Whether nobody but root and this user can put something else in place of a file or directory, or change it: it and all
+# above it are theirs, and others may write at most to directories that are sticky, as /tmp is.
+is_ours() {
+    local path owner mode sticky=no
+    path=$(readlink -f "$1") || return 1
+    while :; do
+        read -r owner mode < <(stat -c '%u %a' "$path") || return 1
+        [[ $owner == 0 || $owner == "$EUID" ]] || return 1
+        ((!(8#$mode & 8#022))) || [[ $sticky == allowed && $((8#$mode & 8#1000)) != 0 ]] || return 1
+        [[ $path != / ]] || return 0
+        path=$(dirname "$path")
+        sticky=allowed
+    done
+}
+
+# The recorder beside this script, of a clone, or where programs are installed.
 find_netcap() {
     local here target candidate
     here=$(dirname "$(readlink -f "$0")")
     target=${CARGO_TARGET_DIR:-$here/../target}
     for candidate in "$here/netcap" "$here/../dist/netcap" "$target/release/netcap" "$target/debug/netcap"; do
-        if [[ -f $candidate && -x $candidate ]]; then
-            readlink -f "$candidate"
+        [[ -f $candidate && -x $candidate ]] || continue
+        candidate=$(readlink -f "$candidate")
+        if is_ours "$candidate"; then
+            printf '%s\n' "$candidate"
             return
         fi
+        echo "check_network.sh: $candidate is not started, for others can change it; chown it to root and take their right to write away" >&2
     done
     command -v netcap || {
-        echo "check_network.sh: no netcap beside this script nor in the PATH; put it there" >&2
+        echo "check_network.sh: no netcap beside this script nor in $PATH; put it there" >&2
         return 1
     }
 }
@@ -59,6 +80,7 @@ say() {
 topology() {
     local tool text
     for tool in /opt/bin/ovs_dbg_listports ovs_dbg_listports; do
+        is_ours "$(command -v "$tool")" || continue
         if text=$(timeout 10 "$tool" 2>/dev/null) && [[ -n $text ]]; then
             printf '%s\n' "$text"
             return
@@ -95,6 +117,10 @@ esac
 umask 077
 netcap=$(find_netcap)
 mkdir -p "$dir"
+is_ours "$dir" || {
+    echo "check_network.sh: nothing is written to $dir, for others can change what lies there; CHECK_NETWORK_DIR names another directory" >&2
+    exit 2
+}
 say "check_network.sh $*"
 status=0
 run=$("$netcap" --detach --quiet --no-bundle --out "$dir" "$@") || status=$?

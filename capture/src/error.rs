@@ -75,6 +75,11 @@ impl Error {
         Self::place(Op::Open, "held.run", dir)
     }
 
+    /// For `map_err`: the directory of Open vSwitch's sockets.
+    pub(crate) fn ovs(dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::place(Op::Open, "held.ovs", dir)
+    }
+
     fn place(op: Op, advice: &'static str, dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = dir.to_owned();
         move |source| match mistrust(&source) {

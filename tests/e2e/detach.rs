@@ -166,6 +166,10 @@ fn detach_under(net: &Net, out: &str, path: &str) -> Output {
         mount --bind "$keep" /run/netcap
         umount "$keep"
         rmdir "$keep"
+        # The host's own is found first; where there is one, the stand-in takes its place.
+        for real in /usr/bin/systemd-run /bin/systemd-run; do
+            [[ ! -e $real ]] || mount --bind "$(command -v systemd-run)" "$real"
+        done
         exec "$0" "$@"
     "#;
     let mut command = Command::new("ip");

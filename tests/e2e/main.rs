@@ -4,6 +4,8 @@ mod net;
 mod proof;
 mod run;
 
+mod attacks_files;
+mod attacks_programs;
 mod broken_disk;
 mod capture;
 mod confined;

@@ -186,14 +186,17 @@ fn nobody_but_a_recording_gets_a_helper() {
 fn recorded_with_ip_that(net: &Net, does: &str, place: &Path, options: &[&str]) -> PathBuf {
     let tools = place.join("tools");
     fs::create_dir(&tools).expect("it can be made");
-    let path = std::env::var("PATH").expect("it is set");
-    let script = format!("#!/bin/sh\n{does}\nPATH={path} exec ip \"$@\"\n");
-    fs::write(tools.join("ip"), script).expect("it can be made");
-    fs::set_permissions(tools.join("ip"), fs::Permissions::from_mode(0o755)).expect("it can be made");
+    let (ours, real) = (tools.join("ip"), tools.join("real-ip"));
+    let script = format!("#!/bin/sh\n{does}\nexec {} \"$@\"\n", real.display());
+    fs::write(&ours, script).expect("it can be made");
+    fs::set_permissions(&ours, fs::Permissions::from_mode(0o755)).expect("it can be made");
     let out = place.join("out").display().to_string();
     let words = ["--iface=cap0", "--out", &out, "--min-free=1M", "--duration=1s"];
     let mut command = std::process::Command::new("ip");
-    command.args(["netns", "exec", &net.near, "env"]).arg(format!("PATH={}:{path}", tools.display()));
+    // No PATH makes netcap run another `ip` than the host's: this one takes its place, in the command's own mounts.
+    let replaced =
+        r#"ip=$(readlink -f "$(command -v ip)"); cp "$ip" "$1"; mount --bind "$0" "$ip"; shift; exec "$@""#;
+    command.args(["netns", "exec", &net.near, "sh", "-ec", replaced]).args([&ours, &real]);
     command.arg(env!("CARGO_BIN_EXE_netcap")).args(words).args(options).env("OVS_RUNDIR", "/nonexistent");
     let output = command.output().expect("it can be made");
     assert!(output.status.success(), "{output:?}");

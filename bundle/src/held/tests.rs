@@ -1,7 +1,7 @@
 //! Attacks on a held directory by whoever can change what lies in it, and honest use beside them.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -144,7 +144,19 @@ fn nothing_is_waited_for_and_nothing_endless_is_read() {
         assert_eq!(why(dir.read_all(path, 100)), Mistrust::NotAFile, "{path}");
         assert!(dir.append(path).is_err() && dir.create_anew(path).is_err(), "{path}");
     }
-    assert_eq!(why(dir.read_all("sparse", 1000)), Mistrust::TooLarge { size: 12 << 30, max: 1000 });
+    assert_eq!(why(dir.read_all("sparse", 1000)), Mistrust::Holes { bytes: 12 << 30 });
+    fs::write(top.path().join("large"), [1; 1001]).unwrap();
+    assert_eq!(why(dir.read_all("large", 1000)), Mistrust::TooLarge { size: 1001, max: 1000 });
+    let mut large = fs::OpenOptions::new().write(true).open(top.path().join("large")).unwrap();
+    for at in [70 << 20, 100 << 20] {
+        large.seek(io::SeekFrom::Start(at)).unwrap();
+        large.write_all(b"x").unwrap();
+    }
+    assert!(matches!(why(dir.read("large")), Mistrust::Holes { bytes } if bytes > 64 << 20));
+    fs::write(top.path().join("large"), vec![1; 70 << 20]).unwrap();
+    let mut first = [0];
+    dir.read("large").unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(first, [1], "it is read from its beginning");
     assert_eq!(why(dir.read("two")), Mistrust::Linked { links: 2 });
     assert_eq!(why(dir.create_anew("one")), Mistrust::Linked { links: 2 });
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use rustix::fs::{self as sys, FileType, Stat};
+use rustix::fs::{self as sys, FileType, SeekFrom, Stat};
 use rustix::io::Errno;
 
 /// Whose files are opened below a directory.
@@ -54,6 +54,12 @@ pub enum Mistrust {
         /// Bytes it may have.
         max: u64,
     },
+    /// A file that says to be large and has nothing in it: it would be read for hours.
+    #[error("it has holes of {bytes} bytes, and netcap leaves none; move it away")]
+    Holes {
+        /// Bytes of holes, of those that were looked at.
+        bytes: u64,
+    },
     /// Not a path of plain names.
     #[error("its path leads out of the directory")]
     Outside,
@@ -97,6 +103,10 @@ pub fn mistrust(error: &io::Error) -> Option<&Mistrust> {
 const OTHERS_WRITE: u32 = 0o002;
 /// See [`OTHERS_WRITE`].
 const GROUP_WRITES: u32 = 0o020;
+/// Bytes of holes that a file may have.
+const HOLES_MAX: u64 = 64 << 20;
+/// Holes that are looked for in one file.
+const EXTENTS_MAX: usize = 1024;
 /// Only owners remove and rename in such a directory.
 const STICKY: u32 = 0o1000;
 
@@ -159,8 +169,37 @@ pub(super) fn file(file: &File, trust: Trust) -> io::Result<Stat> {
     let stat = regular(file)?;
     if trust == Trust::Own {
         own(&stat)?;
+        let bytes = holes(file, u64::try_from(stat.st_size).unwrap_or(0))?;
+        if bytes > HOLES_MAX {
+            return Err(Mistrust::Holes { bytes }.into());
+        }
     }
     Ok(stat)
+}
+
+/// Bytes of holes in a file, as far as it matters. A small file is read sooner than asked, and a file system that knows
+/// no holes has none (lseek(2)).
+fn holes(file: &File, size: u64) -> io::Result<u64> {
+    let (mut at, mut bytes) = (0, 0_u64);
+    for _ in 0..EXTENTS_MAX {
+        if at >= size || size <= HOLES_MAX || bytes > HOLES_MAX {
+            break;
+        }
+        let seek = |to| match sys::seek(file, to) {
+            // Nothing but a hole is left.
+            Err(Errno::NXIO) => Ok(size),
+            Err(Errno::INVAL) => Ok(size.saturating_add(1)),
+            done => done,
+        };
+        let hole = seek(SeekFrom::Hole(at))?;
+        if hole >= size {
+            break;
+        }
+        at = seek(SeekFrom::Data(hole))?.min(size);
+        bytes = bytes.saturating_add(at.saturating_sub(hole));
+    }
+    sys::seek(file, SeekFrom::Start(0))?;
+    Ok(bytes)
 }
 
 /// Whether a file is of one's own.

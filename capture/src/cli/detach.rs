@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::rundir::RunDir;
 use crate::error::{Error, Result};
-use crate::finish;
+use crate::host::programs;
 use crate::ui;
 
 /// Set for the recorder that was started to be left alone.
@@ -152,8 +152,7 @@ fn systemd_run() -> Option<PathBuf> {
     if !Path::new(SYSTEMD_DIR).is_dir() {
         return None;
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    finish::find_program("systemd-run", std::env::split_paths(&path))
+    programs::find("systemd-run", None)
 }
 
 /// Options that systemd 219 (the oldest in the field) knows too. The name must be free: scopes that ended badly stay.

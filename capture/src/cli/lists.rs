@@ -4,11 +4,10 @@ use netcap_bundle::{Role, sources};
 use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
 
-use super::runtime::block_on;
+use super::runtime::{self, block_on};
 use crate::error::Result;
 use crate::host::available::Available;
 use crate::host::inventory::Inventory;
-use crate::host::services::Host;
 use crate::ui::{self, wording};
 
 /// What is recorded of the host's state.
@@ -33,7 +32,7 @@ pub(super) fn presets() {
 
 /// What could be recorded here, and how.
 pub(super) fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
-    let host = Host::this(ovs_rundir);
+    let host = runtime::host(ovs_rundir)?;
     let mut inventory = block_on(Inventory::take(&host))?;
     inventory.note_unasked(&host);
     let available = &inventory.available;

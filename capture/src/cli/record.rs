@@ -14,7 +14,7 @@ use super::filters::{Own, filter, own_filters};
 use super::lists::{points, presets};
 use super::options::{Behaviour, Record};
 use super::plan::plan;
-use super::runtime::{block_on, raise_file_limit};
+use super::runtime::{self, block_on, raise_file_limit};
 use crate::control::protocol::{Ended, Phase};
 use crate::error::{Error, Result};
 use crate::host::inventory::Inventory;
@@ -71,7 +71,7 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
     let analyzer = options.behaviour.analyze.then(finish::analyzer).transpose()?;
     let pipe = options.behaviour.detach.then(LaunchPipe::take).transpose()?;
     let on_started = pipe.map(|pipe| Box::new(|run: &_| pipe.report_started(run)) as OnStarted);
-    let host = Host::this(options.behaviour.ovs_rundir.clone());
+    let host = runtime::host(options.behaviour.ovs_rundir.clone())?;
     let prepared = prepare(&options, &host, analyzer.as_deref())?;
     let privileged: Arc<dyn Privileged> = match &prepared {
         Some(prepared) => prepared.helper(),

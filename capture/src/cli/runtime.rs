@@ -1,14 +1,23 @@
 //! What a command runs in: one thread, and as many descriptors as the host allows.
 
+use std::path::PathBuf;
+
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::error::{Error, Result};
+use crate::host::services::Host;
 
 /// Each point needs two descriptors; the usual soft limit of 1024 is there for programs that use select(2).
 pub(super) fn raise_file_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
+}
+
+/// The host, with Open vSwitch where the user or the environment says.
+pub(super) fn host(ovs_rundir: Option<PathBuf>) -> Result<Host> {
+    let dir = ovs_rundir.clone().unwrap_or_default();
+    Host::chosen(ovs_rundir).map_err(Error::ovs(&dir))
 }
 
 /// One thread is enough: packets have threads of their own, and commands run one after the other. A file of the host that
@@ -24,7 +33,6 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::services::Host;
     use netcap_bundle::source::{Each, How, Outcome, Recipe};
     use std::time::{Duration, Instant};
 

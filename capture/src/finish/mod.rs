@@ -13,7 +13,6 @@ use crate::disk::rundir::{self, RunDir};
 use crate::error::{Error, Result};
 use crate::ui;
 use crate::ui::units::human_bytes;
-pub(crate) use analyzer::find_program;
 pub(crate) use analyzer::{analyze, analyze_run, analyzer};
 use summary::quoted;
 pub(crate) use summary::{print_place, summary};

@@ -16,8 +16,8 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-use super::clock;
 use super::services::{Host, Service};
+use super::{clock, programs};
 
 /// Longest wait for a command that was killed: one that waits for a disk that does not answer dies when the disk does
 /// (state D, proc_pid_stat(5)), and that is no reason to wait with it.
@@ -82,9 +82,15 @@ pub async fn run(host: &Host, words: &[String], bytes_max: usize, limit: Duratio
     if let Some(absent) = Service::asked_by(program).and_then(|service| host.absent(service)) {
         return Executed::failed(absent.reason(), absent.to_string());
     }
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.env("LC_ALL", "C").env("OVS_RUNDIR", &host.ovs_rundir).env_remove("LANGUAGE");
+    let Some(path) = programs::find(program, None) else {
+        let absent = std::io::Error::from_raw_os_error(libc::ENOENT);
+        return Executed::failed(Reason::NoProgram, format!("{program}: {absent}"));
+    };
+    let mut command = Command::new(path);
+    command.arg0(program).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    programs::environment(command.as_std_mut());
+    command.env("OVS_RUNDIR", &host.ovs_rundir);
     command.process_group(0).kill_on_drop(true);
     crate::sys::die_with_parent(command.as_std_mut());
     let mut child = match command.spawn() {

@@ -7,6 +7,7 @@ pub(crate) mod iface;
 pub(crate) mod inventory;
 pub(crate) mod linkwatch;
 pub(crate) mod netdev;
+pub(crate) mod programs;
 pub(crate) mod sample;
 pub(crate) mod services;
 pub(crate) mod unixctl;

@@ -1,8 +1,10 @@
 //! The services of a host that commands ask: where they are, and whether they are there.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
+use netcap_bundle::held::{Dir, Mistrust, mistrust};
 use netcap_bundle::source::Reason;
 use rust_i18n::t;
 
@@ -10,6 +12,9 @@ use rust_i18n::t;
 const LIBVIRT_SOCKETS: [&str; 4] = ["libvirt-sock", "libvirt-sock-ro", "virtqemud-sock", "virtqemud-sock-ro"];
 /// Where Open vSwitch keeps its sockets, by packager.
 const OVS_RUNDIRS: [&str; 3] = ["/var/run/openvswitch", "/run/openvswitch", "/usr/local/var/run/openvswitch"];
+
+/// Users of daemons have numbers up to this (`SYS_UID_MAX`, login.defs(5)): packages let Open vSwitch run as one.
+const DAEMON_UID_MAX: u32 = 999;
 
 /// The host that is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +104,17 @@ impl Host {
         Self { root: "/".into(), ovs_rundir }
     }
 
+    /// This host, with Open vSwitch where the user or the environment says. What root is told there decides what is
+    /// recorded, so it is refused where somebody else could answer.
+    pub(crate) fn chosen(ovs_rundir: Option<PathBuf>) -> io::Result<Self> {
+        if let Some(dir) = &ovs_rundir
+            && !OVS_RUNDIRS.iter().any(|usual| dir == Path::new(usual))
+        {
+            trusted(dir)?;
+        }
+        Ok(Self::this(ovs_rundir))
+    }
+
     /// Socket of Open vSwitch's database.
     pub(crate) fn ovs_database(&self) -> PathBuf {
         self.ovs_rundir.join("db.sock")
@@ -135,6 +151,22 @@ impl Host {
     }
 }
 
+/// Whether nobody but root, or the user of a daemon whom root has given a directory, can answer there.
+fn trusted(dir: &Path) -> io::Result<()> {
+    let done = Dir::open(dir).and_then(|dir| dir.is_private());
+    let Err(e) = done else { return Ok(()) };
+    match mistrust(&e) {
+        // What is not there answers nothing.
+        None => Ok(()),
+        Some(Mistrust::Owner { dir: at, uid })
+            if *uid <= DAEMON_UID_MAX && std::fs::canonicalize(dir)? == *at =>
+        {
+            Dir::around(at).and_then(|(above, _)| above.is_private())
+        }
+        Some(_) => Err(e),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +175,28 @@ mod tests {
     fn the_database_and_the_element_are_put_in() {
         let host = Host { root: "/".into(), ovs_rundir: "/run/ovs".into() };
         assert_eq!(host.words(&["x", "{db}", "a{}"], "br0"), ["x", "unix:/run/ovs/db.sock", "abr0"]);
+    }
+
+    #[test]
+    fn switches_are_asked_only_where_nobody_else_can_answer() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        rust_i18n::set_locale("en");
+        let top = tempfile::tempdir().unwrap();
+        let dir = top.path().join("ovs");
+        assert!(trusted(&dir).is_ok(), "nobody is there");
+        std::fs::create_dir(&dir).unwrap();
+        assert!(trusted(&dir).is_ok());
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        chown(&dir, Some(DAEMON_UID_MAX), None).unwrap();
+        assert!(trusted(&dir).is_ok(), "root has given it to the daemon's user");
+        chown(&dir, Some(65534), None).unwrap();
+        let refused = Host::chosen(Some(dir.clone())).unwrap_err();
+        assert!(matches!(mistrust(&refused), Some(Mistrust::Owner { uid: 65534, .. })), "{refused}");
+        chown(&dir, Some(DAEMON_UID_MAX), None).unwrap();
+        std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(trusted(&dir).is_err(), "anybody could have put it there");
     }
 
     #[test]

@@ -9,12 +9,15 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use netcap_bundle::held::Dir;
 use serde_json::Value;
 
 /// Longest wait for an answer: the ledger's second waits with it.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_millis(200);
 /// Bytes of an answer: a port takes 250.
 const ANSWER_BYTES_MAX: u64 = 768 << 10;
+/// Bytes of the daemon's pid file at most.
+const PID_BYTES_MAX: u64 = 64;
 pub(crate) const QUESTION: &[u8] = br#"{"id":0,"method":"dpctl/show","params":["-s"]}"#;
 
 /// A connection to ovs-vswitchd that stays open.
@@ -45,8 +48,9 @@ impl Link {
 
 /// The daemon's control socket carries its process id.
 fn connect(rundir: &Path) -> io::Result<BufReader<UnixStream>> {
-    let pid = std::fs::read_to_string(rundir.join("ovs-vswitchd.pid"))?;
-    let pid: u32 = pid.trim().parse().map_err(io::Error::other)?;
+    // Whatever lies there is not waited for, as a pipe would be.
+    let pid = Dir::visit(rundir)?.read_all("ovs-vswitchd.pid", PID_BYTES_MAX)?;
+    let pid: u32 = String::from_utf8_lossy(&pid).trim().parse().map_err(io::Error::other)?;
     let stream = UnixStream::connect(rundir.join(format!("ovs-vswitchd.{pid}.ctl")))?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
     stream.set_write_timeout(Some(ANSWER_MAX))?;
