@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use netcap_bundle::input::{Input, Kind};
 use netcap_bundle::packets::Tail;
+use netcap_bundle::run::HostSpan;
 
 use super::inputs;
 use crate::engine::CopyOf;
@@ -18,6 +19,9 @@ const GAPS_NAMED_MAX: usize = 8;
 const FILES_NAMED_MAX: usize = 1_000;
 /// Kinds of missing files named in the headline.
 const MISSING_SHOWN: usize = 6;
+
+/// Lost upcalls that are worth a remark.
+const UPCALLS_MIN: u64 = 3;
 
 /// What of the input is gone, in one sentence.
 pub(super) fn incomplete(input: &Input) -> Option<Text> {
@@ -84,6 +88,8 @@ pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
     }
     out.extend(copies(view));
     out.extend(super::state::remarks(view));
+    out.extend(view.host.offloads.then(|| Text::new("remark.offload")));
+    out.extend(upcalls(view));
     if view.input.state.defects > 0 {
         out.push(Text::new("remark.state-lines").with("count", view.input.state.defects));
     }
@@ -123,4 +129,89 @@ fn copies(view: &View<'_>) -> Vec<Text> {
         }
     }
     out
+}
+
+/// Most packets that the datapath of Open vSwitch asked its daemon about were lost on the way: it looks as if nobody answered.
+fn upcalls(view: &View<'_>) -> Option<Text> {
+    let most = |span: &&HostSpan| {
+        let asked = span.upcalls.unwrap_or(0);
+        span.upcalls_lost > 0 && span.upcalls_lost.saturating_mul(2) >= asked
+    };
+    let spans: Vec<&HostSpan> = view.input.ledger.host.iter().filter(most).collect();
+    let sum = |of: fn(&HostSpan) -> u64| spans.iter().map(|span| of(span)).fold(0, u64::saturating_add);
+    let (first, last) = (spans.first()?, spans.last()?);
+    let (lost, asked) =
+        (sum(|span| span.upcalls_lost), sum(|span| span.upcalls.unwrap_or(span.upcalls_lost)));
+    let begin = first.at.plus(i64::try_from(first.ms).unwrap_or(i64::MAX).saturating_mul(-1_000_000));
+    let offset = view.input.info.as_ref().map_or(0, |info| info.utc_offset_s);
+    (lost >= UPCALLS_MIN).then(|| {
+        Text::new("remark.upcalls")
+            .with("lost", lost)
+            .with("asked", asked.max(lost))
+            .with("from", begin.clock(offset))
+            .with("to", last.at.clock(offset))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use netcap_bundle::Role;
+    use netcap_bundle::layout::SOFTNET;
+    use netcap_bundle::packets::Direction::In;
+    use netcap_tests::bundle::{BundleBuilder, at};
+    use netcap_tests::packets::{echo, mac};
+
+    use crate::analysis::Verdict;
+    use crate::testing::explain_path;
+
+    const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
+    const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 6);
+
+    /// Ten pings enter at vnet0 and are seen nowhere else.
+    fn verdict(offload: &str, ledger: &str) -> Verdict {
+        let (vm, router) = (mac("0c:da:41:1d:56:a7"), mac("a0:36:9f:97:76:b8"));
+        let mut bundle = BundleBuilder::new(60_000);
+        bundle.point("vnet0", Role::Vnet { vm: Some("web".into()), guest_mac: Some(vm) }, "");
+        bundle.point("eth3", Role::Uplink { bond: None }, "");
+        for n in 10..20_u16 {
+            bundle.frame("vnet0", i64::from(n) * 1_000, In, &echo(false, vm, router, VM, GATEWAY, n));
+        }
+        let database = format!(
+            r#"{{"caption":"Open_vSwitch table","headings":["_uuid","other_config"],"data":[[["uuid","o"],["map",[["hw-offload","{offload}"]]]]]}}"#
+        );
+        bundle.state(0, &[("ovsdb", "dump", "", &database)]);
+        bundle.write(SOFTNET, ledger);
+        explain_path(&bundle.seal().path, 1)
+    }
+
+    fn says(verdict: &Verdict, words: &str) -> bool {
+        verdict.remarks.iter().any(|remark| remark.english().contains(words))
+    }
+
+    #[test]
+    fn what_a_card_forwards_is_not_missing() {
+        let host = verdict("false", "");
+        assert!(!says(&host, "hw-offload"));
+        assert!(host.findings.iter().any(|finding| finding.detector == "packet-loss"));
+        let card = verdict("true", "");
+        assert!(says(&card, "hw-offload"));
+        let lost = |id: &str| card.findings.iter().any(|finding| finding.detector == id);
+        assert!(!lost("packet-loss") && !lost("ping-loss"), "{:#?}", card.findings);
+    }
+
+    #[test]
+    fn most_upcalls_lost_are_said_and_a_few_are_not() {
+        let line = |asked: u64, lost: u64| {
+            format!(
+                "{{\"at\":{},\"ms\":1000,\"processed\":9,\"upcalls\":{asked},\"upcalls_lost\":{lost}}}\n",
+                at(11_000).0
+            )
+        };
+        let all = verdict("false", &line(27, 27));
+        assert!(says(&all, "lost 27 of 27 packets"));
+        assert!(!says(&verdict("false", &line(270, 27)), "lost 27"));
+        assert!(!says(&verdict("false", &line(1, 1)), "lost 1"));
+    }
 }

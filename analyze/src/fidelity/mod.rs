@@ -1,6 +1,6 @@
 //! How far the capture can be trusted, per point and time: an absence is evidence only where nothing was lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use netcap_bundle::Nanos;
@@ -67,6 +67,8 @@ pub(crate) struct Fidelity {
     points: BTreeMap<PointId, PointFidelity>,
     /// Points whose filter was not compiled, because all together would take too long.
     pub unfiltered: u64,
+    /// Points that packets may pass in the network card, where no capture sees them.
+    bypassed: BTreeSet<PointId>,
 }
 
 /// What a filter is compiled from.
@@ -147,9 +149,16 @@ impl Fidelity {
         self.points.get(&id)
     }
 
+    /// Packets may pass these points in the network card: what is missing there says nothing.
+    pub(crate) fn bypass(&mut self, points: impl Iterator<Item = PointId>) {
+        self.bypassed.extend(points);
+    }
+
     /// What an absence at that point between two times is worth.
     pub(crate) fn trust(&self, id: PointId, from: Nanos, to: Nanos) -> Trust {
-        let Some(point) = self.points.get(&id) else { return Trust::Blind };
+        let Some(point) = self.points.get(&id).filter(|_| !self.bypassed.contains(&id)) else {
+            return Trust::Blind;
+        };
         if !point.covered.iter().any(|(a, b)| *a <= from && to <= *b) {
             return Trust::Blind;
         }

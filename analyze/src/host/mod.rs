@@ -60,6 +60,8 @@ pub(crate) struct Host {
     libvirt: Option<Round<Libvirt>>,
     topology: Topology,
     macs: BTreeSet<Mac>,
+    /// Open vSwitch hands flows to the network card (`other_config:hw-offload`): their packets pass no capture.
+    pub offloads: bool,
     /// The host over time.
     pub timeline: HostTimeline,
     /// When its points were there.
@@ -75,8 +77,11 @@ impl Host {
         // A tap's MAC is the host's, the guest's MAC is not.
         let macs = links.flat_map(|l| [l.mac, l.permanent_mac]).flatten().filter(|m| !m.is_zero()).collect();
         let libvirt = input.state.last::<Libvirt>(&input.files);
+        let ovsdb = latest::<Ovsdb>(input);
+        let offload = ovsdb.as_ref().and_then(|ovsdb| ovsdb.other_config.get("hw-offload"));
+        let offloads = offload.is_some_and(|value| value == "true");
         let topology = Topology::build(&Inputs {
-            ovsdb: latest::<Ovsdb>(input).as_ref(),
+            ovsdb: ovsdb.as_ref(),
             bond: latest::<OvsBond>(input).as_ref(),
             datapath: latest::<OvsDatapath>(input).as_ref(),
             fdb: latest::<OvsFdb>(input).as_ref(),
@@ -86,7 +91,7 @@ impl Host {
             neighbours: latest::<Neighbours>(input).as_ref(),
         });
         let (timeline, presence) = (HostTimeline::read(input), Presence::read(input));
-        Self { first, last, libvirt, topology, macs, timeline, presence }
+        Self { first, last, libvirt, topology, macs, offloads, timeline, presence }
     }
 
     /// Switches, ports and who sits where, as at the end of the recording.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use netcap_bundle::Role;
 use netcap_bundle::input::Input;
+use netcap_bundle::topology::SwitchKind;
 
 use super::View;
 use crate::engine::follow::Follow;
@@ -30,7 +31,14 @@ pub(crate) fn read<R>(input: &Input, progress: &Progress, look: impl FnOnce(&Vie
     let outcome = engine::run::<Folds>(input, &context, progress);
     let (points, files) = (outcome.points, outcome.files);
     let tables = outcome.fold.finish();
-    let fidelity = Fidelity::new(input, &points, &files, &tables.losses.points);
+    let mut fidelity = Fidelity::new(input, &points, &files, &tables.losses.points);
+    if host.offloads {
+        let bridge =
+            |name: &str| host.topology().switch(name).is_some_and(|s| s.kind == SwitchKind::LinuxBridge);
+        let of_switch =
+            points.iter().filter(|(_, info)| info.vswitch.as_deref().is_some_and(|name| !bridge(name)));
+        fidelity.bypass(of_switch.map(|(id, _)| id));
+    }
     let view =
         View { input, tables: &tables, points: &points, files: &files, fidelity, host, bonds, context };
     look(&view)
