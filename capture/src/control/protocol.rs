@@ -241,7 +241,7 @@ pub(crate) fn answer(text: &[u8]) -> Result<Answer, String> {
 
 /// Reads a line of either side; what was understood is understood again: for the fuzz target.
 #[cfg(fuzzing)]
-pub(crate) fn read_any(bytes: &[u8]) {
+pub fn read_any(bytes: &[u8]) {
     if let Ok(again) = request(bytes).map(|read| (request(&read.line()), read)) {
         assert_eq!(again.0, Ok(again.1));
     }

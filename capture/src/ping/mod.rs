@@ -71,7 +71,7 @@ impl Waiting {
 
 /// What a raw socket of either family gave, read: for the fuzz target.
 #[cfg(fuzzing)]
-pub(crate) fn read_any(bytes: &[u8], id: u16) {
+pub fn read_any(bytes: &[u8], id: u16) {
     let _ = (packet::read_v4(bytes, id), packet::read_v6(bytes, id), packet::sequence_of_sent(bytes, id));
 }
 

@@ -10,9 +10,9 @@ fuzz_target!(|bytes: &[u8]| {
     let source = sources::ALL[usize::from(*source) % sources::ALL.len()];
     let recipes = source.def.recipes;
     let item = recipes[usize::from(*item) % recipes.len()].item;
-    let item = RawItem { item, arg: "vs0", at: Nanos(5), outcome: &Outcome::Ok, bytes, truncated: false };
-    let _ = (source.defects)(&[item]);
+    let items = [RawItem { item, arg: "vs0", at: Nanos(5), outcome: &Outcome::Ok, bytes, truncated: false }];
+    let _ = (source.defects)(&items);
     for kind in sources::listed_by(source.def.id) {
-        let _ = (kind.names)(&[item.clone()]);
+        let _ = (kind.names)(&items);
     }
 });
