@@ -21,6 +21,7 @@ pub(crate) mod links {
     pub(crate) mod lacp_failure;
     pub(crate) mod lldp_mac_flap;
     pub(crate) mod mtu_mismatch;
+    pub(crate) mod reflection;
     pub(crate) mod vlan_mismatch;
 }
 
@@ -165,4 +166,5 @@ pub(crate) const ALL: &[Cause] = &[
     queues::policing::CAUSE,
     queues::qdisc::CAUSE,
     bridge::linux_bridge::CAUSE,
+    links::reflection::CAUSE,
 ];

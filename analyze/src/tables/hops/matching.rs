@@ -71,6 +71,7 @@ pub(super) fn flow(flow: &mut [Sighting], protocol: u8, context: &FoldContext, t
         }
         if let Some(group) = flow.get_mut(start..end) {
             transitions(group, protocol, context, &mut edges, tally);
+            tally.returns.look(group);
         }
         start = end;
     }
@@ -176,7 +177,7 @@ fn transitions(
         };
         if reflected {
             sighting.flags |= Flags::REFLECTED;
-            tally.reflections(stop);
+            tally.reflections(sighting);
             continue;
         }
         if let Some(alike) = alike.as_mut().filter(|_| ident == 0) {

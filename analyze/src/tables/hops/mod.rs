@@ -11,6 +11,7 @@ mod hop;
 mod intervals;
 mod matching;
 mod ranges;
+mod returned;
 mod sighting;
 mod singles;
 pub(crate) mod stop;
@@ -37,6 +38,7 @@ use blocks::{block_hash, blocks};
 use sighting::{Flags, PROBE, Sighting};
 
 pub(crate) use clock::HostClocks;
+pub(crate) use returned::{Circling, Returned};
 pub(crate) use stop::{Side, Stop};
 pub(crate) use table::{HopStats, HopsTable, LostPacket, PairHop, PairKey, Passed};
 

@@ -40,6 +40,9 @@ pub(super) fn finish(fold: HopsFold, clocks: &HostClocks) -> HopsTable {
             pair.through = Vec::new();
         }
     }
+    let overflow = tally.overflow + tally.returns.overflow;
+    let mac = |flow, stop| samples.get(&(flow, stop)).map(|sample: &ExampleFrame| sample.eth.src);
+    let (returned, circling) = tally.returns.finish(mac);
     HopsTable {
         hops: tally.times.into_iter().filter_map(|((from, to), times)| stats(from, to, &times)).collect(),
         pairs: tally.pairs,
@@ -53,7 +56,9 @@ pub(super) fn finish(fold: HopsFold, clocks: &HostClocks) -> HopsTable {
         followed: sightings.len() as u64,
         one_in: 1u64.checked_shl(shift).unwrap_or(u64::MAX),
         undirected,
-        overflow: tally.overflow,
+        overflow,
+        returned,
+        circling,
         translations: context.follow.nat.overflow,
         unsampled,
     }

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use netcap_bundle::Nanos;
 
 use super::ExampleFrame;
+use super::returned::{Circling, Returned};
 use super::stop::Stop;
 use crate::engine::{Facts, FrameRef};
 
@@ -104,6 +105,10 @@ pub(crate) struct HopsTable {
     pub samples: BTreeMap<(u64, Stop), ExampleFrame>,
     /// Sums.
     pub counts: Counts,
+    /// Packets that the network returned, in order of time.
+    pub returned: Vec<Returned>,
+    /// Frames that it returned again and again, the most often first.
+    pub circling: Vec<Circling>,
     /// Sightings that were followed.
     pub followed: u64,
     /// One packet in so many was followed.

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use netcap_bundle::Nanos;
 
 use super::hop::{Crossing, Hop, Passage};
+use super::returned::Returns;
+use super::sighting::Sighting;
 use super::stop::Stop;
 use super::table::{PairHop, PairKey};
 use crate::engine::FlowKey;
@@ -39,6 +41,7 @@ pub(super) struct Tally {
     pub(super) resent: BTreeMap<(IpAddr, IpAddr), u64>,
     pub(super) copies: BTreeMap<Stop, u64>,
     pub(super) reflections: BTreeMap<Stop, u64>,
+    pub(super) returns: Returns,
     pub(super) times: BTreeMap<(Stop, Stop), Times>,
     pub(super) pairs: BTreeMap<PairKey, PairHop>,
     /// The addresses and protocol of the flow that is being followed.
@@ -65,8 +68,9 @@ impl Tally {
         *self.copies.entry(stop).or_default() += 1;
     }
 
-    pub(super) fn reflections(&mut self, stop: Stop) {
-        *self.reflections.entry(stop).or_default() += 1;
+    pub(super) fn reflections(&mut self, sighting: &Sighting) {
+        *self.reflections.entry(sighting.stop()).or_default() += 1;
+        self.returns.add(sighting);
     }
 
     /// Takes what a hop did to a flow.
@@ -128,6 +132,7 @@ impl Tally {
         for (stop, count) in later.reflections {
             *self.reflections.entry(stop).or_default() += count;
         }
+        self.returns.merge(later.returns);
         for (edge, times) in later.times {
             if self.times.len() >= HOPS_MAX && !self.times.contains_key(&edge) {
                 self.overflow += times.each.len() as u64;
