@@ -57,8 +57,8 @@ pub(crate) struct Growths {
     pub meters: BTreeMap<(String, u32), Dropper>,
     /// Open vSwitch's limit of what comes in at an interface, in kbit/s.
     pub policed: BTreeMap<String, u64>,
-    /// The kind of queue that the list of interfaces names, by interface.
-    pub kinds: BTreeMap<String, String>,
+    /// The kind of queue that the lists of interfaces name, by interface, each with its time.
+    kinds: Vec<(Nanos, BTreeMap<String, String>)>,
     /// Queues were recorded.
     pub has_queues: bool,
     /// Meters were recorded.
@@ -100,11 +100,21 @@ impl Growths {
             let limits = limits.map(|(_, _, iface)| (iface.name.clone(), iface.ingress_policing_rate));
             all.policed = limits.filter(|(_, rate)| *rate > 0).collect();
         }
-        if let Some(links) = input.state.last::<Links>(&input.files) {
-            let kinds = links.parsed.value.links.into_iter();
-            all.kinds = kinds.filter_map(|link| Some((link.name, link.queue?))).collect();
-        }
+        each::<Links>(input, |_, round| {
+            let kinds = round.parsed.value.links.iter();
+            let kinds: BTreeMap<String, String> =
+                kinds.filter_map(|link| Some((link.name.clone(), link.queue.clone()?))).collect();
+            if all.kinds.last().is_none_or(|(_, had)| *had != kinds) {
+                all.kinds.push((round.at, kinds));
+            }
+        });
         all
+    }
+
+    /// The kind of the queue that an interface had at that time, as the interfaces were listed last before, or first.
+    pub(crate) fn kind_at(&self, iface: &str, at: Nanos) -> Option<&str> {
+        let next = self.kinds.partition_point(|(since, _)| *since <= at);
+        self.kinds.get(next.saturating_sub(1))?.1.get(iface).map(String::as_str)
     }
 
     fn queues(&mut self, before: Nanos, round: &Round<Queues>) {

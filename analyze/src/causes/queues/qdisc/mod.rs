@@ -18,8 +18,6 @@
 //! 中文：网卡的发送队列（tbf、htb、Open vSwitch QoS 等）丢弃报文：单个报文能通过，突发时丢失，且队列丢弃计数同时增长。
 //! 处理：在配置该队列处提高速率或队列长度，或降低发送速率。
 
-use std::collections::BTreeMap;
-
 use netcap_bundle::sources::network::queues::Qdisc;
 
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
@@ -58,7 +56,7 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
     let ports: Vec<&str> = case.group.exits().iter().map(|id| case.view.points.name(*id)).collect();
     let growths = case.deaths.growths(case.view);
     if !growths.has_queues {
-        return unread(&growths.kinds, &ports);
+        return unread(case, &ports);
     }
     let queue = |port: &&str| Some((growths.queues.get(*port)?, (*port).to_owned()));
     let covered =
@@ -74,9 +72,10 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
 }
 
 /// What the interfaces say of their queues where the counters are missing.
-fn unread(kinds: &BTreeMap<String, String>, ports: &[&str]) -> Ruling {
+fn unread(case: &Case<'_, '_>, ports: &[&str]) -> Ruling {
+    let (growths, (first, _)) = (case.deaths.growths(case.view), case.span());
     let shaper = |port: &&str| {
-        let kind = kinds.get(*port).filter(|kind| Qdisc::is_shaper(kind))?;
+        let kind = growths.kind_at(port, first).filter(|kind| Qdisc::is_shaper(kind))?;
         Some(Text::new("qdisc.open.unread").with("port", port).with("kind", kind))
     };
     let open: Vec<Text> = ports.iter().filter_map(shaper).collect();
