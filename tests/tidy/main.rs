@@ -1,5 +1,6 @@
 //! The laws of the repository: what review would otherwise have to remember. Each lists all of its breaches.
 
+mod commands;
 mod counts;
 mod crates;
 mod law;

@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use netcap_words::Lang;
 use netcap_words::foreign::clean;
+use netcap_words::quote;
 
 pub(crate) use catalogue::phrase;
 
@@ -85,7 +86,12 @@ impl Text {
                 continue;
             };
             if let Some((_, arg)) = self.args.iter().find(|(n, _)| *n == name) {
-                out.push_str(&arg.render(lang));
+                let at = template.len() - rest.len() + before.len();
+                match arg {
+                    // A phrase is made of our own words, several perhaps; a value is one word of the shell.
+                    Arg::Verbatim(value) if in_command(&template, at) => out.push_str(&quote::shell(value)),
+                    arg => out.push_str(&arg.render(lang)),
+                }
             }
             rest = tail;
         }
@@ -97,6 +103,25 @@ impl Text {
     pub(crate) fn english(&self) -> String {
         self.render(Lang::En)
     }
+}
+
+/// Whether this place of a template is inside a command to copy: `'program …'`, where the quote follows no letter and no name,
+/// as an apostrophe would. A name alone, `'%{name}'`, is none.
+pub(crate) fn in_command(template: &str, at: usize) -> bool {
+    let mut open = None;
+    let mut last = ' ';
+    for (place, c) in template.char_indices().take_while(|(place, _)| *place < at) {
+        if c == '\'' {
+            open = match open {
+                Some(_) => None,
+                None if last.is_ascii_alphanumeric() || last == '}' => None,
+                None => Some(place + 1),
+            };
+        }
+        last = c;
+    }
+    open.and_then(|begin| template.get(begin..at))
+        .is_some_and(|text| text.starts_with(|c: char| c.is_ascii_lowercase()) && text.contains(' '))
 }
 
 impl Arg {

@@ -1,6 +1,7 @@
 //! What there is to choose from: `netcap points`, `netcap sources`, `netcap presets`.
 
 use netcap_bundle::{Role, sources};
+use netcap_words::quote;
 use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
 
@@ -63,24 +64,24 @@ fn examples(available: &Available) -> Vec<Example> {
     let mut out = Vec::new();
     let mut add = |command: String, about: String| out.push(Example { command, about });
     for name in available.switches.keys() {
-        add(format!("netcap --vswitch {name}"), available.describe(name));
+        add(quote::command(["netcap", "--vswitch", name]), available.describe(name));
     }
     let vms: std::collections::BTreeSet<&str> =
         available.points.iter().filter_map(|p| vm_of(&p.role)).collect();
     if let Some(vm) = vms.first() {
-        add(format!("netcap --vm {vm}"), t!("points.vm", count = vms.len()).into_owned());
+        add(quote::command(["netcap", "--vm", vm]), t!("points.vm", count = vms.len()).into_owned());
     }
     let mac = available.points.iter().find_map(|p| match &p.role {
         Role::Vnet { guest_mac, .. } => *guest_mac,
         _ => None,
     });
     if let Some(mac) = mac {
-        add(format!("netcap --iface_mac {mac}"), t!("points.mac").into_owned());
+        add(quote::command(["netcap", "--iface_mac", &mac.to_string()]), t!("points.mac").into_owned());
     }
     let others: Vec<&str> =
         available.points.iter().filter(|p| p.vswitch.is_none()).map(|p| p.iface.as_str()).collect();
     if let Some(first) = others.first() {
-        add(format!("netcap --iface {first}"), others.join(" "));
+        add(quote::command(["netcap", "--iface", first]), others.join(" "));
     }
     out
 }

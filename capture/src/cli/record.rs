@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use netcap_bundle::held::Dir;
 use netcap_filters::Filter;
+use netcap_words::quote;
 use rust_i18n::t;
 
 use super::detach::{self, LaunchPipe};
@@ -111,7 +112,8 @@ async fn run(options: Record, filter: Filter, own: Own, began: Instant) -> Resul
         |e| Ended { path: dir.clone(), unsealed: Some(e.to_string()), status: 1, ..Ended::default() },
         |(_, result)| Ended::sealed(result, u8::from(failed)),
     ));
-    let (manifest, result) = sealed.inspect_err(|_| ui::note(&t!("end.unsealed", dir = dir.display())))?;
+    let (manifest, result) =
+        sealed.inspect_err(|_| ui::note(&t!("end.unsealed", dir = quote::path(&dir))))?;
     finish::summary(&manifest, &result);
     if let Some(program) = analyzer {
         finish::analyze_run(&*privileged, &program, &result.path).await;

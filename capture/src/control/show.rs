@@ -2,6 +2,7 @@
 
 use netcap_words::columns::wrap_words;
 use netcap_words::foreign::clean;
+use netcap_words::quote;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -118,11 +119,11 @@ fn print(runs: &[Run], left: &[DeadRun], detail: bool) {
         }
     }
     for left in left {
-        let (run, bytes, dir) = (clean(&left.run), human_bytes(left.bytes), left.dir.display());
+        let (run, bytes) = (clean(&left.run), human_bytes(left.bytes));
         let text = if left.held {
-            t!("status.held", run = run, bytes = bytes, dir = dir)
+            t!("status.held", run = run, bytes = bytes, dir = quote::path(&left.dir))
         } else {
-            t!("status.dead", run = run, bytes = bytes, dir = dir)
+            t!("status.dead", run = run, bytes = bytes, dir = quote::path(&left.dir))
         };
         ui::answer(&text);
     }

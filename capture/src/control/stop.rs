@@ -1,6 +1,7 @@
 //! `netcap stop` and `netcap rotate`.
 
 use netcap_words::foreign::clean;
+use netcap_words::quote;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -191,7 +192,7 @@ fn progress(run: &Run, waited: Duration) {
 /// What became of a run that said so itself.
 fn report_end(name: &str, ended: Ended) -> (u8, Option<PathBuf>) {
     if let Some(why) = ended.unsealed {
-        ui::note(&t!("stop.unsealed", run = name, why = clean(&why), dir = ended.path.display()));
+        ui::note(&t!("stop.unsealed", run = name, why = clean(&why), dir = quote::path(&ended.path)));
         return (1, None);
     }
     let outcome = RunResult { path: ended.path, bytes: ended.bytes, no_tar: ended.no_tar };
@@ -231,7 +232,7 @@ fn report_vanished(run: &Run) -> (u8, Option<PathBuf>) {
             (0, Some(path))
         }
         None if status.dir.is_dir() => {
-            ui::note(&t!("stop.died", run = name, dir = status.dir.display()));
+            ui::note(&t!("stop.died", run = name, dir = quote::path(&status.dir)));
             (1, None)
         }
         None => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use netcap_bundle::held::Dir;
 use netcap_bundle::{Op, layout};
+use netcap_words::foreign::clean;
 
 use super::budget::{Budget, Metered};
 use crate::error::{Error, Result};
@@ -28,7 +29,7 @@ impl Journal {
     /// Adds a line. A full disk is noticed by the packets, not by the log about them.
     pub(crate) fn line(&mut self, text: &str) {
         if let Some(file) = &mut self.file {
-            let _ = writeln!(file, "{} {text}", clock::now().display(self.utc_offset_s));
+            let _ = writeln!(file, "{} {}", clock::now().display(self.utc_offset_s), clean(text));
         }
     }
 

@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use netcap_bundle::held::Dir;
+use netcap_words::quote;
 use rust_i18n::t;
 
 use crate::ui::wording;
@@ -150,9 +151,10 @@ impl Syncer {
     /// What is said when the directory, or a file that is being written, is no longer where it was.
     fn vanished(&self) -> Option<String> {
         if !self.dir.is_in_place() {
-            let dir = self.dir.path().display();
-            let moved = self.dir.moved_to().map(|to| t!("disk.moved", dir = dir, to = to.display()));
-            return Some(moved.unwrap_or_else(|| t!("disk.vanished", dir = dir)).into_owned());
+            let dir = self.dir.path();
+            let moved = self.dir.moved_to();
+            let moved = moved.map(|to| t!("disk.moved", dir = dir.display(), to = to.display()));
+            return Some(moved.unwrap_or_else(|| t!("disk.vanished", dir = quote::path(dir))).into_owned());
         }
         let state = self.state();
         let gone = |(file, _): &(Arc<File>, Dirty)| {

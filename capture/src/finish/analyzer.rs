@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use netcap_words::quote;
 use rust_i18n::t;
 
-use super::summary::quoted;
 use crate::error::{Error, Result};
 use crate::host::programs;
 use crate::privileged::{Privileged, analyzer_command};
@@ -37,7 +37,7 @@ fn explained(program: &Path, path: &Path, done: std::io::Result<Option<i32>>) ->
     match done {
         Ok(code) => code.or(Some(-1)),
         Err(e) => {
-            ui::note(&t!("end.no_analyzer", program = program.display(), why = e, path = quoted(path)));
+            ui::note(&t!("end.no_analyzer", program = program.display(), why = e, path = quote::path(path)));
             None
         }
     }

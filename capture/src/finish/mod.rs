@@ -7,6 +7,7 @@ use netcap_bundle::files::Files;
 use netcap_bundle::held::{Dir, Kind};
 use netcap_bundle::run::{Clock, Cost, End};
 use netcap_bundle::{Manifest, layout, seal};
+use netcap_words::quote;
 use rust_i18n::t;
 
 use crate::disk::rundir::{self, RunDir};
@@ -14,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::ui;
 use crate::ui::units::human_bytes;
 pub(crate) use analyzer::{analyze, analyze_run, analyzer};
-use summary::quoted;
 pub(crate) use summary::{print_place, summary};
 pub(crate) use tar::wrap_up;
 use tar::{Tar, Target, move_bundle, remove_attempts, write_bundle};
@@ -51,7 +51,7 @@ pub(crate) fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
     if rundir::find(dir)?.is_none()
         && let Some(done) = done_already(dir)?
     {
-        ui::answer(&t!("end.where", path = quoted(&done.path), size = human_bytes(done.bytes)));
+        ui::answer(&t!("end.where", path = quote::path(&done.path), size = human_bytes(done.bytes)));
         return Ok(0);
     }
     let run = RunDir::adopt(dir)?;
@@ -123,7 +123,7 @@ pub(crate) fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> 
     if (sealed.is_none() || seal::half_moved(&run.dir)?)
         && let Some((_, result)) = bundled_before(&run, true)?
     {
-        ui::answer(&t!("end.where", path = quoted(&result.path), size = human_bytes(result.bytes)));
+        ui::answer(&t!("end.where", path = quote::path(&result.path), size = human_bytes(result.bytes)));
         return Ok(0);
     }
     match sealed {
@@ -141,7 +141,7 @@ pub(crate) fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> 
     } else {
         write_bundle(&run, target)?
     };
-    ui::answer(&t!("end.where", path = quoted(&path), size = human_bytes(bytes)));
+    ui::answer(&t!("end.where", path = quote::path(&path), size = human_bytes(bytes)));
     Ok(0)
 }
 

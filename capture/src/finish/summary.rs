@@ -1,9 +1,8 @@
 //! What is said of a recording when it is over: the last lines of a run, and of those who asked for its end.
 
-use std::path::Path;
-
 use netcap_bundle::Manifest;
 use netcap_bundle::run::Cost;
+use netcap_words::quote;
 use rust_i18n::t;
 
 use super::RunResult;
@@ -51,11 +50,11 @@ pub(crate) fn print_place(result: &RunResult) {
     if let Some(why) = &result.no_tar {
         ui::answer(&t!("end.no_tar", why = why));
     }
-    let path = quoted(&result.path);
-    ui::answer(&t!("end.where", path = path, size = human_bytes(result.bytes)));
-    ui::answer(&t!("end.analyse", path = path));
+    let path = &result.path;
+    ui::answer(&t!("end.where", path = quote::path(path), size = human_bytes(result.bytes)));
+    ui::answer(&t!("end.analyse", path = quote::path(path)));
     let recursive = if result.path.is_dir() { "-r " } else { "" };
-    ui::answer(&t!("end.send", path = path, recursive = recursive));
+    ui::answer(&t!("end.send", path = quote::path(path), recursive = recursive));
 }
 
 /// What the recording took of the host, in one line.
@@ -65,22 +64,4 @@ fn cost_line(cost: &Cost) {
     let share = format!("{:.1}", ms as f64 * 100.0 / cost.wall_ms.max(1) as f64);
     let (memory, written) = (human_bytes(cost.rss_max), human_bytes(cost.written));
     ui::answer(&t!("end.cost", cpu = cpu, share = share, memory = memory, written = written));
-}
-
-/// A path that can be pasted into a shell.
-pub(super) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_can_be_pasted() {
-        assert_eq!(quoted(Path::new("/var/lib/netcap/h-1.tar")), "/var/lib/netcap/h-1.tar");
-        assert_eq!(quoted(Path::new("/a b/it's")), "'/a b/it'\\''s'");
-    }
 }

@@ -1,6 +1,5 @@
 //! What the user sees while it runs: one line per point on a terminal, plain lines now and then elsewhere.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -124,26 +123,16 @@ impl Progress {
         t!("live.head", time = time, left = left.map_or_else(|| "?".into(), human_bytes)).into_owned()
     }
 
-    /// Replaces the lines drawn before. Each is cut to the terminal's width by the terminal itself (DECAWM off), so that
-    /// the count of lines stays right.
+    /// Replaces the lines drawn before.
     fn draw(&mut self, lines: &[String]) {
-        let mut text = String::from("\x1b[?7l");
-        if self.drawn > 0 {
-            let _ = write!(text, "\x1b[{}A", self.drawn);
-        }
-        for line in lines {
-            let _ = write!(text, "\r\x1b[K{line}\n");
-        }
-        text.push_str("\x1b[J\x1b[?7h");
-        ui::draw(&text);
+        ui::redraw(self.drawn, lines);
         self.drawn = lines.len();
     }
 
     /// Takes the drawn lines away.
     fn clear(&mut self) {
         if self.drawn > 0 {
-            ui::draw(&format!("\x1b[{}A\r\x1b[J", self.drawn));
-            self.drawn = 0;
+            self.draw(&[]);
         }
     }
 }

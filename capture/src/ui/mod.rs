@@ -3,6 +3,7 @@
 //! A terminal that has gone away (a broken SSH line) must not end a recording, so failed writes are ignored. Every line is
 //! cleaned here, for names of interfaces, machines and runs, and what other programs say, are foreign text.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use netcap_words::foreign::clean;
@@ -27,11 +28,24 @@ fn write(out: &mut impl Write, text: &str) {
     let _ = writeln!(out, "{}", text.split('\n').map(clean).collect::<Vec<_>>().join("\n"));
 }
 
-/// Text with control sequences, as it is: what is foreign in it must be clean already.
-pub(crate) fn draw(text: &str) {
+/// Draws lines in place of the `before` ones that were drawn last. Each is cut to the terminal's width by the terminal
+/// itself (DECAWM off), so that the count of lines stays right.
+pub(crate) fn redraw(before: usize, lines: &[String]) {
     let mut out = io::stderr().lock();
-    let _ = out.write_all(text.as_bytes());
+    let _ = out.write_all(drawing(before, lines).as_bytes());
     let _ = out.flush();
+}
+
+fn drawing(before: usize, lines: &[String]) -> String {
+    let mut text = String::from("\x1b[?7l");
+    if before > 0 {
+        let _ = write!(text, "\x1b[{before}A");
+    }
+    for line in lines {
+        let _ = write!(text, "\r\x1b[K{}\n", clean(line));
+    }
+    text.push_str("\r\x1b[J\x1b[?7h");
+    text
 }
 
 /// Whether somebody watches.

@@ -13,3 +13,10 @@ fn what_is_printed_steers_no_terminal() {
     write(&mut out, "vnet\u{1b}[2J0\nsecond \u{202e}line");
     assert_eq!(String::from_utf8(out).unwrap(), "vnet\u{fffd}[2J0\nsecond \u{fffd}line\n");
 }
+
+#[test]
+fn what_is_drawn_steers_no_terminal_but_by_netcaps_own_sequences() {
+    let drawn = drawing(2, &["vnet\u{1b}[2J0".into(), "虚拟机\u{202e}".into()]);
+    let lines = "\r\x1b[Kvnet\u{fffd}[2J0\n\r\x1b[K虚拟机\u{fffd}\n";
+    assert_eq!(drawn, format!("\x1b[?7l\x1b[2A{lines}\r\x1b[J\x1b[?7h"));
+}

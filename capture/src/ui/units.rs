@@ -6,6 +6,13 @@ use std::time::Duration;
 use netcap_bundle::Nanos;
 use rust_i18n::t;
 
+/// Longest time: ten years. A longer one is a mistake, and would not fit into the calendar at some point.
+const DAYS_MAX: u64 = 3_650;
+/// Largest size: a petabyte, so that sums of sizes are numbers still.
+const TIB_MAX: u64 = 1_024;
+/// Percent of one core at most: a thousand cores.
+const PERCENT_MAX: u64 = 100_000;
+
 /// `30`, `30s`, `5m`, `2h`, `1d`, `1h30m`: a duration; a bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let bad = || t!("units.duration", text = text).into_owned();
@@ -26,11 +33,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
             "d" => 86_400,
             _ => return Err(bad()),
         };
-        total = number.checked_mul(seconds).and_then(|s| total.checked_add(s)).ok_or_else(bad)?;
+        total = total.saturating_add(number.saturating_mul(seconds));
         left = rest;
     }
     match total {
         0 => Err(t!("units.no_time", text = text).into_owned()),
+        seconds if seconds > DAYS_MAX * 86_400 => {
+            Err(t!("units.long", text = text, max = DAYS_MAX).into_owned())
+        }
         _ => Ok(Duration::from_secs(total)),
     }
 }
@@ -47,7 +57,9 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         "t" | "tb" | "tib" => 40,
         _ => return Err(bad()),
     };
-    number.checked_mul(1 << shift).ok_or_else(bad)
+    // What is too large to be counted is too large as well.
+    let bytes = number.checked_mul(1 << shift).filter(|bytes| *bytes <= TIB_MAX << 40);
+    bytes.ok_or_else(|| t!("units.large", text = text, max = TIB_MAX).into_owned())
 }
 
 /// Room that must stay free on a disk.
@@ -83,8 +95,8 @@ pub(crate) fn floor(text: &str) -> Result<Floor, String> {
 pub(crate) fn percent(text: &str) -> Result<u64, String> {
     let number = text.trim();
     match number.strip_suffix('%').unwrap_or(number).trim().parse() {
-        Ok(percent) if percent > 0 => Ok(percent),
-        _ => Err(t!("units.percent", text = text).into_owned()),
+        Ok(percent) if (1..=PERCENT_MAX).contains(&percent) => Ok(percent),
+        _ => Err(t!("units.percent", text = text, max = PERCENT_MAX).into_owned()),
     }
 }
 
@@ -167,6 +179,11 @@ mod tests {
         for text in ["", "s", "5x", "0", "-3s", "1h30", "99999999999999999999h"] {
             assert!(duration(text).is_err(), "{text}");
         }
+        rust_i18n::set_locale("en");
+        assert_eq!(duration("3650d").unwrap().as_secs(), 3650 * 86_400);
+        for text in ["3651d", "999999999999999h", "18446744073709551615", "18446744073709551615d1s"] {
+            assert!(duration(text).unwrap_err().contains("at most 3650d"), "{text}");
+        }
     }
 
     #[test]
@@ -178,6 +195,15 @@ mod tests {
         }
         for text in ["", "M", "5x", "99999999999T", "-1"] {
             assert!(size(text).is_err(), "{text}");
+        }
+        rust_i18n::set_locale("en");
+        assert_eq!(size("1024T"), Ok(1 << 50));
+        for text in ["1025T", "18446744073709551615", "18446744073709551615T"] {
+            assert!(size(text).unwrap_err().contains("at most 1024T"), "{text}");
+        }
+        assert_eq!((percent("1"), percent("100000%")), (Ok(1), Ok(100_000)));
+        for text in ["0", "100001%", "18446744073709551616"] {
+            assert!(percent(text).unwrap_err().contains("1% to 100000%"), "{text}");
         }
         assert_eq!(human_bytes(1536), "1.5 KiB");
         assert_eq!(floor("10%").unwrap().bytes(1000), 100);

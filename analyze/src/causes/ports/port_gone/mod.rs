@@ -134,7 +134,7 @@ fn remedy(case: &Case<'_, '_>, missing: &Missing<'_>) -> Text {
     Text::new(key)
         .with("port", &missing.outage.port)
         .with("switch", &missing.life.switch)
-        .with("tag", tag.unwrap_or_default())
+        .with_text("tag", Text::verbatim(tag.unwrap_or_default()))
         .with("vm", missing.life.vm.as_deref().unwrap_or("VM"))
 }
 

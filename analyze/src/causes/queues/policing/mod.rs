@@ -18,6 +18,8 @@
 //! 中文：端口限速（ingress_policing_rate 或 OpenFlow meter）丢弃超出速率的报文：单个报文能通过，突发时丢失，且限速计数同时增长。
 //! 处理：在配置限速处提高速率，或降低发送速率。
 
+use netcap_words::quote;
+
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
 use crate::deaths::{Case, Death, Way, counted, shown};
 use crate::finding::{Evidence, Exoneration, Finding, Severity};
@@ -92,7 +94,7 @@ fn limits<'a>(case: &'a Case<'_, '_>) -> Vec<Limit<'a>> {
         out.push(Limit {
             dropper,
             name: Text::new("policing.meter").with("id", meter.id).with("bridge", &meter.bridge),
-            command: format!("ovs-ofctl -O OpenFlow13 meter-stats {}", meter.bridge),
+            command: quote::command(["ovs-ofctl", "-O", "OpenFlow13", "meter-stats", &meter.bridge]),
             fault: format!("meter {} {}", meter.bridge, meter.id),
             rule: Some(Evidence::Snapshot {
                 file: meter.file.clone(),
@@ -107,7 +109,7 @@ fn limits<'a>(case: &'a Case<'_, '_>) -> Vec<Limit<'a>> {
             Some(rate) => Text::new("policing.policer-rate").with("port", port).with("rate", rate),
             None => Text::new("policing.policer").with("port", port),
         };
-        let command = format!("tc -s qdisc show dev {port}");
+        let command = quote::command(["tc", "-s", "qdisc", "show", "dev", port]);
         out.push(Limit { dropper, name, command, fault: format!("policer {port}"), rule: None });
     }
     out

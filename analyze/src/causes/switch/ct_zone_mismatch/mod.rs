@@ -26,6 +26,8 @@ use netcap_bundle::Role;
 use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
 
+use netcap_words::quote;
+
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
 use crate::deaths::flows::{OtherZone, RuleDrop};
 use crate::deaths::{Case, shown};
@@ -127,7 +129,8 @@ fn remedy(case: &Case<'_, '_>, rule: &RuleDrop, zones: &OtherZone) -> Text {
         let info = case.view.points.by_name(name).and_then(|id| case.view.points.get(id));
         info.is_some_and(|info| matches!(info.role, Role::Vnet { .. }))
     };
-    let command = |port: &str| Text::verbatim(format!("bash /opt/bin/set_cvk_port_flow.sh {port}"));
+    let command =
+        |port: &str| Text::verbatim(quote::command(["bash", "/opt/bin/set_cvk_port_flow.sh", port]));
     let commands: Vec<Text> = points.filter(is_vm).map(command).collect();
     Text::new("ct-zone-mismatch.remedy")
         .with_clauses("commands", commands)
