@@ -28,6 +28,7 @@ pub(crate) mod links {
 /// Ports and machines: whether they are there, and who has which address.
 pub(crate) mod ports {
     pub(crate) mod port_gone;
+    pub(crate) mod same_mac;
     pub(crate) mod vm_off;
 }
 
@@ -155,6 +156,7 @@ pub(crate) const ALL: &[Cause] = &[
     host::daemon_silent::CAUSE,
     ports::port_gone::CAUSE,
     ports::vm_off::CAUSE,
+    ports::same_mac::CAUSE,
     links::bond_down::CAUSE,
     links::lacp_failure::CAUSE,
     links::lldp_mac_flap::CAUSE,

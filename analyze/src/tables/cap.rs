@@ -50,6 +50,8 @@ caps! {
     BondMacs: "given-up.bond-macs",
     /// Times of a MAC at a member, joined.
     CoarseMacs: "given-up.coarse",
+    /// Addresses that speak from machines' ports.
+    Sources: "given-up.sources",
     /// Places of a claim.
     Places: "given-up.places",
     /// Requests and replies.

@@ -9,6 +9,7 @@ pub(crate) mod journeys;
 pub(crate) mod losses;
 pub(crate) mod marks;
 pub(crate) mod runs;
+pub(crate) mod sources;
 
 use crate::engine::Fold;
 use crate::tables::cap::Cap;
@@ -77,4 +78,6 @@ tables! {
     journeys: journeys::JourneysFold,
     /// What each point saw and lost.
     losses: losses::LossesFold,
+    /// From which machines' ports addresses speak.
+    sources: sources::SourcesFold,
 }
