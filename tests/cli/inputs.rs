@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::analyze;
 use netcap_tests::bundle::{BundleBuilder, pcap};
-use netcap_tests::packets::{arp_announce, echo, mac};
+use netcap_tests::packets::{arp_announce, echo, lldp, mac};
 
 fn verdict(path: &Path) -> Value {
     let out = analyze(&["--json", "-", path.to_str().unwrap()]);
@@ -90,6 +90,97 @@ fn a_directory_of_the_old_script() {
     assert!(findings[0]["evidence"].to_string().contains("20230607103752-ping.log"));
     let names: Vec<_> = verdict["stats"]["points"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
     assert_eq!(names, ["eth2", "vswitch0"]);
+}
+
+/// What the old script wrote down of the seed's hosts: eth3 is marked as the active member.
+const LISTING: &str = "\
+Type   Name       MAC            VMMAC          IP              OFPort    Vlanx  MTU   VMName  VNC  Filter
+vswitch0 (vsw)
+int    vswitch0   fc15b41cad79                  192.168.12.19   65534/5          1500
+       vnet0      feda411d56a7   0cda411d56a7                   11/1             1500  vm1     5900
+bond   vswitch0_bond
+       eth2       fc15b41cad79                                  1/3       u/u    1500
+       eth3       fc15b41cad7a                                  2/2       *u/u   1500
+";
+
+/// A directory of the old script with that listing, and these frames at each interface.
+fn old_script(points: &[(&str, Vec<(i64, Vec<u8>)>)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("20261127232127-ovs_dbg_listports"), LISTING).unwrap();
+    for (iface, frames) in points {
+        fs::create_dir(dir.path().join(iface)).unwrap();
+        pcap(&dir.path().join(iface).join(format!("20261127232127-{iface}.pcap")), frames);
+    }
+    dir
+}
+
+fn finding<'a>(verdict: &'a Value, detector: &str) -> Option<&'a Value> {
+    verdict["findings"].as_array().unwrap().iter().find(|finding| finding["detector"] == detector)
+}
+
+const HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 12, 19);
+const GUEST: Ipv4Addr = Ipv4Addr::new(192, 168, 12, 20);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 12, 254);
+
+/// LLDP leaves the backup with the switch's MAC, and the gateway's pings follow it there. `leaves`: so does a reply.
+fn flapping(leaves: bool) -> Value {
+    let (host, gateway) = (mac("fc:15:b4:1c:ad:79"), mac("00:00:0c:00:00:01"));
+    let (mut backup, mut active) = (Vec::new(), Vec::new());
+    for n in 0..30u16 {
+        let ms = i64::from(n) * 1_000;
+        if n % 10 == 5 {
+            backup.push((ms - 200, lldp(host, "eth2", "cvk19")));
+        }
+        let request = (ms, echo(false, gateway, host, GATEWAY, HOST, n));
+        let reply = (ms + 1, echo(true, host, gateway, HOST, GATEWAY, n));
+        match (n % 10, leaves) {
+            (5, false) => backup.push(request),
+            (5, true) => backup.extend([request, reply]),
+            _ => active.extend([request, reply]),
+        }
+    }
+    let own = active.clone();
+    verdict(old_script(&[("eth2", backup), ("eth3", active), ("vswitch0", own)]).path())
+}
+
+#[test]
+fn the_old_scripts_listing_says_who_is_active_and_whose_macs_are_whose() {
+    let verdict = flapping(false);
+    let flap = finding(&verdict, "lldp-mac-flap").unwrap_or_else(|| panic!("{verdict:#}"));
+    assert_eq!((&flap["confidence"], &flap["severity"]), (&"likely".into(), &"error".into()));
+    assert_eq!((&flap["subject"]["active"], &flap["subject"]["backup"]), (&"eth3".into(), &"eth2".into()));
+    let evidence = flap["evidence"].to_string();
+    assert!(
+        evidence.contains("eth3 fc15b41cad7a 2/2 *u/u 1500") && evidence.contains("\"at\":null"),
+        "{evidence}"
+    );
+    assert!(flap["exonerations"].to_string().contains("names no mode"), "{flap:#}");
+    // Members that both send balance; what the listing marks is not the only one in use.
+    assert_eq!(finding(&flapping(true), "lldp-mac-flap"), None);
+}
+
+/// The VM's requests are at its port and never at the uplink; which rule dropped them was not recorded.
+#[test]
+fn a_packet_that_dies_inside_the_switch_is_found_in_what_the_old_script_left() {
+    let (guest, gateway) = (mac("0c:da:41:1d:56:a7"), mac("00:00:0c:00:00:01"));
+    let (mut vnet, mut uplink) = (Vec::new(), Vec::new());
+    let other = Ipv4Addr::new(192, 168, 12, 50);
+    for n in 0..30u16 {
+        let ms = i64::from(n) * 1_000;
+        vnet.push((ms, echo(false, guest, gateway, GUEST, GATEWAY, n)));
+        let passes = [
+            (ms + 100, echo(false, guest, gateway, GUEST, other, n)),
+            (ms + 101, echo(true, gateway, guest, other, GUEST, n)),
+        ];
+        vnet.extend(passes.clone());
+        uplink.extend(passes);
+    }
+    let verdict = verdict(old_script(&[("eth3", uplink), ("vnet0", vnet)]).path());
+    let loss = finding(&verdict, "packet-loss").unwrap_or_else(|| panic!("{verdict:#}"));
+    assert_ne!(loss["confidence"], "proven", "{loss:#}");
+    let hop = &loss["subject"];
+    assert_eq!((&hop["from"], &hop["to"]), (&"vnet0".into(), &serde_json::json!(["eth3"])), "{loss:#}");
+    assert!(finding(&verdict, "acl-drop").is_none(), "{verdict:#}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(crate) mod nat;
 mod pass;
 pub(crate) mod points;
 pub(crate) mod progress;
+pub(crate) mod sides;
 pub(crate) mod view;
 
 pub(crate) use facts::{Facts, PacketKind};

@@ -200,12 +200,13 @@ impl<F: Fold> Pass<'_, F> {
         if vlan.is_untagged() {
             vlan.outer = self.context.access_vlan(point);
         }
+        let direction = self.context.sides.direction(point, packet.direction, decoded.eth);
         self.fold.packet(&PacketView {
             at: packet.at,
             frame: FrameRef { file: self.job.file, number: packet.number },
             point,
             domain: self.context.domain(point),
-            direction: packet.direction,
+            direction,
             lost_before: packet.lost_before,
             wire_len: packet.wire_len,
             bytes: packet.data,
@@ -213,7 +214,7 @@ impl<F: Fold> Pass<'_, F> {
             ethertype: decoded.ethertype,
             vlan,
             net: decoded.net,
-            copy: self.context.copies.of(point, packet.direction, packet.at, decoded.eth, vlan),
+            copy: self.context.copies.of(point, direction, packet.at, decoded.eth, vlan),
         });
         self.unreported += 1;
         if self.unreported == PROGRESS_EVERY {

@@ -10,6 +10,7 @@ use netcap_filters::{Options, VlanMode};
 use super::copies::Copies;
 use super::follow::Follow;
 use super::ids::{DomainId, HostId, PointId};
+use super::sides::Sides;
 
 /// Interfaces counted apart in one bare file; a packet of a later one belongs to the last.
 const INTERFACES_PER_FILE: u32 = 4_096;
@@ -56,6 +57,8 @@ pub(crate) struct FoldContext {
     pub follow: Follow,
     /// Which sightings are copies.
     pub copies: Copies,
+    /// Which way frames went, where files do not say.
+    pub sides: Sides,
 }
 
 impl FoldContext {

@@ -1,12 +1,12 @@
 //! Bonds of the host over time: members, mode, and who was active when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use netcap_bundle::Nanos;
-use netcap_bundle::input::Input;
+use netcap_bundle::input::{Input, ListedPort, Listing};
 use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::network::links::Links;
 use netcap_bundle::sources::ovs::bond::{BondMode, LacpStatus, OvsBond};
+use netcap_bundle::{Nanos, Role};
 
 use super::file_of;
 
@@ -22,6 +22,8 @@ pub(crate) struct BondTimeline {
     pub members: BTreeSet<String>,
     /// It never was anything but active-backup without LACP.
     pub active_backup: bool,
+    /// Only a listing of the old script names the active member: it names neither the mode nor the time.
+    pub listed: bool,
     /// Who was active, from when on; a new entry only when it changed.
     pub states: Vec<BondState>,
 }
@@ -112,8 +114,38 @@ impl Bonds {
             }
             true
         });
+        bonds.listed(&input.listing);
         bonds.bonds.sort_by(|a, b| a.name.cmp(&b.name));
         bonds
+    }
+
+    /// Bonds of a listing of which one member is marked as the active one.
+    fn listed(&mut self, listing: &Listing) {
+        let mut members: BTreeMap<&str, Vec<&ListedPort>> = BTreeMap::new();
+        for port in &listing.ports {
+            if let Role::Uplink { bond: Some(bond) } = &port.role {
+                members.entry(bond).or_default().push(port);
+            }
+        }
+        for (name, members) in members {
+            let mut marked = members.iter().filter(|port| port.active);
+            let (Some(active), None) = (marked.next(), marked.next()) else { continue };
+            self.add(BondSample {
+                name: name.to_owned(),
+                members: members.iter().map(|port| port.iface.clone()).collect(),
+                active_backup: true,
+                state: BondState {
+                    at: Nanos(i64::MIN),
+                    unsure_from: Nanos(i64::MIN),
+                    active: Some(active.iface.clone()),
+                    file: listing.file.clone(),
+                    line: active.line.clone(),
+                },
+            });
+            if let Some(bond) = self.bonds.iter_mut().find(|bond| bond.name == name) {
+                bond.listed = true;
+            }
+        }
     }
 
     fn add(&mut self, sample: BondSample) {

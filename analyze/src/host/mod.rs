@@ -11,6 +11,7 @@ mod place;
 pub(crate) mod presence;
 mod said;
 pub(crate) mod silence;
+pub(crate) mod sides;
 #[allow(dead_code)] // its history is for causes to come
 pub(crate) mod timeline;
 

@@ -19,7 +19,7 @@ use crate::engine::points::FoldContext;
 use crate::engine::{self, FileStats, Fold, FrameRef, HostId, PointId, Points, Progress, folds};
 use crate::fidelity::Fidelity;
 use crate::finding::Finding;
-use crate::host::{Host, copies};
+use crate::host::{Host, copies, sides};
 use crate::tables::TableFold;
 use crate::tables::cap::Cap;
 use crate::tables::hops::{HopsFold, HopsTable, HostClocks, Stop};
@@ -133,6 +133,7 @@ pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
             let mut context = context.of_files(input.segments.len()).beside(inputs.len());
             context.follow = follow.clone();
             context.copies = copies::read(input, &Host::read(input));
+            context.sides = sides::read(input);
             Arc::new(context)
         })
         .collect();

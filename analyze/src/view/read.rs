@@ -12,7 +12,7 @@ use crate::engine::points::FoldContext;
 use crate::engine::{self, Progress};
 use crate::fidelity::Fidelity;
 use crate::host::bonds::Bonds;
-use crate::host::{Host, copies};
+use crate::host::{Host, copies, sides};
 use crate::tables::Folds;
 
 /// Reads the input and shows what is known of it.
@@ -27,6 +27,7 @@ pub(crate) fn read<R>(input: &Input, progress: &Progress, look: impl FnOnce(&Vie
     context.follow = Follow::read(&[input]);
     let host = Host::read(input);
     context.copies = copies::read(input, &host);
+    context.sides = sides::read(input);
     let context = Arc::new(context);
     let outcome = engine::run::<Folds>(input, &context, progress);
     let (points, files) = (outcome.points, outcome.files);

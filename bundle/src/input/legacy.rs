@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::listports::{self, ListedPort};
+use super::listports::{self, ListedPort, Listing};
 use super::model::{PINGS_MAX, POINTS_MAX, SEGMENTS_MAX};
 use super::remark::{Limited, Remark};
 use super::{Files, Input, Kind, Segment, Unread};
@@ -32,6 +32,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     let (listed, more) =
         listing.and_then(|name| files.read_part(name, LISTING_BYTES_MAX)).unwrap_or_default();
     let (listed, whole) = listports::parse(&String::from_utf8_lossy(&listed));
+    let file = listing.unwrap_or_default().to_owned();
     input.give_up(Unread::Listing, u64::from(more || !whole));
     let all_logs = files.paths().filter(|name| name.ends_with("-ping.log")).count();
     let logs = all_logs.min(PINGS_MAX);
@@ -62,6 +63,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     if input.segments.is_empty() && input.pings.is_empty() {
         return Err(BundleError::Unknown { path: path.to_owned() });
     }
+    input.listing = Listing { file, ports: listed };
     input.files = files;
     input.share();
     input.remark_thinned();

@@ -21,13 +21,32 @@ const MTU_BYTES: std::ops::RangeInclusive<u32> = 68..=65_535;
 
 /// What a line says of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListedPort {
+pub struct ListedPort {
+    /// Its switch.
     pub vswitch: String,
+    /// Interface name.
     pub iface: String,
+    /// What it is to the host.
     pub role: Role,
+    /// The interface's own MAC.
     pub mac: Option<Mac>,
+    /// MTU in bytes.
     pub mtu: Option<u32>,
+    /// Access VLAN.
     pub vlan: Option<u16>,
+    /// A member of a bond that is marked as the active one: `*`, alone or before its state.
+    pub active: bool,
+    /// The line, with single spaces.
+    pub line: String,
+}
+
+/// A listing of ports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The file.
+    pub file: String,
+    /// Every port in it.
+    pub ports: Vec<ListedPort>,
 }
 
 /// Reads a listing, and whether all of it was read. Lines that are no port, such as the table of network cards above it,
@@ -63,7 +82,8 @@ pub(super) fn parse(text: &str) -> (Vec<ListedPort>, bool) {
             }
             None => words,
         };
-        if let Some(port) = port(vswitch, kind, words, bond.as_deref()) {
+        if let Some(mut port) = port(vswitch, kind, words, bond.as_deref()) {
+            port.line = line.split_whitespace().collect::<Vec<_>>().join(" ");
             if ports.len() >= PORTS_MAX {
                 return (ports, false);
             }
@@ -97,7 +117,17 @@ fn port(vswitch: &str, kind: Option<&str>, words: &[&str], bond: Option<&str>) -
         Role::Uplink { bond: bond.map(str::to_owned) }
     };
     let mac = if is_vnet && macs.len() < 2 { None } else { macs.first().copied() };
-    Some(ListedPort { vswitch: vswitch.to_owned(), iface: (*iface).to_owned(), role, mac, mtu, vlan })
+    let active = bond.is_some() && !is_vnet && behind.iter().any(|w| w.starts_with('*'));
+    Some(ListedPort {
+        vswitch: vswitch.to_owned(),
+        iface: (*iface).to_owned(),
+        role,
+        mac,
+        mtu,
+        vlan,
+        active,
+        line: String::new(),
+    })
 }
 
 /// Twelve hexadecimal digits without separators.
@@ -164,6 +194,8 @@ bond vswitch1_bond eth1 40a8f02814d9                   31/3    uxe  1500 03:00.1
         for member in ["eth1", "eth2"] {
             assert_eq!(listed(member).role, Role::Uplink { bond: Some("vswitch1_bond".into()) });
         }
+        assert_eq!((listed("eth1").active, listed("eth2").active), (false, true));
+        assert!(listed("eth2").line.starts_with("eth2 40a8f02814d8 32/4 *uxe"));
     }
 
     #[test]

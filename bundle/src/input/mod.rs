@@ -20,6 +20,7 @@ mod remark;
 mod tests;
 
 use crate::files::Files;
+pub use listports::{ListedPort, Listing};
 pub use model::{Input, Kind, Missing, Segment, Unread};
 pub use ping::PingLog;
 pub use remark::{Limited, Remark, Unreadable};

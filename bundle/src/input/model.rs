@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::files::{Files, Place, Stream, decompress};
+use crate::input::listports::Listing;
 use crate::input::ping::PingLog;
 use crate::input::remark::Remark;
 use crate::ledger::Ledger;
@@ -51,6 +52,8 @@ pub struct Input {
     pub state: StateReader,
     /// Everything else.
     pub files: Files,
+    /// The ports that the old script listed; nothing in a bundle, whose state says more.
+    pub listing: Listing,
     /// What came back, by pinged address.
     pub pings: Vec<PingLog>,
     /// The file of each log of `pings`, as the user knows it.
@@ -147,6 +150,7 @@ impl Input {
             segments: Vec::new(),
             state: StateReader::default(),
             files,
+            listing: Listing::default(),
             pings: Vec::new(),
             ping_files: Vec::new(),
             ledger: Ledger::default(),

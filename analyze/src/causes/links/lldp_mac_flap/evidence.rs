@@ -13,7 +13,8 @@ const SHOWN: usize = 3;
 
 pub(super) fn finding(view: &View<'_>, suspicion: &Suspicion<'_>) -> Finding {
     let consequence = suspicion.has_consequence();
-    let complete = consequence && suspicion.directed && suspicion.other_at_backup == 0;
+    let complete =
+        consequence && suspicion.directed && suspicion.other_at_backup == 0 && !suspicion.bond.listed;
     let (active, backup) = (view.points.name(suspicion.active), view.points.name(suspicion.backup));
     let last = suspicion.lldp.last().map(|s| s.at);
     let astray_last = suspicion.astray.last().map(|r| r.last.at);
@@ -94,7 +95,7 @@ fn evidence(view: &View<'_>, suspicion: &Suspicion<'_>) -> Vec<Evidence> {
     if let Some(state) = suspicion.lldp.first().and_then(|s| suspicion.bond.state_at(s.at)) {
         out.push(Evidence::Snapshot {
             file: state.file.clone(),
-            at: Some(state.at),
+            at: (!suspicion.bond.listed).then_some(state.at),
             line: state.line.clone(),
             what: Text::new("lldp-mac-flap.evidence.state")
                 .with("bond", &suspicion.bond.name)
@@ -124,11 +125,21 @@ fn evidence(view: &View<'_>, suspicion: &Suspicion<'_>) -> Vec<Evidence> {
 }
 
 fn exonerations(suspicion: &Suspicion<'_>) -> Vec<Exoneration> {
-    let mut out = vec![
-        Exoneration::RuledOut(Text::new("lldp-mac-flap.not.mode").with("bond", &suspicion.bond.name)),
-        Exoneration::RuledOut(Text::new("lldp-mac-flap.not.own-mac").with("mac", suspicion.mac)),
-        Exoneration::RuledOut(Text::new("lldp-mac-flap.not.failover")),
-    ];
+    let bond = |key| Text::new(key).with("bond", &suspicion.bond.name);
+    let own = Exoneration::RuledOut(Text::new("lldp-mac-flap.not.own-mac").with("mac", suspicion.mac));
+    let mut out = if suspicion.bond.listed {
+        vec![
+            Exoneration::Open(bond("lldp-mac-flap.not.mode-listed")),
+            own,
+            Exoneration::Open(bond("lldp-mac-flap.not.failover-listed")),
+        ]
+    } else {
+        vec![
+            Exoneration::RuledOut(bond("lldp-mac-flap.not.mode")),
+            own,
+            Exoneration::RuledOut(Text::new("lldp-mac-flap.not.failover")),
+        ]
+    };
     out.push(if suspicion.other_at_backup == 0 {
         Exoneration::RuledOut(Text::new("lldp-mac-flap.not.announcement"))
     } else {

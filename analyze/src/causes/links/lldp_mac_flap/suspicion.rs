@@ -120,6 +120,11 @@ fn suspicion<'a>(
     let arrived = arrived.map(|e| e.towards.runs()).unwrap_or_default();
     let astray =
         arrived.iter().copied().filter(|r| r.first.at >= first.at && is_backup(r.first.at)).collect();
+    let other_at_backup = entry.other.runs().iter().filter(|r| is_backup(r.first.at)).map(|r| r.count).sum();
+    if bond.listed && other_at_backup > 0 {
+        // A listing names no mode: members that all send balance, and their switches know of the bond.
+        return None;
+    }
     let (pings, pings_lost) = pings(view, backup, first.at, is_backup);
     Some(Suspicion {
         bond,
@@ -128,7 +133,7 @@ fn suspicion<'a>(
         backup,
         directed: direction == Direction::Out,
         sender: Sender::of_frame(&entry.lldp_sample),
-        other_at_backup: entry.other.runs().iter().filter(|r| is_backup(r.first.at)).map(|r| r.count).sum(),
+        other_at_backup,
         active_frame,
         moves: moves(&lldp, &there.other),
         lldp,
