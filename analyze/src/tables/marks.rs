@@ -33,6 +33,8 @@ pub(crate) struct Mark {
     pub left: Option<Nanos>,
     /// When it was first seen on its way in.
     pub came: Option<Nanos>,
+    /// When it was seen where the capture does not say which way; the other host may tell.
+    pub seen: Option<Nanos>,
     /// Seen again too late to be the same packet, or at a point where it was before: one that looks the same.
     pub again: bool,
     /// Where it was seen, a bit each: what passes a point twice in one direction is two packets. Of more than 64 points
@@ -55,13 +57,16 @@ impl Fold for MarksFold {
 
     fn packet(&mut self, packet: &PacketView<'_>) {
         let stop = Stop { point: packet.point, direction: packet.direction };
-        let Some(leaves) = stop.is_outward(&self.context) else { return };
         let Some(key) = identity(packet).filter(|_| packet.copy.is_none()) else { return };
         let at = Some(packet.at);
         let out = u32::from(packet.direction == Direction::Out);
         let places = 1u128 << ((packet.point.0 % 64) << 1 | out);
-        let (left, came) = if leaves { (at, None) } else { (None, at) };
-        let mark = Mark { left, came, again: false, places };
+        let (left, came, seen) = match stop.is_outward(&self.context) {
+            Some(true) => (at, None, None),
+            Some(false) => (None, at, None),
+            None => (None, None, at),
+        };
+        let mark = Mark { left, came, seen, again: false, places };
         self.add(key, mark);
     }
 
@@ -104,7 +109,8 @@ impl MarksFold {
     /// Packets by identity; those seen twice, or both leaving and arriving (a reflection, a host that routes), are left
     /// out.
     pub(crate) fn finish(self) -> BTreeMap<u64, Mark> {
-        let clear = |mark: &Mark| !mark.again && (mark.left.is_some() != mark.came.is_some());
+        let times = |mark: &Mark| [mark.left, mark.came, mark.seen].into_iter().flatten().count();
+        let clear = |mark: &Mark| !mark.again && times(mark) == 1;
         self.marks.into_iter().filter(|(_, mark)| clear(mark)).collect()
     }
 }
@@ -120,9 +126,12 @@ fn joined(had: Mark, mark: Mark) -> Mark {
             (Some(x), Some(y)) => Some(x.min(y)),
             (x, y) => x.or(y),
         },
+        seen: had.seen.or(mark.seen),
         places: had.places | mark.places,
         again: had.again
             || mark.again
+            // At the second point it came or went: nobody knows which stamp is the nearer one.
+            || (had.seen.is_some() && mark.seen.is_some())
             || had.places & mark.places != 0
             || far(had.left, mark.left)
             || far(had.came, mark.came),
@@ -202,7 +211,7 @@ mod tests {
     #[test]
     fn of_too_many_packets_one_in_so_many_is_kept_and_that_is_said() {
         let at = Some(Nanos(0));
-        let mark = Mark { left: at, came: None, again: false, places: 1 };
+        let mark = Mark { left: at, came: None, seen: None, again: false, places: 1 };
         let mut fold = MarksFold::start(&Arc::new(FoldContext::new(&[], &BTreeSet::new())));
         let room = (MARKS_MAX / 2) as u64;
         (1..=room).for_each(|key| fold.add(key, mark));

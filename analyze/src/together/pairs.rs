@@ -54,10 +54,15 @@ fn pair((a_number, a): (usize, &RecordedHost), (b_number, b): (usize, &RecordedH
         .iter()
         .filter_map(|(key, here)| {
             let there = b.marks.get(key)?;
-            match (here.left, there.came, there.left, here.came) {
+            // Where one capture does not say which way, the other one does: what left the one came to the other.
+            match (here.left, there.came.or(there.seen), there.left, here.came.or(here.seen)) {
                 (Some(left), Some(came), ..) => Some(Crossing { a: left, b: came, way: Way::AtoB }),
                 (.., Some(left), Some(came)) => Some(Crossing { a: came, b: left, way: Way::BtoA }),
-                _ => None,
+                _ => match (here.came, there.seen, there.came, here.seen) {
+                    (Some(came), Some(left), ..) => Some(Crossing { a: came, b: left, way: Way::BtoA }),
+                    (.., Some(came), Some(left)) => Some(Crossing { a: left, b: came, way: Way::AtoB }),
+                    _ => None,
+                },
             }
         })
         .collect();

@@ -7,6 +7,7 @@ use netcap_tests::bundle::BundleBuilder;
 use netcap_tests::packets::{echo, mac};
 
 use super::*;
+use crate::clocks::ClockRelation;
 use crate::finding::{Confidence, Severity, Subject};
 use crate::text::Text;
 
@@ -95,6 +96,40 @@ fn a_packet_from_host_to_host_is_one_journey() {
         assert!((p50 - 125_000).abs() <= hop.bound_ns + 5_000, "{p50} +- {}", hop.bound_ns);
     }
     assert_eq!((together.followed, together.one_in), (u64::from(PINGS) * 8, 1));
+}
+
+/// A PC's capture says of no frame which way it went; the host's bundle says it of the same frames.
+#[test]
+fn a_bare_capture_is_compared_by_the_directions_of_the_other_host() {
+    let dir = tempfile::tempdir().unwrap();
+    let (host, pc) = (mac("02:00:00:00:00:01"), mac("02:00:00:00:00:02"));
+    let mut one = BundleBuilder::new(60_000);
+    one.named("host1").point("eth1", Role::Uplink { bond: None }, "");
+    let mut frames = Vec::new();
+    for n in 0..60u16 {
+        let ms = 1_000 + i64::from(n) * 500;
+        let (request, reply) = (echo(false, pc, host, VM2, VM1, n), echo(true, host, pc, VM1, VM2, n));
+        one.frame("eth1", ms, In, &request).frame("eth1", ms + 1, Out, &reply);
+        // The PC's clock is 40 s ahead; a packet takes a millisecond.
+        frames.extend([(ms + 39_999, request), (ms + 40_002, reply)]);
+    }
+    let path = dir.path().join("pc.pcap");
+    netcap_tests::bundle::pcap(&path, &frames);
+    let sealed = one.seal();
+    for turned in [false, true] {
+        let mut inputs = vec![Input::open(&sealed.path).unwrap(), Input::open(&path).unwrap()];
+        if turned {
+            inputs.reverse();
+        }
+        let together = look(&inputs, &Progress::default());
+        let ClockRelation::Known(stretches) = &together.pairs[0].clocks else {
+            panic!("{:?}", together.pairs)
+        };
+        let (offset, bound) = stretches[0].offset_ns();
+        let really = if turned { -40_000_000_000 } else { 40_000_000_000_i64 };
+        assert!((offset - really).abs() <= bound && bound <= 1_600_000, "{offset} +- {bound}");
+        assert_eq!((together.joined, &together.remarks), (2, &Vec::new()));
+    }
 }
 
 #[test]
