@@ -10,8 +10,8 @@ pub(crate) mod outages;
 mod place;
 pub(crate) mod presence;
 mod said;
-pub(crate) mod silence;
 pub(crate) mod sides;
+pub(crate) mod silence;
 #[allow(dead_code)] // its history is for causes to come
 pub(crate) mod timeline;
 

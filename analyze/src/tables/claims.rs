@@ -73,6 +73,8 @@ pub(crate) struct Claim {
     pub runs: ClaimRuns,
     /// Where and in which direction, in order of appearance.
     pub seen: Vec<(PointId, Direction)>,
+    /// How often at each of them.
+    counts: Vec<u64>,
     /// Sightings at further places.
     pub elsewhere: u64,
 }
@@ -227,12 +229,13 @@ impl ClaimsFold {
         let same = |c: &Claim| c.mac == heard.mac && c.kind == heard.kind && c.sender == sender;
         if let Some(claim) = address.claims.iter_mut().find(|c| same(c)) {
             claim.runs.add_within(sight, &mut room.runs);
-            claim.seen_at(place);
+            claim.seen_at(place, 1);
         } else {
             let mut runs = Runs::default();
             runs.add_within(sight, &mut usize::MAX.clone());
-            let claim =
-                Claim { mac: heard.mac, sender, kind: heard.kind, runs, seen: vec![place], elsewhere: 0 };
+            let (seen, counts) = (vec![place], vec![1]);
+            let (mac, kind) = (heard.mac, heard.kind);
+            let claim = Claim { mac, sender, kind, runs, seen, counts, elsewhere: 0 };
             address.push(claim, &mut room);
         }
         self.room = room;
@@ -240,12 +243,18 @@ impl ClaimsFold {
 }
 
 impl Claim {
-    fn seen_at(&mut self, place: (PointId, Direction)) {
-        if self.seen.contains(&place) {
-            return;
-        }
-        if self.seen.len() < POINTS_MAX {
+    /// Frames: one that passes several points is one.
+    pub(crate) fn frames(&self) -> u64 {
+        self.counts.iter().copied().max().unwrap_or(0)
+    }
+
+    fn seen_at(&mut self, place: (PointId, Direction), count: u64) {
+        let mut known = self.seen.iter().zip(&mut self.counts);
+        if let Some((_, mine)) = known.find(|(seen, _)| **seen == place) {
+            *mine = mine.saturating_add(count);
+        } else if self.seen.len() < POINTS_MAX {
             self.seen.push(place);
+            self.counts.push(count);
         } else {
             self.elsewhere += 1;
         }
@@ -271,8 +280,8 @@ impl Address {
         let same = |c: &&mut Claim| c.mac == claim.mac && c.kind == claim.kind && c.sender == claim.sender;
         if let Some(mine) = self.claims.iter_mut().find(same) {
             mine.elsewhere += claim.elsewhere;
-            for place in claim.seen {
-                mine.seen_at(place);
+            for (place, count) in claim.seen.into_iter().zip(claim.counts) {
+                mine.seen_at(place, count);
             }
             mine.runs.merge_within(claim.runs, &mut room.runs);
         } else {

@@ -58,6 +58,8 @@ pub(super) struct Suspect {
     pub opens: ClaimRuns,
     /// Everything but probes.
     pub all: ClaimRuns,
+    /// Frames of `all`: one that passes several points is one.
+    pub frames: u64,
     /// It never used or announced the address, it only answered for it.
     pub only_answers: bool,
     pub seen: Vec<(PointId, Direction)>,
@@ -230,6 +232,7 @@ impl Suspect {
             using: none(),
             opens: none(),
             all: none(),
+            frames: 0,
             only_answers: true,
             seen: Vec::new(),
         }
@@ -243,6 +246,7 @@ impl Suspect {
         };
         into.merge(claim.runs.clone());
         if claim.kind != ClaimKind::Probe {
+            self.frames = self.frames.saturating_add(claim.frames());
             self.all.merge(claim.runs.clone());
         }
         self.only_answers &= matches!(claim.kind, ClaimKind::Reply | ClaimKind::Probe);
@@ -258,6 +262,7 @@ impl Suspect {
         self.using.merge(other.using.clone());
         self.opens.merge(other.opens.clone());
         self.all.merge(other.all.clone());
+        self.frames = self.frames.saturating_add(other.frames);
         self.only_answers &= other.only_answers;
         self.seen.extend(&other.seen);
         self.settle();

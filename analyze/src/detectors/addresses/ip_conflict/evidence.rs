@@ -27,12 +27,13 @@ pub(super) fn evidence(view: &View<'_>, case: &ContestedAddress, conflict: &Conf
     for mac in conflict.macs.iter().take(CLAIMANTS_MAX) {
         let Some(suspect) = suspect(case, *mac) else { continue };
         let Some(last) = suspect.all.last().or_else(|| suspect.probe.last()) else { continue };
-        if sights.contains(&(*mac, last)) && suspect.all.count() <= 1 {
+        let shown = |sight| sights.contains(&(*mac, sight));
+        if suspect.frames <= 1 && (shown(last) || suspect.all.first().is_some_and(shown)) {
             continue;
         }
-        let one = suspect.all.count() == 1;
+        let one = suspect.frames == 1;
         let key = if one { "evidence.claims-one" } else { "evidence.claims" };
-        let what = Text::new(key).with("mac", mac).with("count", suspect.all.count());
+        let what = Text::new(key).with("mac", mac).with("count", suspect.frames);
         out.push(view.frame(last, point_of(suspect), what));
     }
     out

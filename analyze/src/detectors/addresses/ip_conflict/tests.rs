@@ -212,6 +212,15 @@ fn the_hosts_own_address_claimed_once_is_likely() {
     let findings = bundle(&[arp_request(b(), IP, CLIENT_IP)]);
     assert_eq!(only(&bundle(&[arp_request(b(), IP, CLIENT_IP), says(b())])), PROVEN);
     assert_eq!(only(&findings), LIKELY);
+    // Seen where it came in and where it went on: one frame, said once.
+    let mut three = BundleBuilder::new(60_000);
+    three.point("vswitch0", Role::Internal, "").point("eth2", Role::Other, "").point("eth3", Role::Other, "");
+    three.state(0, &[("links", "addr", "", &addr)]).state(50_000, &[("links", "addr", "", &addr)]);
+    for point in ["eth2", "eth3", "vswitch0"] {
+        three.frame(point, 2_000, In, &arp_request(b(), IP, CLIENT_IP));
+    }
+    let three = found(&three.seal(), "ip-conflict");
+    assert_eq!((only(&three), three[0].evidence.len()), (LIKELY, findings[0].evidence.len()));
     let claim = findings[0].claim.english();
     assert!(claim.contains("vswitch0 (this host)") && claim.contains(&b().to_string()), "{claim}");
     assert!(bundle(&[arp_request(a(), IP, CLIENT_IP)]).is_empty());
