@@ -103,8 +103,11 @@ bond   vswitch0_bond
        eth3       fc15b41cad7a                                  2/2       *u/u   1500
 ";
 
+/// Frames with their times in microseconds.
+type Frames = Vec<(i64, Vec<u8>)>;
+
 /// A directory of the old script with that listing, and these frames at each interface.
-fn old_script(points: &[(&str, Vec<(i64, Vec<u8>)>)]) -> tempfile::TempDir {
+fn old_script(points: &[(&str, Frames)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("20261127232127-ovs_dbg_listports"), LISTING).unwrap();
     for (iface, frames) in points {
