@@ -74,7 +74,7 @@ mod tests {
         let points =
             vec![Some(Side::Machine(guest)), Some(Side::Host(host)), uplink(false), uplink(true), None];
         let sides = Sides { inside: [host, guest].into(), points };
-        let way = |point, said, src, dst| sides.direction(PointId(point), said, Some(Eth { src, dst }));
+        let way = |point, said, src, dst| sides.direction(PointId(point), said, Some(Eth { dst, src }));
         let lldp = Mac([0x01, 0x80, 0xc2, 0, 0, 0x0e]);
         for (point, src, dst, want) in [
             (0, guest, far, In),

@@ -185,9 +185,9 @@ mod tests {
         assert_ne!(map, libc::MAP_FAILED);
         // SAFETY: the first frame for sending begins behind the ring, inside the map, and is aligned.
         unsafe {
-            let head = map.cast::<u8>().add(SIZE.bytes());
-            head.add(LENGTH_AT).cast::<u32>().write_volatile(60);
-            head.add(STATUS_AT).cast::<u32>().write_volatile(libc::TP_STATUS_SEND_REQUEST);
+            let head = map.byte_add(SIZE.bytes());
+            head.byte_add(LENGTH_AT).cast::<u32>().write_volatile(60);
+            head.byte_add(STATUS_AT).cast::<u32>().write_volatile(libc::TP_STATUS_SEND_REQUEST);
             assert_eq!(sent(libc::send(fd.as_raw_fd(), ptr::null(), 0, 0)), Err(libc::EMSGSIZE));
             libc::munmap(map, bytes);
         }
