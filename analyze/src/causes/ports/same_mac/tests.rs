@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::{Mac, Role};
-use netcap_tests::bundle::BundleBuilder;
+use netcap_tests::bundle::{BundleBuilder, DumpedPort, ovsdb_dump};
 use netcap_tests::packets::{echo, mac};
 
 use crate::analysis::Verdict;
@@ -37,6 +37,25 @@ fn verdict(case: Case) -> Verdict {
     let second = role(case.second, mac("0c:da:41:1d:56:a8"));
     bundle.point_in("vnet1", second, "", Some("vswitch0"), case.vlans[1]);
     bundle.point("eth3", Role::Uplink { bond: None }, "");
+    // The switch has learned the address at vnet1 when it is asked.
+    let port =
+        |name, vlan: Option<u16>, guest| DumpedPort { name, ifaces: &[], tag: vlan, trunks: &[], guest };
+    let ports = [
+        DumpedPort { ifaces: &["vnet0"], ..port("vnet0", case.vlans[0], Some(shared)) },
+        DumpedPort { ifaces: &["vnet1"], ..port("vnet1", case.vlans[1], Some(mac("0c:da:41:1d:56:a8"))) },
+        DumpedPort { ifaces: &["eth3"], ..port("eth3", None, None) },
+    ];
+    let learned = format!(
+        " port  VLAN  MAC                Age\n    2     {}  {shared}    0\n",
+        case.vlans[1].unwrap_or(0)
+    );
+    bundle.state(
+        11_000,
+        &[
+            ("ovsdb", "dump", "", &ovsdb_dump("netdev", &ports)),
+            ("ovs-fdb", "fdb-show", "vswitch0", &learned),
+        ],
+    );
     for n in 0..16_u16 {
         let us = 1_000_000 + i64::from(n) * 500_000;
         let [first, second] = [(VM1, 0), (VM2, 250_000)].map(|(vm, later)| {
