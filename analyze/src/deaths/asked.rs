@@ -222,6 +222,14 @@ pub(crate) fn home(view: &View<'_>, ip: IpAddr) -> Option<PointId> {
     view.points.by_name(&port.iface)
 }
 
+/// The port of this host that a packet is for, where it enters, if nobody recorded that port.
+pub(crate) fn unrecorded_home(view: &View<'_>, event: &Event) -> Option<String> {
+    let info = view.points.get(event.point).filter(|_| event.direction == Direction::In)?;
+    let dst = kept(view, event)?.eth.dst;
+    let exits = view.switch_points_at(event.at).local(event.point, info, dst)?;
+    exits.unrecorded.into_iter().next()
+}
+
 /// Multicast, broadcast, and the broadcast address of one of the host's networks: none of them need answer.
 pub(crate) fn is_group(view: &View<'_>, ip: IpAddr) -> bool {
     match ip {

@@ -33,7 +33,7 @@ use crate::tables::runs::Sight;
 use crate::view::View;
 
 pub(crate) use asked::{Fate, WAIT_NS, fate};
-pub(crate) use asked::{home, is_group};
+pub(crate) use asked::{home, is_group, unrecorded_home};
 pub(crate) use beside::{Beside, Passers};
 pub(crate) use drops::counted;
 use flows::Flows;

@@ -81,7 +81,7 @@ impl Host {
         let ovsdb = latest::<Ovsdb>(input);
         let offload = ovsdb.as_ref().and_then(|ovsdb| ovsdb.other_config.get("hw-offload"));
         let offloads = offload.is_some_and(|value| value == "true");
-        let topology = Topology::build(&Inputs {
+        let mut topology = Topology::build(&Inputs {
             ovsdb: ovsdb.as_ref(),
             bond: latest::<OvsBond>(input).as_ref(),
             datapath: latest::<OvsDatapath>(input).as_ref(),
@@ -91,6 +91,10 @@ impl Host {
             libvirt: libvirt.as_ref().map(|r| &r.parsed.value),
             neighbours: latest::<Neighbours>(input).as_ref(),
         });
+        // A directory of the old script has nothing but its listing.
+        if topology.switches.is_empty() {
+            topology = input.listing.topology();
+        }
         let (timeline, presence) = (HostTimeline::read(input), Presence::read(input));
         Self { first, last, libvirt, topology, macs, offloads, timeline, presence }
     }

@@ -95,7 +95,8 @@ impl HostTimeline {
         for (source, number) in samples.first() {
             sources.take(input, source, number);
         }
-        let begun = samples.list.first().map_or(Nanos(0), |sample| sample.at);
+        // Of a host that was never asked there is no state, not an empty one.
+        let Some(begun) = samples.list.first().map(|sample| sample.at) else { return timeline };
         timeline.push(sources.state(begun, ""));
         for Sample { at, source, number } in samples.later() {
             sources.take(input, source, number);

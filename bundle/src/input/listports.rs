@@ -13,6 +13,7 @@
 
 use crate::Mac;
 use crate::run::Role;
+use crate::topology::{Port, Switch, SwitchKind, Topology};
 
 /// Ports read of one file; a host has some hundreds.
 const PORTS_MAX: usize = 10_000;
@@ -47,6 +48,34 @@ pub struct Listing {
     pub file: String,
     /// Every port in it.
     pub ports: Vec<ListedPort>,
+}
+
+impl Listing {
+    /// The same as switches and ports. What the platform lists are switches of Open vSwitch.
+    pub fn topology(&self) -> Topology {
+        let mut switches: Vec<Switch> = Vec::new();
+        for listed in &self.ports {
+            let at = switches.iter().position(|switch| switch.name == listed.vswitch).unwrap_or_else(|| {
+                switches.push(Switch::bare(SwitchKind::Ovs, &listed.vswitch));
+                switches.len() - 1
+            });
+            if let Some(switch) = switches.get_mut(at) {
+                switch.ports.push(port_of(listed));
+            }
+        }
+        Topology { switches, ..Topology::default() }
+    }
+}
+
+fn port_of(listed: &ListedPort) -> Port {
+    let mut port = Port::bare(&listed.iface, listed.role.clone());
+    (port.mac, port.mtu, port.vlan) = (listed.mac, listed.mtu, listed.vlan);
+    match &listed.role {
+        Role::Vnet { vm, guest_mac } => (port.vm, port.guest_mac) = (vm.clone(), *guest_mac),
+        Role::Uplink { bond: Some(_) } => port.active = Some(listed.active),
+        _ => {}
+    }
+    port
 }
 
 /// Reads a listing, and whether all of it was read. Lines that are no port, such as the table of network cards above it,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::known::Known;
 use super::model::{BondInfo, Port, Switch, SwitchKind};
-use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name, order};
+use super::port::{add_link, add_machine, finish_vnet, is_guest_name, order};
 use crate::Role;
 use crate::sources::network::links::Link;
 
@@ -21,7 +21,7 @@ pub(super) fn switches(known: &Known<'_>, ovs: &[Switch]) -> Vec<Switch> {
 }
 
 fn switch(name: &str, known: &Known<'_>) -> Switch {
-    let mut own = bare(name, Role::Internal);
+    let mut own = Port::bare(name, Role::Internal);
     add_link(&mut own, known);
     let mut ports = vec![own];
     let mut bonds = Vec::new();
@@ -53,7 +53,7 @@ fn bridge_port(bridge: &str, name: &str, known: &Known<'_>) -> Port {
     } else {
         Role::Uplink { bond: None }
     };
-    let mut one = bare(name, role);
+    let mut one = Port::bare(name, role);
     add_link(&mut one, known);
     if let Some(shown) = known.bridge_port(bridge, name) {
         one.mtu = one.mtu.or(shown.mtu);
@@ -82,7 +82,7 @@ pub(super) fn kernel_bond(port: &Port, known: &Known<'_>) -> Option<(BondInfo, V
         members: names.iter().map(|name| (*name).to_owned()).collect(),
     };
     let ports = names.iter().map(|name| {
-        let mut one = bare(name, Role::Uplink { bond: Some(link.name.clone()) });
+        let mut one = Port::bare(name, Role::Uplink { bond: Some(link.name.clone()) });
         (one.ofport, one.dp_port, one.vlan) = (port.ofport, port.dp_port, port.vlan);
         one.trunks.clone_from(&port.trunks);
         one.vlan_mode.clone_from(&port.vlan_mode);
@@ -122,7 +122,7 @@ pub(super) fn others(known: &Known<'_>, switches: &[Switch]) -> Vec<Port> {
 fn other(link: &Link, known: &Known<'_>) -> Port {
     let machine = known.machine(&link.name, None, None);
     let role = if machine.is_some() { Role::Vnet { vm: None, guest_mac: None } } else { Role::Other };
-    let mut one = bare(&link.name, role);
+    let mut one = Port::bare(&link.name, role);
     one.vlan = link.vlan_id;
     add_link(&mut one, known);
     add_machine(&mut one, machine, None);

@@ -144,6 +144,19 @@ pub struct Port {
 }
 
 impl Switch {
+    /// A switch of which only the name is known.
+    pub(crate) fn bare(kind: SwitchKind, name: &str) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            datapath: None,
+            fail_mode: None,
+            ports: Vec::new(),
+            bonds: Vec::new(),
+            mirrors: Vec::new(),
+        }
+    }
+
     /// Physical ports, bond members one by one.
     pub fn uplinks(&self) -> impl Iterator<Item = &Port> {
         self.ports.iter().filter(|port| matches!(port.role, Role::Uplink { .. }))
@@ -169,6 +182,34 @@ impl Switch {
 }
 
 impl Port {
+    /// A port of which only the name and the role are known.
+    pub(crate) fn bare(iface: &str, role: Role) -> Self {
+        Self {
+            iface: iface.to_owned(),
+            role,
+            capturable: true,
+            mac: None,
+            guest_mac: None,
+            ips: Vec::new(),
+            guest_ips: Vec::new(),
+            ofport: None,
+            dp_port: None,
+            vlan: None,
+            trunks: Vec::new(),
+            vlan_mode: None,
+            mtu: None,
+            active: None,
+            enabled: None,
+            vm: None,
+            vnc_port: None,
+            filter: None,
+            admin_up: None,
+            carrier: None,
+            stp_state: None,
+            error: None,
+        }
+    }
+
     /// Open vSwitch's own switching lets frames of that VLAN (0: untagged) in and out here.
     pub fn carries(&self, vlan: u16) -> bool {
         let native = self.vlan.unwrap_or(0);

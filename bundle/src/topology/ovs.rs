@@ -3,7 +3,7 @@
 use super::known::Known;
 use super::linux;
 use super::model::{BondInfo, Port, Switch, SwitchKind};
-use super::port::{add_link, add_machine, bare, finish_vnet, is_guest_name};
+use super::port::{add_link, add_machine, finish_vnet, is_guest_name};
 use crate::Role;
 use crate::sources::ovs::bond::{BondMode, LacpStatus};
 use crate::sources::ovs::ovsdb::{self, Bridge, Interface};
@@ -90,7 +90,7 @@ fn active_member(port: &ovsdb::Port, known: &Known<'_>) -> Option<String> {
 fn port_of(port: &ovsdb::Port, iface: &Interface, known: &Known<'_>) -> Port {
     let iface_id = iface.external_ids.get("iface-id").map(String::as_str);
     let machine = known.machine(&iface.name, iface.attached_mac(), iface_id);
-    let mut one = bare(&iface.name, role(port, iface, machine.is_some(), known));
+    let mut one = Port::bare(&iface.name, role(port, iface, machine.is_some(), known));
     one.capturable = is_netdev(iface);
     one.mac = iface.mac_in_use;
     one.mtu = iface.mtu;

@@ -7,34 +7,6 @@ use super::model::Port;
 use crate::Role;
 use crate::sources::shared::text::natural;
 
-/// A port of which only the name and the role are known.
-pub(super) fn bare(iface: &str, role: Role) -> Port {
-    Port {
-        iface: iface.to_owned(),
-        role,
-        capturable: true,
-        mac: None,
-        guest_mac: None,
-        ips: Vec::new(),
-        guest_ips: Vec::new(),
-        ofport: None,
-        dp_port: None,
-        vlan: None,
-        trunks: Vec::new(),
-        vlan_mode: None,
-        mtu: None,
-        active: None,
-        enabled: None,
-        vm: None,
-        vnc_port: None,
-        filter: None,
-        admin_up: None,
-        carrier: None,
-        stp_state: None,
-        error: None,
-    }
-}
-
 /// Adds what the kernel says of the interface.
 pub(super) fn add_link(port: &mut Port, known: &Known<'_>) {
     let Some(link) = known.link(&port.iface) else { return };

@@ -172,7 +172,7 @@ fn patch_ports_join_bridges() {
 #[test]
 fn a_port_carries_what_its_mode_says() {
     let port = |vlan: Option<u16>, trunks: &[u16], mode: Option<&str>| {
-        let mut port = port::bare("p", crate::Role::Other);
+        let mut port = Port::bare("p", crate::Role::Other);
         (port.vlan, port.trunks, port.vlan_mode) = (vlan, trunks.to_vec(), mode.map(Into::into));
         [0, 77, 188].map(|vlan| port.carries(vlan))
     };

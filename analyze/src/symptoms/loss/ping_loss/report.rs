@@ -6,7 +6,7 @@ use super::count::{PingPair, bursts, last_seen};
 use super::logs::{self, Log};
 use super::neighbour;
 use super::refused::Refusal;
-use crate::deaths::WAIT_NS;
+use crate::deaths::{self, WAIT_NS};
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::tables::journeys::EventKind;
@@ -30,8 +30,10 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
         || pair.lost.iter().all(|e| view.points.get(e.point).is_some_and(|p| p.filter.is_empty()));
     // Of a file of foreign origin nobody says which filter it was taken with, or that the log is of the same time.
     let complete = || view.input.kind == Kind::Bundle && (log_agrees || pair.endpoint && unfiltered());
+    let unrecorded = unrecorded(view, pair).filter(|_| refusal.is_none() && !log_agrees);
     let confidence = match (one_sided, pair.trust) {
         (true, _) => Confidence::CannotTell,
+        _ if unrecorded.is_some() => Confidence::CannotTell,
         _ if refusal.is_some() => Confidence::Proven,
         (false, Trust::Sound) if pair.answered > 0 || complete() => Confidence::Proven,
         _ => Confidence::Likely,
@@ -40,16 +42,20 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
     let place = last_seen(pair).and_then(|(id, kind, count)| Some((view.points.named(id)?, kind, count)));
     Finding {
         detector: super::SYMPTOM.unit.id,
-        severity: if few || one_sided { Severity::Info } else { Severity::Warning },
+        severity: if few || one_sided || unrecorded.is_some() { Severity::Info } else { Severity::Warning },
         confidence,
         subject: Subject::Pair { src: Some(pair.src), dst: pair.dst.to_string() },
         from: pair.lost.first().map(|e| e.at),
         to: pair.lost.last().map(|e| e.at),
         claim: claim(pair, place, refusal.as_ref(), one_sided),
         evidence: evidence(view, pair, log, refusal.as_ref()),
-        exonerations: exonerations(view, pair, one_sided),
+        exonerations: exonerations(view, pair, one_sided, unrecorded.as_deref()),
         remedy: match refusal.as_ref().and_then(|refusal| refusal.remedy(pair)) {
             Some(remedy) => remedy,
+            None if unrecorded.is_some() => {
+                let text = Text::new("ping-loss.remedy.unrecorded").with("dst", pair.dst);
+                text.with("port", unrecorded.unwrap_or_default())
+            }
             None => remedy(view, pair, place),
         },
         victims: Vec::new(),
@@ -58,6 +64,12 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
         deaths: pair.lost.iter().map(|event| event.frame).collect(),
         ruled: Vec::new(),
     }
+}
+
+/// Where the requests went, when nobody recorded that port of this host and nobody is known to answer there.
+fn unrecorded(view: &View<'_>, pair: &PingPair) -> Option<String> {
+    let mut requests = pair.lost.iter().filter(|event| event.kind == EventKind::Request);
+    requests.find_map(|event| deaths::unrecorded_home(view, event)).filter(|_| pair.answered == 0)
 }
 
 fn claim(
@@ -154,7 +166,12 @@ fn evidence(
     out
 }
 
-fn exonerations(view: &View<'_>, pair: &PingPair, one_sided: bool) -> Vec<Exoneration> {
+fn exonerations(
+    view: &View<'_>,
+    pair: &PingPair,
+    one_sided: bool,
+    unrecorded: Option<&str>,
+) -> Vec<Exoneration> {
     let mut out = vec![Exoneration::RuledOut(Text::new("ping-loss.not.end"))];
     if pair.refused.len() < pair.lost.len() {
         out.push(match pair.trust {
@@ -164,6 +181,9 @@ fn exonerations(view: &View<'_>, pair: &PingPair, one_sided: bool) -> Vec<Exoner
     }
     if pair.uncertain > 0 {
         out.push(Exoneration::Counted(Text::new("ping-loss.not.uncertain").with("count", pair.uncertain)));
+    }
+    if let Some(port) = unrecorded {
+        out.push(Exoneration::Open(Text::new("ping-loss.not.unrecorded").with("port", port)));
     }
     if one_sided {
         out.push(Exoneration::Open(Text::new("ping-loss.not.one-sided")));
