@@ -27,8 +27,13 @@ fn number(name: &str, usual: usize) -> usize {
 }
 
 /// The samples, and the corpus where there is one; each as often as the other.
-fn sources() -> [Vec<PathBuf>; 2] {
-    let samples = netcap_tests::files_below(&netcap_tests::root().join("samples"), ".tar");
+fn sources(unpacked: &Path) -> [Vec<PathBuf>; 2] {
+    let samples = netcap_tests::samples::all().into_iter().enumerate().map(|(number, sample)| {
+        let dir = unpacked.join(number.to_string());
+        fs::create_dir(&dir).unwrap();
+        netcap_tests::samples::unpack(&sample, &dir).unwrap()
+    });
+    let samples = samples.collect();
     let small = |path: &PathBuf| fs::metadata(path).is_ok_and(|m| m.len() <= BYTES_MAX);
     let corpus = netcap_tests::corpus("changed inputs of a corpus");
     let corpus = corpus.map(|dir| netcap_tests::files_below(&dir, "")).unwrap_or_default();
@@ -91,7 +96,8 @@ fn judge(input: &Path) -> Result<(i32, f64, f64), String> {
 #[test]
 fn changed_inputs_are_answered() {
     let (count, seed) = (number("NETCAP_MUTATIONS", 100), number("NETCAP_SEED", 1));
-    let sources = sources();
+    let unpacked = tempfile::tempdir().unwrap();
+    let sources = sources(unpacked.path());
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let most = Mutex::new((0.0f64, 0.0f64));
     // A program that refuses everything would answer everything.

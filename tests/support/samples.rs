@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::root;
+use crate::{files_below, root};
 
 /// The name of a sample's bundle once it is unpacked; it is part of the verdict.
 pub const BUNDLE: &str = "bundle.tar";
@@ -17,6 +17,12 @@ pub fn sample(id: &str, case: &str) -> Vec<u8> {
     unpacked(&dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
 }
 
+/// The directories of all cases.
+pub fn all() -> Vec<PathBuf> {
+    let packed = files_below(&root().join("samples"), &format!("/{BUNDLE}.zst"));
+    packed.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect()
+}
+
 /// Unpacks the bundle of a sample's directory into another directory.
 ///
 /// # Errors
@@ -27,6 +33,10 @@ pub fn unpack(sample: &Path, into: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-fn unpacked(sample: &Path) -> io::Result<Vec<u8>> {
+/// The bundle of a sample's directory.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn unpacked(sample: &Path) -> io::Result<Vec<u8>> {
     zstd::decode_all(&std::fs::read(sample.join(format!("{BUNDLE}.zst")))?[..])
 }

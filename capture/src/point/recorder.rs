@@ -35,7 +35,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 const COUNT_AT_LEAST: Duration = Duration::from_secs(5);
 /// How often a missing interface is looked for.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long the last block may take to be handed over after the point was stopped.
+/// How long the last block may take to be handed over after the ring was shut.
 const DRAIN: Duration = Duration::from_millis(4 * RETIRE_MS as u64);
 
 /// What the thread of a point starts with.
@@ -92,10 +92,6 @@ struct Worker {
     counted: Instant,
     /// What is kept of each frame.
     cut: Cut,
-    /// Frames come whole whatever the step is: the kernel was not asked, for the helper is gone.
-    cut_here: bool,
-    /// Packets that were received when the point was stopped, all of them or until a gap.
-    due: Option<u64>,
     /// How it was asked to compress.
     level: i32,
     pressure: Pressure,
@@ -119,8 +115,6 @@ impl Worker {
             gap: None,
             counted: now,
             cut,
-            cut_here: false,
-            due: None,
             level,
             pressure,
             step,
@@ -129,8 +123,8 @@ impl Worker {
     }
 
     /// Takes the step that the ring or the governor asks for, whichever gives up more.
-    fn shed(&mut self, open: &OpenRing) -> io::Result<()> {
-        let own = self.pressure.look(open.ring.filled(), Instant::now());
+    fn shed(&mut self, ring: &Ring) -> io::Result<()> {
+        let own = self.pressure.look(ring.filled(), Instant::now());
         let ordered = self.counters.shedding.order();
         let order = if own > ordered.level { Order { level: own, why: ShedReason::Ring } } else { ordered };
         let Order { level: mut step, why } = order;
@@ -142,33 +136,13 @@ impl Worker {
         }
         let why = if step < self.step { ShedReason::Calm } else { why };
         if step.snaplen() != self.step.snaplen() {
-            self.cut_at(open, step);
+            // A filter that cannot be replaced leaves the frames as long as they are.
+            let _ = ring.refilter(&self.cut.program(step));
         }
         self.step = step;
         self.counters.shedding.took(clock::now(), step, why);
         self.report(PointEvent::Shed { level: step, why });
         self.segments.level(step.level(self.level))
-    }
-
-    /// From now on the kernel keeps of each frame what this step leaves; where it cannot be asked to, frames come whole and
-    /// are cut here.
-    fn cut_at(&mut self, open: &OpenRing, step: ShedLevel) {
-        self.cut_here = self.listener.cut(open, &self.cut, step).is_err();
-    }
-
-    /// What is recorded of a frame that came; `None` when it is only counted.
-    fn kept<'f>(&self, frame: &'f [u8]) -> Option<&'f [u8]> {
-        if self.cut.is_shed(frame.len()) || (self.cut_here && self.step == ShedLevel::Off) {
-            return None;
-        }
-        let most = self.step.snaplen().filter(|_| self.cut_here).map_or(usize::MAX, |bytes| bytes as usize);
-        Some(frame.get(..most).unwrap_or(frame))
-    }
-
-    /// Everything that was received until the point was stopped is written or shed; so many more are at hand.
-    fn is_complete(&self, more: u64) -> bool {
-        let done = self.counters.packets.load(Relaxed).saturating_add(self.counters.shedding.packets());
-        self.due.is_some_and(|due| done.saturating_add(more) >= due)
     }
 
     /// Records until stopped. An error is one of writing: reading errors are gaps.
@@ -190,22 +164,23 @@ impl Worker {
             };
             self.segments.tick()?;
         }
-        if let Some(mut open) = ring {
-            self.drain(&mut open)?;
+        if let Some(OpenRing { mut ring, .. }) = ring {
+            self.drain(&mut ring)?;
         }
         self.segments.end()
     }
 
     /// One round: everything that is ready, then a wait. Gives the ring back unless the interface is gone.
     fn listen(&mut self, mut open: OpenRing) -> io::Result<Option<OpenRing>> {
-        self.consume(&mut open)?;
-        self.shed(&open)?;
-        if self.count_when_due(&open.ring, COUNT_EVERY) {
+        let ring = &mut open.ring;
+        self.consume(ring)?;
+        self.shed(ring)?;
+        if self.count_when_due(ring, COUNT_EVERY) {
             self.still_there(open.index)?;
         }
-        match open.ring.wait(WAIT) {
+        match ring.wait(WAIT) {
             Ok(ready) => {
-                if ready && open.ring.peek_losing().is_none() {
+                if ready && ring.peek_losing().is_none() {
                     // The kernel speaks of a block that is not ours yet; do not spin until it is.
                     thread::sleep(Duration::from_millis(2));
                 }
@@ -221,7 +196,7 @@ impl Worker {
             return Ok(Some(open));
         }
         if !self.still_there(open.index)? {
-            return self.give_up(open);
+            return self.give_up(open.ring);
         }
         if Iface::find(&self.listener.iface).is_some_and(|iface| iface.index == open.index && iface.up) {
             self.heard_again();
@@ -252,56 +227,50 @@ impl Worker {
     }
 
     /// Writes all blocks that are ready.
-    fn consume(&mut self, open: &mut OpenRing) -> io::Result<()> {
-        while !self.is_complete(0) {
-            self.count_when_due(&open.ring, COUNT_AT_LEAST);
-            let Some(losing) = open.ring.peek_losing() else { return Ok(()) };
+    fn consume(&mut self, ring: &mut Ring) -> io::Result<()> {
+        loop {
+            self.count_when_due(ring, COUNT_AT_LEAST);
+            let Some(losing) = ring.peek_losing() else { return Ok(()) };
             if losing {
                 // The drops happened before this block was filled, so its first packet bears them.
-                self.count(&open.ring);
+                self.count(ring);
             }
             self.mark_drops();
-            let Some(block) = open.ring.take() else { return Ok(()) };
+            let Some(block) = ring.take() else { return Ok(()) };
             let mut shed = 0;
-            for mut frame in Frames::new(block.bytes()) {
-                if self.is_complete(shed) {
-                    break;
-                }
+            for frame in Frames::new(block.bytes()) {
                 // Those of the level Off may come some time after it.
-                match self.kept(frame.data) {
-                    None => shed += 1,
-                    Some(data) => {
-                        frame.data = data;
-                        self.segments.packet(&frame)?;
-                    }
+                if self.cut.is_shed(frame.data.len()) {
+                    shed += 1;
+                } else {
+                    self.segments.packet(&frame)?;
                 }
             }
             drop(block);
             if shed > 0 {
                 self.segments.shed(shed);
             }
-            self.shed(open)?;
+            self.shed(ring)?;
             self.segments.rotate_by_size()?;
             self.segments.tick()?;
         }
-        Ok(())
     }
 
     /// The interface went down or away. Down: the kernel resumes by itself on this socket. Away: the ring is given up.
     fn interrupted(&mut self, mut open: OpenRing, why: &io::Error) -> io::Result<Option<OpenRing>> {
-        self.consume(&mut open)?;
+        self.consume(&mut open.ring)?;
         self.count(&open.ring);
         self.begin_gap(why.to_string());
         if self.still_there(open.index)? {
             return Ok(Some(open));
         }
-        self.give_up(open)
+        self.give_up(open.ring)
     }
 
     /// The interface is gone: what the ring still holds is written, then the ring goes too.
-    fn give_up(&mut self, mut open: OpenRing) -> io::Result<Option<OpenRing>> {
+    fn give_up(&mut self, mut ring: Ring) -> io::Result<Option<OpenRing>> {
         self.counters.index.store(0, Relaxed);
-        self.drain(&mut open)?;
+        self.drain(&mut ring)?;
         self.unmarked.blocks = 0;
         self.segments.end()?;
         Ok(None)
@@ -322,9 +291,8 @@ impl Worker {
                 return Ok(None);
             }
         };
-        self.cut_here = false;
         if self.step.snaplen().is_some() {
-            self.cut_at(&opened, self.step);
+            let _ = opened.ring.refilter(&self.cut.program(self.step));
         }
         self.counters.index.store(opened.index, Relaxed);
         self.segments.begin()?;
@@ -371,10 +339,6 @@ impl Worker {
 
     fn count(&mut self, ring: &Ring) {
         self.counted = Instant::now();
-        if self.due.is_some() {
-            // What comes now is no longer of this recording.
-            return;
-        }
         // A ring that was not read for long holds what came before it was full.
         let ahead = ring.sound_ahead();
         if let Ok(counted) = ring.counted() {
@@ -394,19 +358,21 @@ impl Worker {
         }
     }
 
-    /// Writes what was received until now, the block that is not full included, and nothing that comes later.
-    fn drain(&mut self, open: &mut OpenRing) -> io::Result<()> {
-        self.count(&open.ring);
-        let numbers = (&self.counters.received, &self.counters.dropped);
-        self.due = Some(numbers.0.load(Relaxed).saturating_sub(numbers.1.load(Relaxed)));
+    /// Takes in nothing new and writes what is left, the block that is not full included.
+    fn drain(&mut self, ring: &mut Ring) -> io::Result<()> {
+        let _ = ring.shut();
         let until = Instant::now() + DRAIN;
         loop {
-            self.consume(open)?;
-            if self.is_complete(0) || Instant::now() >= until {
-                self.due = None;
+            self.consume(ring)?;
+            self.count(ring);
+            let numbers = (&self.counters.received, &self.counters.dropped, &self.counters.packets);
+            let due = numbers.0.load(Relaxed).saturating_sub(numbers.1.load(Relaxed));
+            if numbers.2.load(Relaxed).saturating_add(self.counters.shedding.packets()) >= due
+                || Instant::now() >= until
+            {
                 return Ok(());
             }
-            let _ = open.ring.wait(Duration::from_millis(20));
+            let _ = ring.wait(Duration::from_millis(20));
         }
     }
 }

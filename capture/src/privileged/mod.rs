@@ -12,12 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use netcap_bundle::run::{Sandbox, ShedLevel};
+use netcap_bundle::run::Sandbox;
 use netcap_filters::Instruction;
 
 use crate::host::sample::{Later, Sampler};
-use crate::shed::Cut;
-use crate::sys::{Ring, RingSize};
+use crate::sys::RingSize;
 pub(crate) use direct::Direct;
 pub(crate) use explain::command as analyzer_command;
 pub(crate) use ring::is_foreign;
@@ -32,9 +31,6 @@ mod ring;
 pub(crate) trait Privileged: Sampler + Debug {
     /// A packet socket with its ring on an interface.
     fn ring(&self, iface: &str, program: &[Instruction], size: RingSize) -> io::Result<RingSocket>;
-
-    /// Has the kernel keep of each frame in a ring, that of the interface with this index, what a level leaves.
-    fn cut(&self, ring: &Ring, index: u32, cut: &Cut, level: ShedLevel) -> io::Result<()>;
 
     /// A raw socket for the pings of an address.
     fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd>;

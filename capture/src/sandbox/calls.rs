@@ -15,8 +15,7 @@ use std::collections::BTreeMap;
 use libc::*;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCmpOp::Eq,
-    SeccompCmpOp::Gt, SeccompCmpOp::MaskedEq, SeccompCmpOp::Ne, SeccompCondition, SeccompFilter, SeccompRule,
-    apply_filter,
+    SeccompCmpOp::MaskedEq, SeccompCmpOp::Ne, SeccompCondition, SeccompFilter, SeccompRule, apply_filter,
 };
 
 /// Calls of files and directories.
@@ -93,12 +92,6 @@ const PRETENDED_INPUT: [u64; 2] = [0x5412, 0x541C];
 /// Netlink families about the network: routes and links, and the generic one.
 const NETLINK: [u64; 2] = [0, 16];
 
-/// Bytes of an address of netlink (`sockaddr_nl`, include/uapi/linux/netlink.h).
-const NETLINK_ADDRESS: u64 = 12;
-/// The options of sockets that a recording sets: how long it waits, in both forms (`SO_RCVTIMEO_OLD`, `SO_SNDTIMEO_OLD`,
-/// and `_NEW`, include/uapi/asm-generic/socket.h).
-const TIMEOUTS: [u64; 4] = [20, 21, 66, 67];
-
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 type Built<T> = std::result::Result<T, BackendError>;
 
@@ -156,7 +149,6 @@ fn refused(pid: u32) -> Built<Rules> {
     when(SYS_socket, others.collect::<Built<_>>()?)?;
     let netlink = u64::from(libc::AF_NETLINK.unsigned_abs());
     when(SYS_socket, vec![arg(0, Eq, netlink)?, arg(2, Ne, NETLINK[0])?, arg(2, Ne, NETLINK[1])?])?;
-    sockets(&mut when)?;
     for request in PRETENDED_INPUT {
         when(SYS_ioctl, vec![arg(1, Eq, request)?])?;
     }
@@ -178,19 +170,6 @@ fn refused(pid: u32) -> Built<Rules> {
         }
     }
     Ok(rules)
-}
-
-/// Sockets that the helper handed over stay what they are: bound to their interface, with their filter, their ring and
-/// whatever keeps them from sending.
-fn sockets(when: &mut impl FnMut(c_long, Vec<SeccompCondition>) -> Built<()>) -> Built<()> {
-    let arg = |index: u8, is: SeccompCmpOp, value: u64| SeccompCondition::new(index, Dword, is, value);
-    let level = u64::from(libc::SOL_SOCKET.unsigned_abs());
-    when(SYS_setsockopt, vec![arg(1, Ne, level)?])?;
-    let others = TIMEOUTS.iter().map(|option| arg(2, Ne, *option)).collect::<Built<_>>()?;
-    when(SYS_setsockopt, others)?;
-    // An address of a packet socket, or of a host, is longer than the one of netlink.
-    when(SYS_bind, vec![arg(2, Gt, NETLINK_ADDRESS)?])?;
-    when(SYS_sendto, vec![arg(5, Gt, NETLINK_ADDRESS)?])
 }
 
 fn mode(bit: c_uint) -> u64 {

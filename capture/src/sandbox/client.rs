@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use netcap_bundle::run::ShedLevel;
 use netcap_bundle::source::{Reason, Recipe};
 use netcap_bundle::state::Taken;
 use netcap_filters::Instruction;
@@ -26,9 +25,8 @@ use super::wire::{self, Answer, Request};
 use crate::host::sample::{Later, Sampler};
 use crate::host::{clock, exec};
 use crate::privileged::{Privileged, RingSocket, Usage};
-use crate::shed::Cut;
 use crate::sys;
-use crate::sys::{Ring, RingSize};
+use crate::sys::RingSize;
 
 /// How much longer than its recipe's time-out the helper may take for a sample.
 const SLACK: Duration = Duration::from_secs(5);
@@ -158,13 +156,6 @@ impl Privileged for Client {
                 Ok(RingSocket { fd, size: RingSize { block_bytes, blocks }, index })
             }
             (answer, _) => Err(answer.error()),
-        }
-    }
-
-    fn cut(&self, _: &Ring, index: u32, _: &Cut, level: ShedLevel) -> io::Result<()> {
-        match self.socket(&Request::Cut { index, level })?.0 {
-            Answer::Cut => Ok(()),
-            answer => Err(answer.error()),
         }
     }
 

@@ -9,14 +9,12 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use netcap_bundle::run::ShedLevel;
 use nix::net::if_::{if_indextoname, if_nametoindex};
 use nix::sys::utsname::uname;
 
 use super::limits::{Limits, is_run_name};
 use super::rate::Rate;
 use crate::privileged::RingSocket;
-use crate::shed::Cut;
 use crate::sys::{self, RingSize};
 
 /// How long a recording may take to map a ring that it was given.
@@ -48,8 +46,6 @@ struct Held {
     index: u32,
     bytes: u64,
     fd: OwnedFd,
-    /// Its filter: the recording may not attach one itself.
-    cut: Cut,
     since: Instant,
 }
 
@@ -81,7 +77,6 @@ impl Grants {
         &mut self,
         iface: &str,
         size: RingSize,
-        cut: Cut,
         joins: impl FnOnce(&Limits) -> bool,
         open: impl FnOnce() -> io::Result<RingSocket>,
     ) -> io::Result<RingSocket> {
@@ -105,15 +100,8 @@ impl Grants {
         let ring = open()?;
         self.knows(iface.to_owned());
         let (fd, bytes) = (ring.fd.try_clone()?, ring.size.bytes() as u64);
-        self.rings.push(Held { index: ring.index, bytes, fd, cut, since: Instant::now() });
+        self.rings.push(Held { index: ring.index, bytes, fd, since: Instant::now() });
         Ok(ring)
-    }
-
-    /// Keeps of the frames of a ring what this level leaves.
-    pub(super) fn cut(&self, index: u32, level: ShedLevel) -> io::Result<()> {
-        let held = self.rings.iter().find(|held| held.index == index);
-        let held = held.ok_or_else(|| refused("the interface has no ring"))?;
-        sys::attach_filter(held.fd.as_fd(), &held.cut.program(level))
     }
 
     /// Frees what the recording no longer maps; it has no use any more for a ring on `wanted`, or on an interface that is
@@ -202,7 +190,7 @@ mod tests {
     #[test]
     fn rings_of_the_plan_and_no_others() {
         let mut grants = grants();
-        let mut ask = |iface, size, joins| grants.ring(iface, size, Cut::new(&ALL), |_| joins, opened);
+        let mut ask = |iface, size, joins| grants.ring(iface, size, |_| joins, opened);
         let large = RingSize { blocks: 5, ..SIZE };
         assert!(why(ask("lo", large, false)).contains("no memory left"));
         assert!(ask("lo", SIZE, false).is_ok());
@@ -214,13 +202,10 @@ mod tests {
     fn an_interface_that_is_not_in_the_plan_must_belong_to_the_run() {
         let mut grants = grants();
         grants.names.clear();
-        assert!(why(grants.ring("lo", SIZE, Cut::new(&ALL), |_| false, opened)).contains("not in the plan"));
-        assert!(grants.ring("lo", SIZE, Cut::new(&ALL), |_| true, opened).is_ok());
+        assert!(why(grants.ring("lo", SIZE, |_| false, opened)).contains("not in the plan"));
+        assert!(grants.ring("lo", SIZE, |_| true, opened).is_ok());
         grants.rings.clear();
-        assert!(
-            grants.ring("lo", SIZE, Cut::new(&ALL), |_| false, opened).is_ok(),
-            "it belongs to it from then on"
-        );
+        assert!(grants.ring("lo", SIZE, |_| false, opened).is_ok(), "it belongs to it from then on");
     }
 
     #[test]
@@ -228,7 +213,7 @@ mod tests {
         let mut grants = grants();
         let done = (0..2000).filter(|_| {
             grants.rings.clear();
-            grants.ring("lo", SIZE, Cut::new(&ALL), |_| false, opened).is_ok()
+            grants.ring("lo", SIZE, |_| false, opened).is_ok()
         });
         assert!((600..700).contains(&done.count()));
     }
@@ -243,17 +228,10 @@ mod tests {
             Ok(RingSocket { fd: sys::Ring::socket(index, &ALL, SIZE)?, size: SIZE, index })
         };
         let mut grants = grants();
-        let first =
-            sys::Ring::map(grants.ring("lo", SIZE, Cut::new(&ALL), |_| false, open).unwrap().fd, SIZE)
-                .unwrap();
-        assert!(
-            why(grants.ring("lo", SIZE, Cut::new(&ALL), |_| false, open)).contains("a ring already"),
-            "it is mapped"
-        );
+        let first = sys::Ring::map(grants.ring("lo", SIZE, |_| false, open).unwrap().fd, SIZE).unwrap();
+        assert!(why(grants.ring("lo", SIZE, |_| false, open)).contains("a ring already"), "it is mapped");
         drop(first);
-        let second = grants.ring("lo", SIZE, Cut::new(&ALL), |_| false, open).unwrap();
-        assert!(grants.cut(second.index, ShedLevel::Cut128).is_ok());
-        assert!(grants.cut(second.index + 1000, ShedLevel::Cut128).is_err());
+        let second = grants.ring("lo", SIZE, |_| false, open).unwrap();
         grants.free(None);
         assert!(grants.holds_rings(), "it was just handed over");
         grants.free(Some(second.index));

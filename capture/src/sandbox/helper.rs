@@ -31,7 +31,6 @@ use crate::control::signals::Signals;
 use crate::host::sample::Sampler;
 use crate::host::services::Host;
 use crate::privileged::{Direct, Privileged, RingSocket, analyzer_command, control};
-use crate::shed::Cut;
 use crate::sys;
 use crate::sys::RingSize;
 
@@ -151,11 +150,9 @@ impl Bounds {
                 let (program, size) = checked(&iface, &program, block_bytes, blocks)?;
                 let joins = |limits: &Limits| self.seen().joins(limits, &iface);
                 let open = || self.direct.ring(&iface, &program, size);
-                let cut = Cut::new(&program);
-                let RingSocket { fd, size, index } = grants.ring(&iface, size, cut, joins, open)?;
+                let RingSocket { fd, size, index } = grants.ring(&iface, size, joins, open)?;
                 Ok((Answer::Ring { index, blocks: size.blocks }, Some(fd)))
             }
-            Request::Cut { index, level } => grants.cut(index, level).map(|()| (Answer::Cut, None)),
             Request::Ping { address, id } => {
                 grants.ping(address)?;
                 Ok((Answer::Ping, Some(self.direct.ping(address, id)?)))

@@ -10,7 +10,6 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use netcap_bundle::Nanos;
-use netcap_bundle::run::ShedLevel;
 use netcap_bundle::source::Outcome;
 use netcap_filters::Instruction;
 use nix::errno::Errno;
@@ -72,12 +71,6 @@ pub(super) enum Request {
         block_bytes: u32,
         blocks: u32,
     },
-    /// Another filter for the ring of an interface: the same, keeping of what it matches what this level leaves.
-    Cut {
-        /// The interface's index.
-        index: u32,
-        level: ShedLevel,
-    },
     /// A raw socket for pings.
     Ping {
         /// Who is pinged.
@@ -123,8 +116,6 @@ pub(super) enum Answer {
         /// Blocks that the kernel had memory for.
         blocks: u32,
     },
-    /// The filter is in place.
-    Cut,
     /// The socket comes with it.
     Ping,
     /// The socket comes with it.

@@ -23,7 +23,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, sockopt};
 
 use super::check;
-use super::socket::{attach_filter, bind_all, page_bytes, ring_request, send_nothing, set_option};
+use super::socket::{NOTHING, attach_filter, bind_all, ring_request, set_option};
 
 /// Milliseconds after which the kernel hands over a block that is not full: the delay before a frame is seen.
 pub(crate) const RETIRE_MS: u32 = 100;
@@ -90,7 +90,6 @@ impl Ring {
         // With variable frames their size only has to divide the block.
         let request = ring_request(size.block_bytes, size.blocks, 2048, RETIRE_MS);
         set_option(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
-        send_nothing(fd.as_fd())?;
         let promiscuous = libc::packet_mreq {
             mr_ifindex: index,
             mr_type: u16::try_from(libc::PACKET_MR_PROMISC).unwrap_or(1),
@@ -106,9 +105,7 @@ impl Ring {
 
     /// The other half, which needs nothing: the ring of such a socket in our memory.
     pub fn map(fd: OwnedFd, size: RingSize) -> io::Result<Self> {
-        // What keeps it from sending is mapped with it, where there is such a thing.
-        let map = Map::new(fd.as_fd(), size.bytes() + page_bytes());
-        let map = map.or_else(|_| Map::new(fd.as_fd(), size.bytes()))?;
+        let map = Map::new(fd.as_fd(), size.bytes())?;
         Ok(Self { map, fd, size, next: 0 })
     }
 
@@ -204,6 +201,11 @@ impl Ring {
     /// Another filter from now on; what is in the ring stays.
     pub(crate) fn refilter(&self, program: &[Instruction]) -> io::Result<()> {
         attach_filter(self.fd.as_fd(), program)
+    }
+
+    /// From now on nothing new is taken in; what is in the ring stays.
+    pub(crate) fn shut(&self) -> io::Result<()> {
+        attach_filter(self.fd.as_fd(), &NOTHING)
     }
 }
 

@@ -66,12 +66,15 @@ impl Stage {
     /// The recorder is dead: nothing of it may be left running, and the host must be as before.
     pub(crate) fn nothing_is_left(&self) {
         wait_for("the end of every process", || self.processes().is_empty());
-        let shown =
-            Command::new("ip").args(["-n", &self.net.near, "-d", "link", "show"]).output().expect("iproute2");
-        let text = String::from_utf8_lossy(&shown.stdout).into_owned();
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let counts: Vec<_> = words.windows(2).filter(|w| w[0] == "promiscuity").map(|w| w[1]).collect();
-        assert!(counts.len() > self.count && counts.iter().all(|n| *n == "0"), "promiscuity: {text}");
+        // A process leaves its namespace before the kernel has let go of its sockets.
+        wait_for("promiscuity 0 of every interface", || {
+            let show = ["-n", &self.net.near, "-d", "link", "show"];
+            let shown = Command::new("ip").args(show).output().expect("iproute2");
+            let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let counts: Vec<_> = words.windows(2).filter(|w| w[0] == "promiscuity").map(|w| w[1]).collect();
+            counts.len() > self.count && counts.iter().all(|n| *n == "0")
+        });
     }
 }
 
