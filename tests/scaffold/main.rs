@@ -13,7 +13,7 @@ const UNITS: [(&str, &str); 8] = [
     ("measurement", "packet-sizes"),
     ("section", "neighbourhood"),
     ("source", "network/ethtool"),
-    ("source", "ovs/ovs-meters"),
+    ("source", "ovs/ovs-scaffold"),
     ("symptom", "loss/dns-failure"),
     ("table", "ether-types"),
 ];
