@@ -11,22 +11,17 @@
 //! kernel ([`Filter::instructions`]) and offline ([`Filter::matches`]), so both give the same answer.
 //!
 //! The way through the crate: expression → `language` (`lexer`, then `names` and `questions` for words that libpcap must
-//! not see) → `libpcap` → `rewrite` (`tags`, `inner`) → `program` (verified) → kernel or its interpreter. A failure
-//! anywhere comes back as a [`FilterError`] that points at its place.
+//! not see) → `program::libpcap` → `rewrite` (`tags`, `inner`) → `program` (verified) → kernel or its interpreter. A
+//! failure anywhere comes back as a [`FilterError`] that points at its place, with the sentences of `filter::english`.
 
-mod diagnosis;
-mod english;
-mod error;
 mod filter;
 mod language;
-mod libpcap;
 mod program;
 mod rewrite;
 
-pub use diagnosis::{Diagnosis, Reason, Suggestion};
-pub use error::FilterError;
-pub use filter::{Filter, Options, VlanMode};
+pub use filter::{Filter, FilterError, Options, VlanMode};
 pub use language::combine::any_of;
+pub use language::diagnosis::{Diagnosis, Reason, Suggestion};
 pub use language::presets::{Argument, Preset, PresetError, list, preset};
 pub use program::instruction::{INSTRUCTIONS_MAX, Instruction, SNAPLEN_MAX_BYTES};
 pub use program::verified::Unsound;

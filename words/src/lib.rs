@@ -1,14 +1,12 @@
 //! What all programs of netcap speak alike.
 //!
-//! [`lang`] chooses the language, [`foreign`] makes text of strangers harmless, [`columns`] breaks it into lines that
-//! fit, [`quote`] makes commands that can be pasted into a shell, [`help`] puts a command line into the user's language,
-//! and [`wire`] has the numbers of protocols. It knows no bundle, no filter and no host, so every room may use it.
+//! [`lang`] chooses the language and puts a command line into it, `text` is what stands between a sentence and a
+//! terminal or a shell, and [`wire`] has the numbers of protocols. It knows no bundle, no filter and no host, so every
+//! room may use it.
 
-pub mod columns;
-pub mod foreign;
-pub mod help;
 pub mod lang;
-pub mod quote;
+mod text;
 pub mod wire;
 
-pub use lang::Lang;
+pub use lang::{Lang, help};
+pub use text::{columns, foreign, quote};

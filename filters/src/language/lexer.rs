@@ -6,8 +6,8 @@
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
+use super::diagnosis::{Mistake, Reason, Suggestion};
 use super::tables;
-use crate::diagnosis::{Mistake, Reason, Suggestion};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

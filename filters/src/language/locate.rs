@@ -4,9 +4,9 @@
 //! continued is found by trying the few continuations that the grammar has. Any other message is about the first
 //! prefix that already gives it.
 
+use super::diagnosis::{Mistake, Reason, Suggestion};
 use super::lexer::{Kind, Token, text};
-use crate::diagnosis::{Mistake, Reason, Suggestion};
-use crate::libpcap::{Compiler, Complaint, ComplaintKind};
+use crate::program::libpcap::{Compiler, Complaint, ComplaintKind};
 
 /// What can follow a prefix, from nothing to the rest of a comparison of bytes.
 const CONTINUATIONS: [&str; 14] = [

@@ -3,9 +3,9 @@
 //! Port and protocol names become numbers. Host names are refused: a look-up takes seconds on a host whose network is
 //! being diagnosed, adds packets to the capture, and gives another answer tomorrow.
 
+use super::diagnosis::{Mistake, Reason, Suggestion};
 use super::lexer::{self, Kind, Token};
 use super::{questions, suggest, tables};
-use crate::diagnosis::{Mistake, Reason, Suggestion};
 
 /// What a name or a number means after the words before it (libpcap's qualifiers, which also hold for what follows
 /// `or`, as in `port 80 or 443`).

@@ -1,7 +1,7 @@
 //! Finds `vlan` and the ethertypes of tags among the words and replaces them by questions (see `tags`).
 
+use super::diagnosis::{Mistake, Reason, Suggestion};
 use super::lexer::{Kind, Token};
-use crate::diagnosis::{Mistake, Reason, Suggestion};
 use crate::rewrite::{TPIDS, tags};
 
 /// Replaces `vlan …` and comparisons of the ethertype with a tag's by questions.

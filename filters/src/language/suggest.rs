@@ -1,8 +1,8 @@
 //! What to write instead of a word that the language does not have.
 
+use super::diagnosis::Suggestion;
 use super::nearest::nearest;
 use super::{presets, tables};
-use crate::diagnosis::Suggestion;
 
 /// What to write instead of an unknown word, if something is near.
 pub(crate) fn for_word(word: &str) -> Option<Suggestion> {

@@ -3,8 +3,8 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::diagnosis::{Diagnosis, Reason, Suggestion};
-use crate::error::FilterError;
+use super::error::FilterError;
+use crate::language::diagnosis::{Diagnosis, Reason, Suggestion};
 use crate::language::presets::{Argument, PresetError};
 use crate::program::instruction::INSTRUCTIONS_MAX;
 use crate::program::verified::Unsound;

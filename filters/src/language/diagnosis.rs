@@ -1,4 +1,4 @@
-//! What is wrong at a place of an expression, and what to write instead. The sentences about it are in `english`.
+//! What is wrong at a place of an expression, and what to write instead. The sentences about it are in `filter/english.rs`.
 
 use std::ops::Range;
 

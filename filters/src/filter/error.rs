@@ -1,6 +1,6 @@
 //! Why an expression gives no filter.
 
-use crate::diagnosis::Diagnosis;
+use crate::language::diagnosis::Diagnosis;
 use crate::rewrite::Unfit;
 
 /// Why an expression gives no filter.

@@ -1,19 +1,23 @@
 //! A compiled filter: what runs in the kernel, and the same thing here.
 
+mod english;
+mod error;
+
 use std::fmt::Write as _;
 
 use netcap_words::foreign::clean;
 
-use crate::diagnosis::Mistake;
-use crate::error::FilterError;
+use crate::language::diagnosis::Mistake;
 use crate::language::lexer::{self, Token};
 use crate::language::{locate, names};
-use crate::libpcap::{Compiler, Complaint, ComplaintKind};
 use crate::program::disassemble;
 use crate::program::instruction::{Instruction, SNAPLEN_MAX_BYTES, op};
+use crate::program::libpcap::{Compiler, Complaint, ComplaintKind};
 use crate::program::verified::{Program, Unsound};
 use crate::program::vm::{self, Packet, VlanTag};
 use crate::rewrite::{Reach, Unfit, rewrite};
+
+pub use error::FilterError;
 
 /// How VLAN tags are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

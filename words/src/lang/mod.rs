@@ -1,5 +1,7 @@
 //! The languages that people are spoken to in. What machines read is always English.
 
+pub mod help;
+
 use std::ffi::OsString;
 
 /// A language of help, errors and reports.
@@ -56,7 +58,7 @@ impl std::str::FromStr for Lang {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         Self::named(text).ok_or_else(|| {
-            let text = crate::foreign::clean(text);
+            let text = crate::text::foreign::clean(text);
             format!("there is no language '{text}'; there are en, zh-CN / 没有语言 '{text}'，可用 en、zh-CN")
         })
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::foreign::is_steering;
+use super::foreign::is_steering;
 
 /// Characters besides letters and digits that mean nothing to a shell, wherever they stand but at the beginning.
 const PLAIN: &str = "/._-+=:@%,";

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::foreign::clean;
+use super::foreign::clean;
 
 /// Columns of a line where nobody says how many there are: in files and pipes.
 pub const COLUMNS: usize = 100;
