@@ -41,6 +41,8 @@ pub const TAG_BYTES: usize = 4;
 pub mod ip_protocol {
     /// ICMP (RFC 792).
     pub const ICMP: u8 = 1;
+    /// IGMP (RFC 3376).
+    pub const IGMP: u8 = 2;
     /// TCP (RFC 9293).
     pub const TCP: u8 = 6;
     /// UDP (RFC 768).
@@ -95,6 +97,7 @@ pub mod tunnel_port {
 pub fn ip_protocol_name(number: u8) -> Option<&'static str> {
     Some(match number {
         ip_protocol::ICMP => "icmp",
+        ip_protocol::IGMP => "igmp",
         ip_protocol::TCP => "tcp",
         ip_protocol::UDP => "udp",
         ip_protocol::ICMPV6 => "icmpv6",
@@ -104,8 +107,9 @@ pub fn ip_protocol_name(number: u8) -> Option<&'static str> {
     })
 }
 
-/// The number of an IP protocol that tools write by its name, or by its number.
+/// The number of an IP protocol that tools write by its name, or by its number. Some write ICMPv6 as IANA does.
 pub fn ip_protocol_number(name: &str) -> Option<u8> {
+    let name = if name == "ipv6-icmp" { "icmpv6" } else { name };
     (0..=u8::MAX).find(|number| ip_protocol_name(*number) == Some(name)).or_else(|| name.parse().ok())
 }
 
@@ -121,8 +125,8 @@ mod tests {
     #[test]
     fn protocols_have_a_name_or_a_number() {
         assert_eq!(
-            ["icmp", "sctp", "47", "none"].map(ip_protocol_number),
-            [Some(1), Some(132), Some(47), None]
+            ["icmp", "igmp", "icmpv6", "ipv6-icmp", "sctp", "47", "none"].map(ip_protocol_number),
+            [Some(1), Some(2), Some(58), Some(58), Some(132), Some(47), None]
         );
     }
 

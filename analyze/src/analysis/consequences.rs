@@ -7,7 +7,6 @@ use crate::deaths::{Death, Deaths, Group};
 use crate::engine::PacketKind;
 use crate::engine::flow::protocol_name;
 use crate::text::Text;
-use crate::view::View;
 
 /// Lines shown; the rest is summed up.
 const LINES_MAX: usize = 8;
@@ -21,20 +20,25 @@ struct DeadPackets {
     dst: IpAddr,
 }
 
-/// The most deaths first.
+/// By number of the finding that explains them, the most deaths first.
 pub(super) fn consequences(
-    _view: &View<'_>,
     deaths: &Deaths<'_>,
-    mine: impl Fn(&&Death) -> bool,
-) -> Vec<Text> {
-    let mut sums: BTreeMap<DeadPackets, u64> = BTreeMap::new();
+    explains: impl Fn(&Death) -> Option<usize>,
+) -> BTreeMap<usize, Vec<Text>> {
+    let mut sums: BTreeMap<usize, BTreeMap<DeadPackets, u64>> = BTreeMap::new();
     for group in &deaths.groups {
-        let packets: u64 = group.deaths.iter().filter(&mine).map(|death| death.packets).sum();
-        if packets > 0 {
-            let Group { kind, protocol, src, dst, .. } = *group;
-            *sums.entry(DeadPackets { kind, protocol, src, dst }).or_default() += packets;
+        let Group { kind, protocol, src, dst, .. } = *group;
+        for death in group.deaths.iter().filter(|death| death.packets > 0) {
+            if let Some(number) = explains(death) {
+                let of = sums.entry(number).or_default();
+                *of.entry(DeadPackets { kind, protocol, src, dst }).or_default() += death.packets;
+            }
         }
     }
+    sums.into_iter().map(|(number, sums)| (number, lines(sums))).collect()
+}
+
+fn lines(sums: BTreeMap<DeadPackets, u64>) -> Vec<Text> {
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.sort_by_key(|(_, packets)| std::cmp::Reverse(*packets));
     let rest = sums.split_off(LINES_MAX.min(sums.len()));

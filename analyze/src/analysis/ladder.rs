@@ -16,9 +16,9 @@ use crate::view::View;
 
 /// Evidence of one finding that several claims give.
 const EVIDENCE_MAX: usize = 24;
-/// How far apart cause and death may be where the cause is known by other packets: a fault shows first in what is sent
+/// How far apart a fault may be from what it did to other packets than those it is known by: it shows first in what is sent
 /// next.
-const RELATED_NS_MAX: i64 = 10_000_000_000;
+pub(super) const RELATED_NS_MAX: i64 = 10_000_000_000;
 
 /// What a cause said of a group that it did not explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,10 +129,12 @@ impl Ladder {
     }
 
     /// Says of every finding what died of it, once all are found.
-    pub(super) fn tell_consequences(&mut self, view: &View<'_>, deaths: &Deaths<'_>) {
-        for (number, finding) in self.findings.iter_mut().enumerate() {
-            let mine = |death: &&Death| self.explained.get(&death.frame) == Some(&number);
-            finding.consequences = consequences(view, deaths, mine);
+    pub(super) fn tell_consequences(&mut self, deaths: &Deaths<'_>) {
+        let by = |death: &Death| self.explained.get(&death.frame).copied();
+        for (number, lines) in consequences(deaths, by) {
+            if let Some(finding) = self.findings.get_mut(number) {
+                finding.consequences = lines;
+            }
         }
     }
 }
@@ -148,7 +150,8 @@ struct Faults {
 impl Faults {
     /// Joins a claim to those of the same fault. The surest one speaks for all.
     fn take(&mut self, mut claim: Claim, rest: &[Death]) {
-        claim.deaths.retain(|frame| rest.iter().any(|death| death.frame == *frame));
+        let rest: BTreeSet<FrameRef> = rest.iter().map(|death| death.frame).collect();
+        claim.deaths.retain(|frame| rest.contains(frame));
         let Some(mine) = self.claims.get_mut(&claim.fault) else {
             self.claims.insert(claim.fault.clone(), claim);
             return;

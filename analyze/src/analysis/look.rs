@@ -46,7 +46,7 @@ pub(super) fn look(view: &View<'_>, only: Option<&[String]>) -> Diagnosis {
             }
         }
     }
-    ladder.tell_consequences(view, &deaths);
+    ladder.tell_consequences(&deaths);
     relate(&mut findings, &ladder);
     findings.append(&mut ladder.findings);
     let measured = Measured::of(view, |measurement| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use netcap_bundle::Nanos;
 
-use super::ladder::{Ladder, Said};
+use super::ladder::{Ladder, RELATED_NS_MAX, Said};
 use crate::engine::FrameRef;
 use crate::finding::{Confidence, Exoneration, Finding, Ruled, Severity, Subject};
 use crate::symptoms;
@@ -12,8 +12,6 @@ use crate::text::Text;
 
 /// Deaths left unexplained that are an alarm.
 const LEFT_MIN: usize = 2;
-/// How far apart cause and symptom may be: a fault shows first in what is sent next.
-const RELATED_NS_MAX: i64 = 10_000_000_000;
 
 /// Marks symptoms that causes explain. One that is explained wholly stays as information; of one that is explained in part
 /// the rest keeps its weight. What no cause explains says what was ruled out.

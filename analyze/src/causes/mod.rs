@@ -47,21 +47,16 @@ pub(crate) mod switch {
 
 use crate::deaths::{Case, Death, Deaths};
 use crate::engine::FrameRef;
-use crate::finding::Finding;
+use crate::finding::{Confidence, Finding};
 use crate::text::Text;
 use crate::unit::Unit;
 use crate::view::View;
 
 /// How directly a cause is proved: the registry is in this order, and causes of one rung in that of their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(dead_code)] // some rungs have no cause yet
 pub(crate) enum Rung {
-    /// The recorder lost the packets itself, or its filter hides them.
-    Recording,
     /// The daemon or the source did not answer: the state is not known.
     StateSilent,
-    /// A copy was seen, not the packet.
-    Copy,
     /// The port was not there, or its machine was off.
     PortGone,
     /// Two ports have one address.
@@ -82,8 +77,6 @@ pub(crate) enum Rung {
     Rule,
     /// A queue or a policer drops it.
     Queue,
-    /// The kernel lost it on its way to the daemon, or a card did.
-    Host,
     /// The kernel's bridge: its filters, VLANs and spanning tree.
     LinuxBridge,
     /// The network outside returned the machine's own packets.
@@ -134,9 +127,10 @@ impl Claim {
         Self { fault, deaths: Vec::new(), finding }
     }
 
-    /// Of all these deaths.
+    /// Of all these deaths; of none when nobody can tell whether it killed them.
     pub(crate) fn of(fault: String, deaths: &[Death], finding: Finding) -> Ruling {
-        let deaths = deaths.iter().map(|death| death.frame).collect();
+        let known = finding.confidence > Confidence::CannotTell;
+        let deaths = deaths.iter().filter(|_| known).map(|death| death.frame).collect();
         Ruling::Claims(Box::new(Self { fault, deaths, finding }))
     }
 }

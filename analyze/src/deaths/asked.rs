@@ -12,7 +12,7 @@ use super::{CROSSING_NS, Death, Example, Found, Key, Standing};
 use crate::engine::flow::FiveTuple;
 use crate::engine::{Eth, Failure, FrameRef, PointId};
 use crate::fidelity::Trust;
-use crate::host::copies;
+use crate::host::copies::outlets;
 use crate::tables::hops::{Side, Stop};
 use crate::tables::journeys::{Event, EventKind, Journey, JourneyKey};
 use crate::view::View;
@@ -104,14 +104,9 @@ impl Gate {
             (Role::Uplink { .. }, Direction::In) => {
                 let switch = view.switch_points_at(first.at);
                 let (switches, whole) = switch.topology.joined(info.vswitch.as_deref()?);
-                let ways = || {
-                    let ports =
-                        switches.iter().flat_map(|switch| switch.ports.iter().map(move |p| (switch, p)));
-                    ports.filter(|(switch, port)| !copies::is_output(switch, port)).map(|(_, port)| port)
-                };
                 let outward = |role: &Role| matches!(role, Role::Uplink { .. } | Role::Tunnel { .. });
-                let hidden =
-                    ways().any(|port| outward(&port.role) && view.points.by_name(&port.iface).is_none());
+                let hidden = outlets(&switches)
+                    .any(|port| outward(&port.role) && view.points.by_name(&port.iface).is_none());
                 let points = switch.others(first.point, info);
                 let mut uplinks: Vec<PointId> =
                     points.filter(|(_, p)| matches!(p.role, Role::Uplink { .. })).map(|(id, _)| id).collect();
@@ -261,26 +256,11 @@ fn kept<'a>(view: &'a View<'a>, event: &Event) -> Option<Kept<'a>> {
     Some(Kept { example: Example { bytes: &sample.bytes, wire_len: sample.wire_len }, eth: sample.eth })
 }
 
-/// Without a direction a frame with the guest's MAC as its source comes from the guest.
-fn direction(view: &View<'_>, event: &Event, eth: Option<Eth>) -> Direction {
-    let role = view.points.get(event.point).map(|info| &info.role);
-    match (event.direction, role, eth) {
-        (Direction::Unknown, Some(Role::Vnet { guest_mac: Some(mac), .. }), Some(eth)) => {
-            if eth.src == *mac {
-                Direction::In
-            } else {
-                Direction::Out
-            }
-        }
-        (known, ..) => known,
-    }
-}
-
 fn found<'a>(view: &'a View<'a>, last: &LastSight, places: &mut Places<'a>) -> Option<Found<'a>> {
     let event = &last.event;
     let kept = kept(view, event);
     let eth = kept.as_ref().map(|kept| kept.eth);
-    let from = Stop { point: event.point, direction: direction(view, event, eth) };
+    let from = Stop { point: event.point, direction: event.direction };
     let mut place = places.of(from, eth.map(|eth| eth.dst), event.at, &[])?;
     let tuple = tuple(event);
     let shown = || {

@@ -5,8 +5,8 @@ use netcap_bundle::sources::network::links::Links;
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::{Nanos, layout};
 
-use super::{Case, Death, Group};
-use crate::finding::Evidence;
+use super::{Case, Death, Group, LOST_MIN};
+use crate::finding::{Confidence, Evidence};
 use crate::host::outages::{Gaps, Life, Outage, Outages, Why};
 use crate::host::{file_of, said_at};
 use crate::tables::hops::Side;
@@ -99,6 +99,18 @@ impl<'c> Case<'c, '_> {
 }
 
 impl Missing<'_> {
+    /// Proven when the port was certainly not there for several of them.
+    pub(crate) fn confidence(&self) -> Confidence {
+        let held = self.deaths.iter().filter(|death| self.outage.holds(death.at)).count();
+        if held >= LOST_MIN { Confidence::Proven } else { Confidence::Likely }
+    }
+
+    /// When the first and the last of them died.
+    pub(crate) fn times(&self) -> (Option<Nanos>, Option<Nanos>) {
+        let times = || self.deaths.iter().map(|death| death.at);
+        (times().min(), times().max())
+    }
+
     /// From when to when the port was not there, as far as it is known.
     pub(crate) fn span(&self, offset_s: i32) -> Text {
         let time = |(after, by): (Nanos, Nanos)| {

@@ -35,13 +35,16 @@ use crate::view::View;
 pub(crate) use asked::{Fate, WAIT_NS, fate};
 pub(crate) use asked::{home, is_group, unrecorded_home};
 pub(crate) use beside::{Beside, Passers};
-pub(crate) use drops::counted;
+pub(crate) use drops::{all_counted, counted, drop_evidence};
 use flows::Flows;
 pub(crate) use missing::{End, Missing};
 pub(crate) use place::{Place, Way};
+pub(crate) use through::WithoutMember;
 
 /// A packet crosses one switch within this; around it the capture must be sound.
 pub(crate) const CROSSING_NS: i64 = 2_000_000_000;
+/// Deaths that make a case; one may be a race with a change, or with the end of a segment.
+pub(crate) const LOST_MIN: usize = 2;
 /// Groups for which causes are asked, the largest first; the others stay unexplained.
 const JUDGED_MAX: usize = 8_192;
 
@@ -201,12 +204,10 @@ impl Deaths<'_> {
     pub(crate) fn bridge_filters(&self, view: &View<'_>) -> &[Round<BridgeFilter>] {
         self.filters.get_or_init(|| {
             let (state, id) = (&view.input.state, BridgeFilter::DEF.id);
-            let rounds: Vec<u32> = state.changed(id).into_iter().map(|(number, _)| number).collect();
-            let rounds: Vec<u32> =
-                rounds.into_iter().filter(|number| state.is_obtained(id, *number)).collect();
+            let rounds = state.obtained(id);
             let (step, last) = (rounds.len().div_ceil(FILTERS_MAX).max(1), rounds.len().saturating_sub(1));
             let kept = rounds.iter().enumerate().filter(|(place, _)| place % step == 0 || *place == last);
-            kept.filter_map(|(_, number)| state.read(&view.input.files, *number)).collect()
+            kept.filter_map(|(_, (number, _))| state.read(&view.input.files, *number)).collect()
         })
     }
 }

@@ -78,21 +78,14 @@ impl<'c> Case<'c, '_> {
     pub(crate) fn finding(&self, id: &'static str, confidence: Confidence) -> Finding {
         let (from, to) = self.span();
         Finding {
-            detector: id,
-            severity: if confidence == Confidence::CannotTell { Severity::Warning } else { Severity::Error },
-            confidence,
-            subject: self.subject(),
             from: Some(from),
             to: Some(to),
-            claim: Text::verbatim(""),
-            evidence: Vec::new(),
-            exonerations: Vec::new(),
-            remedy: Text::verbatim(""),
-            victims: Vec::new(),
-            explained_by: None,
-            consequences: Vec::new(),
-            deaths: Vec::new(),
-            ruled: Vec::new(),
+            ..Finding::new(
+                id,
+                if confidence == Confidence::CannotTell { Severity::Warning } else { Severity::Error },
+                confidence,
+                self.subject(),
+            )
         }
     }
 

@@ -1,10 +1,22 @@
 //! Groups that had to pass a bond.
 
-use netcap_bundle::Role;
+use netcap_bundle::{Nanos, Role};
 
-use super::{Case, Death, Way};
+use super::{Case, Death, LOST_MIN, Way};
+use crate::finding::Confidence;
 use crate::host::carrying::Carries;
 use crate::tables::hops::Side;
+
+/// What died of a bond without a member in use.
+#[derive(Debug, Clone)]
+pub(crate) struct WithoutMember {
+    /// Those that certainly died meanwhile first, then those that may have died just before or after.
+    pub deaths: Vec<Death>,
+    /// When the first and the last of them died.
+    pub span: (Nanos, Nanos),
+    /// Proven by several that certainly died meanwhile.
+    pub confidence: Confidence,
+}
 
 impl<'c> Case<'c, '_> {
     /// The bond that the packets had to pass: every way out of the switch leads through it, or they came in at a member.
@@ -31,13 +43,13 @@ impl<'c> Case<'c, '_> {
         bonds.all(|bond| bond == Some(first)).then_some(first)
     }
 
-    /// Those of the rest that died while no member of the bond was in use, and those of which it is not sure.
-    pub(crate) fn without_member(&self, bond: &str) -> (Vec<&'c Death>, Vec<&'c Death>) {
-        let (mut down, mut perhaps) = (Vec::new(), Vec::new());
+    /// Those of the rest that died while no member of the bond was in use.
+    pub(crate) fn without_member(&self, bond: &str) -> Option<WithoutMember> {
+        let (mut deaths, mut perhaps) = (Vec::new(), Vec::new());
         for death in self.rest {
             match self.view.host.timeline.carries(bond, death.at) {
-                Some(Carries::No) => down.push(death),
-                Some(Carries::Perhaps) => perhaps.push(death),
+                Some(Carries::No) => deaths.push(*death),
+                Some(Carries::Perhaps) => perhaps.push(*death),
                 Some(Carries::Yes) | None => {}
             }
         }
@@ -45,6 +57,11 @@ impl<'c> Case<'c, '_> {
         if self.group.beside.between > 0 {
             perhaps.clear();
         }
-        (down, perhaps)
+        let sure = deaths.iter().filter(|death| death.is_sure()).count();
+        let confidence = if sure >= LOST_MIN { Confidence::Proven } else { Confidence::Likely };
+        deaths.append(&mut perhaps);
+        let times = || deaths.iter().map(|death| death.at);
+        let span = (times().min()?, times().max()?);
+        Some(WithoutMember { deaths, span, confidence })
     }
 }

@@ -135,6 +135,32 @@ impl Victim {
 }
 
 impl Finding {
+    /// About something, with nothing said of it yet.
+    pub(crate) fn new(
+        detector: &'static str,
+        severity: Severity,
+        confidence: Confidence,
+        subject: Subject,
+    ) -> Self {
+        Self {
+            detector,
+            severity,
+            confidence,
+            subject,
+            from: None,
+            to: None,
+            claim: Text::verbatim(""),
+            evidence: Vec::new(),
+            exonerations: Vec::new(),
+            remedy: Text::verbatim(""),
+            victims: Vec::new(),
+            explained_by: None,
+            consequences: Vec::new(),
+            deaths: Vec::new(),
+            ruled: Vec::new(),
+        }
+    }
+
     /// Evidence in order of time; what has no time comes last.
     pub(crate) fn sort_evidence(findings: &mut [Self]) {
         // What a cause claims of deaths begins with what decides.

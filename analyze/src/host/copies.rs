@@ -4,33 +4,38 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use netcap_bundle::input::Input;
+use netcap_bundle::sources::ovs::ovsdb::Mirror;
 use netcap_bundle::topology::{Port, Switch, SwitchKind};
 use netcap_bundle::{Mac, Point, Role};
 
 use super::Host;
 use super::macs::is_virtual_router;
-use super::timeline::{Era, HostState};
+use super::timeline::Era;
 use crate::engine::copies::{Copies, During, PointCopies, Towards};
 
-/// A mirror sends what it selects to that port, and nothing else leaves there.
-pub(crate) fn is_output(switch: &Switch, port: &Port) -> bool {
-    let bond = match &port.role {
-        Role::Uplink { bond } => bond.as_deref(),
-        _ => None,
+/// The mirrors that send what they select to a port, or to the bond that it is a member of; nothing else leaves there.
+fn mirrors_of<'s>(switch: &'s Switch, port: &Port) -> impl Iterator<Item = &'s Mirror> {
+    let mine = |output: &str| {
+        output == port.iface || matches!(&port.role, Role::Uplink { bond: Some(bond) } if bond == output)
     };
-    let outputs = switch.mirrors.iter().filter_map(|mirror| mirror.output_port.as_deref());
-    let mut outputs = outputs.filter(|output| *output == port.iface || Some(*output) == bond);
-    outputs.next().is_some()
+    switch.mirrors.iter().filter(move |mirror| mirror.output_port.as_deref().is_some_and(mine))
+}
+
+/// A mirror sends what it selects to that port.
+pub(crate) fn is_output(switch: &Switch, port: &Port) -> bool {
+    mirrors_of(switch, port).next().is_some()
 }
 
 /// The mirrors whose output that interface is, by name.
 pub(crate) fn mirrors_at(switch: &Switch, iface: &str) -> Vec<String> {
-    let Some(port) = switch.ports.iter().find(|port| port.iface == iface) else { return Vec::new() };
-    let mine = |output: &str| {
-        output == port.iface || matches!(&port.role, Role::Uplink { bond: Some(bond) } if bond == output)
-    };
-    let mirrors = switch.mirrors.iter();
-    mirrors.filter(|m| m.output_port.as_deref().is_some_and(mine)).map(|m| m.name.clone()).collect()
+    let port = switch.ports.iter().find(|port| port.iface == iface);
+    port.into_iter().flat_map(|port| mirrors_of(switch, port)).map(|mirror| mirror.name.clone()).collect()
+}
+
+/// The ports of switches where packets leave, not copies alone.
+pub(crate) fn outlets<'s>(switches: &[&'s Switch]) -> impl Iterator<Item = &'s Port> {
+    let ports = switches.iter().flat_map(|switch| switch.ports.iter().map(move |port| (*switch, port)));
+    ports.filter(|(switch, port)| !is_output(switch, port)).map(|(_, port)| port)
 }
 
 /// What of each point's packets are copies.
@@ -42,17 +47,14 @@ pub(crate) fn read(input: &Input, host: &Host) -> Copies {
 fn of_point(host: &Host, point: &Point) -> PointCopies {
     let mut copies = PointCopies { iface: point.iface.clone(), ..PointCopies::default() };
     let Some(vswitch) = point.vswitch.as_deref() else { return copies };
-    let switch = |state: &HostState| state.topology.switch(vswitch).cloned();
     let output = host.timeline.history(|state| {
-        let switch = switch(state);
-        switch.is_some_and(|switch| {
-            switch.ports.iter().any(|p| p.iface == point.iface && is_output(&switch, p))
-        })
+        let switch = state.topology.switch(vswitch);
+        switch.is_some_and(|switch| !mirrors_at(switch, &point.iface).is_empty())
     });
     copies.mirror = output.iter().filter(|era| era.value).map(during).collect();
     let vlans = host.timeline.history(|state| {
-        let mirrors = switch(state).map(|switch| switch.mirrors).unwrap_or_default();
-        mirrors.iter().filter_map(|mirror| mirror.output_vlan).collect::<BTreeSet<u16>>()
+        let mirrors = state.topology.switch(vswitch).into_iter().flat_map(|switch| &switch.mirrors);
+        mirrors.filter_map(|mirror| mirror.output_vlan).collect::<BTreeSet<u16>>()
     });
     for era in &vlans {
         copies.vlans.extend(era.value.iter().map(|vlan| (*vlan, during(era))));

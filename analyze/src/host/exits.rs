@@ -3,7 +3,7 @@
 use netcap_bundle::topology::{MacLocation, Topology};
 use netcap_bundle::{Mac, Nanos, Role};
 
-use super::copies;
+use super::copies::outlets;
 use super::presence::Presence;
 use crate::engine::{PointId, PointInfo, Points};
 
@@ -96,11 +96,7 @@ impl<'a> SwitchPoints<'a> {
         let own = info.vswitch.as_deref();
         let (switches, whole) = own.map_or_else(|| (Vec::new(), true), |name| self.topology.joined(name));
         // At the output of a mirror nothing but copies leaves.
-        let ports = || {
-            let ports =
-                switches.iter().flat_map(|switch| switch.ports.iter().map(move |port| (switch, port)));
-            ports.filter(|(switch, port)| !copies::is_output(switch, port)).map(|(_, port)| port)
-        };
+        let ports = || outlets(&switches);
         let mirrored = |iface: &str| {
             let mut all = switches.iter().flat_map(|switch| &switch.ports);
             all.any(|port| port.iface == iface) && !ports().any(|port| port.iface == iface)

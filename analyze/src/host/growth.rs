@@ -168,8 +168,7 @@ impl Growths {
 /// when there are none.
 fn each<T: Snapshot>(input: &Input, mut show: impl FnMut(Nanos, &Round<T>)) -> bool {
     let (state, id) = (&input.state, T::DEF.id);
-    let rounds: Vec<(u32, Nanos)> =
-        state.changed(id).into_iter().filter(|(number, _)| state.is_obtained(id, *number)).collect();
+    let rounds = state.obtained(id);
     let readings = state.readings(id);
     let step = rounds.len().div_ceil(SAMPLES_MAX).max(1);
     let mut previous = None;

@@ -12,7 +12,6 @@ pub(crate) mod presence;
 mod said;
 pub(crate) mod sides;
 pub(crate) mod silence;
-#[allow(dead_code)] // its history is for causes to come
 pub(crate) mod timeline;
 
 use std::collections::BTreeSet;

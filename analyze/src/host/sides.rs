@@ -1,18 +1,24 @@
-//! Who is on which side of a point, as the old script's listing says: its captures do not know directions.
+//! Who is on which side of a point: the old script's captures do not know directions, and its listing tells them; the MAC
+//! of a machine tells those at its port in any file.
 
 use std::collections::BTreeSet;
 
 use netcap_bundle::input::{Input, ListedPort};
-use netcap_bundle::{Mac, Role};
+use netcap_bundle::{Mac, Point, Role};
 
 use crate::engine::sides::{Side, Sides};
 
-/// Reads it from the listing; nothing where there is none.
+/// Reads it from the listing, and from what the points are.
 pub(crate) fn read(input: &Input) -> Sides {
     let ports = &input.listing.ports;
     let inside: BTreeSet<Mac> = ports.iter().flat_map(macs).collect();
-    let side = |iface: &str| side(ports, ports.iter().find(|port| port.iface == iface)?);
-    Sides { points: input.points.iter().map(|point| side(&point.iface)).collect(), inside }
+    let listed = |iface: &str| side(ports, ports.iter().find(|port| port.iface == iface)?);
+    let machine = |role: &Role| match role {
+        Role::Vnet { guest_mac, .. } => guest_mac.map(Side::Machine),
+        _ => None,
+    };
+    let of = |point: &Point| listed(&point.iface).or_else(|| machine(&point.role));
+    Sides { points: input.points.iter().map(of).collect(), inside }
 }
 
 fn macs(port: &ListedPort) -> impl Iterator<Item = Mac> {

@@ -211,15 +211,6 @@ fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
         Flow { src: key.src, dst: key.dst, protocol: protocol_name(key.protocol), number: key.protocol };
     let claim = if sure { "packet-loss.claim" } else { "packet-loss.claim.doubtful" };
     Some(Finding {
-        detector: crate::symptoms::loss::packet_loss::SYMPTOM.unit.id,
-        severity: if sure && count >= LOST_MIN { Severity::Warning } else { Severity::Info },
-        // What lies between two hosts was not recorded, nor was every way into the other one.
-        confidence: if sure { Confidence::Likely } else { Confidence::CannotTell },
-        subject: Subject::Hop {
-            from: from.clone(),
-            to: case.exits.iter().map(|point| joined.name(*point)).collect(),
-            flow: Some(flow),
-        },
         from: lost.iter().map(|l| l.at).min(),
         to: lost.iter().map(|l| l.at).max(),
         claim: Text::new(claim)
@@ -237,11 +228,17 @@ fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
         } else {
             Text::new("packet-loss.remedy.again").with_list("at", lossy(joined, case))
         },
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            crate::symptoms::loss::packet_loss::SYMPTOM.unit.id,
+            if sure && count >= LOST_MIN { Severity::Warning } else { Severity::Info },
+            // What lies between two hosts was not recorded, nor was every way into the other one.
+            if sure { Confidence::Likely } else { Confidence::CannotTell },
+            Subject::Hop {
+                from: from.clone(),
+                to: case.exits.iter().map(|point| joined.name(*point)).collect(),
+                flow: Some(flow),
+            },
+        )
     })
 }
 

@@ -3,8 +3,13 @@
 mod fitting;
 mod page;
 
+use netcap_bundle::Role;
+
 use crate::finding::Severity;
 use crate::view::View;
+
+/// Findings that a unit makes of one input, where nothing speaks for another number: nobody reads more.
+pub(crate) const FINDINGS_MAX: usize = 100;
 
 /// Something a unit cannot do without.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +19,15 @@ pub(crate) struct Need {
     /// Whether it is there; `None` when that cannot be judged because an earlier need of the list is missing.
     pub met: fn(&View<'_>) -> Option<bool>,
 }
+
+/// A recorded port of a switch that is known.
+pub(crate) const SWITCH_POINT: Need = Need {
+    key: "need.switch-point",
+    met: |view| Some(view.points.iter().any(|(_, info)| info.vswitch.is_some())),
+};
+
+/// A recorded port of a virtual machine.
+pub(crate) const VM_PORT: Need = Need { key: "need.vm-port", met: |view| Some(has_vm_port(view)) };
 
 /// One entry of a registry: a detector, a symptom, a cause or a measurement.
 #[derive(Debug, Clone, Copy)]
@@ -45,4 +59,9 @@ impl Unit {
         let missing = self.needs.iter().filter(|need| (need.met)(view) == Some(false));
         missing.map(|need| fitting::key(view, need.key)).collect()
     }
+}
+
+/// The port of a virtual machine is recorded.
+pub(crate) fn has_vm_port(view: &View<'_>) -> bool {
+    view.points.iter().any(|(_, info)| matches!(info.role, Role::Vnet { .. }))
 }

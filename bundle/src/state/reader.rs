@@ -202,6 +202,20 @@ impl StateReader {
         rounds.into_iter().flat_map(BTreeMap::values).map(|lines| began(lines)).collect()
     }
 
+    /// Those of [`Self::changed`] that gave something.
+    pub fn obtained(&self, source: &str) -> Vec<(u32, Nanos)> {
+        let mut rounds = self.changed(source);
+        rounds.retain(|(number, _)| self.is_obtained(source, *number));
+        rounds
+    }
+
+    /// The last of them before a time, or the first of all.
+    pub fn obtained_at(&self, source: &str, at: Nanos) -> Option<u32> {
+        let rounds = self.obtained(source);
+        let next = rounds.partition_point(|(_, then)| *then <= at);
+        rounds.get(next.saturating_sub(1)).map(|(number, _)| *number)
+    }
+
     /// A round of a source gave something.
     pub fn is_obtained(&self, source: &str, number: u32) -> bool {
         let lines = self.by_source.get(source).and_then(|rounds| rounds.get(&number));

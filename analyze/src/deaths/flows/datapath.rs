@@ -34,15 +34,7 @@ pub(crate) struct DatapathDrop {
 
 /// A datapath flow seen sending such packets on.
 #[derive(Debug, Clone)]
-#[allow(dead_code)] // evidence for causes to come
 pub(crate) struct DatapathForward {
-    /// The line of the dump.
-    pub line: String,
-    pub file: String,
-    /// When it was dumped.
-    pub at: Nanos,
-    /// Packets that used it.
-    pub packets: u64,
     /// Where it sends them: datapath port numbers or names, as printed.
     pub ports: Vec<String>,
 }
@@ -85,14 +77,8 @@ fn look_at(
     let then = target.first <= round.at && round.at <= target.last.plus(AFTER_NS);
     let sent = datapath.flows_in(name).filter(|flow| then && flow.recirc_id == 0 && flow.packets > 0);
     let mut sent = sent.filter(|flow| matching(flow) == Some(true));
-    if let Some((flow, ports)) = sent.find_map(|flow| Some((flow, mirrors.sent_on(&flow.actions)?))) {
-        flows.forward = Some(DatapathForward {
-            line: flow.raw.clone(),
-            file: file_of(round, super::DUMP).unwrap_or_default(),
-            at: round.at,
-            packets: flow.packets,
-            ports,
-        });
+    if let Some(ports) = sent.find_map(|flow| mirrors.sent_on(&flow.actions)) {
+        flows.forward = Some(DatapathForward { ports });
     }
 }
 

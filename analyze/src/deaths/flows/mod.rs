@@ -26,7 +26,6 @@ pub(crate) use binding::Binding;
 pub(crate) use datapath::{DatapathDrop, DatapathForward};
 pub(crate) use fields::packet_fields;
 pub(crate) use metered::Metered;
-pub(crate) use replayed::Ended;
 pub(crate) use rule::{OtherZone, RuleDrop, TrackedAs};
 pub(crate) use shown::confidence;
 
@@ -49,8 +48,6 @@ pub(crate) struct Flows {
     pub forward: Option<DatapathForward>,
     /// The OpenFlow rule that drops them.
     pub rule: Option<RuleDrop>,
-    /// How else they end in the tables, no rule dropping them: a VLAN that is not carried, a port that is not there.
-    pub ended: Option<Ended>,
     /// A meter on their way, no rule dropping them.
     pub meter: Option<Metered>,
     /// What silence of the tables is worth.
@@ -60,7 +57,7 @@ pub(crate) struct Flows {
 impl Flows {
     /// Nothing was asked.
     pub(crate) const NOTHING: Self =
-        Self { drop: None, forward: None, rule: None, ended: None, meter: None, tables: Tables::Never };
+        Self { drop: None, forward: None, rule: None, meter: None, tables: Tables::Never };
 }
 
 /// Whether silence of the flow tables means anything.

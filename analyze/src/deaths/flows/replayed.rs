@@ -8,7 +8,7 @@ use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
 use netcap_bundle::sources::ovs::datapath::OvsDatapath;
 use netcap_bundle::sources::ovs::fdb::OvsFdb;
-use netcap_bundle::sources::ovs::openflow::{Flow, OvsOpenflow};
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::sources::shared::OfPort;
 use netcap_bundle::state::Round;
@@ -23,21 +23,6 @@ use crate::view::View;
 
 /// Rules of the way that are kept.
 const CHAIN_MAX: usize = 12;
-
-/// How a packet ends without a rule that drops it.
-#[derive(Debug, Clone)]
-#[allow(dead_code)] // evidence for causes to come
-pub(crate) struct Ended {
-    /// How.
-    pub cause: Cause,
-    pub bridge: String,
-    /// The last rule it met, in short.
-    pub rule: String,
-    /// File and time of the dump.
-    pub file: String,
-    /// When it was dumped.
-    pub at: Nanos,
-}
 
 /// What is dumped beside the rules, as it was when they were.
 #[derive(Default)]
@@ -58,13 +43,11 @@ impl Around {
 
     /// The connections as they were nearest to a time, because they come and go.
     fn connections(&mut self, view: &View<'_>, at: Nanos) {
-        let rounds = view.input.state.changed(OvsConntrack::DEF.id);
-        let whole =
-            rounds.iter().filter(|(number, _)| view.input.state.is_obtained(OvsConntrack::DEF.id, *number));
+        let whole = view.input.state.obtained(OvsConntrack::DEF.id).into_iter();
         let Some((number, _)) = whole.min_by_key(|(_, then)| then.since(at).unsigned_abs()) else { return };
-        if self.conntrack.as_ref().is_none_or(|(had, _)| had != number) {
+        if self.conntrack.as_ref().is_none_or(|(had, _)| *had != number) {
             self.conntrack = None;
-            self.conntrack = view.input.state.read(&view.input.files, *number).map(|round| (*number, round));
+            self.conntrack = view.input.state.read(&view.input.files, number).map(|round| (number, round));
         }
     }
 }
@@ -72,14 +55,10 @@ impl Around {
 /// The last sample before a time, or the first of all.
 fn last_before<T: Snapshot>(view: &View<'_>, at: Nanos, into: &mut Option<(u32, T)>) {
     let state = &view.input.state;
-    let rounds =
-        state.changed(T::DEF.id).into_iter().filter(|(number, _)| state.is_obtained(T::DEF.id, *number));
-    let rounds: Vec<(u32, Nanos)> = rounds.collect();
-    let next = rounds.partition_point(|(_, then)| *then <= at);
-    let Some((number, _)) = rounds.get(next.saturating_sub(1)) else { return };
-    if into.as_ref().is_none_or(|(had, _)| had != number) {
+    let Some(number) = state.obtained_at(T::DEF.id, at) else { return };
+    if into.as_ref().is_none_or(|(had, _)| *had != number) {
         *into = None;
-        *into = state.read::<T>(&view.input.files, *number).map(|round| (*number, round.parsed.value));
+        *into = state.read::<T>(&view.input.files, number).map(|round| (number, round.parsed.value));
     }
 }
 
@@ -144,7 +123,6 @@ fn look_at(
             }
             flows.rule = Some(*drop);
         }
-        Some(Ending::Other(ended)) => flows.ended = Some(ended),
         Some(Ending::Metered(meter)) => flows.meter = Some(meter),
         None => {}
     }
@@ -154,8 +132,6 @@ fn look_at(
 enum Ending {
     /// At a rule that drops it.
     Rule(Box<RuleDrop>),
-    /// Otherwise.
-    Other(Ended),
     /// It is sent on, if a meter lets it pass.
     Metered(Metered),
 }
@@ -182,17 +158,7 @@ fn ending(
     let (flow, certain) = match replay.decision {
         // Only a rule that says so drops. `NORMAL` and an output switch, and that they lead nowhere has other causes.
         ForwardingDecision::Dropped(end) if end.cause == Cause::Rule => (end.rule?, true),
-        ForwardingDecision::Dropped(end) => {
-            let rule = end.rule.map(Flow::describe).unwrap_or_default();
-            let file = file(&end.bridge);
-            return Some(Ending::Other(Ended {
-                cause: end.cause,
-                bridge: end.bridge,
-                rule,
-                file,
-                at: round.at,
-            }));
-        }
+        ForwardingDecision::Dropped(_) => return None,
         ForwardingDecision::CannotTell { candidates, .. } => {
             let drops = candidates.into_iter().filter(|flow| flow.is_drop());
             (drops.max_by_key(|flow| (flow.priority, flow.n_packets))?, false)

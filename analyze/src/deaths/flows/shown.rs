@@ -3,13 +3,11 @@
 use netcap_bundle::Nanos;
 
 use super::{Flows, RuleDrop, TrackedAs};
-use crate::deaths::Case;
+use crate::deaths::{Case, LOST_MIN};
 use crate::engine::PacketKind;
 use crate::finding::{Confidence, Evidence};
 use crate::text::Text;
 
-/// Deaths that make a case; one may be a race with the end of a segment or a table that was just written.
-const LOST_MIN: usize = 2;
 /// A counter that grew by at least this part of the deaths, in percent, counted them: the dumps begin and end within ten
 /// seconds of them.
 const GROWTH_PERCENT_MIN: u64 = 50;

@@ -5,7 +5,7 @@ use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::ovs::conntrack::{CtEntry, CtTuple, OvsConntrack};
 use netcap_bundle::sources::ovs::openflow::{Flow, OvsOpenflow};
 use netcap_bundle::state::Round;
-use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, SCTP, TCP, UDP};
+use netcap_words::wire::ip_protocol_number;
 
 use super::rule::{OtherZone, RuleDrop};
 use super::{DUMP, Target};
@@ -76,16 +76,10 @@ fn confirmed(view: &View<'_>, then: Nanos) -> Nanos {
 /// A dead packet is an answer of that connection.
 fn answered_by(entry: &CtEntry, target: &Target<'_, '_>) -> bool {
     let group = target.group;
-    let protocol = match entry.proto.as_str() {
-        "tcp" => TCP,
-        "udp" => UDP,
-        "sctp" => SCTP,
-        "icmp" => ICMP,
-        "icmpv6" => ICMPV6,
-        _ => return false,
-    };
     let between = (entry.reply.src, entry.reply.dst) == (Some(group.src), Some(group.dst));
-    protocol == group.protocol && between && group.deaths.iter().any(|death| is_of(&entry.reply, death))
+    ip_protocol_number(&entry.proto) == Some(group.protocol)
+        && between
+        && group.deaths.iter().any(|death| is_of(&entry.reply, death))
 }
 
 /// The ports of a death are those of the connection's answers; of an echo its identifier is.

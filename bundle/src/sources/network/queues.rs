@@ -46,15 +46,6 @@ impl Qdisc {
     }
 }
 
-impl Queues {
-    /// The queues of an interface that are not below another one.
-    pub fn roots<'a>(&'a self, dev: &'a str) -> impl Iterator<Item = &'a Qdisc> {
-        self.queues
-            .iter()
-            .filter(move |queue| queue.dev == dev && (queue.parent.is_none() || queue.is_ingress()))
-    }
-}
-
 impl Snapshot for Queues {
     const DEF: SourceDef = SourceDef {
         id: "queues",
@@ -174,8 +165,6 @@ qdisc ingress ffff: dev vnet0 parent ffff:fff1 ----------------
                 ("vnet0", "ingress", Some("ffff:fff1"), 80, 60, 0),
             ]
         );
-        let roots = |dev| parsed.value.roots(dev).map(|queue| queue.kind.as_str()).collect::<Vec<_>>();
-        assert_eq!((roots("eth3"), roots("eth2"), roots("vnet0")), (vec!["tbf"], vec![], vec!["ingress"]));
         assert!(parsed.value.queues[1].raw.ends_with("rate 400Kbit burst 4Kb lat 0us"));
     }
 

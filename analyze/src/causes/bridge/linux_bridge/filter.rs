@@ -8,7 +8,7 @@ use super::CAUSE;
 use crate::causes::{Claim, Ruling};
 use crate::deaths::flows::packet_fields;
 use crate::deaths::{Case, shown};
-use crate::finding::{Confidence, Evidence, Exoneration, Finding};
+use crate::finding::{Evidence, Exoneration, Finding};
 use crate::host::file_of;
 use crate::text::Text;
 
@@ -130,8 +130,7 @@ fn claim(
         remedy: remedy.with("table", table).with("chain", chain).with("rule", &rule),
         ..case.finding(CAUSE.unit.id, confidence)
     };
-    let deaths = if confidence == Confidence::CannotTell { &[] } else { case.rest };
-    Claim::of(format!("{table} {chain} {rule}"), deaths, finding)
+    Claim::of(format!("{table} {chain} {rule}"), case.rest, finding)
 }
 
 fn is_libvirts(chain: &str, port: &str) -> bool {

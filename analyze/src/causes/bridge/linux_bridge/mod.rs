@@ -26,7 +26,7 @@ mod tree;
 use crate::causes::{Cause, Ruling, Rung, harms_nobody};
 use crate::deaths::{Case, Way};
 use crate::finding::Severity;
-use crate::unit::{Need, Unit};
+use crate::unit::{FINDINGS_MAX, Need, Unit};
 use crate::view::View;
 
 /// The registry's line.
@@ -42,9 +42,6 @@ pub(crate) const CAUSE: Cause = Cause {
     judge,
     harms: harms_nobody,
 };
-
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
 
 fn has_bridge(view: &View<'_>) -> bool {
     view.points

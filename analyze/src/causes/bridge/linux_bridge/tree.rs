@@ -1,14 +1,14 @@
 //! Ports that spanning tree does not let forward.
 
-use netcap_bundle::source::Snapshot;
+use netcap_bundle::Role;
 use netcap_bundle::sources::network::linux_bridge::LinuxBridge;
-use netcap_bundle::{Nanos, Role};
 
 use super::CAUSE;
 use crate::causes::{Claim, Ruling};
 use crate::deaths::{Case, Death};
 use crate::finding::{Evidence, Exoneration, Finding};
 use crate::host::timeline::HostState;
+use crate::host::{file_of, said_at};
 use crate::text::Text;
 
 /// The port does not forward, as the host was read.
@@ -23,14 +23,6 @@ fn held<'c>(case: &'c Case<'_, '_>, port: &str) -> Vec<&'c Death> {
         around.peek().is_some() && around.all(|host| state(host, port).is_some())
     };
     case.rest.iter().filter(all).collect()
-}
-
-/// The list of the bridge's ports that was taken last before that time.
-fn file(case: &Case<'_, '_>, at: Nanos) -> String {
-    let lines = case.view.input.state.lines();
-    let lines = lines.filter(|line| line.source == LinuxBridge::DEF.id && line.item == "link");
-    let last = lines.filter(|line| line.at <= at && !line.path.is_empty()).max_by_key(|line| line.at);
-    last.map(|line| line.path.clone()).unwrap_or_default()
 }
 
 /// The port where they entered, or the one where they had to leave, did not forward.
@@ -49,8 +41,9 @@ pub(super) fn judge(case: &Case<'_, '_>, switch: &str) -> Option<Ruling> {
     let host = case.view.host.timeline.at(at)?;
     let word = state(host, port)?;
     let what = Text::new("linux-bridge.evidence.state").with("port", port).with("state", word);
+    let said = said_at::<LinuxBridge>(case.view.input, host.at);
     let mut evidence = vec![Evidence::Snapshot {
-        file: file(case, host.at),
+        file: said.and_then(|round| file_of(&round, "link")).unwrap_or_default(),
         at: Some(host.at),
         line: format!("{port} master {switch} state {word}"),
         what,

@@ -19,10 +19,6 @@ pub(super) fn fault(daemon: &Daemon, hung: &Hung) -> String {
 
 pub(super) fn finding(view: &View<'_>, daemon: &Daemon, hung: &Hung) -> Finding {
     Finding {
-        detector: CAUSE.unit.id,
-        severity: if daemon.forwards { Severity::Error } else { Severity::Warning },
-        confidence: confidence(hung),
-        subject: Subject::Daemon { daemon: daemon.name.to_owned() },
         from: Some(hung.from),
         to: Some(hung.until.unwrap_or(hung.last)),
         claim: claim(view, daemon, hung),
@@ -33,11 +29,12 @@ pub(super) fn finding(view: &View<'_>, daemon: &Daemon, hung: &Hung) -> Finding 
             "ovsdb-server" => "daemon-silent.remedy.ovsdb",
             _ => "daemon-silent.remedy.libvirtd",
         }),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            CAUSE.unit.id,
+            if daemon.forwards { Severity::Error } else { Severity::Warning },
+            confidence(hung),
+            Subject::Daemon { daemon: daemon.name.to_owned() },
+        )
     }
 }
 

@@ -24,7 +24,7 @@ use netcap_bundle::sources::network::links::Links;
 use netcap_bundle::sources::ovs::bond::OvsBond;
 
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
-use crate::deaths::{Case, Death};
+use crate::deaths::{Case, WithoutMember};
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::host::timeline::HostState;
 use crate::host::{file_of, said_at};
@@ -45,28 +45,20 @@ pub(crate) const CAUSE: Cause = Cause {
     harms: harms_nobody,
 };
 
-/// Deaths that make it proven; one may be a race with a change.
-const LOST_MIN: usize = 2;
-
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let Some(bond) = case.bond() else { return Ruling::NotConcerned };
-    let (down, perhaps) = case.without_member(bond);
-    let deaths: Vec<Death> = down.iter().chain(&perhaps).copied().copied().collect();
-    let (Some(first), Some(last)) =
-        (deaths.iter().map(|death| death.at).min(), deaths.iter().map(|death| death.at).max())
-    else {
+    let Some(WithoutMember { deaths, span, confidence }) = case.without_member(bond) else {
         return Ruling::RuledOut(Text::new("bond-down.out").with("bond", bond));
     };
+    let (first, last) = span;
     let timeline = &case.view.host.timeline;
     let state = timeline.around(last).chain(timeline.around(first)).find(|s| s.carries(bond) == Some(false));
     let Some(state) = state else { return Ruling::NotConcerned };
     if waits_for_partner(case, bond, state) {
         return Ruling::NotConcerned;
     }
-    let sure = down.iter().filter(|death| death.is_sure()).count();
     let fault = Fault { case, bond, state };
-    let confidence = if sure >= LOST_MIN { Confidence::Proven } else { Confidence::Likely };
-    Claim::of(bond.to_owned(), &deaths, fault.finding((first, last), confidence))
+    Claim::of(bond.to_owned(), &deaths, fault.finding(span, confidence))
 }
 
 /// Members with a carrier are not in use where LACP is on: they wait for their partner.
@@ -94,14 +86,6 @@ impl Fault<'_, '_> {
         let switch = self.state.members(self.bond).find_map(|(switch, _)| switch).map(|switch| &switch.name);
         let names = || members.iter().map(Text::verbatim).collect();
         Finding {
-            detector: CAUSE.unit.id,
-            severity: Severity::Error,
-            confidence,
-            subject: Subject::Bond {
-                bond: self.bond.to_owned(),
-                switch: switch.cloned(),
-                members: members.clone(),
-            },
             from: Some(from),
             to: Some(to),
             claim: Text::new("bond-down.claim")
@@ -114,11 +98,16 @@ impl Fault<'_, '_> {
                 .with("bond", self.bond)
                 .with("member", members.first().map_or("?", String::as_str))
                 .with_list("members", names()),
-            victims: Vec::new(),
-            explained_by: None,
-            consequences: Vec::new(),
-            deaths: Vec::new(),
-            ruled: Vec::new(),
+            ..Finding::new(
+                CAUSE.unit.id,
+                Severity::Error,
+                confidence,
+                Subject::Bond {
+                    bond: self.bond.to_owned(),
+                    switch: switch.cloned(),
+                    members: members.clone(),
+                },
+            )
         }
     }
 

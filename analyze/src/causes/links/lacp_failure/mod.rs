@@ -28,7 +28,7 @@ use netcap_bundle::sources::ovs::bond::{Bond, Lacp, LacpStatus, OvsBond};
 use netcap_bundle::state::Round;
 
 use crate::causes::{Cause, Claim, Ruling, Rung};
-use crate::deaths::{Case, Death, Deaths};
+use crate::deaths::{Case, Deaths, WithoutMember};
 use crate::finding::{Confidence, Severity};
 use crate::host::said_at;
 use crate::host::timeline::HostState;
@@ -51,8 +51,6 @@ pub(crate) const CAUSE: Cause = Cause {
 
 /// A partner may need this long after a change.
 const SETTLE_NS: i64 = 5_000_000_000;
-/// Deaths that make it proven; one may be a race with a change.
-const LOST_MIN: usize = 2;
 
 /// A bond with LACP of which no member was in use.
 struct Failed<'v> {
@@ -86,17 +84,14 @@ impl<'v> Failed<'v> {
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let Some(bond) = case.bond() else { return Ruling::NotConcerned };
-    let (down, perhaps) = case.without_member(bond);
-    let deaths: Vec<Death> = down.iter().chain(&perhaps).copied().copied().collect();
-    let Some(first) = deaths.iter().map(|death| death.at).min() else { return Ruling::NotConcerned };
-    let mut states = case.view.host.timeline.around(first);
+    let Some(WithoutMember { deaths, span, confidence }) = case.without_member(bond) else {
+        return Ruling::NotConcerned;
+    };
+    let mut states = case.view.host.timeline.around(span.0);
     let Some(failed) = states.find_map(|state| Failed::of(case.view, bond, state)) else {
         return Ruling::NotConcerned;
     };
-    let sure = down.iter().filter(|death| death.is_sure()).count();
-    let confidence = if sure >= LOST_MIN { Confidence::Proven } else { Confidence::Likely };
-    let last = deaths.iter().map(|death| death.at).max().unwrap_or(first);
-    let finding = report::finding(&failed, (first, last), confidence, Severity::Error);
+    let finding = report::finding(&failed, span, confidence, Severity::Error);
     Claim::of(bond.to_owned(), &deaths, finding)
 }
 

@@ -15,25 +15,18 @@ pub(super) fn finding(
     severity: Severity,
 ) -> Finding {
     Finding {
-        detector: super::CAUSE.unit.id,
-        severity,
-        confidence,
-        subject: Subject::Bond {
-            bond: failed.name.to_owned(),
-            switch: switch(failed),
-            members: members(failed),
-        },
         from: Some(from),
         to: Some(to),
         claim: claim(failed),
         evidence: evidence(failed),
         exonerations: exonerations(failed),
         remedy: remedy(failed),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::CAUSE.unit.id,
+            severity,
+            confidence,
+            Subject::Bond { bond: failed.name.to_owned(), switch: switch(failed), members: members(failed) },
+        )
     }
 }
 

@@ -19,17 +19,6 @@ pub(super) fn finding(view: &View<'_>, suspicion: &Suspicion<'_>) -> Finding {
     let last = suspicion.lldp.last().map(|s| s.at);
     let astray_last = suspicion.astray.last().map(|r| r.last.at);
     Finding {
-        detector: super::CAUSE.unit.id,
-        severity: if consequence { Severity::Error } else { Severity::Warning },
-        confidence: if complete { Confidence::Proven } else { Confidence::Likely },
-        subject: Subject::BondMac {
-            mac: suspicion.mac,
-            bond: suspicion.bond.name.clone(),
-            active: active.to_owned(),
-            backup: backup.to_owned(),
-            sender: sender(suspicion, backup),
-            interval_ms: suspicion.interval_ns().map(|ns| ns / 1_000_000),
-        },
         from: suspicion.lldp.first().map(|s| s.at),
         to: last.max(astray_last),
         claim: claim(view, suspicion),
@@ -37,10 +26,19 @@ pub(super) fn finding(view: &View<'_>, suspicion: &Suspicion<'_>) -> Finding {
         exonerations: exonerations(suspicion),
         remedy: Text::new("lldp-mac-flap.remedy").with("port", backup),
         victims: victims(suspicion),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::CAUSE.unit.id,
+            if consequence { Severity::Error } else { Severity::Warning },
+            if complete { Confidence::Proven } else { Confidence::Likely },
+            Subject::BondMac {
+                mac: suspicion.mac,
+                bond: suspicion.bond.name.clone(),
+                active: active.to_owned(),
+                backup: backup.to_owned(),
+                sender: sender(suspicion, backup),
+                interval_ms: suspicion.interval_ns().map(|ns| ns / 1_000_000),
+            },
+        )
     }
 }
 

@@ -92,10 +92,6 @@ fn finding(case: &Case<'_, '_>, large: &[&Death], contrast: &Contrast) -> Findin
     let place = case.view.points.named(case.group.place.from.point);
     let key = if place.is_some() { "mtu-mismatch.beyond.claim" } else { "mtu-mismatch.beyond.claim-nowhere" };
     Finding {
-        detector: super::CAUSE.unit.id,
-        severity: Severity::Warning,
-        confidence: Confidence::Likely,
-        subject: Subject::Pair { src: Some(src), dst: dst.to_string() },
         from: Some(from),
         to: Some(to),
         claim: Text::new(key)
@@ -115,11 +111,12 @@ fn finding(case: &Case<'_, '_>, large: &[&Death], contrast: &Contrast) -> Findin
             .with("dst", dst)
             .with("passes", packet(largest))
             .with("lost", packet(smallest)),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::CAUSE.unit.id,
+            Severity::Warning,
+            Confidence::Likely,
+            Subject::Pair { src: Some(src), dst: dst.to_string() },
+        )
     }
 }
 

@@ -39,7 +39,7 @@ use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
 use crate::deaths::{Case, Way};
 use crate::finding::Severity;
 use crate::text::Text;
-use crate::unit::Unit;
+use crate::unit::{FINDINGS_MAX, Unit};
 use sizes::{Sizes, split};
 
 /// The registry's line.
@@ -55,9 +55,6 @@ pub(crate) const CAUSE: Cause = Cause {
     judge,
     harms: harms_nobody,
 };
-
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     match case.group.place.way {

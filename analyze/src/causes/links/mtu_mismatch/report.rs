@@ -3,15 +3,13 @@
 use netcap_bundle::sources::network::links::Links;
 
 use super::sizes::{Fits, Sizes, Split};
-use crate::deaths::{Case, Death, Group};
+use crate::deaths::{Case, Death, Group, LOST_MIN};
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::host::{file_of, said_at};
 use crate::text::Text;
 
 /// Packets that died, shown besides the smallest one.
 const FRAMES_MAX: usize = 2;
-/// Deaths that make it proven; one may be a race with a change.
-const LOST_MIN: usize = 2;
 
 /// What makes it the same fault: the ports and what they take.
 pub(super) fn fault(sizes: &Sizes<'_>) -> String {
@@ -39,24 +37,21 @@ pub(super) fn finding(
 ) -> Finding {
     let times = || split.all().map(|death| death.at);
     Finding {
-        detector: super::CAUSE.unit.id,
-        severity: Severity::Error,
-        confidence,
-        subject: Subject::Ports {
-            switch: case.info().and_then(|info| info.vswitch.clone()),
-            ports: refusing(sizes, split).map(|port| port.0).collect(),
-        },
         from: times().min(),
         to: times().max(),
         claim: claim(case, sizes, split),
         evidence: evidence(case, sizes, split),
         exonerations: exonerations(case, split),
         remedy: remedy(case, sizes, split),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::CAUSE.unit.id,
+            Severity::Error,
+            confidence,
+            Subject::Ports {
+                switch: case.info().and_then(|info| info.vswitch.clone()),
+                ports: refusing(sizes, split).map(|port| port.0).collect(),
+            },
+        )
     }
 }
 

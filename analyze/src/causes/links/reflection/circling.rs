@@ -25,10 +25,6 @@ pub(super) fn harms(view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
     let key =
         if view.tables.hops.one_in > 1 { "reflection.loop.claim-some" } else { "reflection.loop.claim" };
     let finding = Finding {
-        detector: super::CAUSE.unit.id,
-        severity: Severity::Error,
-        confidence: Confidence::Proven,
-        subject: Subject::Ports { switch, ports: ports.clone() },
         from: all.iter().map(|circling| circling.span.0).min(),
         to: all.iter().map(|circling| circling.span.1).max(),
         claim: Text::new(key)
@@ -36,14 +32,14 @@ pub(super) fn harms(view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
             .with("frames", all.len())
             .with("rounds", first.rounds),
         evidence: all.iter().take(FRAMES_MAX).map(|circling| frame(view, circling)).collect(),
-        exonerations: Vec::new(),
         remedy: Text::new("reflection.loop.remedy")
             .with_list("ports", ports.iter().map(Text::verbatim).collect()),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::CAUSE.unit.id,
+            Severity::Error,
+            Confidence::Proven,
+            Subject::Ports { switch, ports: ports.clone() },
+        )
     };
     vec![Claim::of_harm("loop".to_owned(), finding)]
 }

@@ -34,7 +34,7 @@ use crate::causes::{Cause, Claim, Ruling, Rung};
 use crate::deaths::{Case, Death, Way};
 use crate::finding::{Confidence, Severity};
 use crate::tables::hops::Side;
-use crate::unit::Unit;
+use crate::unit::{FINDINGS_MAX, Unit};
 use bursts::Bursts;
 
 /// The registry's line.
@@ -50,9 +50,6 @@ pub(crate) const CAUSE: Cause = Cause {
     judge,
     harms: circling::harms,
 };
-
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let from = case.group.place.from;

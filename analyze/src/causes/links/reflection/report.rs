@@ -23,13 +23,6 @@ pub(super) fn finding(
 ) -> Finding {
     let uplink = uplink(case, bursts);
     Finding {
-        detector: super::CAUSE.unit.id,
-        severity: Severity::Error,
-        confidence,
-        subject: Subject::Ports {
-            switch: case.info().and_then(|info| info.vswitch.clone()),
-            ports: vec![uplink.to_owned()],
-        },
         from: deaths.first().map(|death| death.at),
         to: deaths.last().map(|death| death.at),
         claim: Text::new("reflection.claim")
@@ -43,11 +36,15 @@ pub(super) fn finding(
             Exoneration::RuledOut(Text::new("reflection.not.moved")),
         ],
         remedy: Text::new("reflection.remedy").with("uplink", uplink).with("mac", bursts.mac),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::CAUSE.unit.id,
+            Severity::Error,
+            confidence,
+            Subject::Ports {
+                switch: case.info().and_then(|info| info.vswitch.clone()),
+                ports: vec![uplink.to_owned()],
+            },
+        )
     }
 }
 

@@ -30,7 +30,7 @@ use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
 use crate::deaths::{Case, Death};
 use crate::finding::Severity;
 use crate::text::Text;
-use crate::unit::Unit;
+use crate::unit::{FINDINGS_MAX, Unit};
 use vlans::Mismatch;
 
 /// The registry's line.
@@ -46,9 +46,6 @@ pub(crate) const CAUSE: Cause = Cause {
     judge,
     harms: harms_nobody,
 };
-
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let flows = case.flows();

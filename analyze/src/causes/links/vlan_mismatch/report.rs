@@ -4,7 +4,7 @@ use netcap_bundle::Nanos;
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 
 use super::vlans::{Carrier, Mismatch};
-use crate::deaths::{CROSSING_NS, Case, Death, Group};
+use crate::deaths::{CROSSING_NS, Case, Death, Group, LOST_MIN};
 use crate::engine::PointId;
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
@@ -13,8 +13,6 @@ use crate::text::Text;
 
 /// Packets that died, shown.
 const FRAMES_MAX: usize = 2;
-/// Deaths that make it proven; one may be a race with a change.
-const LOST_MIN: usize = 2;
 
 /// `None` when one of them was seen where it cannot be.
 pub(super) fn confidence(case: &Case<'_, '_>, mismatch: &Mismatch, deaths: &[&Death]) -> Option<Confidence> {
@@ -62,21 +60,18 @@ pub(super) fn finding(
         ports.push(case.view.points.name(heard.point).to_owned());
     }
     Finding {
-        detector: super::CAUSE.unit.id,
-        severity: Severity::Error,
-        confidence,
-        subject: Subject::Ports { switch: case.info().and_then(|info| info.vswitch.clone()), ports },
         from: deaths.first().map(|death| death.at),
         to: deaths.last().map(|death| death.at),
         claim: claim(case, mismatch),
         evidence: evidence(case, mismatch, deaths),
         exonerations: exonerations(mismatch, confidence),
         remedy: remedy(case, mismatch),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::CAUSE.unit.id,
+            Severity::Error,
+            confidence,
+            Subject::Ports { switch: case.info().and_then(|info| info.vswitch.clone()), ports },
+        )
     }
 }
 

@@ -20,10 +20,10 @@
 
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
 use crate::deaths::{Case, End, Missing};
-use crate::finding::{Confidence, Exoneration, Finding, Severity, Subject};
+use crate::finding::{Exoneration, Finding, Severity, Subject};
 use crate::host::outages::{Outage, Why};
 use crate::text::Text;
-use crate::unit::Unit;
+use crate::unit::{FINDINGS_MAX, Unit};
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -39,11 +39,6 @@ pub(crate) const CAUSE: Cause = Cause {
     harms: harms_nobody,
 };
 
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
-/// Deaths that make it proven; one may be a race with a change.
-const LOST_MIN: usize = 2;
-
 /// A machine that is off is another fault.
 fn is_gone(outage: &Outage) -> bool {
     outage.why != Why::Gone || outage.running
@@ -51,29 +46,24 @@ fn is_gone(outage: &Outage) -> bool {
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let Some(missing) = case.missing(is_gone) else { return ruled_out(case) };
-    let held = missing.deaths.iter().filter(|death| missing.outage.holds(death.at)).count();
-    let confidence = if held >= LOST_MIN { Confidence::Proven } else { Confidence::Likely };
-    let times = || missing.deaths.iter().map(|death| death.at);
+    let (from, to) = missing.times();
     let fault = format!("{} {:?} {:?}", missing.outage.port, missing.outage.why, missing.outage.began);
     let finding = Finding {
-        detector: CAUSE.unit.id,
-        severity: Severity::Error,
-        confidence,
-        subject: Subject::Ports {
-            switch: Some(missing.life.switch.clone()),
-            ports: vec![missing.outage.port.clone()],
-        },
-        from: times().min(),
-        to: times().max(),
+        from,
+        to,
         claim: claim(case, &missing),
         evidence: missing.evidence(case),
         exonerations: exonerations(case, &missing),
         remedy: remedy(case, &missing),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            CAUSE.unit.id,
+            Severity::Error,
+            missing.confidence(),
+            Subject::Ports {
+                switch: Some(missing.life.switch.clone()),
+                ports: vec![missing.outage.port.clone()],
+            },
+        )
     };
     Claim::of(fault, &missing.deaths, finding)
 }

@@ -31,7 +31,7 @@ use crate::finding::{Confidence, Severity};
 use crate::host::macs::is_virtual_router;
 use crate::tables::hops::Side;
 use crate::tables::sources::{SourceKey, Spoken};
-use crate::unit::Unit;
+use crate::unit::{FINDINGS_MAX, Unit};
 use crate::view::View;
 
 /// The registry's line.
@@ -48,8 +48,6 @@ pub(crate) const CAUSE: Cause = Cause {
     harms,
 };
 
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
 /// Frames from each port; a single one may be on its way while the machine moves.
 const FRAMES_MIN: u64 = 2;
 

@@ -17,10 +17,6 @@ pub(super) fn finding(view: &View<'_>, pair: &Pair<'_>) -> Finding {
     let switch = view.points.get(a.point).and_then(|info| info.vswitch.clone());
     let ports = [a, b].map(|key| view.points.name(key.point).to_owned());
     Finding {
-        detector: CAUSE.unit.id,
-        severity: Severity::Error,
-        confidence: pair.confidence(),
-        subject: Subject::Ports { switch, ports: ports.to_vec() },
         from: Some(mine.first.at.max(other.first.at)),
         to: Some(mine.last.at.min(other.last.at)),
         claim: Text::new("same-mac.claim")
@@ -33,11 +29,12 @@ pub(super) fn finding(view: &View<'_>, pair: &Pair<'_>) -> Finding {
             Exoneration::RuledOut(Text::new("same-mac.not.bond")),
         ],
         remedy: remedy(view, pair),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            CAUSE.unit.id,
+            Severity::Error,
+            pair.confidence(),
+            Subject::Ports { switch, ports: ports.to_vec() },
+        )
     }
 }
 

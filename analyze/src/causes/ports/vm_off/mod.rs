@@ -28,7 +28,7 @@ use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subje
 use crate::host::outages::{Life, Outage, Why};
 use crate::tables::hops::Stop;
 use crate::text::Text;
-use crate::unit::Unit;
+use crate::unit::{FINDINGS_MAX, Unit};
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -44,10 +44,6 @@ pub(crate) const CAUSE: Cause = Cause {
     harms: harms_nobody,
 };
 
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
-/// Deaths that make it proven; one may be a race with a change.
-const LOST_MIN: usize = 2;
 /// A guest that says nothing for so long after its card was there is not just starting.
 const START_NS_MAX: i64 = 120_000_000_000;
 
@@ -57,10 +53,7 @@ fn is_off(outage: &Outage) -> bool {
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     if let Some(missing) = case.missing(is_off) {
-        let held = missing.deaths.iter().filter(|death| missing.outage.holds(death.at)).count();
-        let confidence = if held >= LOST_MIN { Confidence::Proven } else { Confidence::Likely };
-        let evidence = missing.evidence(case);
-        return claim(case, &missing, confidence, evidence);
+        return claim(case, &missing, missing.confidence(), missing.evidence(case));
     }
     starting(case).unwrap_or(Ruling::NotConcerned)
 }
@@ -97,28 +90,25 @@ fn first_sign(case: &Case<'_, '_>, point: PointId) -> Option<Nanos> {
 }
 
 fn claim(case: &Case<'_, '_>, missing: &Missing<'_>, sure: Confidence, evidence: Vec<Evidence>) -> Ruling {
-    let times = || missing.deaths.iter().map(|death| death.at);
+    let (from, to) = missing.times();
     let (life, outage) = (missing.life, missing.outage);
     let finding = Finding {
-        detector: CAUSE.unit.id,
-        severity: Severity::Warning,
-        confidence: sure,
-        subject: Subject::Ports {
-            switch: Some(life.switch.clone()),
-            ports: life.ifaces.iter().cloned().collect(),
-        },
-        from: times().min(),
-        to: times().max(),
+        from,
+        to,
         claim: words(case, missing),
         evidence,
         exonerations: exonerations(case, missing),
         remedy: Text::new(if outage.ended.is_some() { "vm-off.remedy.back" } else { "vm-off.remedy" })
             .with("vm", vm(life)),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            CAUSE.unit.id,
+            Severity::Warning,
+            sure,
+            Subject::Ports {
+                switch: Some(life.switch.clone()),
+                ports: life.ifaces.iter().cloned().collect(),
+            },
+        )
     };
     Claim::of(format!("{:?} {:?}", life.ifaces, outage.began), &missing.deaths, finding)
 }

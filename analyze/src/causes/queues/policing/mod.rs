@@ -21,12 +21,11 @@
 use netcap_words::quote;
 
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
-use crate::deaths::{Case, Death, Way, counted, shown};
+use crate::deaths::{Case, Death, Way, all_counted, counted, drop_evidence, shown};
 use crate::finding::{Evidence, Exoneration, Finding, Severity};
 use crate::host::growth::{Dropper, Growth};
 use crate::text::Text;
-use crate::unit::{Need, Unit};
-use crate::view::View;
+use crate::unit::{FINDINGS_MAX, SWITCH_POINT, Unit};
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -34,20 +33,13 @@ pub(crate) const CAUSE: Cause = Cause {
         id: "policing",
         severity: Some((Severity::Info, Severity::Error)),
         most: Some(FINDINGS_MAX),
-        needs: &[Need { key: "need.switch-point", met: |view| Some(has_switch_point(view)) }],
+        needs: &[SWITCH_POINT],
         source: include_str!("mod.rs"),
     },
     rung: Rung::Queue,
     judge,
     harms: harms_nobody,
 };
-
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
-
-fn has_switch_point(view: &View<'_>) -> bool {
-    view.points.iter().any(|(_, info)| info.vswitch.is_some())
-}
 
 /// Something on the way of the packets that limits their rate.
 struct Limit<'a> {
@@ -116,24 +108,9 @@ fn limits<'a>(case: &'a Case<'_, '_>) -> Vec<Limit<'a>> {
 }
 
 fn finding(case: &Case<'_, '_>, limit: &Limit<'_>, died: &[Death], growths: &[&Growth]) -> Finding {
-    let grew: u64 = growths.iter().map(|growth| growth.by()).sum();
-    let count: u64 = died.iter().map(|death| death.packets).sum();
-    let counter = |growth: &&Growth| Evidence::Counter {
-        name: "dropped".to_owned(),
-        before: growth.before,
-        after: growth.after,
-        from: growth.from,
-        to: growth.to,
-        what: Text::new("policing.evidence.grew").with_text("limit", limit.name.clone()),
-    };
-    let line = Evidence::Snapshot {
-        file: limit.dropper.file.clone(),
-        at: Some(limit.dropper.at),
-        line: limit.dropper.line.clone(),
-        what: Text::new("policing.evidence.limit"),
-    };
-    let mut evidence: Vec<Evidence> = growths.iter().map(counter).collect();
-    evidence.insert(evidence.len().min(1), line);
+    let grew = Text::new("policing.evidence.grew").with_text("limit", limit.name.clone());
+    let what = Text::new("policing.evidence.limit");
+    let mut evidence = drop_evidence(limit.dropper, growths, &grew, what);
     evidence.extend(limit.rule.clone());
     evidence.extend(case.packets());
     let mut exonerations = vec![Exoneration::RuledOut(Text::new("policing.not.rule"))];
@@ -149,7 +126,7 @@ fn finding(case: &Case<'_, '_>, limit: &Limit<'_>, died: &[Death], growths: &[&G
             .with_text("limit", limit.name.clone())
             .with("command", &limit.command)
             .with_text("who", case.who()),
-        ..case.finding(CAUSE.unit.id, case.confidence(grew >= count))
+        ..case.finding(CAUSE.unit.id, case.confidence(all_counted(died, growths)))
     }
 }
 

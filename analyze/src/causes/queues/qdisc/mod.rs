@@ -21,12 +21,11 @@
 use netcap_bundle::sources::network::queues::Qdisc;
 
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
-use crate::deaths::{Case, Death, Way, counted, shown};
-use crate::finding::{Evidence, Exoneration, Finding, Severity};
+use crate::deaths::{Case, Death, Way, all_counted, counted, drop_evidence, shown};
+use crate::finding::{Exoneration, Finding, Severity};
 use crate::host::growth::{Dropper, Growth};
 use crate::text::Text;
-use crate::unit::{Need, Unit};
-use crate::view::View;
+use crate::unit::{FINDINGS_MAX, SWITCH_POINT, Unit};
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -34,20 +33,13 @@ pub(crate) const CAUSE: Cause = Cause {
         id: "qdisc",
         severity: Some((Severity::Info, Severity::Error)),
         most: Some(FINDINGS_MAX),
-        needs: &[Need { key: "need.switch-point", met: |view| Some(has_switch_point(view)) }],
+        needs: &[SWITCH_POINT],
         source: include_str!("mod.rs"),
     },
     rung: Rung::Queue,
     judge,
     harms: harms_nobody,
 };
-
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
-
-fn has_switch_point(view: &View<'_>) -> bool {
-    view.points.iter().any(|(_, info)| info.vswitch.is_some())
-}
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     if !matches!(case.group.place.way, Way::Switch | Way::Learned) {
@@ -83,30 +75,15 @@ fn unread(case: &Case<'_, '_>, ports: &[&str]) -> Ruling {
 }
 
 fn finding(case: &Case<'_, '_>, port: &str, queue: &Dropper, died: &[Death], growths: &[&Growth]) -> Finding {
-    let grew: u64 = growths.iter().map(|growth| growth.by()).sum();
-    let count: u64 = died.iter().map(|death| death.packets).sum();
     let key = if Qdisc::is_shaper(&queue.kind) { "qdisc.claim.shaper" } else { "qdisc.claim.full" };
     let claim = Text::new(key)
         .with("port", port)
         .with("kind", &queue.kind)
         .with_text("who", case.who())
         .with_text("what", shown::what(case.group));
-    let counter = |growth: &&Growth| Evidence::Counter {
-        name: "dropped".to_owned(),
-        before: growth.before,
-        after: growth.after,
-        from: growth.from,
-        to: growth.to,
-        what: Text::new("qdisc.evidence.grew").with("port", port),
-    };
-    let line = Evidence::Snapshot {
-        file: queue.file.clone(),
-        at: Some(queue.at),
-        line: queue.line.clone(),
-        what: Text::new("qdisc.evidence.queue").with("port", port),
-    };
-    let mut evidence: Vec<Evidence> = growths.iter().map(counter).collect();
-    evidence.insert(evidence.len().min(1), line);
+    let grew = Text::new("qdisc.evidence.grew").with("port", port);
+    let what = Text::new("qdisc.evidence.queue").with("port", port);
+    let mut evidence = drop_evidence(queue, growths, &grew, what);
     evidence.extend(case.packets());
     let mut exonerations = vec![Exoneration::RuledOut(Text::new("qdisc.not.rule"))];
     exonerations.extend(case.recorded());
@@ -116,7 +93,7 @@ fn finding(case: &Case<'_, '_>, port: &str, queue: &Dropper, died: &[Death], gro
         evidence,
         exonerations,
         remedy: Text::new(remedy).with("port", port).with("kind", &queue.kind),
-        ..case.finding(CAUSE.unit.id, case.confidence(grew >= count))
+        ..case.finding(CAUSE.unit.id, case.confidence(all_counted(died, growths)))
     }
 }
 

@@ -40,7 +40,7 @@ use crate::deaths::{Case, Way};
 use crate::engine::PointInfo;
 use crate::finding::{Confidence, Severity};
 use crate::text::Text;
-use crate::unit::{Need, Unit};
+use crate::unit::{FINDINGS_MAX, Need, Unit, VM_PORT, has_vm_port};
 use crate::view::View;
 
 /// The registry's line.
@@ -50,7 +50,7 @@ pub(crate) const CAUSE: Cause = Cause {
         severity: Some((Severity::Info, Severity::Error)),
         most: Some(FINDINGS_MAX),
         needs: &[
-            Need { key: "need.vm-port", met: |view| Some(has_vm_port(view)) },
+            VM_PORT,
             Need { key: "need.vm-switch", met: has_vm_switch },
             Need { key: "need.other-port", met: has_other_port },
         ],
@@ -60,13 +60,6 @@ pub(crate) const CAUSE: Cause = Cause {
     judge,
     harms: harms_nobody,
 };
-
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
-
-fn has_vm_port(view: &View<'_>) -> bool {
-    view.points.iter().any(|(_, info)| matches!(info.role, Role::Vnet { .. }))
-}
 
 /// The switch of a VM's port is known; without such a port nobody asks.
 fn has_vm_switch(view: &View<'_>) -> Option<bool> {
@@ -110,9 +103,6 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
     let Some(confidence) = confidence(case, flows) else { return Ruling::NotConcerned };
     let finding = report::finding(case, flows, filter.as_ref(), confidence);
     let fault = report::fault(case, flows);
-    if confidence == Confidence::CannotTell {
-        return Claim::of(fault, &[], finding);
-    }
     Claim::of(fault, case.rest, finding)
 }
 

@@ -27,30 +27,27 @@ pub(super) fn finding(
     let group = case.group;
     let (from, to) = case.span();
     Finding {
-        detector: super::CAUSE.unit.id,
-        severity: if confidence == Confidence::CannotTell { Severity::Warning } else { Severity::Error },
-        confidence,
-        subject: Subject::Drop {
-            vm: case.vm(),
-            port: case.view.points.name(group.place.from.point).to_owned(),
-            src: group.src,
-            dst: group.dst,
-            protocol: protocol_name(group.protocol),
-            flow: flows.drop.as_ref().map(|d| d.line.clone()),
-            rule: flows.rule.as_ref().map(|r| format!("cookie={:#x} {}", r.cookie, r.rule)),
-            filter: filter.map(|f| format!("{} rule {}", f.filter, f.index)),
-        },
         from: Some(from),
         to: Some(to),
         claim: claim(case, flows, filter, confidence),
         evidence: evidence(case, flows, filter),
         exonerations: exonerations(case),
         remedy: remedy(case, flows, filter),
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::CAUSE.unit.id,
+            if confidence == Confidence::CannotTell { Severity::Warning } else { Severity::Error },
+            confidence,
+            Subject::Drop {
+                vm: case.vm(),
+                port: case.view.points.name(group.place.from.point).to_owned(),
+                src: group.src,
+                dst: group.dst,
+                protocol: protocol_name(group.protocol),
+                flow: flows.drop.as_ref().map(|d| d.line.clone()),
+                rule: flows.rule.as_ref().map(|r| format!("cookie={:#x} {}", r.cookie, r.rule)),
+                filter: filter.map(|f| format!("{} rule {}", f.filter, f.index)),
+            },
+        )
     }
 }
 

@@ -31,10 +31,9 @@ use netcap_words::quote;
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
 use crate::deaths::flows::{OtherZone, RuleDrop};
 use crate::deaths::{Case, shown};
-use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity};
+use crate::finding::{Evidence, Exoneration, Finding, Severity};
 use crate::text::Text;
-use crate::unit::{Need, Unit};
-use crate::view::View;
+use crate::unit::{FINDINGS_MAX, SWITCH_POINT, Unit};
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -42,7 +41,7 @@ pub(crate) const CAUSE: Cause = Cause {
         id: "ct-zone-mismatch",
         severity: Some((Severity::Info, Severity::Error)),
         most: Some(FINDINGS_MAX),
-        needs: &[Need { key: "need.switch-point", met: |view| Some(has_switch_point(view)) }],
+        needs: &[SWITCH_POINT],
         source: include_str!("mod.rs"),
     },
     rung: Rung::Zone,
@@ -50,21 +49,13 @@ pub(crate) const CAUSE: Cause = Cause {
     harms: harms_nobody,
 };
 
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
-
-fn has_switch_point(view: &View<'_>) -> bool {
-    view.points.iter().any(|(_, info)| info.vswitch.is_some())
-}
-
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let Some(rule) = case.flows().rule.as_ref().filter(|rule| rule.rule.contains("ct_state=")) else {
         return Ruling::NotConcerned;
     };
     if let Some(zones) = &rule.other_zone {
         let finding = finding(case, rule, zones);
-        let deaths = if finding.confidence == Confidence::CannotTell { &[] } else { case.rest };
-        return Claim::of(format!("{} {} {}", rule.bridge, zones.asked, zones.known), deaths, finding);
+        return Claim::of(format!("{} {} {}", rule.bridge, zones.asked, zones.known), case.rest, finding);
     }
     let tracked = case.view.input.state.readings(OvsConntrack::DEF.id);
     if tracked.is_empty() && !rule.certain {

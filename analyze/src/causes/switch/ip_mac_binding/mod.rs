@@ -21,15 +21,12 @@
 //! 中文：虚拟机端口绑定了 IP/MAC 地址，而虚拟机使用了其他地址，其报文（含 ARP）被绑定规则丢弃。
 //! 处理：在平台上修改该虚拟机的地址绑定，或让虚拟机使用已绑定的地址。
 
-use netcap_bundle::Role;
-
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
 use crate::deaths::Case;
 use crate::deaths::flows::{Binding, RuleDrop};
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity};
 use crate::text::Text;
-use crate::unit::{Need, Unit};
-use crate::view::View;
+use crate::unit::{FINDINGS_MAX, Unit, VM_PORT};
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -37,20 +34,13 @@ pub(crate) const CAUSE: Cause = Cause {
         id: "ip-mac-binding",
         severity: Some((Severity::Info, Severity::Error)),
         most: Some(FINDINGS_MAX),
-        needs: &[Need { key: "need.vm-port", met: |view| Some(has_vm_port(view)) }],
+        needs: &[VM_PORT],
         source: include_str!("mod.rs"),
     },
     rung: Rung::Binding,
     judge,
     harms: harms_nobody,
 };
-
-/// Findings made of one input.
-const FINDINGS_MAX: usize = 100;
-
-fn has_vm_port(view: &View<'_>) -> bool {
-    view.points.iter().any(|(_, info)| matches!(info.role, Role::Vnet { .. }))
-}
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let flows = case.flows();
@@ -61,8 +51,7 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
     let dropping = flows.drop.as_ref().is_some_and(|flow| flow.certain);
     let confidence = case.confidence(dropping || rule.counted(case.rest.len()));
     let finding = finding(case, rule, binding, confidence);
-    let deaths = if confidence == Confidence::CannotTell { &[] } else { case.rest };
-    Claim::of(format!("{} {}", case.port(), used(case, binding)), deaths, finding)
+    Claim::of(format!("{} {}", case.port(), used(case, binding)), case.rest, finding)
 }
 
 /// The sender's address that is not bound: of IP and ARP, else the MAC.

@@ -17,16 +17,6 @@ pub(super) fn finding(view: &View<'_>, case: &ContestedAddress, conflict: &Confl
     let (from, to) = span(case, conflict);
     let claim = claim(case, conflict, &claimants);
     Finding {
-        detector: super::DETECTOR.unit.id,
-        severity: if rule.is_conflict() { Severity::Error } else { Severity::Info },
-        confidence: rule.confidence(),
-        subject: Subject::Address {
-            ip: case.key.ip,
-            domain,
-            vlan: case.key.vlan.to_string(),
-            claimants,
-            named: view.points.is_domain_named(case.key.domain),
-        },
         from,
         to,
         claim,
@@ -34,10 +24,18 @@ pub(super) fn finding(view: &View<'_>, case: &ContestedAddress, conflict: &Confl
         exonerations: exonerations(rule),
         remedy: remedy(case, rule),
         victims: if rule.is_conflict() { vec![Victim::Address(case.key.ip)] } else { Vec::new() },
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::DETECTOR.unit.id,
+            if rule.is_conflict() { Severity::Error } else { Severity::Info },
+            rule.confidence(),
+            Subject::Address {
+                ip: case.key.ip,
+                domain,
+                vlan: case.key.vlan.to_string(),
+                claimants,
+                named: view.points.is_domain_named(case.key.domain),
+            },
+        )
     }
 }
 

@@ -50,25 +50,23 @@ pub(super) fn finding(view: &View<'_>, hop: &Hop) -> Option<Finding> {
         number: worst.protocol,
     };
     Some(Finding {
-        detector: super::SYMPTOM.unit.id,
-        severity: if sure && sums.lost >= LOST_MIN { Severity::Warning } else { Severity::Info },
-        confidence,
-        subject: Subject::Hop {
-            from: view.points.name(hop.from.point).to_owned(),
-            to: hop.exits.iter().map(|id| view.points.name(*id).to_owned()).collect(),
-            flow: alone.then_some(flow),
-        },
         from: sums.span.map(|s| s.0),
         to: sums.span.map(|s| s.1),
         claim: claim(view, hop, worst, &sums, sure),
         evidence: evidence(view, hop, worst, &sums, sure),
         exonerations: exonerations(view, hop, &sums, sure),
         remedy: if sure { remedy(view, hop, enters) } else { again(view, hop) },
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
         deaths: hop.cases.iter().flat_map(|case| losses(case, sure)).map(|death| death.frame).collect(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::SYMPTOM.unit.id,
+            if sure && sums.lost >= LOST_MIN { Severity::Warning } else { Severity::Info },
+            confidence,
+            Subject::Hop {
+                from: view.points.name(hop.from.point).to_owned(),
+                to: hop.exits.iter().map(|id| view.points.name(*id).to_owned()).collect(),
+                flow: alone.then_some(flow),
+            },
+        )
     })
 }
 

@@ -86,11 +86,6 @@ impl Log<'_> {
             _ => "ping-loss.claim.log",
         };
         Some(Finding {
-            detector: super::SYMPTOM.unit.id,
-            severity: if count >= 2 { Severity::Warning } else { Severity::Info },
-            // The log is the pinging program's own word; where the request went, no packet tells.
-            confidence: if view.input.kind == Kind::Bundle { Confidence::Proven } else { Confidence::Likely },
-            subject: Subject::Pair { src: None, dst: log.address.clone() },
             from: sent(log, first.seq),
             to: sent(log, last.seq),
             claim: Text::new(key)
@@ -104,11 +99,13 @@ impl Log<'_> {
                 Some(_) => neighbour::remedy(&log.address),
                 None => Text::new(self.remedy(view)).with("dst", &log.address),
             },
-            victims: Vec::new(),
-            explained_by: None,
-            consequences: Vec::new(),
-            deaths: Vec::new(),
-            ruled: Vec::new(),
+            ..Finding::new(
+                super::SYMPTOM.unit.id,
+                if count >= 2 { Severity::Warning } else { Severity::Info },
+                // The log is the pinging program's own word; where the request went, no packet tells.
+                if view.input.kind == Kind::Bundle { Confidence::Proven } else { Confidence::Likely },
+                Subject::Pair { src: None, dst: log.address.clone() },
+            )
         })
     }
 

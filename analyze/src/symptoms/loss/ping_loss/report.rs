@@ -40,11 +40,9 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
     };
     let few = pair.lost.len() < 2;
     let place = last_seen(pair).and_then(|(id, kind, count)| Some((view.points.named(id)?, kind, count)));
+    let doubtful = few || one_sided || unrecorded.is_some();
+    let severity = if doubtful { Severity::Info } else { Severity::Warning };
     Finding {
-        detector: super::SYMPTOM.unit.id,
-        severity: if few || one_sided || unrecorded.is_some() { Severity::Info } else { Severity::Warning },
-        confidence,
-        subject: Subject::Pair { src: Some(pair.src), dst: pair.dst.to_string() },
         from: pair.lost.first().map(|e| e.at),
         to: pair.lost.last().map(|e| e.at),
         claim: claim(pair, place, refusal.as_ref(), one_sided),
@@ -58,11 +56,13 @@ pub(super) fn of_packets(view: &View<'_>, pair: &PingPair) -> Finding {
             }
             None => remedy(view, pair, place),
         },
-        victims: Vec::new(),
-        explained_by: None,
-        consequences: Vec::new(),
         deaths: pair.lost.iter().map(|event| event.frame).collect(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::SYMPTOM.unit.id,
+            severity,
+            confidence,
+            Subject::Pair { src: Some(pair.src), dst: pair.dst.to_string() },
+        )
     }
 }
 

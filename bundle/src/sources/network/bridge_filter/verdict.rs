@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use netcap_words::wire::ether_type;
+use netcap_words::wire::{ether_type, ip_protocol_number};
 
 use super::{BridgeFilter, Chain, FilterRule, Verdict};
 use crate::Mac;
@@ -199,16 +199,7 @@ fn address(value: &str, known: Option<IpAddr>) -> Ternary {
 }
 
 fn protocol(value: &str, packet: &PacketFields) -> Ternary {
-    let wanted = match value {
-        "icmp" => Some(1),
-        "igmp" => Some(2),
-        "tcp" => Some(6),
-        "udp" => Some(17),
-        "icmpv6" | "ipv6-icmp" => Some(58),
-        "sctp" => Some(132),
-        number => number.parse().ok(),
-    };
-    Ternary::of(wanted.zip(packet.ip_proto).map(|(want, known): (u8, u8)| want == known))
+    Ternary::of(ip_protocol_number(value).zip(packet.ip_proto).map(|(want, known)| want == known))
 }
 
 fn eth_type(value: &str) -> Option<u16> {

@@ -222,17 +222,6 @@ fn finding(ip: IpAddr, a: Side<'_>, b: Side<'_>, grounds: Grounds) -> Finding {
         side.owner.own.clone().into_iter().chain(heard)
     });
     Finding {
-        detector: super::DETECTOR.unit.id,
-        severity: if sure { Severity::Error } else { Severity::Warning },
-        // What one recording says is not seen by the other.
-        confidence: if sure { Confidence::Likely } else { Confidence::CannotTell },
-        subject: Subject::Address {
-            ip,
-            domain: a.network.domain.clone(),
-            vlan: a.network.vlan.clone(),
-            claimants: vec![claimant(a), claimant(b)],
-            named: a.network.named,
-        },
         from,
         to,
         claim: Text::new(if sure { "ip-conflict.claim.across" } else { "ip-conflict.claim.across-maybe" })
@@ -245,10 +234,19 @@ fn finding(ip: IpAddr, a: Side<'_>, b: Side<'_>, grounds: Grounds) -> Finding {
             .with("ip", ip)
             .with("mac", b.owner.mac),
         victims: vec![Victim::Address(ip)],
-        explained_by: None,
-        consequences: Vec::new(),
-        deaths: Vec::new(),
-        ruled: Vec::new(),
+        ..Finding::new(
+            super::DETECTOR.unit.id,
+            if sure { Severity::Error } else { Severity::Warning },
+            // What one recording says is not seen by the other.
+            if sure { Confidence::Likely } else { Confidence::CannotTell },
+            Subject::Address {
+                ip,
+                domain: a.network.domain.clone(),
+                vlan: a.network.vlan.clone(),
+                claimants: vec![claimant(a), claimant(b)],
+                named: a.network.named,
+            },
+        )
     }
 }
 
