@@ -46,21 +46,21 @@ pub enum BundleError {
 pub enum Op {
     /// To put it into the tar.
     Bundle,
-    /// To compress it.
+    /// To compress it with zstd.
     Compress,
     /// To make it.
     Create,
-    /// To find it.
+    /// To find it by its name.
     Find,
     /// To end the tar.
     Finish,
     /// To list a directory.
     List,
-    /// To lock it.
+    /// To lock it against other recorders and repairs.
     Lock,
     /// To open it.
     Open,
-    /// To ping it.
+    /// To send it an echo request, or to hear its answer.
     Ping,
     /// To read it.
     Read,
@@ -70,7 +70,7 @@ pub enum Op {
     Rename,
     /// To write what is readable of a cut segment anew.
     Repair,
-    /// To start it.
+    /// To start it as a program.
     Start,
     /// To start a thread for it.
     StartThread,
@@ -119,7 +119,7 @@ impl BundleError {
 }
 
 impl Op {
-    /// All of them.
+    /// Each once, for tests of catalogues.
     pub const ALL: [Self; 16] = [
         Self::Bundle,
         Self::Compress,

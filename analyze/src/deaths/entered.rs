@@ -9,7 +9,7 @@ use crate::tables::journeys::{Event, Journey};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entered {
     pub point: PointId,
-    /// Its VLAN there.
+    /// Its VLAN there: the frame's own tag, else the access VLAN of the point; 0 without.
     pub vlan: u16,
 }
 

@@ -29,7 +29,6 @@ pub(crate) enum End {
 /// A port that was not there, and what died meanwhile.
 #[derive(Debug, Clone)]
 pub(crate) struct Missing<'c> {
-    /// Whose.
     pub end: End,
     /// The port.
     pub life: &'c Life,

@@ -102,7 +102,6 @@ pub(crate) struct Example<'a> {
 pub(crate) struct Group<'a> {
     /// Where they died.
     pub place: Place,
-    /// What they are.
     pub kind: PacketKind,
     /// Source.
     pub src: IpAddr,
@@ -118,7 +117,7 @@ pub(crate) struct Group<'a> {
     pub deaths: Vec<Death>,
     /// What passed the same stop in the same time.
     pub beside: Beside,
-    /// One of them.
+    /// The first octets of one of them; none when too many flows were followed.
     pub example: Option<Example<'a>>,
 }
 
@@ -128,7 +127,6 @@ impl Group<'_> {
         matches!(self.protocol, ICMP | ICMPV6) && (self.kind.is_question() || self.kind.is_answer())
     }
 
-    /// They are ARP.
     pub(crate) fn is_arp(&self) -> bool {
         self.protocol == PROTOCOL_ARP
     }
@@ -160,7 +158,7 @@ pub(crate) struct Deaths<'a> {
 pub(crate) struct Case<'c, 'a> {
     /// The input.
     pub view: &'c View<'c>,
-    /// All deaths.
+    /// The groups besides this one, and what is read once for all of them.
     pub deaths: &'c Deaths<'a>,
     /// Its place among the groups.
     pub number: usize,
@@ -232,7 +230,7 @@ struct Found<'a> {
 }
 
 impl<'a> Deaths<'a> {
-    /// All of them.
+    /// Packets that were followed and not seen further on, then requests that nobody answered.
     pub(crate) fn read(view: &'a View<'a>) -> Self {
         let mut groups: BTreeMap<Key, (Vec<Death>, Option<Example<'a>>)> = BTreeMap::new();
         let followed = followed::all(view);

@@ -50,14 +50,12 @@ pub(crate) struct Facts {
     pub size: u32,
     /// Its VLAN: the frame's own tag, else the point's access VLAN; 0 without.
     pub vlan: u16,
-    /// What it is.
     pub kind: PacketKind,
     /// It must not be cut: IPv4 with the bit DF, or IPv6, which no router cuts.
     pub whole: bool,
 }
 
 impl Facts {
-    /// Of a packet.
     pub(crate) fn of(packet: &PacketView<'_>) -> Self {
         let (kind, whole) = match packet.net {
             Net::Arp(arp) if arp.op == ARP_REQUEST => (PacketKind::ArpRequest, false),

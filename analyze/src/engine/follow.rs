@@ -18,7 +18,7 @@ const OCTETS_A_PACKET: u64 = 100;
 /// Octets before the network layer: addresses, ethertype, two tags.
 const LINK_BYTES: u32 = 14 + 8;
 
-/// What is followed.
+/// Whether packets are followed, which ones, and how many of them are kept.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Follow {
     /// There are two points at least.

@@ -221,7 +221,6 @@ pub(crate) enum NdKind {
 /// A neighbour discovery message (RFC 4861, sections 4.3 and 4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Nd {
-    /// What it is.
     pub kind: NdKind,
     /// Target address.
     pub target: Ipv6Addr,

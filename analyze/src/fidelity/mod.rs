@@ -46,7 +46,7 @@ pub(crate) struct LossSpan {
     pub count: u64,
 }
 
-/// The fidelity of one point.
+/// When one point recorded, and when it lost packets.
 #[derive(Debug, Default)]
 pub(crate) struct PointFidelity {
     /// When it was captured, joined over segments.

@@ -103,7 +103,7 @@ pub(crate) struct Finding {
 /// What a cause said of a symptom that it does not explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ruled {
-    /// Which cause.
+    /// Its id.
     pub cause: &'static str,
     /// What it said.
     pub what: Exoneration,

@@ -174,7 +174,7 @@ impl Bonds {
         bond.states.last()?.active.as_deref()
     }
 
-    /// Names of all members.
+    /// Members of any bond, at any time.
     pub(crate) fn member_names(&self) -> BTreeSet<String> {
         self.bonds.iter().flat_map(|b| b.members.iter().cloned()).collect()
     }

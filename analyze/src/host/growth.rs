@@ -24,9 +24,7 @@ pub(crate) struct Growth {
     pub from: Nanos,
     /// The reading that shows it.
     pub to: Nanos,
-    /// What it was.
     pub before: u64,
-    /// What it became.
     pub after: u64,
 }
 
@@ -46,7 +44,7 @@ pub(crate) struct Dropper {
     count: u64,
 }
 
-/// All of them.
+/// What drops packets on this host, by where it sits.
 #[derive(Debug, Default)]
 pub(crate) struct Growths {
     /// Queues of packets to send, by interface.

@@ -22,11 +22,10 @@ pub(crate) enum How {
 /// What a source did not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Silence {
-    /// The source.
+    /// Its id.
     pub source: String,
     /// What was asked for.
     pub items: Vec<String>,
-    /// How.
     pub how: How,
     /// The first time and the last time.
     pub first: Nanos,
@@ -99,11 +98,10 @@ pub(crate) struct Hung {
 /// A question that was not answered in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// Of which source.
+    /// Id of the source.
     pub source: String,
     /// What was asked for.
     pub item: String,
-    /// When.
     pub at: Nanos,
 }
 

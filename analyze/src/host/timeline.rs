@@ -44,7 +44,7 @@ struct Sources {
 pub(crate) struct HostState {
     /// When a source said so first.
     pub at: Nanos,
-    /// Which source.
+    /// Id of the source that said something new; empty for the first state.
     pub source: &'static str,
     /// Switches, ports, mirrors and who sits where.
     pub topology: Topology,

@@ -32,7 +32,6 @@ pub(crate) struct Recording {
 /// What one point took in and did not record.
 #[derive(Debug, Clone)]
 pub(crate) struct PointLoss {
-    /// The point.
     pub id: PointId,
     /// Interface; the id where two points had the same.
     pub name: String,

@@ -11,7 +11,7 @@ macro_rules! caps {
         }
 
         impl Cap {
-            /// All of them.
+            /// In the order of the report.
             #[cfg(test)]
             pub(crate) const ALL: &[Self] = &[$(Self::$name),*];
 

@@ -27,7 +27,7 @@ pub(crate) struct Loss {
     pub to: Nanos,
     /// Packets lost.
     pub count: u64,
-    /// File it is in.
+    /// Number of the file in the input.
     pub file: u32,
 }
 

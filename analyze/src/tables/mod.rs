@@ -21,7 +21,7 @@ pub(crate) trait TableFold: Fold {
     /// What it leaves.
     type Table: Default + Send;
 
-    /// The finished table.
+    /// Once all segments are merged.
     fn finish(self) -> Self::Table;
 
     /// What was given up to stay within bounds; nothing was where the count is 0.

@@ -8,7 +8,6 @@ use crate::engine::FrameRef;
 pub(crate) struct Sight {
     /// When.
     pub at: Nanos,
-    /// In which frame.
     pub frame: FrameRef,
 }
 

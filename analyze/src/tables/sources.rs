@@ -23,7 +23,7 @@ const IPS_MAX: usize = 4;
 pub(crate) struct SourceKey {
     /// The switch.
     pub domain: DomainId,
-    /// The VLAN.
+    /// The frame's own tag, else the access VLAN of the port; 0 without.
     pub vlan: u16,
     /// The address.
     pub mac: Mac,
@@ -44,7 +44,6 @@ pub(crate) struct Spoken {
     pub ips: Vec<IpAddr>,
 }
 
-/// The fold.
 #[derive(Debug)]
 pub(crate) struct SourcesFold {
     context: Arc<FoldContext>,

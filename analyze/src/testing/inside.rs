@@ -35,6 +35,14 @@ pub(crate) fn only(findings: &[Finding]) -> (Severity, Confidence) {
     (findings[0].severity, findings[0].confidence)
 }
 
+/// What causes said of the losses that they do not explain.
+pub(crate) fn ruled(sealed: &SealedBundle) -> Vec<String> {
+    let said = |finding: &Finding| -> Vec<String> {
+        finding.ruled.iter().map(|ruled| ruled.what.sentence().english()).collect()
+    };
+    found(sealed, "packet-loss").iter().flat_map(said).collect()
+}
+
 /// All sentences of this crate with their keys.
 pub(crate) fn catalogue() -> String {
     let files = files_below(&root().join("analyze/locales"), ".yml");

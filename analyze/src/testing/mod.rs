@@ -3,9 +3,11 @@
 pub mod fuzzed;
 #[cfg(test)]
 mod inside;
+#[cfg(test)]
+pub(crate) mod scenes;
 
 #[cfg(test)]
-pub(crate) use inside::{catalogue, explain_path, found, only, with_view};
+pub(crate) use inside::{catalogue, explain_path, found, only, ruled, with_view};
 
 use crate::analysis::registry;
 use crate::measure;

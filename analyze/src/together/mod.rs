@@ -58,7 +58,7 @@ struct First {
 pub(crate) struct Together {
     /// Every pair of hosts, in the order of the inputs.
     pub pairs: Vec<HostPair>,
-    /// From host to host.
+    /// Each from a host to another one.
     pub hops: Vec<HostHop>,
     /// Packets lost between hosts.
     pub findings: Vec<Finding>,

@@ -13,7 +13,7 @@ use crate::text::Text;
 pub(crate) struct HostPair {
     /// Which hosts, counted from 0 in the order of the inputs.
     pub numbers: (usize, usize),
-    /// A.
+    /// Name of the first of them.
     pub a: String,
     pub b: String,
     /// A's zone.

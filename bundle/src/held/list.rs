@@ -28,7 +28,7 @@ pub enum Kind {
 /// What is known of a file without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta {
-    /// What it is.
+    /// A file, a directory, or something that is never opened.
     pub kind: Kind,
     /// Its bytes.
     pub len: u64,

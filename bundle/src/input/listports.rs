@@ -44,7 +44,7 @@ pub struct ListedPort {
 /// A listing of ports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The file.
+    /// Path of the listing in the input, for evidence.
     pub file: String,
     /// Every port in it.
     pub ports: Vec<ListedPort>,

@@ -36,7 +36,7 @@ pub enum Kind {
 pub struct Input {
     /// As the user named it.
     pub name: String,
-    /// What it is.
+    /// Who made it, and so what may be missing in it.
     pub kind: Kind,
     /// What the run says about itself, if it is a bundle.
     pub info: Option<RunInfo>,

@@ -11,7 +11,7 @@ pub enum Remark {
     Unsealed,
     /// There is more of something than is read.
     TooMany {
-        /// Of what.
+        /// The kind of thing of which there were too many.
         what: Limited,
         /// How much is read.
         max: usize,
@@ -34,7 +34,7 @@ pub enum Remark {
     },
     /// A file has more lines than are read.
     TooManyLines {
-        /// Which.
+        /// Its name, as the input has it.
         file: String,
     },
     /// Rounds of host state that did not fit in memory.
@@ -44,9 +44,9 @@ pub enum Remark {
     },
     /// A file of JSON cannot be read.
     Unreadable {
-        /// Which.
+        /// Its name, as the input has it.
         file: String,
-        /// Why.
+        /// What stood in the way.
         why: Unreadable,
     },
 }

@@ -56,7 +56,7 @@ pub enum ForwardingDecision<'a> {
     Forwarded(Vec<Exit>),
     /// It depends on something that is not known.
     CannotTell {
-        /// On what.
+        /// What the tables would have to say for that.
         why: String,
         /// Rules that may decide, the first few.
         candidates: Vec<&'a Flow>,

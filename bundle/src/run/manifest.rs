@@ -39,7 +39,7 @@ pub struct RunInfo {
     pub started: Clock,
     /// What was recorded.
     pub points: Vec<Point>,
-    /// What was pinged.
+    /// Addresses that were pinged during the run.
     #[serde(default)]
     pub pings: Vec<String>,
     /// Where Open vSwitch was found.
@@ -247,7 +247,7 @@ pub struct Pruned {
 }
 
 impl Pruned {
-    /// Adds a segment.
+    /// Counts one more segment that went.
     pub fn add(&mut self, info: &SegmentInfo) {
         self.merge(&Self {
             point: info.point.clone(),

@@ -11,7 +11,7 @@ pub struct Point {
     pub id: String,
     /// Interface name on the host.
     pub iface: String,
-    /// What it is.
+    /// What it is to the host: a machine's port, an uplink, the host's own.
     pub role: Role,
     /// The virtual switch it belongs to, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -53,7 +53,7 @@ pub struct ShedLine {
     pub step: ShedLevel,
     /// What it gave up before.
     pub was: ShedLevel,
-    /// Why.
+    /// What was short.
     pub why: ShedReason,
 }
 

@@ -27,7 +27,7 @@ pub enum Fault {
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
-    /// The source.
+    /// Id of the source.
     pub source: String,
     /// Item and argument.
     pub item: String,

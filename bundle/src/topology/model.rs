@@ -275,7 +275,7 @@ pub enum MacLocation {
     },
     /// A switch learned it from traffic.
     Learned {
-        /// Where.
+        /// What the switch's table says of it.
         entry: Learned,
         /// What that port is.
         role: Option<Role>,

@@ -19,7 +19,7 @@ const ENTRIES_MAX: usize = 100_000;
 pub(crate) struct DeadRun {
     /// `HOST-STAMP`.
     pub run: String,
-    /// Where it is.
+    /// The directory that it left.
     pub dir: PathBuf,
     /// When it started, nanoseconds since the epoch.
     pub started_ns: i64,

@@ -39,7 +39,6 @@ pub(crate) enum Ask {
 pub(crate) struct Request {
     /// [`VERSION`].
     pub netcap: u32,
-    /// What for.
     pub ask: Ask,
     /// With `stop`: answer only when the run is sealed.
     #[serde(default)]
@@ -88,7 +87,6 @@ pub(crate) struct Status {
     pub run: String,
     /// Its process.
     pub pid: u32,
-    /// Where it is.
     pub state: Phase,
     /// Its directory while it records.
     pub dir: PathBuf,

@@ -28,7 +28,7 @@ const FIRST_PROGRESS: Duration = Duration::from_secs(2);
 pub(crate) struct Stopping {
     /// Names; none means the only one.
     pub words: Vec<String>,
-    /// All there are.
+    /// Every run, instead of those that are named.
     pub all: bool,
     /// How long to wait for the bundle; `None` does not wait.
     pub patience: Option<Duration>,

@@ -17,7 +17,6 @@ use crate::host::clock;
 
 /// A run's directory, held by this process.
 pub(crate) struct RunDir {
-    /// Where it is.
     pub path: PathBuf,
     /// It is held open, and so is the directory it lies in: that of its tar.
     pub dir: Dir,

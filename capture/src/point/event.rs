@@ -10,11 +10,7 @@ use super::watchdog::Alarm;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     /// About a point.
-    Point {
-        /// Which.
-        id: PointId,
-        what: PointEvent,
-    },
+    Point { id: PointId, what: PointEvent },
     /// The loss ledger cannot be written further.
     LedgerEnded { why: String },
 }

@@ -40,7 +40,6 @@ const DRAIN: Duration = Duration::from_millis(4 * RETIRE_MS as u64);
 
 /// What the thread of a point starts with.
 pub(crate) struct Setup {
-    /// The point.
     pub(crate) id: PointId,
     /// What it takes to open its ring again.
     pub(crate) listener: Listener,

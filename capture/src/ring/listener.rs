@@ -32,7 +32,6 @@ pub(crate) struct OpenRing {
 }
 
 impl Listener {
-    /// Opens the ring.
     pub(crate) fn open(&self) -> io::Result<OpenRing> {
         let RingSocket { fd, size, index } = self.privileged.ring(&self.iface, &self.program, self.size)?;
         Ok(OpenRing { ring: Ring::map(fd, size)?, index })

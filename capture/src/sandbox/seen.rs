@@ -27,7 +27,6 @@ const NAMES_MAX: usize = 8192;
 /// A recipe and what it is repeated over.
 type Key = (&'static str, &'static str, String);
 
-/// What was seen.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// The latest of each kind, and when each was taken.

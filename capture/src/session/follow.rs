@@ -56,7 +56,6 @@ pub(super) struct Follower {
 pub(super) struct FollowerHandle {
     /// Say that something has changed.
     pub request: Sender<()>,
-    /// What was found.
     pub found: Receiver<Candidates>,
     /// What the bundle keeps of it.
     pub look_samples: Receiver<LookSamples>,

@@ -91,7 +91,6 @@ pub(super) struct Threads {
     pub(super) ledger: Option<LedgerThread>,
 }
 
-/// The thread of the ledger.
 pub(super) struct LedgerThread {
     /// Points that join; dropping it ends the thread.
     pub(super) joining: std::sync::mpsc::Sender<NewPoint>,

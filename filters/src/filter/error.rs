@@ -10,7 +10,7 @@ pub enum FilterError {
     At(Box<Diagnosis>),
     /// The parts contradict each other.
     MatchesNothing {
-        /// The expression.
+        /// As it was given.
         expression: String,
     },
     /// The program is longer than the kernel takes.
@@ -27,7 +27,7 @@ pub enum FilterError {
     },
     /// The compiled program cannot be made to look through tags or into tunnels.
     Untranslatable {
-        /// The expression.
+        /// As it was given.
         expression: String,
         /// What stands in the way.
         why: Unfit,
@@ -41,9 +41,9 @@ pub enum FilterError {
     },
     /// libpcap itself failed.
     Libpcap {
-        /// The expression.
+        /// As it was given.
         expression: String,
-        /// Its message.
+        /// In English, as libpcap wrote it.
         message: String,
     },
 }

@@ -31,7 +31,7 @@ pub enum Reason {
     NumberTooLarge(String),
     /// What libpcap says, in its own words.
     Libpcap(String),
-    /// The name of a host.
+    /// The name of a host: nothing is looked up, or a filter would mean something else tomorrow.
     HostName(String),
     /// A number that begins with 0 and has an 8 or 9.
     BadOctal(String),
@@ -39,7 +39,7 @@ pub enum Reason {
     OpenParenthesis,
     /// The name of a port that nobody knows.
     UnknownPort(String),
-    /// `protochain`.
+    /// `protochain`, whose loops the kernel does not take.
     Protochain,
     /// The name of an IP protocol that nobody knows.
     UnknownProtocol(String),
@@ -58,7 +58,7 @@ pub enum Reason {
 /// What to write instead. The texts are of the filter language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Suggestion {
-    /// This.
+    /// This instead of what is at the place.
     Write(String),
     /// One or the other: they mean different things.
     Either(String, String),

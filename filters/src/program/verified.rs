@@ -26,7 +26,7 @@ pub enum Unsound {
     Code {
         /// Its place.
         at: usize,
-        /// The code.
+        /// Of the instruction that the kernel does not know.
         code: u16,
     },
     /// An instruction has an operand that is out of range.
@@ -54,7 +54,6 @@ impl Program {
         }
     }
 
-    /// The instructions.
     pub(crate) fn instructions(&self) -> &[Instruction] {
         &self.0
     }

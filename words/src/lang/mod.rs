@@ -19,7 +19,7 @@ const NAMES: [(&str, Lang); 4] =
     [("en", Lang::En), ("en-us", Lang::En), ("zh", Lang::Zh), ("zh-cn", Lang::Zh)];
 
 impl Lang {
-    /// All of them.
+    /// Those that every catalogue has.
     pub const ALL: [Self; 2] = [Self::En, Self::Zh];
 
     /// A language as people type it: `en`, `zh`, `zh-CN` or `zh_CN`.

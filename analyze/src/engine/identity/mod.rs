@@ -31,7 +31,7 @@ const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 const PSH: u8 = 0x08;
 
-/// What is carried.
+/// What tells a packet besides its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Carried {
     /// Sequence numbers of TCP: the first, and how many; SYN and FIN count one each (RFC 9293, 3.4).
@@ -54,7 +54,6 @@ pub(crate) enum Carried {
 pub(crate) struct Identity {
     /// Its flow.
     pub tuple: FiveTuple,
-    /// What it carries.
     pub carried: Carried,
     /// IP identification, 0 when there is none.
     pub ident: u16,

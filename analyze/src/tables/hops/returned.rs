@@ -21,22 +21,20 @@ const SECOND_NS: i64 = 1_000_000_000;
 /// A packet that came back in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Returned {
-    /// When.
     pub at: Nanos,
-    /// Where.
+    /// The stop at which it came in again.
     pub stop: Stop,
-    /// In which frame.
     pub frame: FrameRef,
     /// Whose: its source.
     pub mac: Option<Mac>,
-    /// Its flow.
+    /// Hash of its flow, by which its example is found.
     pub flow: u64,
 }
 
 /// A frame to a group that came back again and again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Circling {
-    /// Its flow.
+    /// Hash of its flow, by which its example is found.
     pub flow: u64,
     /// How often it came back.
     pub rounds: u64,

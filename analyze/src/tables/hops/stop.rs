@@ -9,7 +9,6 @@ use crate::engine::{DomainId, PointId};
 /// A place on a packet's way: a point, crossed in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Stop {
-    /// Where.
     pub point: PointId,
     /// Which way.
     pub direction: Direction,

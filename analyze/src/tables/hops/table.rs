@@ -16,7 +16,6 @@ use crate::engine::{Facts, FrameRef};
 pub(crate) struct LostPacket {
     /// When it was last seen.
     pub at: Nanos,
-    /// In which frame.
     pub frame: FrameRef,
     /// Packets lost of it: more than one of a super-segment, none of the second part of one that is counted.
     pub packets: u64,
@@ -72,7 +71,7 @@ pub(crate) struct PairHop {
 #[derive(Debug, Clone)]
 pub(crate) struct HopStats {
     pub from: Stop,
-    /// To.
+    /// The next one at which they were seen.
     pub to: Stop,
     /// Packets seen at `to` after one that followed them at `from` (RFC 4737, 3.3).
     pub reordered: u64,
@@ -101,7 +100,7 @@ pub(crate) struct HopsTable {
     /// In order of stops.
     pub hops: Vec<HopStats>,
     pub pairs: BTreeMap<PairKey, PairHop>,
-    /// Examples.
+    /// Examples, by hash of the flow before translation and by where they were seen.
     pub samples: BTreeMap<(u64, Stop), ExampleFrame>,
     /// Sums.
     pub counts: Counts,

@@ -41,7 +41,7 @@ pub struct Interface {
     pub name: String,
     /// `if_description`.
     pub description: String,
-    /// Link type.
+    /// What its frames begin with.
     pub link: LinkType,
     /// Bytes kept of each frame; 0 when not said.
     pub snaplen: u32,

@@ -17,7 +17,7 @@ pub struct OvsMeters {
     pub bridges: BTreeMap<String, Vec<Meter>>,
 }
 
-/// One meter.
+/// A limit of a rate that rules name, with what was over it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Meter {
     /// Its number.

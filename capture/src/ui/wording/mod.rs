@@ -31,7 +31,6 @@ pub(crate) fn role(role: &Role) -> String {
     .into_owned()
 }
 
-/// What a preset matches.
 pub(crate) fn matches(preset: &Preset) -> String {
     let key = format!("preset.{}", preset.name);
     t!(&key).into_owned()

@@ -5,8 +5,8 @@ use netcap_bundle::packets::Direction::In;
 use netcap_tests::bundle::{BundleBuilder, SealedBundle};
 use netcap_tests::packets::{echo, mac};
 
-use crate::finding::{Confidence, Finding, Severity};
-use crate::testing::{found, only};
+use crate::finding::{Confidence, Severity};
+use crate::testing::{found, only, ruled};
 
 const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 6);
@@ -52,13 +52,6 @@ fn bundle(state: &str, rule: Option<&str>, filtered: bool) -> SealedBundle {
         bundle.state(ms, &samples);
     }
     bundle.seal()
-}
-
-fn ruled(sealed: &SealedBundle) -> Vec<String> {
-    let said = |finding: &Finding| -> Vec<String> {
-        finding.ruled.iter().map(|ruled| ruled.what.sentence().english()).collect()
-    };
-    found(sealed, "packet-loss").iter().flat_map(said).collect()
 }
 
 #[test]

@@ -1,35 +1,14 @@
-use std::net::Ipv4Addr;
-
 use netcap_bundle::packets::Direction::{In, Out};
-use netcap_bundle::{Mac, Role};
-use netcap_tests::bundle::{BundleBuilder, DumpedPort, bond_using, ovsdb_dump};
-use netcap_tests::packets::{echo, mac};
+use netcap_tests::bundle::{BundleBuilder, bond_using};
+use netcap_tests::packets::echo;
 
 use crate::finding::{Confidence, Finding, Severity};
+use crate::testing::scenes::{GATEWAY, VM, behind_a_bond, gateway, vm};
 use crate::testing::{explain_path, found, only};
-
-const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 6);
-
-fn vm() -> Mac {
-    mac("0c:da:41:1d:56:a7")
-}
-
-fn gateway() -> Mac {
-    mac("a0:36:9f:97:76:b8")
-}
 
 /// vnet0 and an active-backup bond that uses these members from these milliseconds on.
 fn bundle(states: &[(i64, &[&str])]) -> BundleBuilder {
-    let mut bundle = BundleBuilder::new(60_000);
-    let member = || Role::Uplink { bond: Some("vswitch0_bond".into()) };
-    let vnet = Role::Vnet { vm: Some("vm1".into()), guest_mac: Some(vm()) };
-    bundle.point("vnet0", vnet, "").point("eth2", member(), "").point("eth3", member(), "");
-    let ports = [
-        DumpedPort { name: "vswitch0_bond", ifaces: &["eth2", "eth3"], ..DumpedPort::default() },
-        DumpedPort { name: "vnet0", ifaces: &["vnet0"], guest: Some(vm()), ..DumpedPort::default() },
-    ];
-    bundle.state(0, &[("ovsdb", "dump", "", &ovsdb_dump("netdev", &ports))]);
+    let mut bundle = behind_a_bond();
     for (ms, used) in states {
         bundle.state(*ms, &[("ovs-bond", "bond-show", "", &bond_using("active-backup", "off", false, used))]);
     }

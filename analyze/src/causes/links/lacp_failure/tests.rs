@@ -1,37 +1,18 @@
-use std::net::Ipv4Addr;
-
+use netcap_bundle::Mac;
 use netcap_bundle::packets::Direction::{In, Out};
-use netcap_bundle::{Mac, Role};
-use netcap_tests::bundle::{BundleBuilder, DumpedPort, bond_using, lacp_show, ovsdb_dump};
+use netcap_tests::bundle::{BundleBuilder, bond_using, lacp_show};
 use netcap_tests::packets::{echo, mac};
 
 use crate::finding::{Confidence, Finding, Severity, Subject};
+use crate::testing::scenes::{GATEWAY, VM, behind_a_bond, gateway, vm};
 use crate::testing::{explain_path, found, only};
 use crate::text::Text;
 
-const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 6);
 const NOBODY: Mac = Mac([0; 6]);
-
-fn vm() -> Mac {
-    mac("0c:da:41:1d:56:a7")
-}
-
-fn gateway() -> Mac {
-    mac("a0:36:9f:97:76:b8")
-}
 
 /// vnet0 and a bond of eth2 and eth3, both with a carrier or without.
 fn bundle(carrier: bool) -> BundleBuilder {
-    let mut bundle = BundleBuilder::new(60_000);
-    let member = || Role::Uplink { bond: Some("vswitch0_bond".into()) };
-    let vnet = Role::Vnet { vm: Some("vm1".into()), guest_mac: Some(vm()) };
-    bundle.point("vnet0", vnet, "").point("eth2", member(), "").point("eth3", member(), "");
-    let ports = [
-        DumpedPort { name: "vswitch0_bond", ifaces: &["eth2", "eth3"], ..DumpedPort::default() },
-        DumpedPort { name: "vnet0", ifaces: &["vnet0"], guest: Some(vm()), ..DumpedPort::default() },
-    ];
-    bundle.state(0, &[("ovsdb", "dump", "", &ovsdb_dump("netdev", &ports))]);
+    let mut bundle = behind_a_bond();
     let flags = if carrier { r#""UP","LOWER_UP""# } else { r#""UP","NO-CARRIER""# };
     let link = |name: &str| format!(r#"{{"ifindex":2,"ifname":"{name}","flags":[{flags}],"mtu":1500}}"#);
     bundle.state(0, &[("links", "link", "", &format!("[{},{}]", link("eth2"), link("eth3")))]);

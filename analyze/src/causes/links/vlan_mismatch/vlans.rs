@@ -43,7 +43,6 @@ pub(super) enum Mismatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Heard {
     pub vlan: u16,
-    /// Where.
     pub point: PointId,
     /// In which frame.
     pub sight: Sight,

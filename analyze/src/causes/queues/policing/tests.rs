@@ -1,15 +1,9 @@
-use std::net::Ipv4Addr;
-
-use netcap_bundle::Role;
-use netcap_bundle::packets::Direction::{In, Out};
-use netcap_tests::bundle::{BundleBuilder, SealedBundle};
-use netcap_tests::packets::{echo, mac};
+use netcap_tests::bundle::SealedBundle;
 
 use crate::finding::{Confidence, Severity};
+use crate::testing::scenes::every_other_ping;
 use crate::testing::{found, only};
 
-const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 6);
 const SHOW: &str = "OFPT_FEATURES_REPLY (xid=0x2): dpid:0000525400000001\n 2(eth3): addr:52:54:00:00:00:02\n     \
     config:     0\n     state:      LIVE\n 3(vnet0): addr:fe:da:41:1d:56:a7\n     config:     0\n     \
     state:      LIVE\n";
@@ -18,17 +12,7 @@ const RULES: &str = " cookie=0x50, table=0, n_packets=9, n_bytes=1, priority=60,
 
 /// Of twenty pings every other one leaves by eth3. `samples` are the meter and the policer at 0, 32 and 58 seconds.
 fn bundle(rules: &str, meter: [u64; 3], policer: Option<[u64; 3]>) -> SealedBundle {
-    let (vm, router) = (mac("0c:da:41:1d:56:a7"), mac("a0:36:9f:97:76:b8"));
-    let mut bundle = BundleBuilder::new(60_000);
-    bundle.point("vnet0", Role::Vnet { vm: Some("web".into()), guest_mac: Some(vm) }, "");
-    bundle.point("eth3", Role::Uplink { bond: None }, "");
-    for n in 10..30_u16 {
-        let frame = echo(false, vm, router, VM, GATEWAY, n);
-        bundle.frame("vnet0", i64::from(n) * 1_000 + 500, In, &frame);
-        if n % 2 == 0 {
-            bundle.frame("eth3", i64::from(n) * 1_000 + 501, Out, &frame);
-        }
-    }
+    let mut bundle = every_other_ping();
     for (at, ms) in [0, 32_000, 58_000].into_iter().enumerate() {
         let meters = format!(
             "OFPST_METER reply (OF1.3) (xid=0x2):\nmeter:1 flow_count:1 packet_in_count:99 byte_in_count:9 duration:3s \

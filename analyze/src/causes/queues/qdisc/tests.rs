@@ -1,16 +1,10 @@
-use std::net::Ipv4Addr;
+use netcap_tests::bundle::SealedBundle;
 
-use netcap_bundle::Role;
-use netcap_bundle::packets::Direction::{In, Out};
-use netcap_tests::bundle::{BundleBuilder, SealedBundle};
-use netcap_tests::packets::{echo, mac};
-
-use crate::finding::{Confidence, Finding, Severity};
-use crate::testing::{found, only};
+use crate::finding::{Confidence, Severity};
+use crate::testing::scenes::{GATEWAY, VM, every_other_ping};
+use crate::testing::{found, only, ruled};
 use crate::text::Text;
 
-const VM: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 20);
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 6);
 const LINKS: &str =
     r#"[{"ifindex":5,"ifname":"eth3","flags":["UP"],"mtu":1500,"qdisc":"tbf","operstate":"UP"}]"#;
 
@@ -21,19 +15,8 @@ fn queues(kind: &str, dropped: u64) -> String {
     )
 }
 
-/// Twenty pings in the second ten to thirty of a minute enter at vnet0; ten of them are not seen at eth3.
 fn bundle(samples: &[(i64, Option<String>)]) -> SealedBundle {
-    let (vm, router) = (mac("0c:da:41:1d:56:a7"), mac("a0:36:9f:97:76:b8"));
-    let mut bundle = BundleBuilder::new(60_000);
-    bundle.point("vnet0", Role::Vnet { vm: Some("web".into()), guest_mac: Some(vm) }, "");
-    bundle.point("eth3", Role::Uplink { bond: None }, "");
-    for n in 10..30_u16 {
-        let frame = echo(false, vm, router, VM, GATEWAY, n);
-        bundle.frame("vnet0", i64::from(n) * 1_000 + 500, In, &frame);
-        if n % 2 == 0 {
-            bundle.frame("eth3", i64::from(n) * 1_000 + 501, Out, &frame);
-        }
-    }
+    let mut bundle = every_other_ping();
     for (ms, queue) in samples {
         // The shaper is taken away before the last reading.
         let links = if *ms < 50_000 { LINKS.to_owned() } else { LINKS.replace("tbf", "noqueue") };
@@ -42,13 +25,6 @@ fn bundle(samples: &[(i64, Option<String>)]) -> SealedBundle {
         bundle.state(*ms, &state);
     }
     bundle.seal()
-}
-
-fn ruled(sealed: &SealedBundle) -> Vec<String> {
-    let said = |finding: &Finding| -> Vec<String> {
-        finding.ruled.iter().map(|ruled| ruled.what.sentence().english()).collect()
-    };
-    found(sealed, "packet-loss").iter().flat_map(said).collect()
 }
 
 fn of(counts: [u64; 3], kind: &str) -> SealedBundle {
@@ -75,8 +51,8 @@ fn fewer_drops_than_deaths_are_likely_and_few_are_none() {
     assert_eq!(only(&found(&of([3, 9, 9], "tbf"), "qdisc")), (Severity::Error, Confidence::Likely));
     let few = of([3, 5, 5], "tbf");
     assert!(found(&few, "qdisc").is_empty());
-    let ruled = ruled(&few);
-    assert!(ruled.iter().any(|text| text.starts_with("a full queue: what the queue of eth3")), "{ruled:?}");
+    let said = ruled(&few);
+    assert!(said.iter().any(|text| text.starts_with("a full queue: what the queue of eth3")), "{said:?}");
 }
 
 #[test]
@@ -94,9 +70,9 @@ fn drops_of_another_time_killed_nobody() {
 fn without_counters_nobody_can_tell() {
     let sealed = bundle(&[(0, None), (58_000, None)]);
     assert!(found(&sealed, "qdisc").is_empty());
-    let ruled = ruled(&sealed);
+    let said = ruled(&sealed);
     assert!(
-        ruled.iter().any(|text| text.contains("the queue of eth3 (tbf, which limits its rate)")),
-        "{ruled:?}"
+        said.iter().any(|text| text.contains("the queue of eth3 (tbf, which limits its rate)")),
+        "{said:?}"
     );
 }

@@ -25,10 +25,10 @@ pub struct BridgeFilter {
     pub complete: bool,
 }
 
-/// One chain.
+/// Rules that are looked at one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Chain {
-    /// Its table.
+    /// Name of its table, which is of the family bridge.
     pub table: String,
     /// Its name.
     pub name: String,
@@ -42,7 +42,7 @@ pub struct Chain {
     pub rules: Vec<FilterRule>,
 }
 
-/// One rule.
+/// What a rule matches and what it does, as printed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct FilterRule {
     /// What has to hold: words as printed, without counter and verdict.

@@ -18,7 +18,7 @@ const HOOKS: [&str; 3] = ["prerouting", "forward", "postrouting"];
 /// A frame on its way through a bridge.
 #[derive(Debug, Clone, Copy)]
 pub struct BridgedFrame<'a> {
-    /// What it is.
+    /// Its addresses, protocol and ports, as far as they are known.
     pub packet: &'a PacketFields,
     /// Where it came in.
     pub enters: &'a str,
@@ -29,7 +29,7 @@ pub struct BridgedFrame<'a> {
 /// The rule at which a frame ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FilterEnd<'a> {
-    /// The chain.
+    /// The one that the rule is in, or whose policy drops.
     pub chain: &'a Chain,
     /// The rule; `None` when the chain drops what no rule decides.
     pub rule: Option<&'a FilterRule>,

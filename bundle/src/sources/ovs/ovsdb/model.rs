@@ -55,7 +55,7 @@ pub struct Bridge {
 /// One row of the Mirror table: what it selects is sent to its output a second time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Mirror {
-    /// Name.
+    /// Any text (ovs-vswitchd.conf.db(5)); it need not be unique.
     pub name: String,
     /// The port that gets the copies. It forwards nothing else, and what comes in there is discarded.
     pub output_port: Option<String>,

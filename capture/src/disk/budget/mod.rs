@@ -6,9 +6,10 @@
 //! evidence away: when the free space falls to the floor, the run ends orderly with what it has. A small reserve is
 //! allocated from the start and freed for that end, so that it finds room on a disk that others have filled.
 
+mod metered;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,17 +20,15 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use rust_i18n::t;
 
 use super::free::disk_left;
-use super::syncer::{Dirty, Syncer, explain};
+use super::syncer::Syncer;
 use crate::ui::units::human_bytes;
+
+pub(crate) use metered::Metered;
 
 /// Bytes each segment costs besides its own: manifest entry (twice: its file may grow beside it), tar header and padding.
 const SEGMENT_PRICE: u64 = 3 * 1024;
 /// Most bytes that are asked for ahead, so that not every write has to ask.
 const LEASE_MAX: u64 = 256 * 1024;
-
-/// Bytes written between two looks at the free space: by so much others can find less than they were left, when they
-/// take theirs in the same moment.
-const SLICE: usize = 64 * 1024;
 
 /// What may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,84 +272,6 @@ impl Store {
     }
 }
 
-/// A file whose bytes are asked for before they are written, and that reaches the disk soon after.
-#[derive(Debug)]
-pub(crate) struct Metered {
-    file: Arc<File>,
-    dirty: Dirty,
-    budget: Arc<Budget>,
-    /// Asked for and not written yet.
-    ahead: u64,
-    lease: u64,
-}
-
-impl Metered {
-    /// For a file that is written in large pieces: asks ahead.
-    pub(crate) fn new(file: File, budget: &Arc<Budget>) -> Self {
-        Self::with_lease(file, budget, budget.lease())
-    }
-
-    /// For a file that gets a line now and then.
-    pub(crate) fn lines(file: File, budget: &Arc<Budget>) -> Self {
-        Self::with_lease(file, budget, 0)
-    }
-
-    fn with_lease(file: File, budget: &Arc<Budget>, lease: u64) -> Self {
-        let file = Arc::new(file);
-        let dirty = budget.syncer.watch(&file);
-        Self { file, dirty, budget: budget.clone(), ahead: 0, lease }
-    }
-
-    /// Closes the file, which has this path in the run.
-    pub(crate) fn close(self, path: &str) {
-        self.budget.syncer.closed(&self.file, path);
-    }
-
-    /// Asks for what is missing for `bytes`; when there is no room for a lease there may still be room for the bytes.
-    fn ask(&mut self, bytes: u64) -> io::Result<()> {
-        let Some(missing) = bytes.checked_sub(self.ahead).filter(|missing| *missing > 0) else {
-            // The budget was asked ahead; the disk may have been filled by others since.
-            return self.budget.spare(bytes);
-        };
-        let lease = missing.max(self.lease);
-        self.ahead += match self.budget.take(lease).map(|()| lease) {
-            Err(_) if missing < lease => self.budget.take(missing).map(|()| missing)?,
-            took => took?,
-        };
-        Ok(())
-    }
-}
-
-impl Write for Metered {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let data = data.get(..SLICE).unwrap_or(data);
-        self.ask(data.len() as u64)?;
-        let written = match (&*self.file).write(data) {
-            // Others have filled the disk: the reserve is for this.
-            Err(e) if e.kind() == io::ErrorKind::StorageFull => {
-                self.budget.syncer.fail(explain(&e));
-                self.budget.ending();
-                (&*self.file).write(data)?
-            }
-            done => done?,
-        };
-        self.dirty.mark();
-        self.budget.wrote(written as u64);
-        self.ahead = self.ahead.saturating_sub(written as u64);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for Metered {
-    fn drop(&mut self) {
-        self.budget.give_back(self.ahead);
-    }
-}
-
 /// Bytes of all files below a directory; what cannot be read counts nothing.
 pub fn directory_bytes(dir: &Path) -> u64 {
     Dir::visit(dir).map_or(0, |dir| dir.bytes())
@@ -360,6 +281,7 @@ pub fn directory_bytes(dir: &Path) -> u64 {
 mod tests {
     use super::*;
     use std::fs;
+    use std::io::Write;
 
     fn held(dir: &Path) -> Dir {
         Dir::open(dir).unwrap()
