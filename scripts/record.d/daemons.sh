@@ -3,6 +3,7 @@
 
 cases_daemons() {
     cat <<'EOT'
+acl-drop/fires-daemon-hung||--vswitch vswitch0 --iface vnet0 icmp or arp|34
 daemon-silent/fires||--vswitch vswitch0 --iface vnet0 icmp or arp|30
 daemon-silent/near-miss||--vswitch vswitch0 --iface vnet0 icmp or arp|14
 daemon-silent/exonerated||--vswitch vswitch0 --iface vnet0 icmp or arp|14
@@ -35,4 +36,16 @@ during_daemon_silent_near_miss() {
 before_daemon_silent_exonerated() { lab fault on acl-drop; }
 during_daemon_silent_exonerated() {
     in_node vm1 ping -c 8 -i 0.4 -W 1 "$GW"
+}
+
+# A rule drops the pings before ovs-vswitchd is stopped, meanwhile, and after it: the rule is the cause of all of them.
+before_acl_drop_fires_daemon_hung() { lab fault on acl-drop; }
+during_acl_drop_fires_daemon_hung() {
+    in_node vm1 ping -c 6 -i 0.5 -W 1 "$GW"
+    vswitchd STOP
+    in_node vm1 ping -c 8 -i 0.5 -W 1 "$GW"
+    sleep 14
+    vswitchd CONT
+    sleep 1
+    in_node vm1 ping -c 6 -i 0.5 -W 1 "$GW"
 }

@@ -1,6 +1,7 @@
 //! The samples: each bundle gives the verdict stored beside it, byte for byte, for any number of threads. Three tests a
 //! sample, so that a bad one hides no other.
 
+mod evidence;
 mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use netcap_analyze::testing::{ids, key_of_measurement};
+use netcap_analyze::testing::{causes, ids, key_of_measurement};
 use netcap_tests::lab::said;
 use netcap_tests::samples::{BUNDLE, unpack};
 use netcap_tests::{files_below, root};
 use serde_json::Value;
 
+use evidence::State;
 use parts::{UNCOMPARED, difference, parts};
 
 fn main() -> ExitCode {
@@ -23,8 +25,17 @@ fn main() -> ExitCode {
         Trial::test("there_are_samples", || ensure(!Sample::all().is_empty(), || "samples/ is empty".into())),
         Trial::test("a_flow_that_idled_out_is_replayed", a_flow_that_idled_out_is_replayed),
     ];
+    let all = samples.clone();
+    trials.push(Trial::test("the_table_of_causes", move || evidence::table(&all)));
     for sample in samples {
         let name = format!("{}/{}", sample.id, sample.case);
+        if causes().contains(&sample.id.as_str()) && sample.case.starts_with("fires") {
+            for (how, state) in State::TAKEN {
+                let sample = sample.clone();
+                let missed = move || evidence::is_missed(&sample, state);
+                trials.push(Trial::test(format!("{name}::state-{how}"), missed));
+            }
+        }
         let (verdict, threads, folder) = (sample.clone(), sample.clone(), sample);
         trials.push(Trial::test(format!("{name}::verdict"), move || verdict.gives_its_verdict(known)));
         trials.push(Trial::test(format!("{name}::threads"), move || threads.gives_the_same_bytes()));

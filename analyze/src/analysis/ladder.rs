@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netcap_bundle::Nanos;
 
 use super::consequences::consequences;
+use super::stale;
 use super::turns::Turns;
 use crate::causes::{self, Cause, Claim, Ruling};
 use crate::deaths::{Case, Death, Deaths, Group};
@@ -76,6 +77,7 @@ impl Ladder {
             }
         }
         let Faults { claims, harms } = faults;
+        let before = self.findings.len();
         let mut claims: Vec<Claim> = claims.into_values().collect();
         claims.sort_by_key(|claim| std::cmp::Reverse(claim.deaths.len()));
         for mut claim in claims.into_iter().take(cause.unit.most.unwrap_or(usize::MAX)) {
@@ -85,6 +87,28 @@ impl Ladder {
             }
             self.explained.extend(claim.deaths.iter().map(|frame| (*frame, self.findings.len())));
             self.add(claim.finding, deaths);
+        }
+        self.mark_stale(view, deaths, before);
+    }
+
+    /// Of the findings from that one on: whether the state by which they are stated is of the time of their deaths.
+    fn mark_stale(&mut self, view: &View<'_>, deaths: &Deaths<'_>, from: usize) {
+        let Some(fresh) = self.findings.get_mut(from..).filter(|fresh| !fresh.is_empty()) else { return };
+        let mut spans: Vec<Option<(Nanos, Nanos)>> =
+            fresh.iter().map(|finding| finding.from.zip(finding.to)).collect();
+        let mut told = vec![false; spans.len()];
+        for death in deaths.groups.iter().flat_map(|group| &group.deaths) {
+            let number = self.explained.get(&death.frame).and_then(|number| number.checked_sub(from));
+            let Some((span, told)) = number.and_then(|n| spans.get_mut(n).zip(told.get_mut(n))) else {
+                continue;
+            };
+            let (first, last) = span.filter(|_| *told).unwrap_or((death.at, death.at));
+            (*span, *told) = (Some((first.min(death.at), last.max(death.at))), true);
+        }
+        for (finding, span) in fresh.iter_mut().zip(spans) {
+            if let Some(span) = span {
+                stale::mark(view, finding, span);
+            }
         }
     }
 
@@ -156,7 +180,11 @@ impl Faults {
             self.claims.insert(claim.fault.clone(), claim);
             return;
         };
-        if (claim.finding.confidence, claim.deaths.len()) > (mine.finding.confidence, mine.deaths.len()) {
+        // That a fault is there may be surer than that packets died of it: what is said of them goes before.
+        let harms_only = mine.deaths.is_empty() && !claim.deaths.is_empty() && self.harms.contains(&claim.fault);
+        let surer =
+            (claim.finding.confidence, claim.deaths.len()) > (mine.finding.confidence, mine.deaths.len());
+        if harms_only || surer {
             std::mem::swap(mine, &mut claim);
         }
         mine.deaths.append(&mut claim.deaths);

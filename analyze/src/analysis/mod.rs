@@ -8,6 +8,7 @@ mod look;
 pub(crate) mod registry;
 mod relate;
 mod remarks;
+mod stale;
 mod state;
 mod turns;
 

@@ -55,8 +55,6 @@ use crate::view::View;
 /// How directly a cause is proved: the registry is in this order, and causes of one rung in that of their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rung {
-    /// The daemon or the source did not answer: the state is not known.
-    StateSilent,
     /// The port was not there, or its machine was off.
     PortGone,
     /// Two ports have one address.
@@ -81,6 +79,8 @@ pub(crate) enum Rung {
     LinuxBridge,
     /// The network outside returned the machine's own packets.
     Reflection,
+    /// The daemon that runs the switch did not answer: what is left when nothing else explains them.
+    DaemonSilent,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +147,6 @@ pub(crate) fn harms_nobody(_view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim>
 
 /// All causes.
 pub(crate) const ALL: &[Cause] = &[
-    host::daemon_silent::CAUSE,
     ports::port_gone::CAUSE,
     ports::vm_off::CAUSE,
     ports::same_mac::CAUSE,
@@ -163,4 +162,5 @@ pub(crate) const ALL: &[Cause] = &[
     queues::qdisc::CAUSE,
     bridge::linux_bridge::CAUSE,
     links::reflection::CAUSE,
+    host::daemon_silent::CAUSE,
 ];

@@ -10,6 +10,7 @@
 //!
 //! When no line fits any more, a clock was stepped or slewed: the time before and after are estimated apart.
 
+pub(crate) mod floods;
 mod polygon;
 pub(crate) mod timeline;
 

@@ -11,6 +11,8 @@ use super::{ClockRelation, Stretch};
 pub(crate) struct Timeline {
     /// From the host to the first one.
     changes: Vec<ClockChange>,
+    /// How far the host's clock is guessed to be ahead where it could not be compared, in nanoseconds.
+    guess_ns: i64,
 }
 
 /// From the clock of one host of a pair to that of the other.
@@ -22,9 +24,14 @@ struct ClockChange {
 }
 
 impl Timeline {
+    /// Of a clock that could not be compared: good enough to look for the same packet, and for no time that is stated.
+    pub(crate) fn guessed(ahead_ns: i64) -> Self {
+        Self { changes: Vec::new(), guess_ns: ahead_ns }
+    }
+
     /// A stamp of the host on the first host's clock, and how far that may be off, in nanoseconds.
     pub(crate) fn common(&self, at: Nanos) -> (Nanos, i64) {
-        self.changes.iter().fold((at, 0), |(at, off), change| {
+        self.changes.iter().fold((at.plus(self.guess_ns.saturating_neg()), 0), |(at, off), change| {
             let (at, more) = if change.to_a { change.b_to_a(at) } else { change.a_to_b(at) };
             (at, off.saturating_add(more))
         })
@@ -32,7 +39,7 @@ impl Timeline {
 
     /// A stamp of the first host's clock on the host's own, and how far that may be off, in nanoseconds.
     pub(crate) fn own(&self, at: Nanos) -> (Nanos, i64) {
-        self.changes.iter().rev().fold((at, 0), |(at, off), change| {
+        self.changes.iter().rev().fold((at.plus(self.guess_ns), 0), |(at, off), change| {
             let (at, more) = if change.to_a { change.a_to_b(at) } else { change.b_to_a(at) };
             (at, off.saturating_add(more))
         })
@@ -94,7 +101,7 @@ pub(crate) fn timelines(hosts: usize, compared: &[(usize, usize, &ClockRelation)
             if let Some(slot) = out.get_mut(there).filter(|slot| slot.is_none()) {
                 let mut changes = vec![ClockChange { stretches: stretches.clone(), to_a }];
                 changes.extend(way.changes.iter().cloned());
-                *slot = Some(Timeline { changes });
+                *slot = Some(Timeline { changes, guess_ns: 0 });
                 next.push_back(there);
             }
         }

@@ -89,6 +89,18 @@ impl Copies {
         }
     }
 
+    /// Addresses that were heard to speak from machines' ports are at home there, too, when their home was taken to be
+    /// elsewhere. Tells whether there was one.
+    pub(crate) fn take_homes<'a>(&mut self, spoken: impl Iterator<Item = (Mac, &'a str)>) -> bool {
+        let mut more = false;
+        for (mac, iface) in spoken {
+            if let Some(homes) = self.homes.get_mut(&mac) {
+                more |= homes.insert(iface.to_owned());
+            }
+        }
+        more
+    }
+
     /// The address has a home, and not there.
     fn is_elsewhere(&self, mac: Mac, point: &PointCopies) -> bool {
         self.homes.get(&mac).is_some_and(|homes| !homes.contains(&point.iface))

@@ -44,6 +44,16 @@ pub(crate) struct Dropper {
     count: u64,
 }
 
+/// The queues that a list of interfaces names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueueKinds {
+    /// When it was read.
+    pub at: Nanos,
+    /// From which file.
+    pub file: String,
+    by_iface: BTreeMap<String, String>,
+}
+
 /// What drops packets on this host, by where it sits.
 #[derive(Debug, Default)]
 pub(crate) struct Growths {
@@ -55,8 +65,8 @@ pub(crate) struct Growths {
     pub meters: BTreeMap<(String, u32), Dropper>,
     /// Open vSwitch's limit of what comes in at an interface, in kbit/s.
     pub policed: BTreeMap<String, u64>,
-    /// The kind of queue that the lists of interfaces name, by interface, each with its time.
-    kinds: Vec<(Nanos, BTreeMap<String, String>)>,
+    /// The kind of queue that the lists of interfaces name, in order of time.
+    kinds: Vec<QueueKinds>,
     /// Queues were recorded.
     pub has_queues: bool,
     /// Meters were recorded.
@@ -102,8 +112,9 @@ impl Growths {
             let kinds = round.parsed.value.links.iter();
             let kinds: BTreeMap<String, String> =
                 kinds.filter_map(|link| Some((link.name.clone(), link.queue.clone()?))).collect();
-            if all.kinds.last().is_none_or(|(_, had)| *had != kinds) {
-                all.kinds.push((round.at, kinds));
+            if all.kinds.last().is_none_or(|had| had.by_iface != kinds) {
+                let file = file_of(round, "link").unwrap_or_default();
+                all.kinds.push(QueueKinds { at: round.at, file, by_iface: kinds });
             }
         });
         all
@@ -111,8 +122,13 @@ impl Growths {
 
     /// The kind of the queue that an interface had at that time, as the interfaces were listed last before, or first.
     pub(crate) fn kind_at(&self, iface: &str, at: Nanos) -> Option<&str> {
-        let next = self.kinds.partition_point(|(since, _)| *since <= at);
-        self.kinds.get(next.saturating_sub(1))?.1.get(iface).map(String::as_str)
+        self.kinds_at(at)?.by_iface.get(iface).map(String::as_str)
+    }
+
+    /// The list in which that kind is.
+    pub(crate) fn kinds_at(&self, at: Nanos) -> Option<&QueueKinds> {
+        let next = self.kinds.partition_point(|kinds| kinds.at <= at);
+        self.kinds.get(next.saturating_sub(1))
     }
 
     fn queues(&mut self, before: Nanos, round: &Round<Queues>) {

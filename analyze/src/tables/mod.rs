@@ -4,6 +4,7 @@ pub(crate) mod asked;
 pub(crate) mod bonded;
 pub(crate) mod cap;
 pub(crate) mod claims;
+pub(crate) mod floods;
 pub(crate) mod hops;
 pub(crate) mod journeys;
 pub(crate) mod losses;

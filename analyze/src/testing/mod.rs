@@ -17,6 +17,11 @@ pub fn ids() -> Vec<&'static str> {
     registry::units().into_iter().map(|unit| unit.id).collect()
 }
 
+/// The ids of all causes.
+pub fn causes() -> Vec<&'static str> {
+    crate::causes::ALL.iter().map(|cause| cause.unit.id).collect()
+}
+
 /// The key in the JSON of the measurement of that id.
 pub fn key_of_measurement(id: &str) -> Option<&'static str> {
     measure::ALL.iter().find(|measurement| measurement.unit.id == id).map(|measurement| measurement.key)

@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use netcap_bundle::{Nanos, Role};
 
 use super::owners::owners;
+use super::pairs::ClockGuess;
 use super::{Joined, RecordedHost};
 use crate::engine::flow::protocol_name;
 use crate::engine::{HostId, PointId};
@@ -61,7 +62,9 @@ pub(super) fn hops(joined: &Joined<'_>) -> Vec<HostHop> {
         Some(HostPoint { host: host.name.clone(), point })
     };
     let apart = |a: PointId, b: PointId| joined.context.host(a) != joined.context.host(b);
+    let timed = |point: PointId| !joined.guessed.contains_key(&joined.context.host(point));
     let all = joined.table.hops.iter().filter(|hop| apart(hop.from.point, hop.to.point));
+    let all = all.filter(|hop| timed(hop.from.point) && timed(hop.to.point));
     all.filter_map(|hop| {
         let (from, to) = (hop.from.point, hop.to.point);
         Some(HostHop {
@@ -93,6 +96,8 @@ struct LossBetween<'a> {
     doubtful: Vec<LostPacket>,
     lossy: BTreeSet<PointId>,
     unjudged: u64,
+    /// The clocks of the two hosts are not compared.
+    untimed: Option<ClockGuess>,
 }
 
 /// What was lost between hosts, the most first.
@@ -137,15 +142,23 @@ fn case<'a>(
     let mut case = LossBetween {
         key,
         pair,
-        exits,
         learned,
         sure: Vec::new(),
         doubtful: Vec::new(),
         lossy: BTreeSet::new(),
+        untimed: untimed(joined, key.from.point, &exits),
         unjudged: 0,
+        exits,
     };
     case.judge(joined, sample);
     (!case.sure.is_empty() || !case.doubtful.is_empty()).then_some(case)
+}
+
+/// Of the hosts at both ends, one whose clock is only guessed; the one of which least is known.
+fn untimed(joined: &Joined<'_>, from: PointId, exits: &[PointId]) -> Option<ClockGuess> {
+    let hosts = exits.iter().chain([&from]).map(|point| joined.context.host(*point));
+    let guesses = hosts.filter_map(|host| joined.guessed.get(&host)).copied();
+    guesses.min_by_key(|guess| guess.overlap)
 }
 
 /// Where packets from outside come to a host.
@@ -165,7 +178,10 @@ impl LossBetween<'_> {
         let nat = &joined.context.follow.nat;
         let shown = self.exits.iter().all(shows) && !nat.touches(self.key.src, self.key.dst);
         for lost in &self.pair.lost {
-            let trust = |point: PointId| trust(joined, point, lost.at);
+            let trust = |point: PointId| match self.untimed {
+                Some(_) => trust_throughout(joined, point, lost.at),
+                None => trust(joined, point, lost.at),
+            };
             let lossy = |point: &PointId| trust(*point) == Trust::Lossy;
             let mut least = self.exits.iter().map(|point| trust(*point)).min().unwrap_or(Trust::Blind);
             if lossy(&self.key.from.point) {
@@ -193,12 +209,28 @@ fn trust(joined: &Joined<'_>, point: PointId, at: Nanos) -> Trust {
     host.fidelity.trust(joined.own(point), from, to)
 }
 
+/// What an absence is worth at a point of a host whose clock is only guessed: the whole recording has to be sound, and the
+/// packet within it by the clocks as they are.
+fn trust_throughout(joined: &Joined<'_>, point: PointId, at: Nanos) -> Trust {
+    let id = joined.context.host(point);
+    let Some(host) = joined.host(id) else { return Trust::Blind };
+    let (Some(start), Some(end)) = (host.fidelity.start(), host.fidelity.end()) else { return Trust::Blind };
+    let own = joined.clocks.own(id, at).0;
+    if own < start || own.plus(CROSSING_NS) > end {
+        return Trust::Blind;
+    }
+    host.fidelity.trust(joined.own(point), start, end)
+}
+
 fn packets(lost: &[LostPacket]) -> u64 {
     lost.iter().map(|l| l.packets).fold(0, u64::saturating_add)
 }
 
 fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
     let sure = !case.sure.is_empty();
+    // Nothing that was seen at both says that the two recorded at one time.
+    let apart = case.untimed.is_some_and(|guess| !guess.overlap);
+    let timed = case.untimed.is_none();
     let lost = if sure { &case.sure } else { &case.doubtful };
     let count = packets(lost);
     if !sure && count < LOST_MIN {
@@ -209,10 +241,10 @@ fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
     let to: Vec<Text> = case.exits.iter().map(|point| Text::verbatim(joined.name(*point))).collect();
     let flow =
         Flow { src: key.src, dst: key.dst, protocol: protocol_name(key.protocol), number: key.protocol };
-    let claim = if sure { "packet-loss.claim" } else { "packet-loss.claim.doubtful" };
+    let claim = if sure && !apart { "packet-loss.claim" } else { "packet-loss.claim.doubtful" };
     Some(Finding {
-        from: lost.iter().map(|l| l.at).min(),
-        to: lost.iter().map(|l| l.at).max(),
+        from: lost.iter().map(|l| l.at).min().filter(|_| timed),
+        to: lost.iter().map(|l| l.at).max().filter(|_| timed),
         claim: Text::new(claim)
             .with("lost", count)
             .with("all", count + case.pair.passed)
@@ -230,9 +262,9 @@ fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
         },
         ..Finding::new(
             crate::symptoms::loss::packet_loss::SYMPTOM.unit.id,
-            if sure && count >= LOST_MIN { Severity::Warning } else { Severity::Info },
+            if sure && !apart && count >= LOST_MIN { Severity::Warning } else { Severity::Info },
             // What lies between two hosts was not recorded, nor was every way into the other one.
-            if sure { Confidence::Likely } else { Confidence::CannotTell },
+            if sure && !apart { Confidence::Likely } else { Confidence::CannotTell },
             Subject::Hop {
                 from: from.clone(),
                 to: case.exits.iter().map(|point| joined.name(*point)).collect(),
@@ -249,14 +281,20 @@ fn lossy(joined: &Joined<'_>, case: &LossBetween<'_>) -> Vec<Text> {
 fn evidence(joined: &Joined<'_>, case: &LossBetween<'_>, lost: &[LostPacket], sure: bool) -> Vec<Evidence> {
     let point = joined.name(case.key.from.point);
     let key = if sure { "packet-loss.evidence.frame" } else { "packet-loss.evidence.frame-doubtful" };
-    let frames = lost.iter().take(FRAMES_MAX).map(|lost| Evidence::Frame {
-        file: joined.file(lost.frame),
-        number: lost.frame.number,
-        at: lost.at,
-        point: point.clone(),
-        what: Text::new(key).with("point", &point),
+    let timed = case.untimed.is_none();
+    let frames = lost.iter().take(FRAMES_MAX).map(|lost| {
+        let (file, number) = (joined.file(lost.frame), lost.frame.number);
+        let what = Text::new(key).with("point", &point);
+        if timed {
+            Evidence::Frame { file, number, at: lost.at, point: point.clone(), what }
+        } else {
+            Evidence::Snapshot { file, at: None, line: format!("frame {number}"), what }
+        }
     });
     let mut out: Vec<Evidence> = frames.collect();
+    if !timed {
+        return out;
+    }
     if let (true, Some(first), Some(last)) = (sure, lost.first(), lost.last()) {
         out.extend(case.exits.iter().map(|exit| {
             let name = joined.name(*exit);
@@ -277,6 +315,10 @@ fn exonerations(joined: &Joined<'_>, case: &LossBetween<'_>, sure: bool) -> Vec<
     let mut out = vec![capture];
     out.push(Exoneration::RuledOut(Text::new("packet-loss.not.filter")));
     out.push(Exoneration::RuledOut(Text::new("packet-loss.not.again")));
+    if let Some(guess) = case.untimed {
+        let key = if guess.overlap { "packet-loss.not.clocks" } else { "packet-loss.not.overlap" };
+        out.push(Exoneration::Open(Text::new(key)));
+    }
     if !case.learned {
         out.push(Exoneration::Open(Text::new("packet-loss.not.elsewhere").with("dst", case.key.dst)));
     }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use netcap_bundle::input::Input;
 
-use crate::clocks::timeline::timelines;
+use crate::clocks::floods::Floods;
+use crate::clocks::timeline::{Timeline, timelines};
 use crate::engine::follow::Follow;
 use crate::engine::points::FoldContext;
 use crate::engine::{self, FileStats, Fold, FrameRef, HostId, PointId, Points, Progress, folds};
@@ -22,6 +23,7 @@ use crate::finding::Finding;
 use crate::host::{Host, copies, sides};
 use crate::tables::TableFold;
 use crate::tables::cap::Cap;
+use crate::tables::floods::FloodsFold;
 use crate::tables::hops::{HopsFold, HopsTable, HostClocks, Stop};
 use crate::tables::losses::LossesFold;
 use crate::tables::marks::{Mark, MarksFold};
@@ -29,6 +31,7 @@ use crate::text::Text;
 
 pub(crate) use between::{HostHop, HostPoint};
 pub(crate) use pairs::HostPair;
+use pairs::ClockGuess;
 
 /// One host's recording.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub(crate) struct RecordedHost {
     /// Seconds east of Greenwich there.
     pub utc_offset_s: i32,
     marks: BTreeMap<u64, Mark>,
+    floods: Floods,
     points: Points,
     files: Vec<FileStats>,
     fidelity: Fidelity,
@@ -80,6 +84,7 @@ folds! {
     /// What one pass over a host's packets leaves.
     struct Folds {
         marks: MarksFold,
+        floods: FloodsFold,
         hops: HopsFold,
         losses: LossesFold,
     }
@@ -91,6 +96,8 @@ struct Joined<'a> {
     context: &'a FoldContext,
     table: &'a HopsTable,
     clocks: &'a HostClocks,
+    /// Hosts whose clock is only guessed: no time of theirs is stated beside another host's.
+    guessed: &'a BTreeMap<HostId, ClockGuess>,
 }
 
 impl Joined<'_> {
@@ -151,6 +158,7 @@ pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
     // What the clocks were compared by is not needed for the packets.
     for host in &mut hosts {
         host.marks.clear();
+        host.floods.clear();
     }
     join(&hosts, pairs, hops, &context)
 }
@@ -162,7 +170,7 @@ fn read(
     progress: &Progress,
 ) -> (RecordedHost, HopsFold) {
     let outcome = engine::run::<Folds>(input, context, progress);
-    let Folds { marks, hops, losses } = outcome.fold;
+    let Folds { marks, floods, hops, losses } = outcome.fold;
     let losses = losses.finish();
     let fidelity = Fidelity::new(input, &outcome.points, &outcome.files, &losses.points);
     let info = input.info.as_ref();
@@ -179,6 +187,7 @@ fn read(
         name: name.unwrap_or_else(|| input.name.clone()),
         utc_offset_s: info.map_or(0, |info| info.utc_offset_s),
         marks: marks.finish(),
+        floods: floods.finish(),
         given_up,
         fidelity,
         points: outcome.points,
@@ -198,17 +207,29 @@ fn join(hosts: &[RecordedHost], pairs: Vec<HostPair>, hops: HopsFold, context: &
             timed.insert(HostId(host));
         }
     }
-    // A host whose clock is not known has no place in the order of events.
-    let hops = hops.without(|stop: Stop| !timed.contains(&context.host(stop.point)));
+    let guessed = guessed(&pairs, &timed);
+    for (host, guess) in &guessed {
+        clocks.set(*host, Timeline::guessed(guess.ahead_ns));
+    }
+    // A host of whose clock not even a guess is worth anything has no place in the order of events.
+    let placed = |host: HostId| timed.contains(&host) || guessed.contains_key(&host);
+    let hops = hops.without(|stop: Stop| !placed(context.host(stop.point)));
     let table = hops.finish_on(&clocks);
-    let joined = Joined { hosts, context, table: &table, clocks: &clocks };
+    let joined = Joined { hosts, context, table: &table, clocks: &clocks, guessed: &guessed };
     let (hops, findings) = (between::hops(&joined), between::findings(&joined));
     let mut remarks = remarks(&joined, findings.len());
-    let apart = (0u32..).zip(hosts).filter(|(id, _)| !timed.contains(&HostId(*id)));
-    let apart: Vec<Text> = apart.map(|(_, host)| Text::verbatim(&host.name)).collect();
-    if let Some(first) = hosts.first().filter(|_| !apart.is_empty()) {
-        let text = Text::new("together.apart").with("first", &first.name).with_list("hosts", apart);
-        remarks.insert(0, text);
+    let named = |wanted: &dyn Fn(HostId) -> bool| -> Vec<Text> {
+        let hosts = (0u32..).zip(hosts).filter(|(id, _)| wanted(HostId(*id)));
+        hosts.map(|(_, host)| Text::verbatim(&host.name)).collect()
+    };
+    let apart = [
+        ("together.apart", named(&|id| !placed(id))),
+        ("together.untimed", named(&|id| guessed.contains_key(&id))),
+    ];
+    if let Some(first) = hosts.first() {
+        for (key, names) in apart.into_iter().filter(|(_, names)| !names.is_empty()) {
+            remarks.insert(0, Text::new(key).with("first", &first.name).with_list("hosts", names));
+        }
     }
     Together {
         joined: timed.len(),
@@ -221,6 +242,14 @@ fn join(hosts: &[RecordedHost], pairs: Vec<HostPair>, hops: HopsFold, context: &
         utc_offset_s: hosts.first().map_or(0, |host| host.utc_offset_s),
         pairs,
     }
+}
+
+/// The hosts whose clock could not be compared with the first one's, though both were recorded at one time.
+fn guessed(pairs: &[HostPair], timed: &BTreeSet<HostId>) -> BTreeMap<HostId, ClockGuess> {
+    let of_first = pairs.iter().filter(|pair| pair.numbers.0 == 0);
+    let host = |number: usize| u32::try_from(number).ok().map(HostId);
+    let guesses = of_first.filter_map(|pair| Some((host(pair.numbers.1)?, pair.guess?)));
+    guesses.filter(|(host, _)| !timed.contains(host)).collect()
 }
 
 fn remarks(joined: &Joined<'_>, findings: usize) -> Vec<Text> {

@@ -4,9 +4,13 @@ use netcap_bundle::Nanos;
 use serde_json::{Value, json};
 
 use super::RecordedHost;
+use crate::clocks::floods;
 use crate::clocks::{ClockRelation, Crossing, Stretch, Way, compare};
 use crate::finding::utc_text;
 use crate::text::Text;
+
+/// What a packet between two hosts takes at least, where it is guessed.
+const DELAY_NS: i64 = 100_000;
 
 /// Two hosts.
 #[derive(Debug)]
@@ -20,10 +24,33 @@ pub(crate) struct HostPair {
     pub utc_offset_s: i32,
     /// What can be said of their clocks.
     pub clocks: ClockRelation,
+    /// By what.
+    pub basis: Basis,
+    /// How far B's clock may be ahead where they cannot be compared, to look for the same packets; nothing when they
+    /// were not recorded at one time, or do not keep a rate.
+    pub guess: Option<ClockGuess>,
     /// When one was over before the other began, by their own clocks: the end and the beginning.
     pub gap: Option<(Nanos, Nanos)>,
     /// The slowest packet from A to B and from B to A, where a delay can be measured.
     pub slowest: Vec<Slowest>,
+}
+
+/// What is taken for the difference of two clocks that cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClockGuess {
+    /// Nanoseconds that B's is ahead.
+    pub ahead_ns: i64,
+    /// Something was seen at both, so the two recorded at one time.
+    pub overlap: bool,
+}
+
+/// What two clocks are compared by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// Packets from the one to the other.
+    Packets,
+    /// Frames to all that both heard, this many, for hardly anything else got from the one to the other.
+    Floods(usize),
 }
 
 /// The slowest packet of one direction.
@@ -66,7 +93,7 @@ fn pair((a_number, a): (usize, &RecordedHost), (b_number, b): (usize, &RecordedH
             }
         })
         .collect();
-    let clocks = compare(&crossings);
+    let (clocks, basis) = compared(&crossings, a, b);
     let slowest = match &clocks {
         ClockRelation::Known(stretches) => {
             [Way::AtoB, Way::BtoA].iter().filter_map(|way| slowest(stretches, &crossings, *way)).collect()
@@ -79,8 +106,47 @@ fn pair((a_number, a): (usize, &RecordedHost), (b_number, b): (usize, &RecordedH
         a: a.name.clone(),
         b: b.name.clone(),
         utc_offset_s: a.utc_offset_s,
+        guess: guess(&clocks, &crossings, a, b),
         clocks,
+        basis,
         slowest,
+    }
+}
+
+/// Between what the few packets that got through allow; without any, both clocks are taken to be right.
+fn guess(
+    clocks: &ClockRelation,
+    crossings: &[Crossing],
+    a: &RecordedHost,
+    b: &RecordedHost,
+) -> Option<ClockGuess> {
+    if gap(a, b).is_some() || !matches!(clocks, ClockRelation::TooFew | ClockRelation::OneSided { .. }) {
+        return None;
+    }
+    let of = |way: Way| crossings.iter().filter(move |c| c.way == way).map(|c| c.b.since(c.a));
+    let ahead_ns = match (of(Way::BtoA).max(), of(Way::AtoB).min()) {
+        (Some(low), Some(high)) => low.saturating_add(high.saturating_sub(low) / 2),
+        (Some(low), None) => low.saturating_add(DELAY_NS),
+        (None, Some(high)) => high.saturating_sub(DELAY_NS),
+        (None, None) => 0,
+    };
+    Some(ClockGuess { ahead_ns, overlap: !crossings.is_empty() || floods::have_common(&a.floods, &b.floods) })
+}
+
+/// By packets between the two; where too few got through, by what both heard as well, unless the two contradict.
+fn compared(crossings: &[Crossing], a: &RecordedHost, b: &RecordedHost) -> (ClockRelation, Basis) {
+    let clocks = compare(crossings);
+    if matches!(clocks, ClockRelation::Known(_) | ClockRelation::Unsteady) {
+        return (clocks, Basis::Packets);
+    }
+    let heard = floods::crossings(&a.floods, &b.floods);
+    // Each frame bounds both ways.
+    let count = heard.len() / 2;
+    match compare(&[crossings, &heard].concat()) {
+        ClockRelation::Known(stretches) if count > 0 && stretches.len() == 1 => {
+            (ClockRelation::Known(stretches), Basis::Floods(count))
+        }
+        _ => (clocks, Basis::Packets),
     }
 }
 
@@ -149,9 +215,15 @@ impl HostPair {
         for stretch in stretches {
             let (offset, bound) = stretch.offset_ns();
             let (low, high) = stretch.drift_ppm();
-            let key = if stretches.len() == 1 { "clocks.ahead" } else { "clocks.ahead-from" };
+            let (key, heard) = match self.basis {
+                Basis::Floods(count) => ("clocks.ahead-heard", count),
+                Basis::Packets if stretches.len() == 1 => ("clocks.ahead", 0),
+                Basis::Packets => ("clocks.ahead-from", 0),
+            };
             out.push(
                 Text::new(key)
+                    .with("heard", heard)
+                    .with("spread", floods::SPREAD_NS / 1_000_000)
                     .with("a", &self.a)
                     .with("b", &self.b)
                     .with("offset", signed(offset))
@@ -197,7 +269,11 @@ impl HostPair {
                 "most_ns": slow.delay_ns.1,
             })
         });
-        json!({ "a": self.a, "b": self.b, "clocks": clocks, "slowest": slowest.collect::<Vec<_>>() })
+        let basis = match self.basis {
+            Basis::Packets => "packets",
+            Basis::Floods(_) => "frames that both heard",
+        };
+        json!({ "a": self.a, "b": self.b, "by": basis, "clocks": clocks, "slowest": slowest.collect::<Vec<_>>() })
     }
 }
 

@@ -4,8 +4,9 @@ use netcap_bundle::Role;
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_tests::bundle::BundleBuilder;
-use netcap_tests::packets::{echo, mac};
+use netcap_tests::packets::{arp_request, echo, mac};
 
+use super::pairs::Basis;
 use super::*;
 use crate::clocks::ClockRelation;
 use crate::finding::{Confidence, Severity, Subject};
@@ -216,9 +217,88 @@ fn without_compared_clocks_nothing_is_missed() {
     let together = two.together();
     assert_eq!((together.findings.len(), together.hops.len(), together.joined), (0, 0, 1));
     let remarks: Vec<String> = together.remarks.iter().map(Text::english).collect();
-    assert!(remarks.iter().any(|text| text.contains("host1 and host2 were not looked for")), "{remarks:?}");
+    assert!(remarks.iter().any(|text| text.contains("between host1 and host2 are not said")), "{remarks:?}");
     let lines: Vec<String> = together.pairs[0].lines().iter().map(Text::english).collect();
     assert!(lines[0].contains("too few packets"), "{lines:?}");
+}
+
+impl Two {
+    /// Questions to all that a third machine asks; both uplinks hear them, for `off` of them the second one a second late.
+    fn asked_of_all(&mut self, count: u8, off: impl Fn(u8) -> bool) -> &mut Self {
+        for n in 0..count {
+            let frame = arp_request(mac("02:00:00:00:00:0c"), Ipv4Addr::new(10, 0, 0, 12), Ipv4Addr::new(10, 0, 1, n));
+            let us = 5_000_000 + i64::from(n) * 700_000 + i64::from(n) * i64::from(n) * 31_000;
+            let late = if off(n) { 1_000_000 } else { 200 };
+            self.one.frame_us("eth1", us, In, &frame);
+            self.two.frame_us("eth2", us + late + AHEAD_US, In, &frame);
+        }
+        self
+    }
+
+    /// The second host's machine speaks to its neighbour, so it is known to live there.
+    fn neighbours(&mut self) -> &mut Self {
+        let own = echo(false, mac("02:00:00:00:00:02"), mac("02:00:00:00:00:03"), VM2, VM3, 77);
+        self.two.frame_us("vnet2", 20_000_000 + AHEAD_US, In, &own);
+        self.two.frame_us("vnet3", 20_000_030 + AHEAD_US, Out, &own);
+        self
+    }
+}
+
+/// Nothing gets from the one host to the other but questions to all, which both hear.
+#[test]
+fn clocks_are_compared_by_what_both_heard_when_all_else_is_lost() {
+    let mut two = Two::new("");
+    two.pings(VM2, "vnet2", |_| true).neighbours().asked_of_all(14, |_| false);
+    let together = two.together();
+    let pair = &together.pairs[0];
+    assert_eq!(pair.basis, Basis::Floods(14));
+    let ClockRelation::Known(stretches) = &pair.clocks else { panic!("{pair:?}") };
+    let (offset, bound) = stretches[0].offset_ns();
+    assert!((offset - AHEAD_US * 1_000).abs() <= bound && bound < 21_000_000, "{offset} +- {bound}");
+    let lines: Vec<String> = pair.lines().iter().map(Text::english).collect();
+    assert!(lines[0].contains("by frames to all that both heard (14 agree)"), "{lines:?}");
+    let [finding] = together.findings.as_slice() else { panic!("{:#?}", together.findings) };
+    assert_eq!((finding.confidence, finding.from.is_some()), (Confidence::Likely, true));
+    assert!(finding.claim.english().starts_with("200 of 200 icmp packets"), "{}", finding.claim.english());
+}
+
+/// Few of them, and ones that contradict, compare nothing: what is lost is placed all the same, without times.
+#[test]
+fn without_clocks_losses_are_placed_without_times() {
+    for (count, off) in [(3, false), (14, true)] {
+        let mut two = Two::new("");
+        two.pings(VM2, "vnet2", |_| true).neighbours().asked_of_all(count, |n| off && n % 2 == 0);
+        let together = two.together();
+        assert_eq!(together.pairs[0].clocks, ClockRelation::TooFew, "{count}");
+        let [finding] = together.findings.as_slice() else { panic!("{:#?}", together.findings) };
+        assert_eq!((finding.confidence, finding.from, finding.to), (Confidence::Likely, None, None));
+        let Subject::Hop { from, to, .. } = &finding.subject else { panic!("{finding:?}") };
+        assert_eq!((from.as_str(), to.as_slice()), ("host1 eth1", ["host2 eth2".to_owned()].as_slice()));
+        assert!(!format!("{:?}", finding.evidence).contains("Nanos"), "{:?}", finding.evidence);
+        let open: Vec<String> = finding.exonerations.iter().map(|e| e.sentence().english()).collect();
+        assert!(open.iter().any(|text| text.contains("clocks of the two could not be compared")), "{open:?}");
+    }
+}
+
+/// Not one packet was seen at both: nobody knows whether they recorded at one time.
+#[test]
+fn of_recordings_with_nothing_in_common_nobody_can_tell() {
+    let mut two = Two::new("");
+    two.pings(VM2, "vnet2", |_| true).neighbours();
+    let together = two.together();
+    let [finding] = together.findings.as_slice() else { panic!("{:#?}", together.findings) };
+    assert_eq!((finding.confidence, finding.severity), (Confidence::CannotTell, Severity::Info));
+}
+
+/// A few packets get through: the others are lost, and those few are not.
+#[test]
+fn what_got_through_is_not_counted_as_lost_without_clocks() {
+    let mut two = Two::new("");
+    two.pings(VM2, "vnet2", |n| n != 30 && n != 90).neighbours();
+    let together = two.together();
+    assert_eq!((together.joined, together.hops.len()), (1, 0));
+    let [finding] = together.findings.as_slice() else { panic!("{:#?}", together.findings) };
+    assert!(finding.claim.english().starts_with("198 of 200 icmp packets"), "{}", finding.claim.english());
 }
 
 #[test]

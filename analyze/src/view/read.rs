@@ -7,6 +7,7 @@ use netcap_bundle::input::Input;
 use netcap_bundle::topology::SwitchKind;
 
 use super::View;
+use crate::engine::copies::Copies;
 use crate::engine::follow::Follow;
 use crate::engine::points::FoldContext;
 use crate::engine::{self, Progress};
@@ -23,15 +24,27 @@ pub(crate) fn read<R>(input: &Input, progress: &Progress, look: impl FnOnce(&Vie
         Role::Uplink { bond: Some(_) } => Some(p.iface.clone()),
         _ => None,
     }));
-    let mut context = FoldContext::new(&input.points, &bonded).of_files(input.segments.len());
-    context.follow = Follow::read(&[input]);
-    let host = Host::read(input);
-    context.copies = copies::read(input, &host);
-    context.sides = sides::read(input);
-    let context = Arc::new(context);
-    let outcome = engine::run::<Folds>(input, &context, progress);
-    let (points, files) = (outcome.points, outcome.files);
-    let tables = outcome.fold.finish();
+    let (follow, host) = (Follow::read(&[input]), Host::read(input));
+    let context = |copies: Copies| {
+        let mut context = FoldContext::new(&input.points, &bonded).of_files(input.segments.len());
+        (context.follow, context.copies, context.sides) = (follow.clone(), copies, sides::read(input));
+        Arc::new(context)
+    };
+    let pass = |context: &Arc<FoldContext>| {
+        let outcome = engine::run::<Folds>(input, context, progress);
+        (outcome.points, outcome.files, outcome.fold.finish())
+    };
+    let mut copies = copies::read(input, &host);
+    let mut known = context(copies.clone());
+    let (mut points, mut files, mut tables) = pass(&known);
+    // What is sent to an address that speaks from a second port arrives there, and is no copy: only the pass over all
+    // packets tells that, and few recordings have one.
+    let spoken = tables.sources.spoken.keys().map(|key| (key.mac, points.name(key.point)));
+    if copies.take_homes(spoken) {
+        known = context(copies);
+        (points, files, tables) = pass(&known);
+    }
+    let context = known;
     let mut fidelity = Fidelity::new(input, &points, &files, &tables.losses.points);
     if host.offloads {
         let bridge =

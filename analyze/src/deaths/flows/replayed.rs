@@ -24,6 +24,10 @@ use crate::view::View;
 /// Rules of the way that are kept.
 const CHAIN_MAX: usize = 12;
 
+/// A reading of the connections so far from a death still tells of it: a ping's entry is kept half a minute
+/// (`nf_conntrack_icmp_timeout`, lib/conntrack-icmp.c), and the table is read every ten seconds.
+const CONNECTIONS_NS: i64 = 30_000_000_000;
+
 /// What is dumped beside the rules, as it was when they were.
 #[derive(Default)]
 struct Around {
@@ -44,7 +48,13 @@ impl Around {
     /// The connections as they were nearest to a time, because they come and go.
     fn connections(&mut self, view: &View<'_>, at: Nanos) {
         let whole = view.input.state.obtained(OvsConntrack::DEF.id).into_iter();
-        let Some((number, _)) = whole.min_by_key(|(_, then)| then.since(at).unsigned_abs()) else { return };
+        let apart = |then: Nanos| then.since(at).max(at.since(zones::confirmed(view, then))).max(0);
+        let nearest = whole.map(|(number, then)| (apart(then), number)).min_by_key(|(apart, _)| *apart);
+        let Some((_, number)) = nearest.filter(|(apart, _)| *apart <= CONNECTIONS_NS) else {
+            // That a table of another time does not know a connection means nothing.
+            self.conntrack = None;
+            return;
+        };
         if self.conntrack.as_ref().is_none_or(|(had, _)| *had != number) {
             self.conntrack = None;
             self.conntrack = view.input.state.read(&view.input.files, number).map(|round| (number, round));

@@ -65,7 +65,7 @@ pub(super) fn find(
 }
 
 /// When the table was last read and found as it was then.
-fn confirmed(view: &View<'_>, then: Nanos) -> Nanos {
+pub(super) fn confirmed(view: &View<'_>, then: Nanos) -> Nanos {
     let state = &view.input.state;
     let changes = state.changed(OvsConntrack::DEF.id);
     let next = changes.iter().map(|(_, at)| *at).find(|at| *at > then);

@@ -9,7 +9,8 @@
 //! Proven: three questions or more in a row ran into their time limit, or two that are five seconds apart, and none was
 //! answered in between. Likely: two. One alone may be a large answer.
 //!
-//! Packets that died in that time are taken for its consequence: what the switch would have done with them is not known then.
+//! Packets that died in that time are put down to it only when no other cause explains them, and then the finding is `likely`:
+//! a rule, a port that is gone or a link that is down kills with and without the daemon.
 //!
 //! Exonerated: a daemon that answered late once; one that is not installed here.
 //!
@@ -47,7 +48,7 @@ pub(crate) const CAUSE: Cause = Cause {
         needs: &[],
         source: include_str!("mod.rs"),
     },
-    rung: Rung::StateSilent,
+    rung: Rung::DaemonSilent,
     judge,
     harms,
 };
@@ -97,7 +98,8 @@ fn harms(view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
     silences(view).map(of).collect()
 }
 
-/// What died inside a switch that the daemon runs, while it was silent.
+/// What died inside a switch that the daemon runs, while it was silent, and that nothing else explains: every other cause
+/// was asked before.
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let Some(switch) = case.info().and_then(|info| info.vswitch.as_deref()) else {
         return Ruling::NotConcerned;
@@ -112,7 +114,7 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
             |death: &&Death| from <= death.at && hung.until.is_none_or(|until| death.at <= until);
         let deaths: Vec<Death> = case.rest.iter().filter(while_hung).copied().collect();
         if !deaths.is_empty() {
-            let finding = report::finding(case.view, daemon, &hung);
+            let finding = report::with_deaths(report::finding(case.view, daemon, &hung));
             return Claim::of(report::fault(daemon, &hung), &deaths, finding);
         }
     }

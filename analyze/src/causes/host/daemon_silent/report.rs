@@ -38,6 +38,13 @@ pub(super) fn finding(view: &View<'_>, daemon: &Daemon, hung: &Hung) -> Finding 
     }
 }
 
+/// That it was silent is one thing, and that packets died of it another: nobody saw what the switch did with them.
+pub(super) fn with_deaths(mut finding: Finding) -> Finding {
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.exonerations.push(Exoneration::Open(Text::new("daemon-silent.open.another")));
+    finding
+}
+
 /// Of questions that were all answered alike the bundle's index keeps the first and the last.
 fn confidence(hung: &Hung) -> Confidence {
     let long = hung.last.since(hung.from) >= LONG_NS;

@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use netcap_bundle::Role;
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::source::Outcome;
-use netcap_tests::bundle::BundleBuilder;
+use netcap_tests::bundle::{BundleBuilder, DumpedPort, ovsdb_dump};
 use netcap_tests::packets::{echo, mac};
 
 use crate::analysis::Verdict;
@@ -17,6 +17,10 @@ const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 16, 51, 254);
 /// A VM pings every half second from 1 s to 19 s; from 10 s on nothing of it leaves. ovs-vswitchd is asked at these
 /// milliseconds.
 fn verdict(asked: &[(i64, Outcome)]) -> Verdict {
+    verdict_with(asked, |_| {})
+}
+
+fn verdict_with(asked: &[(i64, Outcome)], more: impl FnOnce(&mut BundleBuilder)) -> Verdict {
     let mut bundle = BundleBuilder::new(22_000);
     let vm = mac("0c:da:41:1d:56:a7");
     let role = Role::Vnet { vm: Some("vm1".into()), guest_mac: Some(vm) };
@@ -24,6 +28,7 @@ fn verdict(asked: &[(i64, Outcome)]) -> Verdict {
     for (ms, outcome) in asked {
         bundle.asked(*ms, "ovs-bond", "bond-show", outcome.clone(), "");
     }
+    more(&mut bundle);
     let gateway = mac("a0:36:9f:97:76:b8");
     for n in 0..37_u16 {
         let us = 1_000_000 + i64::from(n) * 500_000;
@@ -47,7 +52,7 @@ fn what_died_while_the_daemon_was_silent_is_its_doing_and_the_remark_says_what_i
     let silent = || Outcome::TimedOut;
     let verdict = verdict(&[(500, Outcome::Ok), (10_500, silent()), (13_000, silent()), (17_000, silent())]);
     let finding = found(&verdict).unwrap();
-    assert_eq!(finding.confidence, Confidence::Proven);
+    assert_eq!(finding.confidence, Confidence::Likely, "nobody saw what the switch did with them");
     assert_eq!(
         finding.claim.english(),
         "ovs-vswitchd answered nothing that it was asked from 08:00:10.500 on, until the recording ended: no new flow gets \
@@ -75,4 +80,27 @@ fn what_died_after_it_answered_again_is_not_its_doing() {
     let finding = found(&verdict).unwrap();
     assert!(finding.consequences.is_empty());
     assert_eq!(finding.confidence, Confidence::Likely, "the questions are close to each other");
+}
+
+/// The database answers while the daemon is hung, and says that the port was taken out of the switch.
+#[test]
+fn what_another_cause_explains_is_not_put_down_to_the_daemon() {
+    let silent = || Outcome::TimedOut;
+    let asked = [(500, Outcome::Ok), (10_500, silent()), (13_000, silent()), (17_000, silent())];
+    let ports = |with: bool| {
+        let mut ports = vec![DumpedPort { name: "eth3", ifaces: &["eth3"], ..DumpedPort::default() }];
+        if with {
+            ports.push(DumpedPort { name: "vnet0", ifaces: &["vnet0"], ..DumpedPort::default() });
+        }
+        ovsdb_dump("system", &ports)
+    };
+    let verdict = verdict_with(&asked, |bundle| {
+        bundle.state(1_000, &[("ovsdb", "dump", "", &ports(true))]);
+        bundle.state(9_900, &[("ovsdb", "dump", "", &ports(false))]);
+        bundle.state(20_000, &[("ovsdb", "dump", "", &ports(false))]);
+    });
+    let gone = verdict.findings.iter().find(|finding| finding.detector == "port-gone").unwrap();
+    assert_eq!((gone.confidence, gone.consequences.len()), (Confidence::Proven, 1));
+    let finding = found(&verdict).unwrap();
+    assert_eq!((finding.confidence, &finding.consequences), (Confidence::Proven, &Vec::new()));
 }

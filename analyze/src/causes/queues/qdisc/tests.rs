@@ -76,3 +76,36 @@ fn without_counters_nobody_can_tell() {
         "{said:?}"
     );
 }
+
+/// Forty pings enter at vnet0, every fourth is lost, the others stand that many milliseconds in the queue of eth3, whose
+/// counters nobody recorded; the answers pass in one.
+fn standing(wait_ms: i64) -> SealedBundle {
+    let (vm, router) = (mac("0c:da:41:1d:56:a7"), mac("a0:36:9f:97:76:b8"));
+    let mut bundle = BundleBuilder::new(30_000);
+    bundle.point("vnet0", Role::Vnet { vm: Some("web".into()), guest_mac: Some(vm) }, "");
+    bundle.point("eth3", Role::Uplink { bond: None }, "");
+    bundle.state(0, &[("links", "link", "", LINKS)]).state(28_000, &[("links", "link", "", LINKS)]);
+    for n in 0..40_u16 {
+        let ms = 2_000 + i64::from(n) * 500;
+        let request = echo(false, vm, router, VM, GATEWAY, n);
+        bundle.frame("vnet0", ms, In, &request);
+        if n % 4 != 0 {
+            let reply = echo(true, router, vm, GATEWAY, VM, n);
+            bundle.frame("eth3", ms + wait_ms, Out, &request).frame("eth3", ms + wait_ms + 1, In, &reply);
+            bundle.frame("vnet0", ms + wait_ms + 2, Out, &reply);
+        }
+    }
+    bundle.seal()
+}
+
+#[test]
+fn without_counters_the_wait_of_what_passed_makes_it_likely() {
+    let findings = found(&standing(50), "qdisc");
+    assert_eq!(only(&findings), (Severity::Error, Confidence::Likely));
+    let claim = findings[0].claim.english();
+    assert!(claim.contains("stood in it for 50.") && claim.contains("(median; the other way takes 1.0"), "{claim}");
+    let open: Vec<String> = findings[0].exonerations.iter().map(|e| e.sentence().english()).collect();
+    assert!(open.iter().any(|text| text.contains("'tc -s qdisc show dev eth3' was not recorded")), "{open:?}");
+    // Nothing stood there: whether the queue dropped them cannot be told.
+    assert!(found(&standing(2), "qdisc").is_empty());
+}
