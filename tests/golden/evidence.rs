@@ -109,7 +109,8 @@ fn claimed(verdict: &Value) -> BTreeSet<&str> {
 fn by_state(finding: &Value) -> bool {
     list(finding, "evidence").any(|evidence| {
         let file = evidence["file"].as_str().unwrap_or_default();
-        file.starts_with("state/") && file != layout::STATE_INDEX
+        let of_host = file.is_empty() || file.starts_with("state/");
+        evidence["kind"] == "snapshot" && of_host && file != layout::STATE_INDEX
     })
 }
 

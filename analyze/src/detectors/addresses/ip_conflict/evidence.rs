@@ -31,6 +31,14 @@ pub(super) fn evidence(view: &View<'_>, case: &ContestedAddress, conflict: &Conf
         if suspect.frames <= 1 && (shown(last) || suspect.all.first().is_some_and(shown)) {
             continue;
         }
+        if suspect.frames == 0 {
+            // It only asked, and never said that it has it.
+            if !suspect.probe.first().is_some_and(shown) {
+                let what = Text::new("evidence.probe").with("mac", mac).with("ip", case.key.ip);
+                out.push(view.frame(last, point_of(suspect), what));
+            }
+            continue;
+        }
         let one = suspect.frames == 1;
         let key = if one { "evidence.claims-one" } else { "evidence.claims" };
         let what = Text::new(key).with("mac", mac).with("count", suspect.frames);

@@ -109,6 +109,10 @@ fn ruled_out(key: &'static str) -> Exoneration {
 }
 
 fn remedy(case: &ContestedAddress, rule: Rule) -> Text {
-    let key = if rule.is_conflict() { "ip-conflict.remedy" } else { "ip-conflict.remedy.info" };
+    let key = match (rule.is_conflict(), case.key.ip.is_ipv6()) {
+        (true, false) => "ip-conflict.remedy",
+        (true, true) => "ip-conflict.remedy.v6",
+        (false, _) => "ip-conflict.remedy.info",
+    };
     Text::new(key).with("ip", case.key.ip)
 }
