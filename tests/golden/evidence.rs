@@ -2,7 +2,9 @@
 //! fires, with its host state taken away. The table that comes of it is samples/README.md (`samples/record --table`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::Read;
+use std::path::Path;
 use std::process::Command;
 
 use libtest_mimic::Failed;
@@ -53,7 +55,7 @@ impl State {
                 Self::Stale if !seen.insert(key) => continue,
                 Self::Stale => line["at"] = (line["at"].as_i64().ok_or("no time")? - OLDER_NS).into(),
             }
-            out += &format!("{line}\n");
+            writeln!(out, "{line}")?;
         }
         Ok(out)
     }
@@ -126,7 +128,8 @@ pub(super) fn is_missed(sample: &Sample, state: State) -> Result<(), Failed> {
     for finding in of(&now, &sample.id) {
         let proven = finding["confidence"] == "proven";
         ensure(!proven || !by_state(finding), || format!("proven by state that is not there: {finding:#}"))?;
-        let aged = list(finding, "exonerations").filter_map(Value::as_str).any(|text| text.contains(" s before "));
+        let aged =
+            list(finding, "exonerations").filter_map(Value::as_str).any(|text| text.contains(" s before "));
         ensure(state != State::Stale || !by_state(finding) || aged, || format!("no age: {finding:#}"))?;
     }
     let told = list(&now, "remarks").next().is_some();
@@ -151,7 +154,12 @@ fn word(verdict: &Value, id: &str) -> String {
 
 /// Causes and what they say in each case, one line each.
 pub(super) fn table(samples: &[Sample]) -> Result<(), Failed> {
-    let states = [("", State::Whole), ("missing", State::Missing), ("timed out", State::TimedOut), ("stale", State::Stale)];
+    let states = [
+        ("", State::Whole),
+        ("missing", State::Missing),
+        ("timed out", State::TimedOut),
+        ("stale", State::Stale),
+    ];
     let mut out = String::from(
         "# What causes say of their samples\n\nMade by `samples/record --table`. Of the bundles in which a cause fires, with \
          their state as recorded, taken\naway, timed out, and ten minutes older (each different answer once); then of its near \
@@ -178,11 +186,10 @@ pub(super) fn table(samples: &[Sample]) -> Result<(), Failed> {
         };
         let cells = ["", "missing", "timed out", "stale", "near", "exonerated"].map(cell);
         without.extend(cells.iter().any(|cell| cell == "-").then_some(id));
-        out += &format!("| {id} | {} |\n", cells.join(" | "));
+        writeln!(out, "| {id} | {} |", cells.join(" | "))?;
     }
-    println!("{out}");
-    if std::env::var_os(WRITE).is_some() {
-        std::fs::write(root().join("samples/README.md"), &out)?;
-    }
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("causes.md");
+    let readme = std::env::var_os(WRITE).map(|_| root().join("samples/README.md"));
+    std::fs::write(readme.unwrap_or(kept), &out)?;
     ensure(without.is_empty(), || format!("no sample of a kind: {without:?}"))
 }

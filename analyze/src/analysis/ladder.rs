@@ -181,7 +181,8 @@ impl Faults {
             return;
         };
         // That a fault is there may be surer than that packets died of it: what is said of them goes before.
-        let harms_only = mine.deaths.is_empty() && !claim.deaths.is_empty() && self.harms.contains(&claim.fault);
+        let harms_only =
+            mine.deaths.is_empty() && !claim.deaths.is_empty() && self.harms.contains(&claim.fault);
         let surer =
             (claim.finding.confidence, claim.deaths.len()) > (mine.finding.confidence, mine.deaths.len());
         if harms_only || surer {

@@ -151,8 +151,9 @@ mod tests {
     #[test]
     fn questions_that_are_repeated_are_told_apart_by_all_of_them() {
         let asked = (0..10u64).flat_map(|n| (0..3).map(move |again| (n, n, again)));
-        let frames: Vec<(u64, i64)> =
-            asked.map(|(c, n, again)| (c, 1_000 + i64::try_from(n * n).unwrap() * 217 + again * 1_000)).collect();
+        let frames: Vec<(u64, i64)> = asked
+            .map(|(c, n, again)| (c, 1_000 + i64::try_from(n * n).unwrap() * 217 + again * 1_000))
+            .collect();
         let (a, b) = heard(&frames, false);
         let (offset, bound) = offset(&a, &b).unwrap();
         assert!((offset - AHEAD).abs() <= bound, "{offset} +- {bound}");

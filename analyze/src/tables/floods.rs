@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use netcap_bundle::packets::Direction;
 use netcap_bundle::Role;
+use netcap_bundle::packets::Direction;
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP, UDP};
 use netcap_words::wire::{TAG_BYTES, ether_type, is_tag};
 

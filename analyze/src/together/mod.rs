@@ -30,8 +30,8 @@ use crate::tables::marks::{Mark, MarksFold};
 use crate::text::Text;
 
 pub(crate) use between::{HostHop, HostPoint};
-pub(crate) use pairs::HostPair;
 use pairs::ClockGuess;
+pub(crate) use pairs::HostPair;
 
 /// One host's recording.
 #[derive(Debug)]

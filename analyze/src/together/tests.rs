@@ -226,7 +226,11 @@ impl Two {
     /// Questions to all that a third machine asks; both uplinks hear them, for `off` of them the second one a second late.
     fn asked_of_all(&mut self, count: u8, off: impl Fn(u8) -> bool) -> &mut Self {
         for n in 0..count {
-            let frame = arp_request(mac("02:00:00:00:00:0c"), Ipv4Addr::new(10, 0, 0, 12), Ipv4Addr::new(10, 0, 1, n));
+            let frame = arp_request(
+                mac("02:00:00:00:00:0c"),
+                Ipv4Addr::new(10, 0, 0, 12),
+                Ipv4Addr::new(10, 0, 1, n),
+            );
             let us = 5_000_000 + i64::from(n) * 700_000 + i64::from(n) * i64::from(n) * 31_000;
             let late = if off(n) { 1_000_000 } else { 200 };
             self.one.frame_us("eth1", us, In, &frame);

@@ -1,4 +1,7 @@
-use netcap_tests::bundle::SealedBundle;
+use netcap_bundle::Role;
+use netcap_bundle::packets::Direction::{In, Out};
+use netcap_tests::bundle::{BundleBuilder, SealedBundle};
+use netcap_tests::packets::{echo, mac};
 
 use crate::finding::{Confidence, Severity};
 use crate::testing::scenes::{GATEWAY, VM, every_other_ping};
@@ -103,9 +106,15 @@ fn without_counters_the_wait_of_what_passed_makes_it_likely() {
     let findings = found(&standing(50), "qdisc");
     assert_eq!(only(&findings), (Severity::Error, Confidence::Likely));
     let claim = findings[0].claim.english();
-    assert!(claim.contains("stood in it for 50.") && claim.contains("(median; the other way takes 1.0"), "{claim}");
+    assert!(
+        claim.contains("stood in it for 50.") && claim.contains("(median; the other way takes 1.0"),
+        "{claim}"
+    );
     let open: Vec<String> = findings[0].exonerations.iter().map(|e| e.sentence().english()).collect();
-    assert!(open.iter().any(|text| text.contains("'tc -s qdisc show dev eth3' was not recorded")), "{open:?}");
+    assert!(
+        open.iter().any(|text| text.contains("'tc -s qdisc show dev eth3' was not recorded")),
+        "{open:?}"
+    );
     // Nothing stood there: whether the queue dropped them cannot be told.
     assert!(found(&standing(2), "qdisc").is_empty());
 }

@@ -43,7 +43,8 @@ pub(super) fn claim(case: &Case<'_, '_>) -> Option<Ruling> {
 fn waited<'c>(case: &Case<'c, '_>, point: PointId) -> Option<Waited<'c>> {
     let (view, from) = (case.view, case.group.place.from);
     let port = view.points.name(point);
-    let kind = case.deaths.growths(view).kind_at(port, case.span().0).filter(|kind| Qdisc::is_shaper(kind))?;
+    let kind =
+        case.deaths.growths(view).kind_at(port, case.span().0).filter(|kind| Qdisc::is_shaper(kind))?;
     let mut hops = view.tables.hops.hops.iter().filter(|hop| hop.histogram.len() >= PASSED_MIN);
     let there = hops.clone().find(|hop| hop.from == from && hop.to.point == point)?;
     let back = hops.find(|hop| hop.from.point == point && hop.to.point == from.point)?;
