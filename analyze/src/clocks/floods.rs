@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_both_heard_gives_the_offset_within_its_bound() {
-        let frames: Vec<(u64, i64)> = (0..12).map(|n| (n as u64, 1_000 + n * n * 137)).collect();
+        let frames: Vec<(u64, i64)> = (0..12).map(|n: i64| (n.unsigned_abs(), 1_000 + n * n * 137)).collect();
         for left in [false, true] {
             let (a, b) = heard(&frames, left);
             let (offset, bound) = offset(&a, &b).unwrap();
@@ -166,7 +166,7 @@ mod tests {
         let beat: Vec<(u64, i64)> = (0..15).map(|n| (1, 1_000 + n * 2_000)).collect();
         let (beat, beat_b) = heard(&beat, false);
         assert_eq!(crossings(&beat, &beat_b), Vec::new(), "one frame every two seconds");
-        let frames: Vec<(u64, i64)> = (0..12).map(|n| (n as u64, 1_000 + n * n * 137)).collect();
+        let frames: Vec<(u64, i64)> = (0..12).map(|n: i64| (n.unsigned_abs(), 1_000 + n * n * 137)).collect();
         let (a, mut b) = heard(&frames, false);
         for heard in b.iter_mut().filter(|(content, _)| *content % 2 == 0).flat_map(|(_, heard)| heard) {
             heard.at = heard.at.plus(3_000_000_000);
