@@ -7,7 +7,9 @@ lacp-failure/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp or ether 
 lacp-failure/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp or ether proto 0x8809|13
 lacp-failure/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp or ether proto 0x8809|12
 bond-down/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
-bond-mismatch/fires-backup||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|13
+bond-mismatch/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|13
+bond-mismatch/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|13
+bond-mismatch/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
 bond-down/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
 bond-down/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
 bond-down/exonerated-failover||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
@@ -50,13 +52,30 @@ during_bond_down_fires() {
 
 # the switch believes in a static LAG and sends frames for vm1 and the host to host1-eth2, the backup member of an
 # active-backup bond; Open vSwitch drops what arrives on a backup. (Static FDB entries at the switch.)
-before_bond_mismatch_fires_backup() {
+before_bond_mismatch_fires() {
     for m in 0c:da:41:1d:56:a7 fc:15:b4:1c:ad:79; do in_node switch bridge fdb replace $m dev host1-eth2 master static sticky; done
 }
-during_bond_mismatch_fires_backup() {
+during_bond_mismatch_fires() {
     in_node gw ping -c 8 -i 0.4 -W 1 "$VM1"
     in_node gw ping -c 4 -i 0.4 -W 1 192.168.12.19
     in_node gw ping -c 4 -i 0.4 -W 1 "$VM2"
+}
+
+# The switch has no entry for vm1 and sends frames for it to both members: the backup drops its copy, rightly. vm1 gets
+# the other one and does not answer (its own firewall).
+before_bond_mismatch_near_miss() {
+    silent_to_pings vm1
+    for member in host1-eth2 host1-eth3; do in_node switch bridge link set dev "$member" learning off; done
+    in_node switch bridge fdb flush dev host1-eth3
+}
+during_bond_mismatch_near_miss() { in_node gw ping -c 8 -i 0.4 -W 1 "$VM1"; }
+
+# The bond changes to eth2 and back by configuration, both links up, while the gateway pings vm1: the switch learns where
+# the host is from what it sends.
+during_bond_mismatch_exonerated() {
+    { sleep 2; in_node host1 ovs-vsctl set Port vswitch0_bond other_config:bond-primary=eth2; sleep 3; in_node host1 ovs-vsctl set Port vswitch0_bond other_config:bond-primary=eth3; } &
+    in_node gw ping -c 18 -i 0.5 -W 1 "$VM1"
+    wait $!
 }
 
 # A failover of the bond: the cable of the active member eth3 is pulled in mid run, eth2 takes over within a moment.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # parts of samples/record, with its names and helpers
-# Cases of a host with a Linux bridge.
+# Cases of a host with a Linux bridge. Those of its VLANs (linux-bridge/*-vlan) are in samples/record-kernel.
 
 cases_bridge() {
     cat <<'EOF'

@@ -21,9 +21,14 @@ pub(super) fn relate(symptoms: &mut [Finding], ladder: &Ladder) {
             by_victims(symptom, ladder);
         } else {
             by_deaths(symptom, ladder);
+            // A ping log counts the requests for its target's MAC as its packets.
+            if symptom.explained_by.is_none() && matches!(symptom.subject, Subject::Pair { src: None, .. }) {
+                by_victims(symptom, ladder);
+            }
         }
     }
     by_hops(symptoms);
+    by_pairs(symptoms);
 }
 
 fn by_deaths(symptom: &mut Finding, ladder: &Ladder) {
@@ -126,6 +131,35 @@ fn by_hops(symptoms: &mut [Finding]) {
             && symptoms::ALL.iter().any(|symptom| symptom.unit.id == id)
         {
             explained(ping, id);
+        }
+    }
+}
+
+/// One may be missed in several ways: its pings die, then nobody answers for its MAC. That of which most died is the alarm.
+fn by_pairs(symptoms: &mut [Finding]) {
+    let alarm = |finding: &Finding| {
+        let pair = matches!(finding.subject, Subject::Pair { src: Some(_), .. });
+        pair && finding.explained_by.is_none() && finding.severity > Severity::Info
+    };
+    let rank = |place: usize, finding: &Finding| (finding.deaths.len(), std::cmp::Reverse(place));
+    let by: Vec<Option<&'static str>> = symptoms
+        .iter()
+        .enumerate()
+        .map(|(place, mine)| {
+            let greater = symptoms.iter().enumerate().filter(|(number, other)| {
+                alarm(mine)
+                    && alarm(other)
+                    && other.detector != mine.detector
+                    && other.subject == mine.subject
+                    && overlap((mine.from, mine.to), (other.from, other.to))
+                    && rank(*number, other) > rank(place, mine)
+            });
+            greater.max_by_key(|(number, other)| rank(*number, other)).map(|(_, other)| other.detector)
+        })
+        .collect();
+    for (symptom, id) in symptoms.iter_mut().zip(by) {
+        if let Some(id) = id {
+            explained(symptom, id);
         }
     }
 }

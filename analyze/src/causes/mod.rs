@@ -13,11 +13,13 @@ pub(crate) mod bridge {
 /// The host: its daemons.
 pub(crate) mod host {
     pub(crate) mod daemon_silent;
+    pub(crate) mod upcall_loss;
 }
 
 /// Links: cables, bonds and what neighbours say on them.
 pub(crate) mod links {
     pub(crate) mod bond_down;
+    pub(crate) mod bond_mismatch;
     pub(crate) mod lacp_failure;
     pub(crate) mod lldp_mac_flap;
     pub(crate) mod mtu_mismatch;
@@ -63,6 +65,8 @@ pub(crate) enum Rung {
     Bond,
     /// The packet arrived at a member that does not take any.
     BackupArrival,
+    /// The physical switch and the host disagree about the bond.
+    BondEnds,
     /// The packet is larger than the next link takes.
     Mtu,
     /// The next port does not carry the packet's VLAN.
@@ -153,6 +157,7 @@ pub(crate) const ALL: &[Cause] = &[
     links::bond_down::CAUSE,
     links::lacp_failure::CAUSE,
     links::lldp_mac_flap::CAUSE,
+    links::bond_mismatch::CAUSE,
     links::mtu_mismatch::CAUSE,
     links::vlan_mismatch::CAUSE,
     switch::ct_zone_mismatch::CAUSE,
@@ -160,6 +165,7 @@ pub(crate) const ALL: &[Cause] = &[
     switch::acl_drop::CAUSE,
     queues::policing::CAUSE,
     queues::qdisc::CAUSE,
+    host::upcall_loss::CAUSE,
     bridge::linux_bridge::CAUSE,
     links::reflection::CAUSE,
     host::daemon_silent::CAUSE,

@@ -33,6 +33,23 @@ impl<'c> Case<'c, '_> {
         journey.map(|journey| self.view.tables.journeys.requests(journey)).unwrap_or_default()
     }
 
+    /// Every point at which one ping or answer to a ping of the group came in or left; empty of other packets.
+    pub(crate) fn seen_at(&self, death: &Death) -> Vec<PointId> {
+        let (src, dst, table) = (self.group.src, self.group.dst, &self.view.tables.journeys);
+        let (ends, replies) = match self.group.kind {
+            PacketKind::EchoRequest => ((src, dst), false),
+            PacketKind::EchoReply => ((dst, src), true),
+            _ => return Vec::new(),
+        };
+        let of = |journey: &Journey| (journey.key.src, journey.key.dst);
+        let begin = table.journeys.partition_point(|journey| of(journey) < ends);
+        let pair = table.journeys.iter().skip(begin).take_while(|journey| of(journey) == ends);
+        let events = |journey| if replies { table.replies(journey) } else { table.requests(journey) };
+        let mut mine = pair.filter(|journey| journey.at <= death.at).map(events);
+        let mine = mine.find(|events| events.iter().any(|event| event.frame == death.frame));
+        mine.unwrap_or_default().iter().map(|event| event.point).collect()
+    }
+
     fn enters(&self, stop: Stop) -> bool {
         matches!(stop.side(&self.view.context), Side::Enter(_))
     }

@@ -5,6 +5,7 @@
 
 mod asked;
 mod beside;
+mod bridged;
 mod drops;
 mod entered;
 pub(crate) mod flows;
@@ -13,6 +14,7 @@ mod missing;
 mod place;
 pub(crate) mod shown;
 mod through;
+mod unanswered;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -35,6 +37,7 @@ use crate::view::View;
 pub(crate) use asked::{Fate, WAIT_NS, fate};
 pub(crate) use asked::{home, is_group, unrecorded_home};
 pub(crate) use beside::{Beside, Passers};
+pub(crate) use bridged::{BridgeVlans, VlanEnd};
 pub(crate) use drops::{all_counted, counted, drop_evidence};
 use flows::Flows;
 pub(crate) use missing::{End, Missing};
@@ -151,6 +154,7 @@ pub(crate) struct Deaths<'a> {
     outages: OnceLock<Outages>,
     growths: OnceLock<Growths>,
     filters: OnceLock<Vec<Round<BridgeFilter>>>,
+    bridge_vlans: OnceLock<BridgeVlans>,
 }
 
 /// A group that is to be judged.
@@ -200,14 +204,22 @@ impl Deaths<'_> {
 
     /// The filter rules of the kernel's bridges, in order of time: the first, the last, and some between; read once.
     pub(crate) fn bridge_filters(&self, view: &View<'_>) -> &[Round<BridgeFilter>] {
-        self.filters.get_or_init(|| {
-            let (state, id) = (&view.input.state, BridgeFilter::DEF.id);
-            let rounds = state.obtained(id);
-            let (step, last) = (rounds.len().div_ceil(FILTERS_MAX).max(1), rounds.len().saturating_sub(1));
-            let kept = rounds.iter().enumerate().filter(|(place, _)| place % step == 0 || *place == last);
-            kept.filter_map(|(_, (number, _))| state.read(&view.input.files, *number)).collect()
-        })
+        self.filters.get_or_init(|| some_rounds(view))
     }
+
+    /// The VLANs of the ports of the kernel's bridges, read once.
+    pub(crate) fn bridge_vlans(&self, view: &View<'_>) -> &BridgeVlans {
+        self.bridge_vlans.get_or_init(|| BridgeVlans::read(some_rounds(view), &some_rounds(view)))
+    }
+}
+
+/// Readings of a source in order of time: the first, the last, and some between.
+fn some_rounds<T: Snapshot>(view: &View<'_>) -> Vec<Round<T>> {
+    let (state, files) = (&view.input.state, &view.input.files);
+    let rounds = state.obtained(T::DEF.id);
+    let (step, last) = (rounds.len().div_ceil(FILTERS_MAX).max(1), rounds.len().saturating_sub(1));
+    let kept = rounds.iter().enumerate().filter(|(place, _)| place % step == 0 || *place == last);
+    kept.filter_map(|(_, (number, _))| state.read(files, *number)).collect()
 }
 
 /// What makes a group.
@@ -235,7 +247,8 @@ impl<'a> Deaths<'a> {
         let mut groups: BTreeMap<Key, (Vec<Death>, Option<Example<'a>>)> = BTreeMap::new();
         let followed = followed::all(view);
         let known = followed.iter().map(|found| found.death.frame).collect();
-        for Found { key, death, example } in followed.into_iter().chain(asked::all(view, &known)) {
+        let (asked, unanswered) = (asked::all(view, &known), unanswered::all(view, &known));
+        for Found { key, death, example } in followed.into_iter().chain(asked).chain(unanswered) {
             let (deaths, first) = groups.entry(key).or_default();
             deaths.push(death);
             *first = first.or(example);

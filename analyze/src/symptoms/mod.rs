@@ -5,6 +5,7 @@
 
 /// Loss: packets and pings that did not arrive.
 pub(crate) mod loss {
+    pub(crate) mod arp_unanswered;
     pub(crate) mod packet_loss;
     pub(crate) mod ping_loss;
 }
@@ -22,4 +23,5 @@ pub(crate) struct Symptom {
     pub run: fn(&View<'_>, &Deaths<'_>, &mut Vec<Finding>),
 }
 
-pub(crate) const ALL: &[Symptom] = &[loss::packet_loss::SYMPTOM, loss::ping_loss::SYMPTOM];
+pub(crate) const ALL: &[Symptom] =
+    &[loss::arp_unanswered::SYMPTOM, loss::packet_loss::SYMPTOM, loss::ping_loss::SYMPTOM];

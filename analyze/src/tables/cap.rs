@@ -88,6 +88,8 @@ caps! {
     Owners: "given-up.owners",
     /// Packets that clocks are compared by: one in so many is.
     Marks: "given-up.marks",
+    /// ARP requests and replies, each with where it was seen.
+    ArpSights: "given-up.arp",
 }
 
 impl From<Unread> for Cap {

@@ -9,6 +9,7 @@ pub(crate) mod hops;
 pub(crate) mod journeys;
 pub(crate) mod losses;
 pub(crate) mod marks;
+pub(crate) mod questions;
 pub(crate) mod runs;
 pub(crate) mod sources;
 
@@ -79,6 +80,8 @@ tables! {
     journeys: journeys::JourneysFold,
     /// What each point saw and lost.
     losses: losses::LossesFold,
+    /// ARP requests with their replies.
+    questions: questions::QuestionsFold,
     /// From which machines' ports addresses speak.
     sources: sources::SourcesFold,
 }

@@ -75,6 +75,17 @@ pub struct PortVlan {
 }
 
 impl LinuxBridge {
+    /// The VLAN of untagged frames that come in at a port; `None` when it takes none.
+    pub fn pvid(&self, iface: &str) -> Option<u16> {
+        self.vlans.iter().find(|vlan| vlan.iface == iface && vlan.pvid).map(|vlan| vlan.first)
+    }
+
+    /// The port is a member of that VLAN, in both directions.
+    pub fn carries(&self, iface: &str, vlan: u16) -> bool {
+        let mut mine = self.vlans.iter().filter(|range| range.iface == iface);
+        mine.any(|range| (range.first..=range.last).contains(&vlan))
+    }
+
     /// Where an address was learned.
     pub fn learned(&self, mac: Mac) -> impl Iterator<Item = &BridgeFdb> {
         self.fdb.iter().filter(move |entry| entry.mac == mac && !entry.permanent && entry.bridge.is_some())
@@ -213,6 +224,11 @@ mod tests {
         assert_eq!(bridge.learned("9e:84:d1:89:1a:3c".parse().unwrap()).count(), 0);
         assert_eq!((bridge.fdb[2].vlan, bridge.vlans[1].last), (Some(5), 9));
         assert!(bridge.vlans[0].pvid && bridge.vlans[0].first == 1);
+        assert_eq!((bridge.pvid("vnet9"), bridge.pvid("eth2")), (Some(1), None));
+        assert_eq!(
+            [1, 2, 5, 9, 10].map(|vlan| bridge.carries("vnet9", vlan)),
+            [true, false, true, true, false]
+        );
     }
 
     #[test]

@@ -116,3 +116,54 @@ fn without_rules_nobody_can_tell() {
         ruled(&sealed)
     );
 }
+
+const UPLINK: &str = r#"{"ifname":"eth2","vlans":[{"vlan":1,"flags":["PVID","Egress Untagged"]}]}"#;
+
+/// Ten pings of the guest enter br0 and leave it nowhere; what br0 thinks of VLANs, and the VLANs of its ports.
+fn with_vlans(filtering: u8, ports_of_vlans: &str) -> SealedBundle {
+    let (vm, router) = (mac(GUEST), mac("a0:36:9f:97:76:b8"));
+    let mut bundle = BundleBuilder::new(60_000);
+    let vnet = Role::Vnet { vm: Some("web".into()), guest_mac: Some(vm) };
+    bundle.point_in("vnet0", vnet, "", Some("br0"), None);
+    bundle.point_in("eth2", Role::Uplink { bond: None }, "", Some("br0"), None);
+    for n in 10..20_u16 {
+        bundle.frame("vnet0", i64::from(n) * 1_000, In, &echo(false, vm, router, VM, GATEWAY, n));
+    }
+    let bridge = format!(
+        r#"[{{"ifindex":2,"ifname":"br0","flags":["UP"],"mtu":1500,"operstate":"UP","linkinfo":{{"info_kind":"bridge","info_data":{{"stp_state":0,"vlan_filtering":{filtering}}}}}}}]"#
+    );
+    let (ports, vlans) = (ports("forwarding"), format!("[{ports_of_vlans}]"));
+    for ms in [0, 30_000, 58_000] {
+        bundle.state(ms, &[("linux-bridge", "link", "", &ports), ("linux-bridge", "vlan", "", &vlans)]);
+        bundle.state(ms, &[("links", "link", "", &bridge)]);
+    }
+    bundle.seal()
+}
+
+fn vnet(vlans: &str) -> String {
+    format!(r#"{UPLINK},{{"ifname":"vnet0","vlans":[{vlans}]}}"#)
+}
+
+#[test]
+fn a_vlan_that_the_uplink_does_not_carry_is_named() {
+    let findings =
+        found(&with_vlans(1, &vnet(r#"{"vlan":188,"flags":["PVID","Egress Untagged"]}"#)), "linux-bridge");
+    assert_eq!(only(&findings), (Severity::Error, Confidence::Proven));
+    let claim = findings[0].claim.english();
+    assert!(claim.contains("eth2 is no member of VLAN 188"), "{claim}");
+}
+
+#[test]
+fn a_port_without_pvid_takes_no_untagged_frames() {
+    let findings = found(&with_vlans(1, &vnet(r#"{"vlan":1}"#)), "linux-bridge");
+    let claim = findings[0].claim.english();
+    assert!(claim.contains("vnet0 takes no frames without a tag"), "{claim}");
+}
+
+#[test]
+fn vlans_of_a_bridge_that_does_not_filter_them_decide_nothing() {
+    let other = vnet(r#"{"vlan":188,"flags":["PVID","Egress Untagged"]}"#);
+    assert!(found(&with_vlans(0, &other), "linux-bridge").is_empty());
+    let same = vnet(r#"{"vlan":1,"flags":["PVID","Egress Untagged"]}"#);
+    assert!(found(&with_vlans(1, &same), "linux-bridge").is_empty());
+}

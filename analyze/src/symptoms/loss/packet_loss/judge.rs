@@ -51,7 +51,9 @@ pub(super) fn hops(view: &View<'_>, deaths: &Deaths<'_>) -> Vec<Hop> {
     let mut by_hop: BTreeMap<(Stop, &[PointId], bool), BTreeMap<FlowKey, Case>> = BTreeMap::new();
     for group in &deaths.groups {
         let place = &group.place;
-        if !matches!(place.way, Way::Switch | Way::Learned) || place.exits.points.is_empty() {
+        // Requests for a MAC that nobody answers are a symptom of their own.
+        let asks = group.is_arp() && !group.deaths.iter().any(|death| death.followed);
+        if !matches!(place.way, Way::Switch | Way::Learned) || place.exits.points.is_empty() || asks {
             continue;
         }
         let hop = by_hop.entry((place.from, &place.exits.points, place.exits.complete)).or_default();

@@ -9,6 +9,8 @@ use netcap_bundle::run::{Answer, PingRecord};
 use netcap_words::wire::ip_protocol::TCP;
 
 use super::neighbour;
+use crate::deaths::Deaths;
+use crate::engine::{FrameRef, PacketKind};
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::text::Text;
 use crate::view::View;
@@ -73,7 +75,7 @@ impl Log<'_> {
     }
 
     /// What the log alone says.
-    pub(super) fn finding(&self, view: &View<'_>) -> Option<Finding> {
+    pub(super) fn finding(&self, view: &View<'_>, deaths: &Deaths<'_>) -> Option<Finding> {
         let (log, count) = (self.log, self.lost().count());
         let (first, last) = (self.lost().next()?, self.lost().next_back()?);
         let asked = log.records.iter().filter(|r| r.answer != Answer::Open).count();
@@ -99,6 +101,7 @@ impl Log<'_> {
                 Some(_) => neighbour::remedy(&log.address),
                 None => Text::new(self.remedy(view)).with("dst", &log.address),
             },
+            deaths: silent.map(|_| self.questions(view, deaths)).unwrap_or_default(),
             ..Finding::new(
                 super::SYMPTOM.unit.id,
                 if count >= 2 { Severity::Warning } else { Severity::Info },
@@ -107,6 +110,19 @@ impl Log<'_> {
                 Subject::Pair { src: None, dst: log.address.clone() },
             )
         })
+    }
+
+    /// What was sent instead of the pings: the host's requests for the MAC of the address, which nobody answered.
+    fn questions(&self, view: &View<'_>, deaths: &Deaths<'_>) -> Vec<FrameRef> {
+        let mine = deaths.groups.iter().filter(|group| {
+            group.kind == PacketKind::ArpRequest
+                && group.dst.to_string() == self.log.address
+                && view.host.owns_ip(group.src) == Some(true)
+        });
+        let mut frames: Vec<FrameRef> =
+            mine.flat_map(|group| &group.deaths).map(|death| death.frame).collect();
+        frames.sort_unstable();
+        frames
     }
 
     /// What was just recorded is not asked for again.

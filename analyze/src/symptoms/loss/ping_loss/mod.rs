@@ -51,7 +51,7 @@ pub(crate) const SYMPTOM: Symptom = Symptom {
 /// Findings made of one input: a scan of a whole network must not bury the rest.
 const FINDINGS_MAX: usize = 100;
 
-fn run(view: &View<'_>, _deaths: &Deaths<'_>, findings: &mut Vec<Finding>) {
+fn run(view: &View<'_>, deaths: &Deaths<'_>, findings: &mut Vec<Finding>) {
     let mut pairs = count::pairs(view);
     pairs.sort_by_key(|p| (std::cmp::Reverse(p.lost.len()), p.src, p.dst));
     // What the packets show is better evidence for the same loss.
@@ -62,7 +62,7 @@ fn run(view: &View<'_>, _deaths: &Deaths<'_>, findings: &mut Vec<Finding>) {
         .collect();
     findings.extend(pairs.iter().take(FINDINGS_MAX).map(|pair| report::of_packets(view, pair)));
     for log in logs::all(view).filter(|log| !shown.contains(&log.log.address)) {
-        findings.extend(log.finding(view));
+        findings.extend(log.finding(view, deaths));
     }
 }
 

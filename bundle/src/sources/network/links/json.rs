@@ -55,7 +55,10 @@ fn linkinfo(link: &mut Link, info: &Value) {
     let data = info.get("info_data").unwrap_or(&Value::Null);
     match link.kind.as_deref() {
         Some("vlan") => link.vlan_id = number(data, "id"),
-        Some("bridge") => link.stp = number::<u64>(data, "stp_state").map(|state| state != 0),
+        Some("bridge") => {
+            let is_on = |key: &str| number::<u64>(data, key).map(|state| state != 0);
+            (link.stp, link.filters_vlans) = (is_on("stp_state"), is_on("vlan_filtering"));
+        }
         Some("bond") => {
             let mode = string(data, "mode").unwrap_or_default();
             link.bond = Some(KernelBond { mode, active: string(data, "active_slave") });

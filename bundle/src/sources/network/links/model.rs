@@ -52,6 +52,8 @@ pub struct Link {
     pub bond: Option<KernelBond>,
     /// Spanning tree of a kernel bridge is on.
     pub stp: Option<bool>,
+    /// A kernel bridge looks at VLANs (`vlan_filtering`); without it what `bridge vlan` lists decides nothing.
+    pub filters_vlans: Option<bool>,
     /// The kind of its queue of packets to send (`mq`, `tbf`, `noqueue`, …).
     pub queue: Option<String>,
 }

@@ -10,7 +10,7 @@ const LINK: &str = r#"[
 {"ifindex":12,"ifname":"eth4","flags":["BROADCAST","SLAVE","UP","LOWER_UP"],"mtu":9000,"master":"bond7","operstate":"UP","address":"02:00:00:00:00:07","permaddr":"02:00:00:00:00:04","linkinfo":{"info_slave_kind":"bond","info_slave_data":{"state":"BACKUP","mii_status":"UP","perm_hwaddr":"02:00:00:00:00:04"}}},
 {"ifindex":13,"ifname":"bond7","flags":["MASTER","UP"],"mtu":9000,"operstate":"UP","address":"02:00:00:00:00:07","linkinfo":{"info_kind":"bond","info_data":{"mode":"active-backup","active_slave":"eth5"}}},
 {"ifindex":14,"ifname":"bond7.100","link":"bond7","flags":["UP"],"mtu":9000,"operstate":"UP","linkinfo":{"info_kind":"vlan","info_data":{"protocol":"802.1Q","id":100}}},
-{"ifindex":18,"ifname":"br9","flags":["UP","LOWER_UP"],"mtu":1500,"operstate":"UNKNOWN","address":"52:e0:65:c4:74:e9","linkinfo":{"info_kind":"bridge","info_data":{"stp_state":0}}}]"#;
+{"ifindex":18,"ifname":"br9","flags":["UP","LOWER_UP"],"mtu":1500,"operstate":"UNKNOWN","address":"52:e0:65:c4:74:e9","linkinfo":{"info_kind":"bridge","info_data":{"stp_state":0,"vlan_filtering":1}}}]"#;
 
 const ADDR: &str = r#"[{"ifindex":18,"ifname":"br9","flags":["UP","LOWER_UP"],"mtu":1500,"operstate":"UNKNOWN","address":"52:e0:65:c4:74:e9","addr_info":[{"family":"inet","local":"172.16.51.23","prefixlen":16,"scope":"global","label":"br9"},{"family":"inet6","local":"fe80::eda:41ff:fe1d:4379","prefixlen":64,"scope":"link"}]},{}]"#;
 
@@ -63,6 +63,7 @@ fn kernel_bonds_addresses_and_gateways() {
     assert_eq!(links.link("bond7").unwrap().bond.as_ref().unwrap().active.as_deref(), Some("eth5"));
     assert_eq!(links.owner("172.16.51.23".parse().unwrap()).unwrap().name, "br9");
     assert_eq!(links.link("br9").unwrap().stp, Some(false));
+    assert_eq!(links.link("br9").unwrap().filters_vlans, Some(true));
     assert_eq!(links.gateways().collect::<Vec<_>>(), [("172.16.0.1".parse().unwrap(), "br9")]);
     assert_eq!(links.routes[2].table, "local");
 }

@@ -95,7 +95,8 @@ fn detail(link: &mut Link, words: &[&str]) {
                 link.vlan_id = after(words, "id").and_then(|text| text.parse().ok());
             }
             if kind == "bridge" {
-                link.stp = after(words, "stp_state").map(|state| state != "0");
+                let is_on = |key: &str| after(words, key).map(|state| state != "0");
+                (link.stp, link.filters_vlans) = (is_on("stp_state"), is_on("vlan_filtering"));
             }
         }
         // `valid_lft …` and further details of the kind.
