@@ -79,6 +79,8 @@ pub(crate) enum Rung {
     Rule,
     /// A queue or a policer drops it.
     Queue,
+    /// The kernel lost it on its way to the daemon.
+    Host,
     /// The kernel's bridge: its filters, VLANs and spanning tree.
     LinuxBridge,
     /// The network outside returned the machine's own packets.
