@@ -37,6 +37,8 @@ pub(crate) struct DatapathDrop {
 pub(crate) struct DatapathForward {
     /// Where it sends them: datapath port numbers or names, as printed.
     pub ports: Vec<String>,
+    /// When it was dumped, in order of the dumps.
+    pub seen: Vec<Nanos>,
 }
 
 pub(super) fn look(view: &View<'_>, targets: &[Target<'_, '_>], all: &mut [Flows]) {
@@ -78,7 +80,9 @@ fn look_at(
     let sent = datapath.flows_in(name).filter(|flow| then && flow.recirc_id == 0 && flow.packets > 0);
     let mut sent = sent.filter(|flow| matching(flow) == Some(true));
     if let Some(ports) = sent.find_map(|flow| mirrors.sent_on(&flow.actions)) {
-        flows.forward = Some(DatapathForward { ports });
+        let mut seen = flows.forward.take().map(|forward| forward.seen).unwrap_or_default();
+        seen.push(round.at);
+        flows.forward = Some(DatapathForward { ports, seen });
     }
 }
 

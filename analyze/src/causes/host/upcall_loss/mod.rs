@@ -169,8 +169,8 @@ fn is_covered(case: &Case<'_, '_>, lossy: &Lossy) -> bool {
 
 /// The datapath had a flow for them when it was dumped last before.
 fn had_flow(case: &Case<'_, '_>, at: Nanos) -> bool {
-    let forward = case.flows().forward.as_ref();
-    forward.is_some_and(|flow| flow.at <= at && at.since(flow.at) <= IDLE_NS)
+    let mut seen = case.flows().forward.iter().flat_map(|forward| &forward.seen);
+    seen.any(|dumped| *dumped <= at && at.since(*dumped) <= IDLE_NS)
 }
 
 fn confidence(lossy: &[Lossy], deaths: &[Death]) -> Confidence {
