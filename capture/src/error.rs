@@ -80,6 +80,11 @@ impl Error {
         Self::place(Op::Open, "held.ovs", dir)
     }
 
+    /// For `map_err`: the directory of tools that the user has chosen.
+    pub(crate) fn tools(dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::place(Op::Open, "held.tools", dir)
+    }
+
     fn place(op: Op, advice: &'static str, dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = dir.to_owned();
         move |source| match mistrust(&source) {

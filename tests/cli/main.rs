@@ -11,6 +11,7 @@ mod inputs;
 mod many;
 mod mutations;
 mod specials;
+mod tars;
 mod threads;
 
 use std::fs;

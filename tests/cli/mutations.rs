@@ -46,10 +46,10 @@ fn program() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_netcap-analyze").into(), PathBuf::from)
 }
 
-/// What is wrong with the answer to an input, if something is.
+/// What is wrong with the answer to options and inputs, if something is.
 ///
 /// Otherwise its exit status, and the seconds and the MiB it took, as GNU time measures them; without it they are 0.
-fn judge(input: &Path) -> Result<(i32, f64, f64), String> {
+pub(crate) fn judge(words: &[PathBuf]) -> Result<(i32, f64, f64), String> {
     let memory = tempfile::NamedTempFile::new().unwrap();
     let measured = Path::new("/usr/bin/time").exists();
     let mut command = Command::new(if measured { "/usr/bin/time".into() } else { program() });
@@ -57,13 +57,8 @@ fn judge(input: &Path) -> Result<(i32, f64, f64), String> {
         command.args(["-q", "-f", "%U %S %M", "-o"]).arg(memory.path()).arg(program());
     }
     let stderr = tempfile::tempfile().unwrap();
-    let mut child = command
-        .args(["--json", "-", "--color", "never"])
-        .arg(input)
-        .stdout(Stdio::null())
-        .stderr(stderr.try_clone().unwrap())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command.args(words).stdout(Stdio::null()).stderr(stderr.try_clone().unwrap()).spawn().unwrap();
     let Some(status) = netcap_tests::ended_within(&mut child, CLOCK_MAX) else {
         return Err(format!("takes longer than {CLOCK_MAX:?}"));
     };
@@ -93,6 +88,11 @@ fn judge(input: &Path) -> Result<(i32, f64, f64), String> {
     Ok((code.unwrap_or(2), user + system, kib / 1024.0))
 }
 
+/// The report for programs, of one input.
+fn judge_one(input: &Path) -> Result<(i32, f64, f64), String> {
+    judge(&["--json".into(), "-".into(), input.to_owned()])
+}
+
 #[test]
 fn changed_inputs_are_answered() {
     let (count, seed) = (number("NETCAP_MUTATIONS", 100), number("NETCAP_SEED", 1));
@@ -114,7 +114,7 @@ fn changed_inputs_are_answered() {
             let kind = if sources[1].is_empty() { 0 } else { numbers.below(2) };
             let source = &sources[kind][numbers.below(sources[kind].len())];
             fs::write(&input, change(&mut numbers, fs::read(source).unwrap())).unwrap();
-            match judge(&input) {
+            match judge_one(&input) {
                 Ok((code, seconds, mib)) => {
                     answers[usize::try_from(code).unwrap()].fetch_add(1, Ordering::SeqCst);
                     let mut most = most.lock().unwrap();
@@ -154,7 +154,7 @@ fn made_up_inputs_are_answered() {
     let dir = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();
     for (name, input) in specials::all(dir.path()) {
-        match judge(&input) {
+        match judge_one(&input) {
             Ok((code, seconds, mib)) => println!("{name}: exit {code}, {seconds} s, {mib:.0} MiB"),
             Err(why) => wrong.push(format!("{name}: {why}")),
         }

@@ -51,7 +51,9 @@ pub(crate) fn all(dir: &Path) -> Vec<(&'static str, PathBuf)> {
     put("links and ways out", &links(&bundle));
     put("a name as long as a file", &long_name());
     put("a member larger than any disk", &huge_member(&bundle));
-    for (name, bytes) in pcapng().into_iter().chain(crate::crowds::all(&bundle)) {
+    for (name, bytes) in
+        pcapng().into_iter().chain(crate::crowds::all(&bundle)).chain(crate::tars::all(&bundle))
+    {
         put(name, &bytes);
     }
     out

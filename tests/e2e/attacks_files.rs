@@ -60,7 +60,7 @@ fn refused(output: &Output) -> String {
     let said = text(&output.stdout) + &text(&output.stderr);
     let refused = match output.status.code() {
         // Sealed all the same, and the recording stays where it is.
-        Some(0) => said.contains("not bundled: "),
+        Some(3) => said.contains("not bundled: "),
         Some(1 | 2) => said.trim().len() > 20,
         _ => false,
     };

@@ -10,6 +10,7 @@ use netcap_tests::{privileged, root};
 use crate::attacks_files::STRANGER;
 use crate::life::text;
 use crate::net::Net;
+use crate::run::netcap;
 
 /// A program that leaves a mark when it is started.
 fn trap(at: &Path, mark: &Path) {
@@ -45,6 +46,40 @@ fn no_path_makes_root_start_what_lies_around() {
             assert!(!mark.exists(), "PATH={path}: a stranger's program was started");
         }
     }
+}
+
+#[test]
+fn only_root_chooses_where_tools_are_and_nobody_puts_an_analyzer_beside_netcap() {
+    if !privileged("only_root_chooses_where_tools_are_and_nobody_puts_an_analyzer_beside_netcap") {
+        return;
+    }
+    let (net, place) = (Net::new(), tempfile::tempdir().unwrap());
+    let (open, mark) = (place.path().join("open"), place.path().join("mark"));
+    fs::create_dir(&open).unwrap();
+    for name in ["ip", "netcap-analyze"] {
+        trap(&open.join(name), &mark);
+    }
+    // A sticky directory, as /tmp is: root's netcap lies there, and anybody's program beside it.
+    let program = open.join("netcap");
+    fs::copy(env!("CARGO_BIN_EXE_netcap"), &program).unwrap();
+    for mode in [0o777, 0o1777] {
+        fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+        for words in [&["points", "--tools"][..], &["--iface=cap0", "--tools"]] {
+            let output = netcap(&net, words).arg(&open).output().unwrap();
+            let said = text(&output.stderr);
+            assert!(output.status.code() == Some(2) && said.contains("no program of"), "{output:?}");
+        }
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &net.near]).arg(&program).arg("--out").arg(place.path().join("out"));
+        command.args(["--iface=cap0", "--duration=1s", "--min-free=1M", "--analyze"]);
+        let output = command.env("OVS_RUNDIR", "/nonexistent").env("LC_ALL", "C").output().unwrap();
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("only root can change"), "{output:?}");
+    }
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(!mark.exists());
+    let output = netcap(&net, &["points", "--tools"]).arg(&open).output().unwrap();
+    assert!(mark.exists(), "where only root can put one, it is the one that is asked: {output:?}");
 }
 
 #[test]

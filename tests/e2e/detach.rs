@@ -84,7 +84,7 @@ fn what_cannot_start_is_told_in_the_foreground_and_leaves_nothing() {
     let cases: [(&[&str], i32, &str); 4] = [
         (&["--iface=nosuch"], 2, "nosuch"),
         (&["icmmp"], 2, "icmp"),
-        (&["--max-disk=1K"], 1, "--max-disk"),
+        (&["--max-disk=1K"], 2, "--max-disk"),
         (&["--analyze"], 2, "netcap stop --analyze"),
     ];
     for (words, status, sentence) in cases {
@@ -146,16 +146,15 @@ fn it_outlives_the_terminal_and_a_hangup_still_means_new_segments() {
 }
 
 /// A `systemd-run` that notes how it was called and does what a scope does to a process: replaces itself by it.
-fn stand_in(dir: &Path, script: &str) -> String {
+fn stand_in(dir: &Path, script: &str) {
     let path = dir.join("systemd-run");
     fs::write(&path, format!("#!/bin/bash\n{script}\n")).expect("a file");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a program");
-    format!("{}:{}", dir.display(), std::env::var("PATH").unwrap_or_default())
 }
 
 /// The same where systemd seems to be at work: in a mount namespace whose /run says so. The control sockets stay those of
 /// the host.
-fn detach_under(net: &Net, out: &str, path: &str) -> Output {
+fn detach_under(net: &Net, out: &str, tools: &Path) -> Output {
     let script = r#"
         set -e
         mkdir -p -m 700 /run/netcap
@@ -166,16 +165,12 @@ fn detach_under(net: &Net, out: &str, path: &str) -> Output {
         mount --bind "$keep" /run/netcap
         umount "$keep"
         rmdir "$keep"
-        # The host's own is found first; where there is one, the stand-in takes its place.
-        for real in /usr/bin/systemd-run /bin/systemd-run; do
-            [[ ! -e $real ]] || mount --bind "$(command -v systemd-run)" "$real"
-        done
         exec "$0" "$@"
     "#;
     let mut command = Command::new("ip");
     command.args(["netns", "exec", &net.near, "unshare", "--mount", "bash", "-c", script]);
     command.arg(env!("CARGO_BIN_EXE_netcap")).args(WORDS).args([out, "arp"]);
-    command.env("PATH", path).env("OVS_RUNDIR", "/nonexistent").env("LC_ALL", "C");
+    command.env("NETCAP_TOOLS", tools).env("OVS_RUNDIR", "/nonexistent").env("LC_ALL", "C");
     command.output().expect("it starts")
 }
 
@@ -191,8 +186,8 @@ fn where_systemd_is_at_work_it_gets_a_scope_of_its_own() {
         r#"printf '%s\n' "$@" >{}; while [[ $1 != -- ]]; do shift; done; shift; exec "$@""#,
         log.display()
     );
-    let path = stand_in(tools.path(), &script);
-    let output = detach_under(&net, &place, &path);
+    stand_in(tools.path(), &script);
+    let output = detach_under(&net, &place, tools.path());
     assert!(output.status.success(), "{output:?}");
     let called = fs::read_to_string(&log).unwrap();
     let called: Vec<&str> = called.lines().collect();
@@ -216,8 +211,8 @@ fn a_systemd_that_refuses_is_told_and_does_not_keep_it_from_recording() {
     }
     let (net, (out, place)) = (Net::new(), place());
     let tools = tempfile::tempdir().unwrap();
-    let path = stand_in(tools.path(), "echo 'Failed to connect to bus' >&2; exit 1");
-    let output = detach_under(&net, &place, &path);
+    stand_in(tools.path(), "echo 'Failed to connect to bus' >&2; exit 1");
+    let output = detach_under(&net, &place, tools.path());
     let stderr = text(&output.stderr);
     assert!(output.status.success() && stderr.contains("KillUserProcesses"), "{output:?}");
     stop(&dir_in(out.path()));

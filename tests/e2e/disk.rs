@@ -109,7 +109,8 @@ fn earlier_runs_count_and_are_left_alone() {
     assert_eq!(earlier.metadata().unwrap().len(), 5 << 20);
     assert_eq!(entries(out.path()).len(), 2);
     let refused = netcap(&net, &words).arg("--max-disk=1K").output().unwrap();
-    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && text.contains("at least 1.5 MiB"), "{text}");
 }
 
 #[test]

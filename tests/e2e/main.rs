@@ -4,6 +4,7 @@ mod net;
 mod proof;
 mod run;
 
+mod attacks_around;
 mod attacks_files;
 mod attacks_programs;
 mod broken_disk;
@@ -16,6 +17,7 @@ mod faults;
 mod faults_disk;
 mod faults_oom;
 mod grid;
+mod injected;
 mod ledger;
 mod life;
 mod limits;

@@ -59,25 +59,25 @@ pub(super) struct Limits {
     #[arg(long, value_name = "TIME", value_parser = units::duration, allow_hyphen_values = true)]
     pub duration: Option<Duration>,
     /// Stop at this time of the host's clock, like 06:00 or '2026-11-22 06:00'
-    #[arg(long, value_name = "TIME", value_parser = crate::ui::units::until)]
+    #[arg(long, value_name = "TIME", value_parser = units::until, allow_hyphen_values = true)]
     pub until: Option<netcap_bundle::Nanos>,
     /// Stop once this many packets are recorded at all points together (a tenth of a second later at most)
-    #[arg(long, alias = "max_packets", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, alias = "max_packets", value_name = "N", value_parser = units::packets, allow_hyphen_values = true)]
     pub max_packets: Option<u64>,
     /// Directory for runs and bundles
     #[arg(long, value_name = "DIR", default_value = OUT)]
     pub out: PathBuf,
     /// Begin a new segment after this many compressed bytes
-    #[arg(long, alias = "rotate_size", value_name = "SIZE", default_value = "64MiB", value_parser = units::size, allow_hyphen_values = true)]
+    #[arg(long, alias = "rotate_size", value_name = "SIZE", default_value = "64MiB", value_parser = units::segment_size, allow_hyphen_values = true)]
     pub rotate_size: u64,
     /// Begin a new segment after this time
     #[arg(long, alias = "rotate_time", value_name = "TIME", default_value = "5m", value_parser = units::duration, allow_hyphen_values = true)]
     pub rotate_time: Duration,
-    /// Bytes kept of each frame
-    #[arg(long, value_name = "BYTES", default_value_t = netcap_filters::SNAPLEN_MAX_BYTES)]
+    /// Bytes kept of each frame, up to 262144; 0 keeps all
+    #[arg(long, value_name = "BYTES", default_value_t = netcap_filters::SNAPLEN_MAX_BYTES, value_parser = units::snaplen, allow_hyphen_values = true)]
     pub snaplen: u32,
     /// Ring memory for all points together
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::size, allow_hyphen_values = true)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = units::buffer, allow_hyphen_values = true)]
     pub buffer: u64,
     /// Memory for rings, queues and compression together; rings and level are made to fit. Else 256MiB, or an eighth of
     /// what the host has available, or what --buffer needs
@@ -97,7 +97,7 @@ pub(super) struct Limits {
     #[arg(long, alias = "min_free", aliases = ["disk-reserve", "disk_reserve"], value_name = "SIZE", default_value = "10%", value_parser = units::floor, allow_hyphen_values = true)]
     pub min_free: units::Floor,
     /// Compression level of packets (zstd, 1 to 9)
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=9))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = units::level, allow_hyphen_values = true)]
     pub level: i32,
     /// Time between two looks at the host's state
     #[arg(long, alias = "state_interval", value_name = "TIME", default_value = "10s", value_parser = units::duration, allow_hyphen_values = true)]
@@ -110,6 +110,10 @@ pub(super) struct Behaviour {
     /// Directory of Open vSwitch's sockets
     #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
     pub ovs_rundir: Option<PathBuf>,
+    /// Directory of tools that are not where netcap looks (/usr/sbin, /usr/bin, /sbin, /bin, then /usr/local and /opt);
+    /// looked in first, and only root may be able to change it. PATH does not count
+    #[arg(long, env = "NETCAP_TOOLS", value_name = "DIR")]
+    pub tools: Option<PathBuf>,
     /// Keep to the points of the start: do not add ports and machines that come later
     #[arg(long, alias = "no_follow")]
     pub no_follow: bool,
@@ -176,6 +180,9 @@ pub(super) enum Command {
         /// Directory of Open vSwitch's sockets
         #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
         ovs_rundir: Option<PathBuf>,
+        /// Directory of tools that are not where netcap looks
+        #[arg(long, env = "NETCAP_TOOLS", value_name = "DIR")]
+        tools: Option<PathBuf>,
         /// Language: en or zh-CN
         #[arg(long, value_name = "LANG")]
         lang: Option<Lang>,
@@ -229,7 +236,7 @@ pub(super) enum Command {
         #[arg(long, conflicts_with = "run")]
         all: bool,
         /// Wait no longer than this for a bundle; the run ends all the same
-        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = units::duration)]
+        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = units::duration, allow_hyphen_values = true)]
         timeout: Duration,
         /// Do not wait for the bundle
         #[arg(long, alias = "no_wait")]

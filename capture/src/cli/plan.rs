@@ -27,8 +27,7 @@ pub(super) fn plan(options: Record, filter: Filter, own: Own, inventory: &Invent
     pings.sort_unstable();
     pings.dedup();
     let ns = |time: std::time::Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
-    let rotation =
-        Rotation { bytes: limits.rotate_size.max(1), ns: ns(limits.rotate_time), level: limits.level };
+    let rotation = Rotation { bytes: limits.rotate_size, ns: ns(limits.rotate_time), level: limits.level };
     let mut plan = Plan {
         points: Vec::new(),
         pings,

@@ -38,6 +38,7 @@ pub(super) fn record(mut options: Record, began: Instant) -> Result<u8> {
         presets();
         return Ok(0);
     }
+    runtime::tools(options.behaviour.tools.as_deref())?;
     let filter = filter(&options)?;
     let own = own_filters(&mut options)?;
     if options.behaviour.show_filter {

@@ -1,10 +1,11 @@
 //! What a command runs in: one thread, and as many descriptors as the host allows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::error::{Error, Result};
+use crate::host::programs;
 use crate::host::services::Host;
 
 /// Each point needs two descriptors; the usual soft limit of 1024 is there for programs that use select(2).
@@ -18,6 +19,11 @@ pub(super) fn raise_file_limit() {
 pub(super) fn host(ovs_rundir: Option<PathBuf>) -> Result<Host> {
     let dir = ovs_rundir.clone().unwrap_or_default();
     Host::chosen(ovs_rundir).map_err(Error::ovs(&dir))
+}
+
+/// Looks for programs where the user or the environment says, if they do.
+pub(super) fn tools(dir: Option<&Path>) -> Result<()> {
+    dir.map_or(Ok(()), |dir| programs::use_tools(dir).map_err(Error::tools(dir)))
 }
 
 /// One thread is enough: packets have threads of their own, and commands run one after the other. A file of the host that

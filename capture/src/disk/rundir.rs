@@ -26,8 +26,8 @@ pub(crate) struct RunDir {
     place: PathBuf,
     /// What the run says about itself.
     pub info: RunInfo,
-    /// Held until the run is sealed: `netcap seal` keeps off.
-    _lock: Flock<File>,
+    /// Held until the run is sealed: `netcap seal` keeps off. Absent when it is let go.
+    lock: Option<Flock<File>>,
 }
 
 /// What a run is about, as far as it is known at the start.
@@ -96,7 +96,7 @@ impl RunDir {
             return Err(e);
         }
         let lock = first_lock(&dir, &path)?;
-        Ok(Self { path, dir, out: held, place: out.to_owned(), info, _lock: lock })
+        Ok(Self { path, dir, out: held, place: out.to_owned(), info, lock: Some(lock) })
     }
 
     /// Takes over the directory of a run whose recorder is gone.
@@ -106,7 +106,7 @@ impl RunDir {
         let out = dir.beside().map_err(Error::run(path))?;
         let info = seal::read_run(&dir)?;
         let lock = lock(&dir, path)?;
-        Ok(Self { path: path.to_owned(), dir, place: out.path().to_owned(), out, info, _lock: lock })
+        Ok(Self { path: path.to_owned(), dir, place: out.path().to_owned(), out, info, lock: Some(lock) })
     }
 
     /// Where its directory is now: somebody may have moved it while it was recorded.
@@ -122,6 +122,28 @@ impl RunDir {
     /// Where its tar will be, as the user knows it.
     pub(crate) fn tar_path(&self) -> PathBuf {
         self.place.join(self.tar_name())
+    }
+}
+
+/// How often the directory of a run that is in its tar is tried to be removed, and the time between: NFS and FUSE keep a
+/// name for a removed file that is open, and take it away a moment after it is closed.
+const GONE_TRIES: u32 = 10;
+/// See [`GONE_TRIES`].
+const GONE_PAUSE: Duration = Duration::from_millis(20);
+
+impl Drop for RunDir {
+    fn drop(&mut self) {
+        drop(self.lock.take());
+        // What says that it is a run goes last, so there is nothing in it that anybody misses.
+        if self.dir.has(layout::RUN) || !self.dir.is_in_place() {
+            return;
+        }
+        for _ in 0..GONE_TRIES {
+            match self.dir.remove_itself() {
+                Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => std::thread::sleep(GONE_PAUSE),
+                _ => return,
+            }
+        }
     }
 }
 

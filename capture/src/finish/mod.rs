@@ -35,6 +35,9 @@ pub(crate) struct RunResult {
     pub no_tar: Option<String>,
 }
 
+/// Exit status of `netcap seal` when the run is closed, but there was no way to make a tar of it.
+const NOT_BUNDLED: u8 = 3;
+
 /// Seals a run that has just ended.
 pub(crate) fn seal_run(
     run: &RunDir,
@@ -66,7 +69,7 @@ pub(crate) fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
     };
     let result = wrap_up(&run, bundle, None);
     summary(&manifest, &result);
-    Ok(0)
+    Ok(if result.no_tar.is_some() { NOT_BUNDLED } else { 0 })
 }
 
 /// The tar of a run whose directory is gone, but for the empty folder that a kill in the last moment leaves.
@@ -137,9 +140,9 @@ pub(crate) fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> 
     }
     let target = to.map_or_else(|| Ok(Target::beside(&run)), Target::named)?;
     let Tar { path, bytes } = if moving || seal::half_moved(&run.dir)? {
-        move_bundle(&run, target)?
+        move_bundle(&run, &target)?
     } else {
-        write_bundle(&run, target)?
+        write_bundle(&run, &target)?
     };
     ui::answer(&t!("end.where", path = quote::path(&path), size = human_bytes(bytes)));
     Ok(0)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use netcap_bundle::files::Files;
-use netcap_bundle::held::Dir;
+use netcap_bundle::held::{Dir, Kind};
 use netcap_bundle::{BundleError, Op, layout, seal};
 use rust_i18n::t;
 
@@ -78,14 +78,25 @@ pub(crate) fn wrap_up(run: &RunDir, bundle: bool, bounds: Option<Bounds>) -> Run
     }
 }
 
+/// What becomes of an error once the tar has its name. What says that a directory is a run goes last: without it all of the
+/// run is in the tar, and what keeps the directory there are the names that NFS and FUSE give to files that are removed
+/// while they are open. It goes when they are closed ([`RunDir`]).
+fn unless_whole(error: BundleError, run: &RunDir, done: &Target) -> Result<Tar> {
+    let tar = done.dir.meta(&done.name).ok().filter(|meta| meta.kind == Kind::File);
+    match tar {
+        Some(meta) if !run.dir.has(layout::RUN) => Ok(Tar { path: done.path.clone(), bytes: meta.len }),
+        _ => Err(error.into()),
+    }
+}
+
 fn make_tar(run: &RunDir, size: u64, bounds: Option<Bounds>) -> Result<Tar> {
     let done = Target::beside(run);
     if seal::half_moved(&run.dir)? || !copy_fits(run, size, bounds) {
         room_to_move(run, bounds)?;
-        return move_bundle(run, done);
+        return move_bundle(run, &done);
     }
-    let written = write_bundle(run, done)?;
-    seal::remove_run(&run.dir)?;
+    let written = write_bundle(run, &done)?;
+    seal::remove_run(&run.dir).or_else(|e| unless_whole(e, run, &done).map(drop))?;
     // A move that had begun and removed nothing yet.
     remove_attempts(&run.out, &run.tar_name());
     Ok(written)
@@ -104,21 +115,21 @@ fn room_to_move(run: &RunDir, bounds: Option<Bounds>) -> Result<()> {
 }
 
 /// Streams the tar; it is complete or absent.
-pub(super) fn write_bundle(run: &RunDir, done: Target) -> Result<Tar> {
+pub(super) fn write_bundle(run: &RunDir, done: &Target) -> Result<Tar> {
     let Target { dir, name, path } = done;
     let partial = format!("{name}{}", layout::PARTIAL_END);
     let file = dir.create_anew(&partial).map_err(BundleError::io(Op::Create, dir.path().join(&partial)))?;
     let write = || -> netcap_bundle::Result<u64> {
-        let failed = || BundleError::io(Op::Write, &path);
+        let failed = || BundleError::io(Op::Write, path);
         seal::write_tar(&run.dir, &run.info.run, &file)?;
         file.sync_all().map_err(failed())?;
-        dir.rename(&partial, &name).map_err(BundleError::io(Op::Rename, dir.path().join(&partial)))?;
+        dir.rename(&partial, name).map_err(BundleError::io(Op::Rename, dir.path().join(&partial)))?;
         // The directory it was made of goes next.
         dir.sync().map_err(failed())?;
         Ok(file.metadata().map_or(0, |meta| meta.len()))
     };
     match write() {
-        Ok(bytes) => Ok(Tar { path, bytes }),
+        Ok(bytes) => Ok(Tar { path: path.clone(), bytes }),
         Err(e) => {
             // It may be the disk that is full; the run itself is still there.
             let _ = dir.remove(&partial);
@@ -128,10 +139,47 @@ pub(super) fn write_bundle(run: &RunDir, done: Target) -> Result<Tar> {
 }
 
 /// Moves the run into the tar: needs no room for a copy.
-pub(super) fn move_bundle(run: &RunDir, done: Target) -> Result<Tar> {
+pub(super) fn move_bundle(run: &RunDir, done: &Target) -> Result<Tar> {
     let Target { dir, name, path } = done;
     let moving = format!("{name}{}", layout::MOVING_END);
-    let bytes = seal::move_tar(&run.dir, &run.info.run, &dir, &moving, &name)?;
-    remove_attempts(&dir, &name);
-    Ok(Tar { path, bytes })
+    let moved = seal::move_tar(&run.dir, &run.info.run, dir, &moving, name);
+    let tar = match moved {
+        Ok(bytes) => Tar { path: path.clone(), bytes },
+        Err(e) => unless_whole(e, run, done)?,
+    };
+    remove_attempts(dir, name);
+    Ok(tar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::rundir::Start;
+    use netcap_bundle::run::End;
+    use std::fs;
+
+    /// As NFS and FUSE have it: a removed file that is open keeps a name in its directory until it is closed.
+    #[test]
+    fn a_directory_that_cannot_go_yet_does_not_hide_its_tar() {
+        let out = tempfile::tempdir().unwrap();
+        let run = RunDir::create(out.path(), &[], Start::default()).unwrap();
+        seal::seal(&run.dir, run.info.clone(), None, End::Recovered, Vec::new()).unwrap();
+        let (dir, done) = (run.path.clone(), Target::beside(&run));
+        let busy = || BundleError::io(Op::Remove, &dir)(std::io::Error::from_raw_os_error(libc::ENOTEMPTY));
+        assert!(unless_whole(busy(), &run, &done).is_err(), "no tar");
+        let written = write_bundle(&run, &done).unwrap();
+        assert!(unless_whole(busy(), &run, &done).is_err(), "it is a run still");
+        fs::write(dir.join(".nfs1"), "").unwrap();
+        assert!(run.dir.clear_but(layout::RUN).is_ok() && run.dir.remove_if_there(layout::RUN).is_ok());
+        fs::write(dir.join(".nfs1"), "").unwrap();
+        let whole = unless_whole(busy(), &run, &done).unwrap();
+        assert_eq!((whole.path, whole.bytes), (written.path, written.bytes));
+        let (kept, closed) = (dir.join(".nfs1"), std::time::Duration::from_millis(50));
+        let server = std::thread::spawn(move || {
+            std::thread::sleep(closed);
+            fs::remove_file(kept)
+        });
+        drop(run);
+        assert!(server.join().unwrap().is_ok() && !dir.exists(), "it goes when they are closed");
+    }
 }

@@ -4,6 +4,8 @@ use netcap_bundle::Nanos;
 use netcap_bundle::run::Clock;
 use nix::time::{ClockId, clock_gettime};
 
+use crate::ui::zone;
+
 /// `CLOCK_REALTIME`: the clock of packet stamps, samples and pings.
 pub fn now() -> Nanos {
     read(ClockId::CLOCK_REALTIME)
@@ -35,7 +37,7 @@ pub(crate) fn both() -> Clock {
 
 /// Seconds east of Greenwich here and now.
 pub fn utc_offset_s() -> i32 {
-    jiff::Zoned::now().offset().seconds()
+    zone::now().offset().seconds()
 }
 
 /// Neither clock can fail on Linux; a zero would be seen in the very first line of a log.

@@ -1,44 +1,73 @@
 //! Where programs are looked for, and what they are given of the environment.
 //!
-//! Root's PATH may name a directory of somebody else, or, by an empty or relative element, the one that root happens to
-//! stand in. The host's own directories come first, whatever the PATH says; of it only directories count that nobody but
-//! root and this user can change. Commands get nothing of the environment that they do not need: libvirt's client writes
-//! logs, and Open vSwitch's tools read settings, wherever a variable says.
+//! Never in the caller's PATH: it may name a directory of somebody else, or, by an empty or relative element, the one that
+//! root happens to stand in; and what sudo, cron or a service leave of it would decide what is recorded. The host's own
+//! directories, then those of vendors that only root can change. Who has a tool elsewhere says where (`--tools`). Commands
+//! get nothing of the environment that they do not need: libvirt's client writes logs, and Open vSwitch's tools read
+//! settings, wherever a variable says.
 
-use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use netcap_bundle::held::Dir;
 
+use crate::ui::zone;
+
 /// The host's own directories of programs.
-const SYSTEM: [&str; 6] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
-/// Directories of the PATH that are looked at.
-const PATH_MAX: usize = 64;
-/// What a command is given of the environment: the zone its times are printed in.
-const KEPT: [&str; 1] = ["TZ"];
+const SYSTEM: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Where vendors of hosts and what is built there put theirs; each counts only while nobody but root can change it.
+const VENDORS: [&str; 4] = ["/usr/local/sbin", "/usr/local/bin", "/opt/sbin", "/opt/bin"];
+/// Names the directory of tools that the user has chosen; the helper of a recording gets it this way.
+const TOOLS_ENV: &str = "NETCAP_TOOLS";
+
+/// The directory of tools that the user has chosen.
+static TOOLS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Looks for programs in this directory first. Refused where somebody else could put one.
+pub(crate) fn use_tools(dir: &Path) -> io::Result<()> {
+    let dir = std::path::absolute(dir)?;
+    ours(&dir)?;
+    let _ = TOOLS.set(dir);
+    Ok(())
+}
+
+/// Has a program of ours look in the same directories.
+pub(crate) fn pass_on(command: &mut Command) {
+    match TOOLS.get() {
+        Some(dir) => command.env(TOOLS_ENV, dir),
+        None => command.env_remove(TOOLS_ENV),
+    };
+}
+
+/// Whether nobody but root and this user can put a file there.
+fn ours(dir: &Path) -> io::Result<()> {
+    Dir::open(dir).and_then(|dir| dir.is_private())
+}
 
 /// The directories programs are looked for in, in order.
 fn dirs() -> &'static [PathBuf] {
     static DIRS: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    DIRS.get_or_init(|| trusted(&std::env::var_os("PATH").unwrap_or_default()))
+    DIRS.get_or_init(|| {
+        let given = || std::env::var_os(TOOLS_ENV).map(PathBuf::from).filter(|dir| dir.is_absolute());
+        let tools = TOOLS.get().cloned().or_else(given);
+        trusted(tools.into_iter(), VENDORS.iter().map(PathBuf::from))
+    })
 }
 
-/// The host's own, then those of a PATH that only root and this user can change.
-fn trusted(path: &OsStr) -> Vec<PathBuf> {
-    let mut dirs: Vec<PathBuf> = SYSTEM.map(PathBuf::from).to_vec();
-    for dir in std::env::split_paths(path).filter(|dir| dir.is_absolute()).take(PATH_MAX) {
-        if !dirs.contains(&dir) && Dir::open(&dir).is_ok_and(|dir| dir.is_private().is_ok()) {
-            dirs.push(dir);
-        }
-    }
-    dirs
+/// The directory that was chosen, the host's own, and those of vendors; those that are not the host's only when nobody but
+/// root and this user can change them.
+fn trusted(tools: impl Iterator<Item = PathBuf>, vendors: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let private = |dir: &PathBuf| ours(dir).is_ok();
+    tools.filter(private).chain(SYSTEM.map(PathBuf::from)).chain(vendors.filter(private)).collect()
 }
 
-/// A program of that name, by an absolute path: beside `beside`, where one is given, else where programs are looked for.
+/// A program of that name, by an absolute path: beside `beside`, where one is given and nobody else can put one there,
+/// else where programs are looked for.
 pub(crate) fn find(name: &str, beside: Option<&Path>) -> Option<PathBuf> {
-    first(name, beside.into_iter().map(Path::to_owned).chain(dirs().iter().cloned()))
+    let beside = beside.into_iter().filter(|dir| ours(dir).is_ok()).map(Path::to_owned);
+    first(name, beside.chain(dirs().iter().cloned()))
 }
 
 /// The first of these directories that has a program of that name.
@@ -56,10 +85,9 @@ pub(crate) fn environment(command: &mut Command) {
     if let Ok(path) = std::env::join_paths(dirs()) {
         command.env("PATH", path);
     }
-    for name in KEPT {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
+    // Its times are printed in this zone.
+    if let Some(zone) = zone::variable() {
+        command.env("TZ", zone);
     }
 }
 
@@ -86,15 +114,23 @@ mod tests {
     }
 
     #[test]
-    fn of_the_path_counts_what_nobody_else_can_change_and_never_before_the_hosts_own() {
+    fn what_is_not_the_hosts_own_counts_only_where_nobody_else_can_change_it() {
         let (ours, open) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        mode(open.path(), 0o777);
-        let relative = Path::new("bin");
-        let path = [Path::new(""), relative, Path::new("."), open.path(), ours.path(), Path::new("/usr/bin")];
-        let dirs = trusted(&std::env::join_paths(path).unwrap());
-        assert_eq!(dirs[..SYSTEM.len()], SYSTEM.map(PathBuf::from));
-        assert_eq!(dirs[SYSTEM.len()..], [ours.path()]);
-        mode(open.path(), 0o1777);
-        assert_eq!(trusted(open.path().as_os_str()).len(), SYSTEM.len(), "sticky, and still anybody's");
+        let (ours, open) = (ours.path().to_owned(), open.path().to_owned());
+        for bits in [0o777, 0o1777] {
+            mode(&open, bits);
+            let dirs = trusted(std::iter::once(open.clone()), [open.clone(), ours.clone()].into_iter());
+            assert_eq!(dirs[..SYSTEM.len()], SYSTEM.map(PathBuf::from), "{bits:o}");
+            assert_eq!(dirs[SYSTEM.len()..], [ours.clone()], "{bits:o}");
+            assert!(use_tools(&open).is_err(), "{bits:o}");
+            let program = open.join("netcap-test-program");
+            fs::write(&program, "").unwrap();
+            mode(&program, 0o755);
+            assert_eq!(find("netcap-test-program", Some(&open)), None, "{bits:o}: anybody's");
+        }
+        let dirs = trusted(std::iter::once(ours.clone()), std::iter::empty());
+        assert_eq!((dirs.first(), dirs.len()), (Some(&ours), SYSTEM.len() + 1));
+        mode(&open, 0o755);
+        assert!(find("netcap-test-program", Some(&open)).is_some());
     }
 }

@@ -23,7 +23,7 @@ use super::limits::Limits;
 use super::usage;
 use super::wire::{self, Answer, Request};
 use crate::host::sample::{Later, Sampler};
-use crate::host::{clock, exec};
+use crate::host::{clock, exec, programs};
 use crate::privileged::{Privileged, RingSocket, Usage};
 use crate::sys;
 use crate::sys::RingSize;
@@ -80,6 +80,7 @@ impl Client {
             // It has nothing to say, and must not keep a pipe open that somebody reads to its end.
             command.stdout(Stdio::null()).stderr(Stdio::null());
         }
+        programs::pass_on(&mut command);
         sys::die_with_parent(&mut command);
         let child = command.spawn()?;
         let hello = Request::Hello { ovs_rundir, out, analyzer, lang };

@@ -7,7 +7,7 @@ use crate::disk::budget::{Bounds, directory_bytes};
 use crate::disk::free::{disk_left, disk_size};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::ui::units::human_bytes;
+use crate::ui::units::{SEGMENT_MIN, human_bytes};
 
 /// Least bytes of a run: a little for each point, and something for the host's state.
 const RUN_MIN: u64 = 1 << 20;
@@ -15,8 +15,6 @@ const RUN_MIN: u64 = 1 << 20;
 const POINT_MIN: u64 = 512 << 10;
 /// Segments that fit into each point's share of the budget at least, so that what goes is a small part.
 const SEGMENTS_MIN: u64 = 8;
-/// A segment is not made smaller than this to fit into a budget.
-const SEGMENT_MIN: u64 = 64 << 10;
 
 /// Bytes that a run of so many points needs at least.
 fn needed(points: usize) -> u64 {
@@ -39,11 +37,10 @@ pub(super) fn bounds(plan: &Plan) -> Result<Bounds> {
     }
     let points = plan.points.len().max(1) as u64;
     let need = needed(plan.points.len());
-    let refuse = |key: &str, has: u64| {
-        Err(Error::Other(t!(key, has = human_bytes(has), need = human_bytes(need)).into_owned()))
-    };
+    let words = |key: &str, has: u64| t!(key, has = human_bytes(has), need = human_bytes(need)).into_owned();
+    let refuse = |key: &str, has: u64| Err(Error::Other(words(key, has)));
     if plan.space.max < need {
-        return refuse("budget.small", plan.space.max);
+        return Err(Error::Usage(words("budget.small", plan.space.max)));
     }
     let mut max = plan.space.max.min(left - floor);
     if max < need {

@@ -12,6 +12,7 @@ use rust_i18n::t;
 
 pub(crate) mod units;
 pub(crate) mod wording;
+pub(crate) mod zone;
 
 /// What was asked for: lists, where the bundle is.
 pub(crate) fn answer(text: &str) {

@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use netcap_bundle::Nanos;
+use netcap_filters::SNAPLEN_MAX_BYTES;
 use rust_i18n::t;
+
+use super::zone;
 
 /// Longest time: ten years. A longer one is a mistake, and would not fit into the calendar at some point.
 const DAYS_MAX: u64 = 3_650;
@@ -12,6 +15,14 @@ const DAYS_MAX: u64 = 3_650;
 const TIB_MAX: u64 = 1_024;
 /// Percent of one core at most: a thousand cores.
 const PERCENT_MAX: u64 = 100_000;
+/// Percent of a disk that may have to stay free at most.
+const FLOOR_MAX: u64 = 99;
+/// Levels of zstd that are offered: beyond 9 it is slower than any link.
+const LEVEL_MAX: u64 = 9;
+/// A segment of fewer bytes would be headers for the most part.
+pub(crate) const SEGMENT_MIN: u64 = 64 << 10;
+/// Rings that could not hold a single block.
+const BUFFER_MIN: u64 = 256 << 10;
 
 /// `30`, `30s`, `5m`, `2h`, `1d`, `1h30m`: a duration; a bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -62,6 +73,44 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| t!("units.large", text = text, max = TIB_MAX).into_owned())
 }
 
+/// A size of at least so many KiB.
+fn size_from(text: &str, least: u64) -> Result<u64, String> {
+    let small = || t!("units.small", text = text, least = least >> 10).into_owned();
+    size(text).and_then(|bytes| Some(bytes).filter(|bytes| *bytes >= least).ok_or_else(small))
+}
+
+/// Bytes after which a segment ends.
+pub(crate) fn segment_size(text: &str) -> Result<u64, String> {
+    size_from(text, SEGMENT_MIN)
+}
+
+/// Bytes of all rings together.
+pub(crate) fn buffer(text: &str) -> Result<u64, String> {
+    size_from(text, BUFFER_MIN)
+}
+
+/// A whole number within bounds.
+fn whole(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let number = text.trim().parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| t!("units.whole", text = text, least = least, most = most).into_owned())
+}
+
+/// How many packets, at least one.
+pub(crate) fn packets(text: &str) -> Result<u64, String> {
+    whole(text, 1, u64::MAX)
+}
+
+/// How hard packets are compressed.
+pub(crate) fn level(text: &str) -> Result<i32, String> {
+    whole(text, 1, LEVEL_MAX).map(|level| i32::try_from(level).unwrap_or(1))
+}
+
+/// Bytes kept of a frame; 0 keeps all, as `tcpdump -s 0` does.
+pub(crate) fn snaplen(text: &str) -> Result<u32, String> {
+    let bytes = whole(text, 0, SNAPLEN_MAX_BYTES.into())?;
+    Ok(u32::try_from(bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(SNAPLEN_MAX_BYTES))
+}
+
 /// Room that must stay free on a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Floor {
@@ -84,8 +133,8 @@ impl Floor {
 pub(crate) fn floor(text: &str) -> Result<Floor, String> {
     match text.trim().strip_suffix('%') {
         Some(number) => match number.trim().parse() {
-            Ok(percent) if percent < 100 => Ok(Floor::Percent(percent)),
-            _ => Err(t!("units.floor", text = text).into_owned()),
+            Ok(percent) if percent <= FLOOR_MAX => Ok(Floor::Percent(percent)),
+            _ => Err(t!("units.floor", text = text, max = FLOOR_MAX).into_owned()),
         },
         None => size(text).map(Floor::Bytes),
     }
@@ -115,7 +164,7 @@ pub(crate) fn address(text: &str) -> Result<IpAddr, String> {
 
 /// `06:00`, `06:00:30` (the next time the host's clock shows it) or a date and a time: when to stop.
 pub(crate) fn until(text: &str) -> Result<Nanos, String> {
-    next_time(text, &jiff::Zoned::now())
+    next_time(text, &zone::now())
 }
 
 fn next_time(text: &str, now: &jiff::Zoned) -> Result<Nanos, String> {
@@ -138,9 +187,10 @@ fn next_time(text: &str, now: &jiff::Zoned) -> Result<Nanos, String> {
     if at <= *now {
         return Err(t!("units.over", text = text).into_owned());
     }
-    i64::try_from(at.timestamp().as_nanosecond())
-        .map(Nanos)
-        .map_err(|_| t!("units.far", text = text).into_owned())
+    let ahead = at.timestamp().as_second().saturating_sub(now.timestamp().as_second());
+    let near = u64::try_from(ahead).is_ok_and(|seconds| seconds <= DAYS_MAX * 86_400);
+    let ns = i64::try_from(at.timestamp().as_nanosecond()).ok().filter(|_| near);
+    ns.map(Nanos).ok_or_else(|| t!("units.far", text = text, max = DAYS_MAX).into_owned())
 }
 
 fn number_only(text: &str) -> bool {
@@ -226,7 +276,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_answered(text in "\\PC{0,12}|[0-9]{1,22}[a-zµ秒]{0,3}[0-9]{0,3}") {
-            let _ = (duration(&text), size(&text), floor(&text), address(&text));
+            let _ = (duration(&text), size(&text), floor(&text), address(&text), percent(&text));
+            let _ = (packets(&text), level(&text), snaplen(&text), segment_size(&text), buffer(&text));
         }
     }
 
@@ -244,6 +295,8 @@ mod tests {
         assert_eq!(at("22:00:00"), hours(24));
         assert_eq!(at("2026-11-23 22:00"), hours(48));
         assert!(at("2026-11-20 22:00").unwrap_err().contains("over"));
+        assert_eq!(at("2036-11-18 22:00"), hours(3650 * 24));
+        assert!(at("2036-11-18 22:01").unwrap_err().contains("3650d") && at("9999-12-31 23:59").is_err());
         assert!(at("6 o'clock").unwrap_err().contains("06:00") && at("25:00").is_err());
     }
 
