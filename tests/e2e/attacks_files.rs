@@ -202,6 +202,26 @@ fn what_root_writes_goes_through_no_link() {
 }
 
 #[test]
+fn a_pipe_of_a_stranger_gets_nothing_and_is_not_waited_for() {
+    if !privileged("a_pipe_of_a_stranger_gets_nothing_and_is_not_waited_for") {
+        return;
+    }
+    let ((bundle, _), place) = (recording(), tempfile::tempdir().unwrap());
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    let pipe = place.path().join("run.tar");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
+    chown(&pipe, Some(STRANGER), Some(STRANGER)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netcap"));
+    command.arg("bundle").arg(&bundle.path).arg("-o").arg(&pipe).env("LC_ALL", "C").stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let ended = netcap_tests::ended_within(&mut child, ANSWER_MAX);
+    let _ = child.kill();
+    let said = text(&child.wait_with_output().unwrap().stderr);
+    assert!(ended.and_then(|status| status.code()) == Some(1) && said.contains("65534"), "{ended:?} {said}");
+    is_whole(&bundle.path);
+}
+
+#[test]
 fn nothing_is_recorded_where_others_can_write() {
     if !privileged("nothing_is_recorded_where_others_can_write") {
         return;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use netcap_bundle::Op;
+use netcap_bundle::held::{Mistrust, mistrust};
 use rayon::ThreadPoolBuildError;
 
 use super::refused::attempt;
@@ -41,6 +42,11 @@ pub(super) enum Failure {
         path: PathBuf,
         source: io::Error,
     },
+    /// A stranger's file or link where the answer is to be written, in a directory where anybody makes names.
+    OthersFile {
+        path: PathBuf,
+        uid: u32,
+    },
     Output {
         to: Sink,
         source: io::Error,
@@ -70,6 +76,15 @@ impl Failure {
     pub(super) fn file(op: Op, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { op, path, source }
+    }
+
+    /// For `map_err`: a file of the user's choice that is written anew.
+    pub(super) fn created(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match mistrust(&source) {
+            Some(Mistrust::FileOwner { uid }) => Self::OthersFile { path, uid: *uid },
+            _ => Self::File { op: Op::Create, path, source },
+        }
     }
 
     /// For `map_err`: something that is written.
@@ -108,6 +123,9 @@ impl Failure {
                 .with_text("op", attempt(*op))
                 .with("path", path.display())
                 .with("why", source),
+            Self::OthersFile { path, uid } => {
+                Text::new("failure.others-file").with("path", path.display()).with("uid", uid)
+            }
             Self::Output { to, source } => Text::new(to.key()).with("why", source),
             Self::OneHost => Text::new("usage.one-host"),
             Self::TooManyHosts { max } => Text::new("usage.too-many-hosts").with("max", max),
@@ -156,6 +174,7 @@ mod tests {
             Failure::StandardOutputTwice,
             Failure::NoFolder(path()),
             Failure::File { op: Op::Create, path: path(), source: why() },
+            Failure::OthersFile { path: path(), uid: 65_534 },
             Failure::OneHost,
             Failure::TooManyHosts { max: 16 },
             Failure::SameRecording { one: "x".to_owned(), other: "y".to_owned() },

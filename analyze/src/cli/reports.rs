@@ -1,10 +1,9 @@
 //! Reports as they are made: each is written before the next input is opened, so that thousands need the memory of one.
 
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use netcap_bundle::Op;
+use netcap_bundle::held::output;
 use netcap_words::columns;
 
 use super::args::{Args, Color};
@@ -129,7 +128,7 @@ fn create(path: &Path) -> Result<Box<dyn Write>> {
     if is_stdout(Some(path)) {
         return Ok(Box::new(io::stdout()));
     }
-    let file = File::create(path).map_err(Failure::file(Op::Create, path))?;
+    let file = output(path).map_err(Failure::created(path))?;
     Ok(Box::new(BufWriter::new(file)))
 }
 

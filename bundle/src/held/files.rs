@@ -94,6 +94,11 @@ impl Dir {
     pub fn stream(&self, name: &str) -> io::Result<File> {
         let (dir, name) = self.parent_of(&plain(name)?)?;
         let link = sys::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        // Opening a pipe waits for whoever reads it: a stranger's is not waited for.
+        let there = sys::statat(&dir, name, AtFlags::empty())?;
+        if FileType::from_raw_mode(there.st_mode) == FileType::Fifo && !trust::ours(there.st_uid) {
+            return Err(Mistrust::FileOwner { uid: there.st_uid }.into());
+        }
         let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(sys::openat(&dir, name, flags, Mode::empty())?);
         let stat = sys::fstat(&file)?;

@@ -25,10 +25,12 @@ use rustix::fs::{self as sys, AtFlags, CWD, Mode, OFlags};
 mod below;
 mod files;
 mod list;
+mod output;
 mod trust;
 mod walk;
 
 pub use list::{Kind, Meta};
+pub use output::output;
 pub use trust::{Mistrust, Trust, mistrust};
 
 /// A directory that is held open.

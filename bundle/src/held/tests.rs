@@ -309,3 +309,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_written_anew_is_no_strangers_where_anybody_makes_names() {
+    let top = tempfile::tempdir().unwrap();
+    let (shared, victim) = (top.path().join("shared"), top.path().join("victim"));
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o1777)).unwrap();
+    fs::write(&victim, "as it was").unwrap();
+    let at = |name: &str| shared.join(name);
+    let written = |path: &Path| output(path).and_then(|mut file| file.write_all(b"new"));
+    written(&at("new")).unwrap();
+    written(&at("new")).unwrap();
+    symlink(at("new"), at("own")).unwrap();
+    written(&at("own")).unwrap();
+    assert_eq!(fs::read_to_string(at("new")).unwrap(), "new");
+    assert!(written(Path::new("/dev/null")).is_ok() && written(&top.path().join("none/x")).is_err());
+    if !is_root() {
+        return;
+    }
+    symlink(&victim, at("link")).unwrap();
+    std::os::unix::fs::lchown(at("link"), Some(STRANGER), None).unwrap();
+    fs::write(at("file"), "theirs").unwrap();
+    fifo(&at("pipe"));
+    for name in ["file", "pipe"] {
+        chown(at(name), Some(STRANGER), None).unwrap();
+    }
+    for name in ["link", "file", "pipe"] {
+        assert_eq!(why(output(&at(name))), Mistrust::FileOwner { uid: STRANGER }, "{name}");
+    }
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "as it was");
+    assert_eq!(fs::read_to_string(at("file")).unwrap(), "theirs");
+    // Where nobody else makes names, the user's word is enough.
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).unwrap();
+    written(&at("file")).unwrap();
+}
