@@ -36,7 +36,7 @@ pub mod testing {
     pub use crate::ring::frames::Frames;
     pub use crate::sandbox::{FileLayer, HELPER, User, confine};
     pub use crate::session::cost::resident;
-    pub use crate::sys::{Block, Counted, Ring, RingSize, receive_with_fd};
+    pub use crate::sys::{Block, Counted, Ring, RingSize, attempts, duplicate_from, receive_with_fd};
 
     /// What fuzz targets feed.
     #[cfg(fuzzing)]

@@ -83,7 +83,7 @@ fn attempts() {
         assert!(way.exists(), "before, root gets there: {}", way.display());
     }
     // As in a recording, this is the only thread that counts: each layer holds for it.
-    let sandbox = confine(&User::find(None).unwrap(), std::slice::from_ref(&place), layer).unwrap();
+    let sandbox = confine(&User::find(None).unwrap(), std::slice::from_ref(&place), layer, 1000).unwrap();
     assert!(!own_root || sandbox.own_root, "{sandbox:?}");
     // Where Landlock does not do, it has a root of its own whatever was asked for.
     let own_root = sandbox.own_root;
@@ -93,7 +93,6 @@ fn attempts() {
     report.allowed("its own memory", netcap::testing::resident().ok_or_else(|| io::Error::other("not told")));
     report.allowed("the list of interfaces", nix::ifaddrs::getifaddrs());
     report.allowed("a thread", std::thread::Builder::new().spawn(|| ()).map(|t| t.join().is_ok()));
-    report.allowed("a listener", std::os::unix::net::UnixListener::bind(place.join("sock")));
     report.allowed("how much is free", disk_left(&place).ok_or_else(|| io::Error::other("not told")));
     if own_root || sandbox.landlock_abi.is_some() {
         files(&mut report, &outside);
@@ -101,6 +100,7 @@ fn attempts() {
             report.refused(&way.display().to_string(), fs::read(&way));
         }
     }
+    report.allowed("a thing", fs::write(place.join("thing"), ""));
     if own_root {
         mounts(&mut report, &place);
     }
@@ -139,8 +139,8 @@ fn mounts(report: &mut Report, place: &Path) {
     report.refused("a file in its root", File::create("/new"));
     report.refused("a directory in its root", fs::create_dir("/new"));
     report.refused("a hard link of a password", fs::hard_link("/etc/shadow", place.join("shadow")));
-    report.refused("a hard link out", fs::hard_link(place.join("sock"), "/new"));
-    report.refused("a rename out", fs::rename(place.join("sock"), "/new"));
+    report.refused("a hard link out", fs::hard_link(place.join("thing"), "/new"));
+    report.refused("a rename out", fs::rename(place.join("thing"), "/new"));
     report.refused("a library", OpenOptions::new().append(true).open("/etc/ld.so.cache"));
     report.refused("a way to load modules", OpenOptions::new().write(true).open("/proc/sys/kernel/modprobe"));
     report.refused("a file of sysfs", OpenOptions::new().write(true).open("/sys/kernel/uevent_helper"));
@@ -189,6 +189,7 @@ fn calls(report: &mut Report, place: &Path) {
     report.refused("another namespace", unshare(CloneFlags::CLONE_NEWUSER));
     report.refused("its parent", kill(Pid::parent(), None));
     report.refused("everybody", kill(Pid::from_raw(-1), Signal::SIGCONT));
+    report.refused("a listener", std::os::unix::net::UnixListener::bind(place.join("sock")));
     report.refused("a service", UnixStream::connect(place.join("sock")));
     report.refused("a host", std::net::TcpStream::connect("127.0.0.1:9"));
     report.refused("another root", nix::unistd::chroot(place));

@@ -25,6 +25,7 @@ mod older_kernel;
 mod points;
 mod powercut;
 mod refuse;
+mod rings;
 mod sandbox;
 mod shed;
 mod soak;

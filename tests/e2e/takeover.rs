@@ -5,6 +5,7 @@ use std::io::{IoSlice, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::time::Duration;
 
 use netcap_tests::privileged;
@@ -26,15 +27,15 @@ pub(crate) struct Takeover {
 }
 
 impl Takeover {
-    /// Starts a helper in the near namespace and tells it a plan: one interface, one ping.
-    pub(crate) fn new(net: &Net) -> Self {
+    /// Starts a helper in that namespace and tells it a plan: one interface, one ping.
+    pub(crate) fn new(near: &str) -> Self {
         let (slow, there) = UnixStream::pair().expect("sockets");
         let (sockets, sockets_there) = UnixStream::pair().expect("sockets");
         for stream in [&slow, &sockets] {
             stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
         }
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &net.near, env!("CARGO_BIN_EXE_netcap"), netcap::testing::HELPER]);
+        command.args(["netns", "exec", near, env!("CARGO_BIN_EXE_netcap"), netcap::testing::HELPER]);
         let helper = command.stdin(OwnedFd::from(there)).spawn().expect("it starts");
         let mut all = Self { helper, slow, sockets };
         let hello = json!({"Hello": {"ovs_rundir": "/nonexistent", "out": "/nonexistent", "analyzer": null, "lang": "en"}});
@@ -46,10 +47,11 @@ impl Takeover {
         all.slow.write_all(&head).expect("it listens");
         assert!(all.socket(&ring("cap0", RING)).0.get("Refused").is_some(), "nothing before the plan");
         let limits = json!({"Limits": {
-            "ifaces": ["cap0"], "follow": null, "old": [], "ring_bytes": RING, "pings": ["127.0.0.1"],
+            "ifaces": ["cap0"], "follow": null, "old": [], "ring_bytes": RING, "rings": 2,
+            "pings": ["127.0.0.1"],
             "state_interval_ms": 60_000,
         }});
-        assert_eq!(all.socket(&limits).0, json!("Limited"));
+        assert_eq!(all.socket(&limits).0, json!({"Limited": {"spares": 2}}));
         assert!(all.socket(&limits).0.get("Refused").is_some(), "the plan is fixed");
         all
     }
@@ -83,8 +85,10 @@ impl Takeover {
 
 impl Drop for Takeover {
     fn drop(&mut self) {
-        let _ = self.helper.kill();
-        let _ = self.helper.wait();
+        // Who has confined itself may not; the helper ends with its channels then.
+        if self.helper.kill().is_ok() {
+            let _ = self.helper.wait();
+        }
     }
 }
 
@@ -119,22 +123,26 @@ fn a_recorder_that_was_taken_over_gets_what_is_in_the_plan() {
         return;
     }
     let net = Net::new();
-    let mut taken = Takeover::new(&net);
+    let mut taken = Takeover::new(&net.near);
     refused(&taken.socket(&ring("lo", RING)).0, "not in the plan");
     for _ in 0..20 {
         refused(&taken.socket(&ring("cap0", 512 << 20)).0, "no memory left");
     }
-    let (answer, fd) = taken.socket(&ring("cap0", RING));
-    assert!(answer.get("Ring").is_some() && fd.is_some(), "{answer}");
-    // It is not mapped, so the recording does not use it: whoever asks for the next has given it up.
-    let first = fd.expect("just seen");
-    let (_, second) = taken.socket(&ring("cap0", RING));
-    let map = |fd: &OwnedFd| {
-        let fd = fd.try_clone().expect("a descriptor");
-        netcap::testing::Ring::map(fd, netcap::testing::RingSize { block_bytes: 256 << 10, blocks: 16 })
+    let mut spare = || taken.socket(&json!("Spare")).1.map(Arc::new);
+    let sockets = [spare(), spare(), spare(), spare()];
+    let [Some(first), Some(_), None, None] = &sockets else { panic!("as many as in the plan: {sockets:?}") };
+    let map = || {
+        netcap::testing::Ring::map(
+            first.clone(),
+            netcap::testing::RingSize { block_bytes: 256 << 10, blocks: 16 },
+        )
     };
-    assert!(map(&first).is_err(), "its memory is gone");
-    let mapped = map(&second.expect("it is the only one")).expect("this one lives");
+    assert!(map().is_err(), "it has no ring yet");
+    let (answer, fd) = taken.socket(&ring("cap0", RING));
+    assert!(answer["Ring"]["spare"] == 0 && fd.is_none(), "{answer}");
+    // It is not mapped, so the recording does not use it: whoever asks for the next has given it up.
+    assert_eq!(taken.socket(&ring("cap0", RING)).0["Ring"]["spare"], 0);
+    let mapped = map().expect("this one lives");
     refused(&taken.socket(&ring("cap0", 1 << 20)).0, "a ring already");
     drop(mapped);
     for n in 0..2000 {
@@ -160,7 +168,7 @@ fn a_recorder_that_was_taken_over_does_not_choose_what_is_run() {
         return;
     }
     let net = Net::new();
-    let mut taken = Takeover::new(&net);
+    let mut taken = Takeover::new(&net.near);
     refused(&taken.sample("sh", "dump", ""), "does not do that");
     refused(&taken.sample("ovs-openflow", "dump-flows", "br-of-nobody"), "the plan does not ask for this");
     let answers: Vec<Value> = (0..200).map(|_| taken.sample("links", "addr", "")).collect();

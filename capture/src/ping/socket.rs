@@ -3,7 +3,7 @@
 //! `SO_TIMESTAMPING` (Documentation/networking/timestamping.rst): the stamp of sending is taken where the packet leaves for
 //! the driver (`TX_SOFTWARE`), or, with drivers that do not give one, where it enters the queue (`TX_SCHED`).
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use netcap_bundle::Nanos;
 use nix::cmsg_space;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, Timestamps, recvmsg, sendmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, Timestamps, recvmsg, sendto};
 
 use super::packet::{self, Received};
 use crate::host::clock;
@@ -51,7 +51,7 @@ impl Socket {
         let bytes =
             packet::request(self.address, self.id, seq).ok_or_else(|| io::Error::other("no packet"))?;
         let to = SockaddrStorage::from(SocketAddr::new(self.address, 0));
-        sendmsg(self.fd.as_raw_fd(), &[IoSlice::new(&bytes)], &[], MsgFlags::empty(), Some(&to))?;
+        sendto(self.fd.as_raw_fd(), &bytes, &to, MsgFlags::empty())?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use netcap_bundle::Point;
 
 pub(crate) mod counters;
+mod cutting;
 pub(crate) mod event;
 pub(crate) mod recorder;
 pub(crate) mod segments;

@@ -16,6 +16,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::PointId;
 use super::counters::Counters;
+use super::cutting::Cutting;
 use super::event::{Event, Gap, PointEvent};
 use super::segments::Segments;
 use crate::disk::writer;
@@ -24,7 +25,7 @@ use crate::host::iface::Iface;
 use crate::privileged;
 use crate::ring::frames::Frames;
 use crate::ring::listener::{Listener, OpenRing};
-use crate::shed::{Cut, Order, Pressure};
+use crate::shed::{Order, Pressure};
 use crate::sys::{RETIRE_MS, Ring};
 
 /// Longest wait for packets: the time it takes to notice the stop flag.
@@ -35,7 +36,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 const COUNT_AT_LEAST: Duration = Duration::from_secs(5);
 /// How often a missing interface is looked for.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long the last block may take to be handed over after the ring was shut.
+/// How long the last block may take to be handed over after the point was stopped.
 const DRAIN: Duration = Duration::from_millis(4 * RETIRE_MS as u64);
 
 /// What the thread of a point starts with.
@@ -89,8 +90,9 @@ struct Worker {
     /// The interface cannot be heard since then.
     gap: Option<Gap>,
     counted: Instant,
-    /// What is kept of each frame.
-    cut: Cut,
+    cutting: Cutting,
+    /// Packets that were received when the point was stopped, all of them or until a gap.
+    due: Option<u64>,
     /// How it was asked to compress.
     level: i32,
     pressure: Pressure,
@@ -103,7 +105,7 @@ impl Worker {
         let Setup { id, listener, segments, counters, stop, events } = setup;
         let (now, level) = (Instant::now(), segments.asked_level());
         let (pressure, step) = (Pressure::new(now), ShedLevel::Whole);
-        let cut = Cut::new(&listener.program);
+        let cutting = Cutting::new(&listener.program);
         Self {
             id,
             listener,
@@ -113,7 +115,8 @@ impl Worker {
             events,
             gap: None,
             counted: now,
-            cut,
+            cutting,
+            due: None,
             level,
             pressure,
             step,
@@ -122,8 +125,8 @@ impl Worker {
     }
 
     /// Takes the step that the ring or the governor asks for, whichever gives up more.
-    fn shed(&mut self, ring: &Ring) -> io::Result<()> {
-        let own = self.pressure.look(ring.filled(), Instant::now());
+    fn shed(&mut self, open: &OpenRing) -> io::Result<()> {
+        let own = self.pressure.look(open.ring.filled(), Instant::now());
         let ordered = self.counters.shedding.order();
         let order = if own > ordered.level { Order { level: own, why: ShedReason::Ring } } else { ordered };
         let Order { level: mut step, why } = order;
@@ -131,17 +134,24 @@ impl Worker {
             step = ShedLevel::Whole;
         }
         if step == self.step {
+            self.cutting.ask_again(&self.listener, open, step);
             return Ok(());
         }
         let why = if step < self.step { ShedReason::Calm } else { why };
         if step.snaplen() != self.step.snaplen() {
-            // A filter that cannot be replaced leaves the frames as long as they are.
-            let _ = ring.refilter(&self.cut.program(step));
+            self.cutting.ask(&self.listener, open, step);
         }
         self.step = step;
         self.counters.shedding.took(clock::now(), step, why);
         self.report(PointEvent::Shed { level: step, why });
         self.segments.level(step.level(self.level))
+    }
+
+    /// Everything that was received until the point was stopped is written or shed; so many more are at hand.
+    fn is_complete(&self, more: u64) -> bool {
+        let Some(due) = self.due else { return false };
+        let done = self.counters.packets.load(Relaxed).saturating_add(self.counters.shedding.packets());
+        done.saturating_add(more) >= due
     }
 
     /// Records until stopped. An error is one of writing: reading errors are gaps.
@@ -163,23 +173,22 @@ impl Worker {
             };
             self.segments.tick()?;
         }
-        if let Some(OpenRing { mut ring, .. }) = ring {
-            self.drain(&mut ring)?;
+        if let Some(mut open) = ring {
+            self.drain(&mut open)?;
         }
         self.segments.end()
     }
 
     /// One round: everything that is ready, then a wait. Gives the ring back unless the interface is gone.
     fn listen(&mut self, mut open: OpenRing) -> io::Result<Option<OpenRing>> {
-        let ring = &mut open.ring;
-        self.consume(ring)?;
-        self.shed(ring)?;
-        if self.count_when_due(ring, COUNT_EVERY) {
+        self.consume(&mut open)?;
+        self.shed(&open)?;
+        if self.count_when_due(&open.ring, COUNT_EVERY) {
             self.still_there(open.index)?;
         }
-        match ring.wait(WAIT) {
+        match open.ring.wait(WAIT) {
             Ok(ready) => {
-                if ready && ring.peek_losing().is_none() {
+                if ready && open.ring.peek_losing().is_none() {
                     // The kernel speaks of a block that is not ours yet; do not spin until it is.
                     thread::sleep(Duration::from_millis(2));
                 }
@@ -195,7 +204,7 @@ impl Worker {
             return Ok(Some(open));
         }
         if !self.still_there(open.index)? {
-            return self.give_up(open.ring);
+            return self.give_up(open);
         }
         if Iface::find(&self.listener.iface).is_some_and(|iface| iface.index == open.index && iface.up) {
             self.heard_again();
@@ -226,50 +235,55 @@ impl Worker {
     }
 
     /// Writes all blocks that are ready.
-    fn consume(&mut self, ring: &mut Ring) -> io::Result<()> {
-        loop {
-            self.count_when_due(ring, COUNT_AT_LEAST);
-            let Some(losing) = ring.peek_losing() else { return Ok(()) };
+    fn consume(&mut self, open: &mut OpenRing) -> io::Result<()> {
+        while !self.is_complete(0) {
+            self.count_when_due(&open.ring, COUNT_AT_LEAST);
+            let Some(losing) = open.ring.peek_losing() else { return Ok(()) };
             if losing {
                 // The drops happened before this block was filled, so its first packet bears them.
-                self.count(ring);
+                self.count(&open.ring);
             }
             self.mark_drops();
-            let Some(block) = ring.take() else { return Ok(()) };
+            let Some(block) = open.ring.take() else { return Ok(()) };
             let mut shed = 0;
-            for frame in Frames::new(block.bytes()) {
-                // Those of the level Off may come some time after it.
-                if self.cut.is_shed(frame.data.len()) {
-                    shed += 1;
-                } else {
-                    self.segments.packet(&frame)?;
+            for mut frame in Frames::new(block.bytes()) {
+                if self.is_complete(shed) {
+                    break;
+                }
+                match self.cutting.kept(frame.data, self.step) {
+                    None => shed += 1,
+                    Some(data) => {
+                        frame.data = data;
+                        self.segments.packet(&frame)?;
+                    }
                 }
             }
             drop(block);
             if shed > 0 {
                 self.segments.shed(shed);
             }
-            self.shed(ring)?;
+            self.shed(open)?;
             self.segments.rotate_by_size()?;
             self.segments.tick()?;
         }
+        Ok(())
     }
 
     /// The interface went down or away. Down: the kernel resumes by itself on this socket. Away: the ring is given up.
     fn interrupted(&mut self, mut open: OpenRing, why: &io::Error) -> io::Result<Option<OpenRing>> {
-        self.consume(&mut open.ring)?;
+        self.consume(&mut open)?;
         self.count(&open.ring);
         self.begin_gap(why.to_string());
         if self.still_there(open.index)? {
             return Ok(Some(open));
         }
-        self.give_up(open.ring)
+        self.give_up(open)
     }
 
     /// The interface is gone: what the ring still holds is written, then the ring goes too.
-    fn give_up(&mut self, mut ring: Ring) -> io::Result<Option<OpenRing>> {
+    fn give_up(&mut self, mut open: OpenRing) -> io::Result<Option<OpenRing>> {
         self.counters.index.store(0, Relaxed);
-        self.drain(&mut ring)?;
+        self.drain(&mut open)?;
         self.unmarked.blocks = 0;
         self.segments.end()?;
         Ok(None)
@@ -290,9 +304,7 @@ impl Worker {
                 return Ok(None);
             }
         };
-        if self.step.snaplen().is_some() {
-            let _ = opened.ring.refilter(&self.cut.program(self.step));
-        }
+        self.cutting.begin(&self.listener, &opened, self.step);
         self.counters.index.store(opened.index, Relaxed);
         self.segments.begin()?;
         Ok(Some(opened))
@@ -338,6 +350,10 @@ impl Worker {
 
     fn count(&mut self, ring: &Ring) {
         self.counted = Instant::now();
+        if self.due.is_some() {
+            // What comes now is no longer of this recording.
+            return;
+        }
         // A ring that was not read for long holds what came before it was full.
         let ahead = ring.sound_ahead();
         if let Ok(counted) = ring.counted() {
@@ -357,21 +373,21 @@ impl Worker {
         }
     }
 
-    /// Takes in nothing new and writes what is left, the block that is not full included.
-    fn drain(&mut self, ring: &mut Ring) -> io::Result<()> {
-        let _ = ring.shut();
+    /// Writes what was received until now, the block that is not full included, and nothing that comes later.
+    fn drain(&mut self, open: &mut OpenRing) -> io::Result<()> {
+        self.count(&open.ring);
+        let numbers = (&self.counters.received, &self.counters.dropped);
+        self.due = Some(numbers.0.load(Relaxed).saturating_sub(numbers.1.load(Relaxed)));
         let until = Instant::now() + DRAIN;
         loop {
-            self.consume(ring)?;
-            self.count(ring);
-            let numbers = (&self.counters.received, &self.counters.dropped, &self.counters.packets);
-            let due = numbers.0.load(Relaxed).saturating_sub(numbers.1.load(Relaxed));
-            if numbers.2.load(Relaxed).saturating_add(self.counters.shedding.packets()) >= due
-                || Instant::now() >= until
-            {
+            self.consume(open)?;
+            if self.is_complete(0) || Instant::now() >= until {
+                self.due = None;
+                // The ledger takes the sums as they were when something was counted last.
+                self.counters.settle();
                 return Ok(());
             }
-            let _ = ring.wait(Duration::from_millis(20));
+            let _ = open.ring.wait(Duration::from_millis(20));
         }
     }
 }

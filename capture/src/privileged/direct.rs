@@ -7,6 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use netcap_bundle::run::ShedLevel;
 use netcap_bundle::source::Recipe;
 use netcap_bundle::state::Taken;
 use netcap_filters::Instruction;
@@ -15,7 +16,8 @@ use super::{Privileged, RingSocket, analyzer_command, control, ping, ring};
 use crate::host::sample::{Later, Sampler};
 use crate::host::services::Host;
 use crate::host::unixctl::Link;
-use crate::sys::RingSize;
+use crate::shed::Cut;
+use crate::sys::{Ring, RingSize};
 
 /// Does it in this process.
 #[derive(Debug)]
@@ -51,6 +53,10 @@ impl Sampler for Direct {
 impl Privileged for Direct {
     fn ring(&self, iface: &str, program: &[Instruction], size: RingSize) -> io::Result<RingSocket> {
         ring::open(iface, program, size)
+    }
+
+    fn cut(&self, ring: &Ring, _: u32, cut: &Cut, level: ShedLevel) -> io::Result<()> {
+        ring.refilter(&cut.program(level))
     }
 
     fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd> {

@@ -12,14 +12,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use netcap_bundle::run::Sandbox;
+use netcap_bundle::run::{Sandbox, ShedLevel};
 use netcap_filters::Instruction;
 
 use crate::host::sample::{Later, Sampler};
-use crate::sys::RingSize;
+use crate::shed::Cut;
+use crate::sys::{Ring, RingSize};
 pub(crate) use direct::Direct;
 pub(crate) use explain::command as analyzer_command;
-pub(crate) use ring::is_foreign;
+pub(crate) use ring::{is_foreign, listen};
 
 pub(crate) mod control;
 mod direct;
@@ -31,6 +32,10 @@ mod ring;
 pub(crate) trait Privileged: Sampler + Debug {
     /// A packet socket with its ring on an interface.
     fn ring(&self, iface: &str, program: &[Instruction], size: RingSize) -> io::Result<RingSocket>;
+
+    /// Has the kernel keep of each frame in a ring, that of the interface with this index, what a level leaves.
+    /// It does not wait for anything else that is asked.
+    fn cut(&self, ring: &Ring, index: u32, cut: &Cut, level: ShedLevel) -> io::Result<()>;
 
     /// A raw socket for the pings of an address.
     fn ping(&self, address: IpAddr, id: u16) -> io::Result<OwnedFd>;
@@ -74,8 +79,8 @@ pub(crate) struct Process {
 /// A packet socket that already receives.
 #[derive(Debug)]
 pub(crate) struct RingSocket {
-    /// The socket.
-    pub(crate) fd: OwnedFd,
+    /// The socket, which may outlive its ring.
+    pub(crate) fd: Arc<OwnedFd>,
     /// The memory that its ring got; the kernel may have less than was asked for.
     pub(crate) size: RingSize,
     /// The interface's index.

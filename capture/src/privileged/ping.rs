@@ -20,6 +20,8 @@ pub(super) fn open(address: IpAddr, id: u16) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(family, SockType::Raw, flags, protocol)?;
     sys::attach_filter(fd.as_fd(), &filter(address, id))?;
+    // Best effort: a recording that was taken over is kept from it by seccomp too.
+    let _ = sys::lock_filter(fd.as_fd());
     if address.is_ipv6() {
         setsockopt(&fd, sockopt::Ipv6RecvHopLimit, &true)?;
     }

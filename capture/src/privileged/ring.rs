@@ -14,10 +14,21 @@ use crate::sys::{Ring, RingSize};
 /// Opens it with as much memory as the kernel has, at most that of `wanted`.
 pub(super) fn open(iface: &str, program: &[Instruction], wanted: RingSize) -> io::Result<RingSocket> {
     let index = if_nametoindex(iface)?;
-    let open = |size| Ok(RingSocket { fd: Ring::socket(index, program, size)?, size, index });
-    let socket = shrinking(wanted, open)?;
-    check_medium(socket.fd.as_fd())?;
-    Ok(socket)
+    let fd = Ring::idle()?;
+    let size = listen(fd.as_fd(), index, program, wanted)?;
+    Ok(RingSocket { fd: fd.into(), size, index })
+}
+
+/// Gives an idle socket its ring; tells how much memory the kernel had.
+pub(crate) fn listen(
+    fd: BorrowedFd<'_>,
+    index: u32,
+    program: &[Instruction],
+    wanted: RingSize,
+) -> io::Result<RingSize> {
+    let size = shrinking(wanted, |size| Ring::listen(fd, index, program, size).map(|()| size))?;
+    check_medium(fd)?;
+    Ok(size)
 }
 
 /// Tries with less and less while the kernel is out of memory, down to the smallest ring there is.

@@ -3,9 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
+use netcap_bundle::run::ShedLevel;
 use netcap_filters::Instruction;
 
 use crate::privileged::{Privileged, RingSocket};
+use crate::shed::Cut;
 use crate::sys::{Ring, RingSize};
 
 /// What a thread needs to listen to an interface.
@@ -35,5 +37,10 @@ impl Listener {
     pub(crate) fn open(&self) -> io::Result<OpenRing> {
         let RingSocket { fd, size, index } = self.privileged.ring(&self.iface, &self.program, self.size)?;
         Ok(OpenRing { ring: Ring::map(fd, size)?, index })
+    }
+
+    /// Has the kernel keep of each frame in this ring what a level leaves.
+    pub(crate) fn cut(&self, open: &OpenRing, cut: &Cut, level: ShedLevel) -> io::Result<()> {
+        self.privileged.cut(&open.ring, open.index, cut, level)
     }
 }

@@ -124,6 +124,14 @@ pub(crate) fn newcomers_memory(budget: u64) -> u64 {
     (budget / NEWCOMERS).max(LEAST)
 }
 
+/// Points that join are heard at once: each takes a socket from the start, and sockets close one after the other, in 15 ms.
+const NEWCOMERS_MAX: u64 = 256;
+
+/// Rings of newcomers that there may be in so much memory.
+pub(crate) fn rings_in(newcomers_memory: u64) -> u32 {
+    u32::try_from((newcomers_memory / LEAST).min(NEWCOMERS_MAX)).unwrap_or(0)
+}
+
 /// The ring of a point that joins while those that joined before it hold so much; `None` when no ring fits any more. The
 /// first get more, so that there is some left for the others.
 pub(crate) fn newcomers_ring(budget: u64, held: u64) -> Option<RingSize> {
@@ -198,6 +206,8 @@ mod tests {
             count += 1;
         }
         assert!(count >= 8 && held <= 16 << 20, "{count} points hold {held}");
+        assert!(count <= rings_in(newcomers_memory(64 << 20)), "each has a socket");
+        assert_eq!((rings_in(0), rings_in(u64::MAX)), (0, 256));
         assert_eq!(starters_memory(64 << 20, true) + held.max(16 << 20), 64 << 20);
         assert!(newcomers_ring(1 << 20, 0).is_some(), "one always fits");
     }

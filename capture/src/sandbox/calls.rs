@@ -9,13 +9,15 @@
 //! Numbers are those of `libc` for the architecture this is built for; both its C libraries have them.
 
 use std::collections::BTreeMap;
+use std::os::fd::RawFd;
 
 // The numbers of all calls: a list would only name each of them twice.
 #[allow(clippy::wildcard_imports)]
 use libc::*;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCmpOp::Eq,
-    SeccompCmpOp::MaskedEq, SeccompCmpOp::Ne, SeccompCondition, SeccompFilter, SeccompRule, apply_filter,
+    SeccompCmpOp::Ge, SeccompCmpOp::Gt, SeccompCmpOp::MaskedEq, SeccompCmpOp::Ne, SeccompCondition,
+    SeccompFilter, SeccompRule, apply_filter,
 };
 
 /// Calls of files and directories.
@@ -84,7 +86,7 @@ const NEVER: &[c_long] = &[
     SYS_adjtimex, SYS_clock_adjtime, SYS_sethostname, SYS_setdomainname, SYS_keyctl, SYS_add_key,
     SYS_request_key, SYS_userfaultfd, SYS_personality, SYS_quotactl, SYS_acct, SYS_syslog,
     SYS_open_by_handle_at, SYS_mknodat, SYS_fchown, SYS_fchownat, SYS_connect, SYS_rt_sigqueueinfo,
-    SYS_tkill,
+    SYS_tkill, SYS_sendmsg, SYS_sendmmsg,
 ];
 
 /// Input pretended on a terminal: `TIOCSTI` and the selection of `TIOCLINUX` (include/uapi/asm-generic/ioctls.h).
@@ -92,11 +94,17 @@ const PRETENDED_INPUT: [u64; 2] = [0x5412, 0x541C];
 /// Netlink families about the network: routes and links, and the generic one.
 const NETLINK: [u64; 2] = [0, 16];
 
+/// Bytes of an address of netlink (`sockaddr_nl`, include/uapi/linux/netlink.h).
+const NETLINK_ADDRESS: u64 = 12;
+/// The options of sockets that a recording sets: how long it waits, in both forms (`SO_RCVTIMEO_OLD`, `SO_SNDTIMEO_OLD`,
+/// and `_NEW`, include/uapi/asm-generic/socket.h).
+const TIMEOUTS: [u64; 4] = [20, 21, 66, 67];
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 type Built<T> = std::result::Result<T, BackendError>;
 
-/// Lays both filters on the calling thread and all it starts later.
-pub(super) fn filter() -> Result<(), String> {
+/// Lays both filters on the calling thread and all it starts later; descriptors from `rings` on are those of rings.
+pub(super) fn filter(rings: RawFd) -> Result<(), String> {
     let lay = |program: Built<BpfProgram>| {
         apply_filter(&program.map_err(|e| e.to_string())?).map_err(|e| match e {
             seccompiler::Error::Seccomp(e) if e.raw_os_error() == Some(libc::ENOSYS) => {
@@ -106,7 +114,7 @@ pub(super) fn filter() -> Result<(), String> {
         })
     };
     // The stricter answer of the two holds (seccomp(2)). The list comes last, for laying a filter is not on it.
-    let refused = refused(std::process::id())
+    let refused = refused(std::process::id(), rings)
         .and_then(|rules| compile(rules, SeccompAction::Allow, SeccompAction::Errno(errno(libc::EPERM))));
     lay(refused)?;
     lay(compile(allowed(), SeccompAction::Errno(errno(libc::ENOSYS)), SeccompAction::Allow))
@@ -131,8 +139,9 @@ fn number(call: c_long) -> i64 {
     call
 }
 
-/// The calls that are refused, some of them only with some arguments. `pid` is that of this process.
-fn refused(pid: u32) -> Built<Rules> {
+/// The calls that are refused, some of them only with some arguments. `pid` is that of this process; descriptors from `rings`
+/// on are those of rings.
+fn refused(pid: u32, rings: RawFd) -> Built<Rules> {
     let mut rules: Rules = NEVER.iter().map(|call| (number(*call), Vec::new())).collect();
     let mut when = |call: c_long, conditions: Vec<SeccompCondition>| -> Built<()> {
         rules.entry(number(call)).or_default().push(SeccompRule::new(conditions)?);
@@ -144,11 +153,12 @@ fn refused(pid: u32) -> Built<Rules> {
     let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
     when(SYS_clone, vec![arg(0, MaskedEq(thread), 0)?])?;
     // Packet sockets come from the helper; of the others only those of these families.
-    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+    let families = [libc::AF_UNIX, libc::AF_NETLINK];
     let others = families.iter().map(|family| arg(0, Ne, u64::from(family.unsigned_abs())));
     when(SYS_socket, others.collect::<Built<_>>()?)?;
     let netlink = u64::from(libc::AF_NETLINK.unsigned_abs());
     when(SYS_socket, vec![arg(0, Eq, netlink)?, arg(2, Ne, NETLINK[0])?, arg(2, Ne, NETLINK[1])?])?;
+    sockets(&mut when, rings)?;
     for request in PRETENDED_INPUT {
         when(SYS_ioctl, vec![arg(1, Eq, request)?])?;
     }
@@ -170,6 +180,47 @@ fn refused(pid: u32) -> Built<Rules> {
         }
     }
     Ok(rules)
+}
+
+/// Calls that write to the descriptor which is their argument number so and so. `sendmsg` and `sendmmsg` are refused for all
+/// of them: they hide where to, and what descriptors they pass on.
+const WRITING: [(c_long, u8); 10] = [
+    (SYS_write, 0),
+    (SYS_writev, 0),
+    (SYS_pwrite64, 0),
+    (SYS_pwritev, 0),
+    (SYS_pwritev2, 0),
+    (SYS_sendto, 0),
+    (SYS_sendfile, 0),
+    (SYS_splice, 2),
+    (SYS_tee, 1),
+    (SYS_copy_file_range, 2),
+];
+
+/// Packet sockets, which are the descriptors from `rings` on, stay what the helper makes them: with their interface, their
+/// filter and their ring. Nothing is sent through them, and none gets another number: no call that gives one takes them, and
+/// none is received, for `sendmsg` is refused.
+fn sockets(when: &mut impl FnMut(c_long, Vec<SeccompCondition>) -> Built<()>, rings: RawFd) -> Built<()> {
+    let arg = |index: u8, is: SeccompCmpOp, value: u64| SeccompCondition::new(index, Dword, is, value);
+    let level = u64::from(libc::SOL_SOCKET.unsigned_abs());
+    when(SYS_setsockopt, vec![arg(1, Ne, level)?])?;
+    let others = TIMEOUTS.iter().map(|option| arg(2, Ne, *option)).collect::<Built<_>>()?;
+    when(SYS_setsockopt, others)?;
+    // An address of a packet socket, or of a host, is longer than the one of netlink.
+    when(SYS_bind, vec![arg(2, Gt, NETLINK_ADDRESS)?])?;
+    let rings = u64::from(rings.unsigned_abs());
+    for (call, place) in WRITING {
+        when(call, vec![arg(place, Ge, rings)?])?;
+    }
+    for call in [SYS_dup, SYS_dup3] {
+        when(call, vec![arg(0, Ge, rings)?])?;
+    }
+    #[cfg(target_arch = "x86_64")]
+    when(SYS_dup2, vec![arg(0, Ge, rings)?])?;
+    for command in [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC] {
+        when(SYS_fcntl, vec![arg(0, Ge, rings)?, arg(1, Eq, u64::from(command.unsigned_abs()))?])?;
+    }
+    Ok(())
 }
 
 fn mode(bit: c_uint) -> u64 {

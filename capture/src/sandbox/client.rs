@@ -5,18 +5,20 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use netcap_bundle::run::ShedLevel;
 use netcap_bundle::source::{Reason, Recipe};
 use netcap_bundle::state::Taken;
 use netcap_filters::Instruction;
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::HELPER;
 use super::limits::Limits;
@@ -25,13 +27,17 @@ use super::wire::{self, Answer, Request};
 use crate::host::sample::{Later, Sampler};
 use crate::host::{clock, exec, programs};
 use crate::privileged::{Privileged, RingSocket, Usage};
+use crate::shed::Cut;
 use crate::sys;
-use crate::sys::RingSize;
+use crate::sys::{Ring, RingSize};
 
 /// How much longer than its recipe's time-out the helper may take for a sample.
 const SLACK: Duration = Duration::from_secs(5);
 /// Longest wait for a socket: the kernel may have to look for the memory of a ring.
 const SOCKET_MAX: Duration = Duration::from_secs(20);
+
+/// Descriptors of a recording at most: the kernel's table of them is as long as the highest is high.
+const DESCRIPTORS_MAX: u64 = 16_384;
 
 /// The connection to the helper.
 #[derive(Debug)]
@@ -39,6 +45,8 @@ pub(super) struct Client {
     slow: Arc<SlowChannel>,
     /// For sockets, which must not wait behind a command that hangs.
     sockets: Mutex<UnixStream>,
+    /// Those of rings, in the order they came, above all other descriptors; absent until the plan is known.
+    spares: OnceLock<Vec<Arc<OwnedFd>>>,
     /// What it takes of the host; absent when `/proc` does not say.
     usage: Option<usage::Files>,
     /// Kept, so that its process id is not given to another while we live, and never waited for, so that what it took
@@ -92,25 +100,53 @@ impl Client {
                 lost: AtomicBool::new(false),
             }),
             sockets: Mutex::new(sockets),
+            spares: OnceLock::new(),
             usage: usage::Files::of(child.id()).ok(),
             _child: child,
         })
     }
 
-    /// Tells the helper what may be asked for from now on.
-    pub(super) fn limit(&self, limits: Limits) -> io::Result<()> {
-        match self.socket(&Request::Limits(Box::new(limits)))?.0 {
-            Answer::Limited => Ok(()),
-            answer => Err(answer.error()),
-        }
+    /// Tells the helper what may be asked for from now on, and takes the sockets of all rings. Gives the number from which
+    /// on descriptors are those, and no others.
+    pub(super) fn limit(&self, limits: Limits) -> io::Result<RawFd> {
+        let spares = match self.socket(&Request::Limits(Box::new(limits)))?.0 {
+            Answer::Limited { spares } => spares,
+            answer => return Err(answer.error()),
+        };
+        let (most, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        let from = most.min(DESCRIPTORS_MAX).saturating_sub(spares.into());
+        let from = RawFd::try_from(from).map_err(io::Error::other)?;
+        let fetch = |_| match self.socket(&Request::Spare)? {
+            (Answer::Spare, Some(fd)) => sys::duplicate_from(fd.as_fd(), from).map(Arc::new),
+            (answer, _) => Err(answer.error()),
+        };
+        let fetched = (0..spares).map(fetch).collect::<io::Result<_>>()?;
+        self.spares.set(fetched).map_err(|_| io::ErrorKind::AlreadyExists)?;
+        Ok(from)
     }
 
     fn socket(&self, request: &Request) -> io::Result<(Answer, Option<OwnedFd>)> {
-        let channel = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ask_for(request, &self.sockets.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same, unless another thread waits for an answer.
+    fn socket_now(&self, request: &Request) -> io::Result<(Answer, Option<OwnedFd>)> {
+        match self.sockets.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Poisoned(channel)) => self.ask_for(request, &channel.into_inner()),
+            Ok(channel) => self.ask_for(request, &channel),
+        }
+    }
+
+    fn ask_for(
+        &self,
+        request: &Request,
+        channel: &MutexGuard<'_, UnixStream>,
+    ) -> io::Result<(Answer, Option<OwnedFd>)> {
         if self.slow.lost.load(Relaxed) {
             return Err(gone());
         }
-        let asked = wire::send(&channel, request, None).and_then(|()| wire::receive(&channel));
+        let asked = wire::send(channel, request, None).and_then(|()| wire::receive(channel));
         // After an answer that did not come, the next would be taken for it.
         asked.ok().flatten().ok_or_else(|| self.slow.lose())
     }
@@ -153,10 +189,19 @@ impl Privileged for Client {
         let RingSize { block_bytes, blocks } = size;
         let program = wire::to_wire(program);
         match self.socket(&Request::Ring { iface: iface.to_owned(), program, block_bytes, blocks })? {
-            (Answer::Ring { index, blocks }, Some(fd)) => {
+            (Answer::Ring { spare, index, blocks }, _) => {
+                let fd = self.spares.get().and_then(|spares| spares.get(spare as usize));
+                let fd = fd.ok_or(io::ErrorKind::NotFound)?.clone();
                 Ok(RingSocket { fd, size: RingSize { block_bytes, blocks }, index })
             }
             (answer, _) => Err(answer.error()),
+        }
+    }
+
+    fn cut(&self, _: &Ring, index: u32, _: &Cut, level: ShedLevel) -> io::Result<()> {
+        match self.socket_now(&Request::Cut { index, level })?.0 {
+            Answer::Cut => Ok(()),
+            answer => Err(answer.error()),
         }
     }
 

@@ -1,20 +1,23 @@
 //! What the helper has handed over, and what it may still hand over.
 //!
-//! Of each ring it keeps a descriptor, so it knows what lives: one ring for an interface, and all of them within the
-//! plan's memory. A ring that the recording no longer maps is freed, whoever still holds its descriptor.
+//! The recording has its packet sockets before it is confined, idle ones; of each the helper keeps a descriptor, through which
+//! it gives the socket a ring, a filter and an interface, and takes all of it away again. So it knows what lives: one ring
+//! for an interface, and all of them within the plan's memory. A ring that the recording no longer maps is freed, whoever
+//! still holds its descriptor.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use netcap_bundle::run::ShedLevel;
 use nix::net::if_::{if_indextoname, if_nametoindex};
 use nix::sys::utsname::uname;
 
 use super::limits::{Limits, is_run_name};
 use super::rate::Rate;
-use crate::privileged::RingSocket;
+use crate::shed::Cut;
 use crate::sys::{self, RingSize};
 
 /// How long a recording may take to map a ring that it was given.
@@ -28,8 +31,11 @@ const NAMES_MAX: usize = 2048;
 
 /// What was granted of a plan.
 #[derive(Debug)]
-pub(super) struct Grants {
-    pub(super) limits: Limits,
+pub(super) struct Grants<'a> {
+    limits: &'a Limits,
+    /// Sockets for rings, and how many of them the recording has.
+    sockets: Vec<OwnedFd>,
+    handed: usize,
     /// Interfaces that belong to the run, under all names they have had since.
     names: BTreeSet<String>,
     rings: Vec<Held>,
@@ -40,31 +46,46 @@ pub(super) struct Grants {
     opened: Option<Instant>,
 }
 
-/// A ring that was handed over.
+/// A ring that a recording was given.
+#[derive(Debug)]
+pub(super) struct Granted {
+    /// Which of the sockets has it.
+    pub(super) socket: usize,
+    pub(super) size: RingSize,
+    /// The interface's index.
+    pub(super) index: u32,
+}
+
+/// The same, for as long as it lives.
 #[derive(Debug)]
 struct Held {
+    socket: usize,
     index: u32,
     bytes: u64,
-    fd: OwnedFd,
+    /// Its filter: the recording may not attach one itself.
+    cut: Cut,
     since: Instant,
 }
 
 impl Held {
     /// Whether it still lives; one that nobody maps is freed. `used`: the recording has given it up, if it is honest.
-    fn lives(&self, used: bool) -> bool {
+    fn lives(&self, sockets: &[OwnedFd], used: bool) -> bool {
         let may_be_mapped_yet = !used && self.since.elapsed() < UNMAPPED_MAX;
+        let free = |fd: &OwnedFd| sys::free_unmapped_ring(fd.as_fd(), self.index).unwrap_or(false);
         // A ring that cannot be freed is one that counts.
-        may_be_mapped_yet || !sys::free_unmapped_ring(self.fd.as_fd()).unwrap_or(false)
+        may_be_mapped_yet || !sockets.get(self.socket).is_some_and(free)
     }
 }
 
-impl Grants {
+impl<'a> Grants<'a> {
     /// Nothing was granted yet.
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: &'a Limits, sockets: Vec<OwnedFd>) -> Self {
         Self {
+            limits,
+            sockets,
+            handed: 0,
             names: limits.ifaces.clone(),
             pings: limits.pings.clone(),
-            limits,
             rings: Vec::new(),
             listening: false,
             datapaths: None,
@@ -72,17 +93,31 @@ impl Grants {
         }
     }
 
-    /// Opens a ring if the plan has room for it; `joins` says whether an interface that is not known yet belongs to the run.
+    /// How many sockets there are for rings.
+    pub(super) fn spares(&self) -> u32 {
+        u32::try_from(self.sockets.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The next of them, each once.
+    pub(super) fn spare(&mut self) -> io::Result<OwnedFd> {
+        let spare = self.sockets.get(self.handed).ok_or_else(|| refused("all sockets were handed over"))?;
+        self.handed += 1;
+        spare.try_clone()
+    }
+
+    /// Grants a ring if the plan has room for it; `joins` says whether an interface that is not known yet belongs to the
+    /// run, and `listen` gives a socket its ring.
     pub(super) fn ring(
         &mut self,
         iface: &str,
         size: RingSize,
+        cut: Cut,
         joins: impl FnOnce(&Limits) -> bool,
-        open: impl FnOnce() -> io::Result<RingSocket>,
-    ) -> io::Result<RingSocket> {
+        listen: impl FnOnce(BorrowedFd<'_>, u32) -> io::Result<RingSize>,
+    ) -> io::Result<Granted> {
         let index = if_nametoindex(iface)?;
         self.free(Some(index));
-        if !self.names.contains(iface) && !joins(&self.limits) {
+        if !self.names.contains(iface) && !joins(self.limits) {
             return Err(refused("the interface is not in the plan"));
         }
         if self.rings.iter().any(|held| held.index == index) {
@@ -97,11 +132,35 @@ impl Grants {
         if !rate.admits(&mut self.opened, Instant::now()) {
             return Err(refused("too many rings in a short time"));
         }
-        let ring = open()?;
-        self.knows(iface.to_owned());
-        let (fd, bytes) = (ring.fd.try_clone()?, ring.size.bytes() as u64);
-        self.rings.push(Held { index: ring.index, bytes, fd, since: Instant::now() });
-        Ok(ring)
+        let idle = |socket: &usize| self.rings.iter().all(|held| held.socket != *socket);
+        let socket = (0..self.sockets.len()).find(idle);
+        let socket = socket.ok_or_else(|| refused("the plan has no socket left for another ring"))?;
+        let fd = self.sockets.get(socket).ok_or(io::ErrorKind::NotFound)?;
+        let listening = listen(fd.as_fd(), index);
+        let bytes = listening.as_ref().map_or(size.bytes(), |size| size.bytes()) as u64;
+        let held = Held { socket, index, bytes, cut, since: Instant::now() };
+        match listening {
+            Ok(size) => {
+                self.rings.push(held);
+                self.knows(iface.to_owned());
+                Ok(Granted { socket, size, index })
+            }
+            Err(e) => {
+                // What came of it is taken back, unless somebody was quick to map it.
+                if held.lives(&self.sockets, true) {
+                    self.rings.push(held);
+                }
+                Err(e)
+            }
+        }
+    }
+
+    /// Keeps of the frames of a ring what this level leaves.
+    pub(super) fn cut(&self, index: u32, level: ShedLevel) -> io::Result<()> {
+        let held = self.rings.iter().find(|held| held.index == index);
+        let held = held.ok_or_else(|| refused("the interface has no ring"))?;
+        let fd = self.sockets.get(held.socket).ok_or(io::ErrorKind::NotFound)?;
+        sys::attach_filter(fd.as_fd(), &held.cut.program(level))
     }
 
     /// Frees what the recording no longer maps; it has no use any more for a ring on `wanted`, or on an interface that is
@@ -112,7 +171,7 @@ impl Grants {
             let name = if_indextoname(held.index).ok();
             let used = name.is_none() || wanted == Some(held.index);
             names.extend(name.map(|name| name.to_string_lossy().into_owned()));
-            held.lives(used)
+            held.lives(&self.sockets, used)
         });
         // An interface that was renamed comes back under its new name.
         for name in names {
@@ -169,51 +228,67 @@ mod tests {
     const ALL: [Instruction; 1] = [Instruction { code: 6, jt: 0, jf: 0, k: 100 }];
     const SIZE: RingSize = RingSize { block_bytes: 4096, blocks: 4 };
 
-    fn grants() -> Grants {
-        Grants::new(Limits {
+    fn limits() -> Limits {
+        Limits {
             ifaces: BTreeSet::from(["lo".to_owned(), "none0".to_owned()]),
             ring_bytes: SIZE.bytes() as u64,
+            rings: 1,
             pings: vec!["10.0.0.1".parse().unwrap()],
             ..Limits::default()
-        })
+        }
     }
 
-    /// Something with a descriptor that is no ring, and so cannot be freed.
-    fn opened() -> io::Result<RingSocket> {
-        Ok(RingSocket { fd: tempfile::tempfile()?.into(), size: SIZE, index: if_nametoindex("lo")? })
+    /// With something that has a descriptor and is no socket, so a ring of it cannot be freed.
+    fn grants(limits: &Limits) -> Grants<'_> {
+        Grants::new(limits, vec![tempfile::tempfile().unwrap().into()])
     }
 
-    fn why(done: io::Result<RingSocket>) -> String {
+    fn ask(grants: &mut Grants<'_>, iface: &str, size: RingSize, joins: bool) -> io::Result<Granted> {
+        grants.ring(iface, size, Cut::new(&ALL), |_| joins, |_, _| Ok(size))
+    }
+
+    fn why(done: io::Result<Granted>) -> String {
         done.unwrap_err().to_string()
     }
 
     #[test]
     fn rings_of_the_plan_and_no_others() {
-        let mut grants = grants();
-        let mut ask = |iface, size, joins| grants.ring(iface, size, |_| joins, opened);
+        let limits = limits();
+        let mut grants = grants(&limits);
         let large = RingSize { blocks: 5, ..SIZE };
-        assert!(why(ask("lo", large, false)).contains("no memory left"));
-        assert!(ask("lo", SIZE, false).is_ok());
-        assert!(why(ask("lo", SIZE, false)).contains("a ring already"));
-        assert_eq!(ask("none0", SIZE, false).unwrap_err().raw_os_error(), Some(libc::ENODEV));
+        assert!(why(ask(&mut grants, "lo", large, false)).contains("no memory left"));
+        assert!(ask(&mut grants, "lo", SIZE, false).is_ok());
+        assert!(why(ask(&mut grants, "lo", SIZE, false)).contains("a ring already"));
+        let none = ask(&mut grants, "none0", SIZE, false);
+        assert_eq!(none.unwrap_err().raw_os_error(), Some(libc::ENODEV));
+    }
+
+    #[test]
+    fn each_socket_is_handed_over_once() {
+        let limits = limits();
+        let mut grants = grants(&limits);
+        assert!(grants.spare().is_ok());
+        assert!((0..2000).all(|_| grants.spare().is_err()));
     }
 
     #[test]
     fn an_interface_that_is_not_in_the_plan_must_belong_to_the_run() {
-        let mut grants = grants();
+        let limits = limits();
+        let mut grants = grants(&limits);
         grants.names.clear();
-        assert!(why(grants.ring("lo", SIZE, |_| false, opened)).contains("not in the plan"));
-        assert!(grants.ring("lo", SIZE, |_| true, opened).is_ok());
+        assert!(why(ask(&mut grants, "lo", SIZE, false)).contains("not in the plan"));
+        assert!(ask(&mut grants, "lo", SIZE, true).is_ok());
         grants.rings.clear();
-        assert!(grants.ring("lo", SIZE, |_| false, opened).is_ok(), "it belongs to it from then on");
+        assert!(ask(&mut grants, "lo", SIZE, false).is_ok(), "it belongs to it from then on");
     }
 
     #[test]
     fn rings_are_not_opened_and_closed_without_end() {
-        let mut grants = grants();
+        let limits = limits();
+        let mut grants = grants(&limits);
         let done = (0..2000).filter(|_| {
             grants.rings.clear();
-            grants.ring("lo", SIZE, |_| false, opened).is_ok()
+            ask(&mut grants, "lo", SIZE, false).is_ok()
         });
         assert!((600..700).contains(&done.count()));
     }
@@ -223,25 +298,41 @@ mod tests {
         if !nix::unistd::geteuid().is_root() {
             return;
         }
-        let open = || {
-            let index = if_nametoindex("lo")?;
-            Ok(RingSocket { fd: sys::Ring::socket(index, &ALL, SIZE)?, size: SIZE, index })
-        };
-        let mut grants = grants();
-        let first = sys::Ring::map(grants.ring("lo", SIZE, |_| false, open).unwrap().fd, SIZE).unwrap();
-        assert!(why(grants.ring("lo", SIZE, |_| false, open)).contains("a ring already"), "it is mapped");
+        let limits = limits();
+        let mut grants = Grants::new(&limits, vec![sys::Ring::idle().unwrap()]);
+        let socket = std::sync::Arc::new(grants.spare().unwrap());
+        let listen = |fd: BorrowedFd<'_>, index| sys::Ring::listen(fd, index, &ALL, SIZE).map(|()| SIZE);
+        let ask = |grants: &mut Grants<'_>| grants.ring("lo", SIZE, Cut::new(&ALL), |_| false, listen);
+        let map = || sys::Ring::map(socket.clone(), SIZE);
+        assert!(map().is_err(), "it has no ring yet");
+        assert_eq!(ask(&mut grants).unwrap().socket, 0);
+        let first = map().unwrap();
+        assert!(why(ask(&mut grants)).contains("a ring already"), "it is mapped");
         drop(first);
-        let second = grants.ring("lo", SIZE, |_| false, open).unwrap();
+        let second = ask(&mut grants).unwrap();
+        assert!(grants.cut(second.index, ShedLevel::Cut128).is_ok());
+        assert!(grants.cut(second.index + 1000, ShedLevel::Cut128).is_err());
         grants.free(None);
         assert!(grants.holds_rings(), "it was just handed over");
         grants.free(Some(second.index));
         assert!(!grants.holds_rings());
-        assert!(sys::Ring::map(second.fd, SIZE).is_err(), "there is nothing to map any more");
+        assert!(map().is_err(), "there is nothing to map any more");
+        // What could not be used is taken back.
+        let foreign = |fd: BorrowedFd<'_>, index| {
+            sys::Ring::listen(fd, index, &ALL, SIZE)?;
+            Err(io::Error::from_raw_os_error(libc::EMEDIUMTYPE))
+        };
+        let refused = grants.ring("lo", SIZE, Cut::new(&ALL), |_| false, foreign);
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EMEDIUMTYPE));
+        assert!(!grants.holds_rings() && map().is_err());
+        ask(&mut grants).unwrap();
+        assert!(map().is_ok());
     }
 
     #[test]
     fn one_socket_for_each_ping_and_one_for_control() {
-        let mut grants = grants();
+        let limits = limits();
+        let mut grants = grants(&limits);
         assert!(grants.ping("10.0.0.2".parse().unwrap()).is_err());
         assert!(grants.ping("10.0.0.1".parse().unwrap()).is_ok());
         assert!(grants.ping("10.0.0.1".parse().unwrap()).is_err());
@@ -254,7 +345,8 @@ mod tests {
 
     #[test]
     fn the_datapaths_are_asked_twice_a_second_at_most() {
-        let mut grants = grants();
+        let limits = limits();
+        let mut grants = grants(&limits);
         let granted = (0..1000).filter(|_| grants.datapaths().is_ok()).count();
         assert!((1..10).contains(&granted), "{granted}");
     }

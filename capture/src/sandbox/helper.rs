@@ -1,7 +1,7 @@
 //! The helper of a confined recording: a process that stays privileged and never sees a packet.
 //!
-//! It does what is on a list and nothing else: take a sample by a recipe of the registry, open the socket of a ring or of
-//! pings and hand it over, run the analyzer on a result. What it goes by comes from before the recording was confined,
+//! It does what is on a list and nothing else: take a sample by a recipe of the registry, give a socket its ring, open that
+//! of pings and hand it over, run the analyzer on a result. What it goes by comes from before the recording was confined,
 //! its limits (`limits.rs`) among that; everything after that is checked against them (`grants.rs`), and against what it
 //! has seen of the host itself (`seen.rs`). Its own hands are tied too where the kernel can: it and all commands it runs may
 //! read every file and write none, so a command that turns out not to be read-only fails instead of changing the host.
@@ -9,11 +9,11 @@
 //! It ends when the recording ends, however that ends: the kernel kills it with its parent, and its channels close.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use netcap_bundle::source::{Recipe, is_interface};
@@ -23,16 +23,17 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::files;
-use super::grants::{Grants, refused};
+use super::grants::{Granted, Grants, refused};
 use super::limits::Limits;
 use super::seen::Seen;
 use super::wire::{self, Answer, Request, WireInstruction};
 use crate::control::signals::Signals;
 use crate::host::sample::Sampler;
 use crate::host::services::Host;
-use crate::privileged::{Direct, Privileged, RingSocket, analyzer_command, control};
+use crate::privileged::{self, Direct, Privileged, analyzer_command, control};
+use crate::shed::Cut;
 use crate::sys;
-use crate::sys::RingSize;
+use crate::sys::{Ring, RingSize};
 
 /// Instructions of a filter at most (`BPF_MAXINSNS`, include/uapi/linux/bpf_common.h).
 const PROGRAM_MAX: usize = 4096;
@@ -42,11 +43,12 @@ const BLOCK_MAX: u32 = 4 << 20;
 /// Time between two looks for rings that nobody uses any more, in milliseconds.
 const FREE_EVERY_MS: u16 = 5000;
 
-/// What both channels share.
+/// What both channels share. What was granted belongs to that of sockets alone, for it may have to wait, for the kernel or
+/// for Open vSwitch.
 struct Bounds {
     direct: Direct,
-    /// Absent until the plan is known: then no socket is handed over.
-    grants: Mutex<Option<Grants>>,
+    /// Absent until the plan is known.
+    limits: OnceLock<Limits>,
     seen: Mutex<Seen>,
 }
 
@@ -99,23 +101,20 @@ fn serve() -> io::Result<()> {
 
 impl Bounds {
     fn of(direct: Direct) -> Self {
-        Self { direct, grants: Mutex::default(), seen: Mutex::default() }
+        Self { direct, limits: OnceLock::new(), seen: Mutex::default() }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn grants(&self) -> MutexGuard<'_, Option<Grants>> {
-        self.grants.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Opens sockets, and asks Open vSwitch what it dropped, until nobody wants it any more.
     fn serve(&self, channel: &UnixStream) {
+        let mut grants = None;
         loop {
-            self.wait(channel);
+            wait(channel, grants.as_mut());
             let Ok(Some((request, _))) = wire::receive::<Request>(channel) else { return };
-            let (answer, fd) = match self.carry_out(request) {
+            let (answer, fd) = match self.carry_out(&mut grants, request) {
                 Ok(done) => done,
                 Err(e) => (Answer::refused(&e), None),
             };
@@ -125,34 +124,34 @@ impl Bounds {
         }
     }
 
-    /// Waits for a request. Meanwhile the memory of rings that are not used any more is freed.
-    fn wait(&self, channel: &UnixStream) {
-        loop {
-            let held =
-                self.grants().as_mut().filter(|grants| grants.holds_rings()).map(|grants| grants.free(None));
-            let timeout = if held.is_some() { FREE_EVERY_MS.into() } else { PollTimeout::NONE };
-            match poll(&mut [PollFd::new(channel.as_fd(), PollFlags::POLLIN)], timeout) {
-                Ok(0) | Err(Errno::EINTR) => {}
-                _ => return,
-            }
-        }
-    }
-
-    fn carry_out(&self, request: Request) -> io::Result<(Answer, Option<OwnedFd>)> {
-        let mut granted = self.grants();
+    /// `granted` is absent until the plan is known: then nothing is.
+    fn carry_out<'a>(
+        &'a self,
+        granted: &mut Option<Grants<'a>>,
+        request: Request,
+    ) -> io::Result<(Answer, Option<OwnedFd>)> {
         let Some(grants) = granted.as_mut() else {
             let Request::Limits(limits) = request else { return Err(not_on_the_list()) };
-            *granted = Some(Grants::new(*limits));
-            return Ok((Answer::Limited, None));
+            let sockets = (0..limits.rings).map_while(|_| Ring::idle().ok()).collect();
+            let grants = granted.insert(Grants::new(self.limits.get_or_init(|| *limits), sockets));
+            return Ok((Answer::Limited { spares: grants.spares() }, None));
         };
         match request {
+            Request::Spare => Ok((Answer::Spare, Some(grants.spare()?))),
             Request::Ring { iface, program, block_bytes, blocks } => {
                 let (program, size) = checked(&iface, &program, block_bytes, blocks)?;
+                if grants.spares() == 0 {
+                    // The reason why there is no socket.
+                    Ring::idle()?;
+                }
                 let joins = |limits: &Limits| self.seen().joins(limits, &iface);
-                let open = || self.direct.ring(&iface, &program, size);
-                let RingSocket { fd, size, index } = grants.ring(&iface, size, joins, open)?;
-                Ok((Answer::Ring { index, blocks: size.blocks }, Some(fd)))
+                let listen = |fd: BorrowedFd<'_>, index| privileged::listen(fd, index, &program, size);
+                let granted = grants.ring(&iface, size, Cut::new(&program), joins, listen)?;
+                let Granted { socket, size, index } = granted;
+                let spare = u32::try_from(socket).map_err(io::Error::other)?;
+                Ok((Answer::Ring { spare, index, blocks: size.blocks }, None))
             }
+            Request::Cut { index, level } => grants.cut(index, level).map(|()| (Answer::Cut, None)),
             Request::Ping { address, id } => {
                 grants.ping(address)?;
                 Ok((Answer::Ping, Some(self.direct.ping(address, id)?)))
@@ -175,8 +174,19 @@ impl Bounds {
 
     /// Whether a sample may be taken; all of them before the recording is confined.
     fn admits(&self, source: &'static str, recipe: &'static Recipe, arg: &str) -> bool {
-        let limits = self.grants().as_ref().map(|grants| grants.limits.clone());
-        limits.is_none_or(|limits| self.seen().admits(&limits, source, recipe, arg))
+        self.limits.get().is_none_or(|limits| self.seen().admits(limits, source, recipe, arg))
+    }
+}
+
+/// Waits for a request. Meanwhile the memory of rings that are not used any more is freed.
+fn wait(channel: &UnixStream, mut grants: Option<&mut Grants<'_>>) {
+    loop {
+        let held = grants.as_mut().filter(|grants| grants.holds_rings()).map(|grants| grants.free(None));
+        let timeout = if held.is_some() { FREE_EVERY_MS.into() } else { PollTimeout::NONE };
+        match poll(&mut [PollFd::new(channel.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            _ => return,
+        }
     }
 }
 
@@ -256,6 +266,9 @@ fn recipe(source: &str, item: &str, arg: &str) -> Option<(&'static str, &'static
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::unixctl::ANSWER_MAX;
+    use std::os::unix::net::UnixListener;
+    use std::time::Instant;
 
     #[test]
     fn only_recipes_of_the_registry_with_names_that_are_names() {
@@ -285,6 +298,37 @@ mod tests {
         assert!(checked("eth0", &vec![step; PROGRAM_MAX + 1], 256 << 10, 4).is_err());
         assert!(checked("eth0", &[step], BLOCK_MAX + 1, 4).is_err());
         assert!(checked("eth0", &[step], 4096, 0).is_err());
+    }
+
+    #[test]
+    fn a_sample_does_not_wait_for_a_daemon_that_hangs() {
+        let dir = tempfile::tempdir().unwrap();
+        let me = std::process::id();
+        std::fs::write(dir.path().join("ovs-vswitchd.pid"), me.to_string()).unwrap();
+        let daemon = UnixListener::bind(dir.path().join(format!("ovs-vswitchd.{me}.ctl"))).unwrap();
+        let host = Host { root: "/".into(), ovs_rundir: dir.path().to_owned() };
+        let bounds = Arc::new(Bounds::of(Direct::new(host)));
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let sockets = thread::spawn({
+            let bounds = bounds.clone();
+            move || bounds.serve(&theirs)
+        });
+        let answered = || wire::receive::<Answer>(&ours).unwrap().unwrap().0;
+        wire::send(&ours, &Request::Limits(Box::default()), None).unwrap();
+        assert_eq!(answered(), Answer::Limited { spares: 0 });
+        let (source, links) = recipe("links", "addr", "").unwrap();
+        let waits = [(); 3].map(|()| {
+            wire::send(&ours, &Request::Datapaths, None).unwrap();
+            let _hangs = daemon.accept().unwrap();
+            let began = Instant::now();
+            assert!(bounds.admits(source, links, ""));
+            let waited = began.elapsed();
+            assert!(matches!(answered(), Answer::Refused { .. }));
+            waited
+        });
+        assert!(waits.iter().any(|waited| *waited < ANSWER_MAX / 2), "{waits:?}");
+        drop(ours);
+        sockets.join().unwrap();
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Limits {
     pub(super) old: BTreeSet<u32>,
     /// Bytes of all rings together.
     pub(super) ring_bytes: u64,
+    /// Rings at once.
+    pub(super) rings: u32,
     /// Addresses that are pinged, each by one socket.
     pub(super) pings: Vec<IpAddr>,
     /// Milliseconds between two rounds of host state.
@@ -47,6 +49,9 @@ impl Limits {
             follow: plan.follow.clone(),
             old,
             ring_bytes: starters.saturating_add(newcomers),
+            rings: u32::try_from(plan.points.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(memory::rings_in(newcomers)),
             pings: plan.pings.clone(),
             state_interval_ms: u64::try_from(plan.state_interval.as_millis()).unwrap_or(u64::MAX),
         }

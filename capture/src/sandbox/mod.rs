@@ -10,6 +10,7 @@
 //! Every layer is best effort: kernels without one of them record all the same, and the manifest says which was
 //! missing. Nothing here kills the recording: a call that is refused is an error like any other.
 
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -98,8 +99,8 @@ impl Prepared {
 
     /// Confines this process, for good: see [`confine`]. The helper does what these limits leave, from now on.
     pub(crate) fn enter(self, limits: Limits) -> Result<Sandbox> {
-        self.helper.limit(limits).map_err(|e| no_helper(&e))?;
-        confine(&self.user, &self.writable, FileLayer::Best)
+        let rings = self.helper.limit(limits).map_err(|e| no_helper(&e))?;
+        confine(&self.user, &self.writable, FileLayer::Best, rings)
     }
 }
 
@@ -112,9 +113,10 @@ pub enum FileLayer {
     Mounts,
 }
 
-/// Takes from this process all that a recording does not need, but writing to these directories. Must be called before
-/// there is a second thread: every layer holds for the calling thread and those it starts later.
-pub fn confine(user: &User, writable: &[PathBuf], layer: FileLayer) -> Result<Sandbox> {
+/// Takes from this process all that a recording does not need, but writing to these directories; descriptors from `rings` on
+/// are packet sockets, through which nothing is sent. Must be called before there is a second thread: every layer holds for
+/// the calling thread and those it starts later.
+pub fn confine(user: &User, writable: &[PathBuf], layer: FileLayer, rings: RawFd) -> Result<Sandbox> {
     for dir in writable {
         Dir::create(dir).map_err(Error::out(dir))?;
     }
@@ -138,7 +140,7 @@ pub fn confine(user: &User, writable: &[PathBuf], layer: FileLayer) -> Result<Sa
     if let Some(Err(why)) = &mounts {
         missing.push(format!("mount namespace: {why}"));
     }
-    let seccomp = calls::filter().map_err(|why| missing.push(format!("seccomp: {why}"))).is_ok();
+    let seccomp = calls::filter(rings).map_err(|why| missing.push(format!("seccomp: {why}"))).is_ok();
     Ok(observed(Sandbox {
         on: true,
         user: user.name.clone(),

@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use netcap_bundle::Nanos;
+use netcap_bundle::run::ShedLevel;
 use netcap_bundle::source::Outcome;
 use netcap_filters::Instruction;
 use nix::errno::Errno;
@@ -62,7 +63,9 @@ pub(super) enum Request {
         /// What it is repeated over; empty when once.
         arg: String,
     },
-    /// A packet socket with its ring.
+    /// One of the idle packet sockets that get rings later; only before the recording is confined are there any.
+    Spare,
+    /// A ring for one of them.
     Ring {
         /// Interface.
         iface: String,
@@ -70,6 +73,12 @@ pub(super) enum Request {
         program: Vec<WireInstruction>,
         block_bytes: u32,
         blocks: u32,
+    },
+    /// Another filter for the ring of an interface: the same, keeping of what it matches what this level leaves.
+    Cut {
+        /// The interface's index.
+        index: u32,
+        level: ShedLevel,
     },
     /// A raw socket for pings.
     Ping {
@@ -108,14 +117,23 @@ pub(super) enum Answer {
         stderr: u32,
     },
     /// The limits hold.
-    Limited,
+    Limited {
+        /// Idle packet sockets that are to be fetched now.
+        spares: u32,
+    },
     /// The socket comes with it.
+    Spare,
+    /// It receives.
     Ring {
+        /// Which of the idle sockets has it, in the order they came.
+        spare: u32,
         /// The interface's index.
         index: u32,
         /// Blocks that the kernel had memory for.
         blocks: u32,
     },
+    /// The filter is in place.
+    Cut,
     /// The socket comes with it.
     Ping,
     /// The socket comes with it.
@@ -189,15 +207,19 @@ fn unpack(lengths: [u8; LENGTHS]) -> io::Result<(usize, usize)> {
     Ok((head as usize, body as usize))
 }
 
-/// Sends a message without a body, with a descriptor if there is one.
+/// Sends a message without a body, with a descriptor if there is one. Without one it takes no call that could send any: a
+/// confined recording has none.
 pub(super) fn send(mut to: &UnixStream, head: &impl Serialize, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
     let (lengths, head) = pack(head, &[])?;
-    let fds: Vec<_> = fd.iter().map(AsRawFd::as_raw_fd).collect();
+    let Some(fd) = fd else {
+        to.write_all(&lengths)?;
+        return to.write_all(&head);
+    };
+    let fds = [fd.as_raw_fd()];
     let rights = [ControlMessage::ScmRights(&fds)];
-    let rights = if fds.is_empty() { &[][..] } else { &rights[..] };
     let parts = [IoSlice::new(&lengths)];
     let sent = loop {
-        match sendmsg::<()>(to.as_raw_fd(), &parts, rights, MsgFlags::MSG_NOSIGNAL, None) {
+        match sendmsg::<()>(to.as_raw_fd(), &parts, &rights, MsgFlags::MSG_NOSIGNAL, None) {
             Err(Errno::EINTR) => {}
             sent => break sent?,
         }

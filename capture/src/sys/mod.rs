@@ -4,14 +4,15 @@
 use std::ffi::c_int;
 use std::io;
 
-pub use process::receive_with_fd;
 pub(crate) use process::{
     detach_capabilities_from_user, die_with_parent, io_goes_last, landlock_abi, nice_this_thread,
 };
+pub use process::{duplicate_from, receive_with_fd};
 pub(crate) use ring::RETIRE_MS;
 pub use ring::{Block, Counted, Ring, RingSize};
-pub(crate) use socket::{attach_filter, free_unmapped_ring};
+pub(crate) use socket::{attach_filter, free_unmapped_ring, lock_filter};
 
+pub mod attempts;
 mod process;
 mod ring;
 mod socket;

@@ -14,6 +14,7 @@ use std::mem::{offset_of, size_of};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, socket, sockopt};
 
 use super::check;
-use super::socket::{NOTHING, attach_filter, bind_all, ring_request, set_option};
+use super::socket::{attach_filter, bind_to, promiscuous, receive_nothing, ring_request, set_option};
 
 /// Milliseconds after which the kernel hands over a block that is not full: the delay before a frame is seen.
 pub(crate) const RETIRE_MS: u32 = 100;
@@ -67,44 +68,58 @@ pub struct Counted {
 pub struct Ring {
     /// Declared before the socket: unmapped first, then closed.
     map: Map,
-    fd: OwnedFd,
+    /// Shared with whoever has a use for the socket afterwards.
+    fd: Arc<OwnedFd>,
     size: RingSize,
     next: u32,
 }
 
 impl Ring {
-    /// Opens a ring on an interface. No frame that the program does not match is ever in it: the socket hears nothing
-    /// (protocol 0) until the filter is attached and it is bound.
+    /// Opens a ring on an interface.
     pub fn open(ifindex: u32, program: &[Instruction], size: RingSize) -> io::Result<Self> {
         Self::map(Self::socket(ifindex, program, size)?, size)
     }
 
     /// The half of [`Ring::open`] that needs `CAP_NET_RAW`: the socket with its ring, which already receives.
     pub fn socket(ifindex: u32, program: &[Instruction], size: RingSize) -> io::Result<OwnedFd> {
-        let index = c_int::try_from(ifindex).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let fd = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
-        let version = c_int::try_from(libc::tpacket_versions::TPACKET_V3 as u32).unwrap_or(2);
-        set_option(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_VERSION, &version)?;
-        attach_filter(fd.as_fd(), program)?;
-        // With variable frames their size only has to divide the block.
-        let request = ring_request(size.block_bytes, size.blocks, 2048, RETIRE_MS);
-        set_option(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
-        let promiscuous = libc::packet_mreq {
-            mr_ifindex: index,
-            mr_type: u16::try_from(libc::PACKET_MR_PROMISC).unwrap_or(1),
-            mr_alen: 0,
-            mr_address: [0; 8],
-        };
-        set_option(fd.as_fd(), libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &promiscuous)?;
-        bind_all(fd.as_fd(), index)?;
-        // Binding to an interface that is down leaves an error behind; it is heard as soon as it comes up.
-        let _ = getsockopt(&fd, sockopt::SocketError);
+        let fd = Self::idle()?;
+        Self::listen(fd.as_fd(), ifindex, program, size)?;
         Ok(fd)
     }
 
+    /// A packet socket that hears nothing (protocol 0) and has no ring.
+    pub(crate) fn idle() -> io::Result<OwnedFd> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        Ok(socket(AddressFamily::Packet, SockType::Raw, flags, None)?)
+    }
+
+    /// Gives an idle socket a ring and lets it receive, also one that was used before. No frame that the program does not
+    /// match is ever in the ring, and none of another interface: the program comes last, and before it nothing matches.
+    pub(crate) fn listen(
+        fd: BorrowedFd<'_>,
+        ifindex: u32,
+        program: &[Instruction],
+        size: RingSize,
+    ) -> io::Result<()> {
+        let index = c_int::try_from(ifindex).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
+        receive_nothing(fd)?;
+        let version = c_int::try_from(libc::tpacket_versions::TPACKET_V3 as u32).unwrap_or(2);
+        set_option(fd, libc::SOL_PACKET, libc::PACKET_VERSION, &version)?;
+        // With variable frames their size only has to divide the block.
+        let request = ring_request(size.block_bytes, size.blocks, 2048, RETIRE_MS);
+        set_option(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
+        set_option(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &promiscuous(index))?;
+        bind_to(fd, index, libc::ETH_P_ALL)?;
+        // Binding to an interface that is down leaves an error behind; it is heard as soon as it comes up.
+        let _ = getsockopt(&fd, sockopt::SocketError);
+        // What was counted for an earlier ring of this socket.
+        counted(fd)?;
+        attach_filter(fd, program)
+    }
+
     /// The other half, which needs nothing: the ring of such a socket in our memory.
-    pub fn map(fd: OwnedFd, size: RingSize) -> io::Result<Self> {
+    pub fn map(fd: impl Into<Arc<OwnedFd>>, size: RingSize) -> io::Result<Self> {
+        let fd = fd.into();
         let map = Map::new(fd.as_fd(), size.bytes())?;
         Ok(Self { map, fd, size, next: 0 })
     }
@@ -172,20 +187,7 @@ impl Ring {
 
     /// What was counted since the last call; the kernel starts again from zero.
     pub fn counted(&self) -> io::Result<Counted> {
-        let mut stats = libc::tpacket_stats_v3 { tp_packets: 0, tp_drops: 0, tp_freeze_q_cnt: 0 };
-        let mut length = libc::socklen_t::try_from(size_of::<libc::tpacket_stats_v3>()).unwrap_or(0);
-        // SAFETY: `stats` and `length` are live for the call, and `length` is the size of `stats`.
-        let result = unsafe {
-            libc::getsockopt(
-                self.fd.as_raw_fd(),
-                libc::SOL_PACKET,
-                libc::PACKET_STATISTICS,
-                (&raw mut stats).cast::<c_void>(),
-                &raw mut length,
-            )
-        };
-        check(result)?;
-        Ok(Counted { received: u64::from(stats.tp_packets), dropped: u64::from(stats.tp_drops) })
+        counted(self.fd.as_fd())
     }
 
     /// How many eighths of the blocks wait to be taken, looked at from the far end.
@@ -202,11 +204,24 @@ impl Ring {
     pub(crate) fn refilter(&self, program: &[Instruction]) -> io::Result<()> {
         attach_filter(self.fd.as_fd(), program)
     }
+}
 
-    /// From now on nothing new is taken in; what is in the ring stays.
-    pub(crate) fn shut(&self) -> io::Result<()> {
-        attach_filter(self.fd.as_fd(), &NOTHING)
-    }
+/// Asks the kernel for the counts of a socket, which start again from zero.
+fn counted(fd: BorrowedFd<'_>) -> io::Result<Counted> {
+    let mut stats = libc::tpacket_stats_v3 { tp_packets: 0, tp_drops: 0, tp_freeze_q_cnt: 0 };
+    let mut length = libc::socklen_t::try_from(size_of::<libc::tpacket_stats_v3>()).unwrap_or(0);
+    // SAFETY: `stats` and `length` are live for the call, and `length` is the size of `stats`.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut stats).cast::<c_void>(),
+            &raw mut length,
+        )
+    };
+    check(result)?;
+    Ok(Counted { received: u64::from(stats.tp_packets), dropped: u64::from(stats.tp_drops) })
 }
 
 /// A block in our hands; the kernel gets it back when this is dropped.

@@ -14,7 +14,7 @@ use super::check;
 /// `BPF_RET | BPF_K`: the number is how many bytes of a frame are kept.
 const RETURN: u16 = 0x06;
 /// A program that keeps nothing.
-pub(super) const NOTHING: [Instruction; 1] = [Instruction { code: RETURN, jt: 0, jf: 0, k: 0 }];
+const NOTHING: [Instruction; 1] = [Instruction { code: RETURN, jt: 0, jf: 0, k: 0 }];
 
 /// Attaches a classic BPF program to a socket (`SO_ATTACH_FILTER`); an earlier one is replaced at once.
 pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
@@ -25,14 +25,43 @@ pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &[Instruction]) -> io::
     set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &head)
 }
 
-/// Takes the memory of a ring that nobody maps any more, and lets its socket hear nothing from now on. False while it is
-/// mapped: then nothing is changed (`EBUSY`, `packet_set_ring` in net/packet/af_packet.c).
-pub(crate) fn free_unmapped_ring(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    let none = ring_request(0, 0, 0, 0);
-    match set_option(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, &none) {
-        Err(e) if e.raw_os_error() == Some(libc::EBUSY) => Ok(false),
-        Err(e) => Err(e),
-        Ok(()) => attach_filter(fd, &NOTHING).map(|()| true),
+/// From now on a socket receives nothing.
+pub(super) fn receive_nothing(fd: BorrowedFd<'_>) -> io::Result<()> {
+    attach_filter(fd, &NOTHING)
+}
+
+/// Nobody attaches or detaches a filter any more, not even its owner (since Linux 3.9).
+pub(crate) fn lock_filter(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let on: c_int = 1;
+    set_option(fd, libc::SOL_SOCKET, libc::SO_LOCK_FILTER, &on)
+}
+
+/// Takes the memory of a ring that nobody maps any more, and makes its socket idle: it leaves the interface with this index.
+/// False while it is mapped: then nothing is changed (`EBUSY`, `packet_set_ring` in net/packet/af_packet.c).
+pub(crate) fn free_unmapped_ring(fd: BorrowedFd<'_>, ifindex: u32) -> io::Result<bool> {
+    match set_option(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, &ring_request(0, 0, 0, 0)) {
+        Err(e) if e.raw_os_error() == Some(libc::EBUSY) => return Ok(false),
+        done => done?,
+    }
+    receive_nothing(fd)?;
+    let index = c_int::try_from(ifindex).unwrap_or(0);
+    // An interface that is gone took its memberships with it.
+    let _ = set_option(fd, libc::SOL_PACKET, libc::PACKET_DROP_MEMBERSHIP, &promiscuous(index));
+    // Protocol 0 leaves things as they are on many kernels; this one costs the host nothing.
+    bind_to(fd, 0, ETH_P_LOCAL_EXPERIMENT)?;
+    Ok(true)
+}
+
+/// An ethertype that nobody sends (IEEE 802).
+const ETH_P_LOCAL_EXPERIMENT: c_int = 0x88b5;
+
+/// What makes an interface promiscuous for as long as the socket is there.
+pub(super) fn promiscuous(ifindex: c_int) -> libc::packet_mreq {
+    libc::packet_mreq {
+        mr_ifindex: ifindex,
+        mr_type: u16::try_from(libc::PACKET_MR_PROMISC).unwrap_or(1),
+        mr_alen: 0,
+        mr_address: [0; 8],
     }
 }
 
@@ -54,12 +83,12 @@ pub(super) fn ring_request(
     }
 }
 
-/// Binds a packet socket to all protocols of one interface.
-pub(super) fn bind_all(fd: BorrowedFd<'_>, ifindex: c_int) -> io::Result<()> {
-    let all = u16::try_from(libc::ETH_P_ALL).unwrap_or(3);
+/// Binds a packet socket to a protocol of one interface, of all for 0.
+pub(super) fn bind_to(fd: BorrowedFd<'_>, ifindex: c_int, protocol: c_int) -> io::Result<()> {
+    let protocol = u16::try_from(protocol).map_err(io::Error::other)?;
     let address = libc::sockaddr_ll {
         sll_family: u16::try_from(libc::AF_PACKET).unwrap_or(17),
-        sll_protocol: all.to_be(),
+        sll_protocol: protocol.to_be(),
         sll_ifindex: ifindex,
         sll_hatype: 0,
         sll_pkttype: 0,
