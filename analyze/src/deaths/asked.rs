@@ -74,7 +74,23 @@ pub(crate) fn fate(view: &View<'_>, journey: &Journey, home: Option<PointId>) ->
 
 /// The latest sighting; of two with one stamp the later one on its way.
 fn latest<'e>(view: &View<'_>, events: &'e [Event]) -> Option<&'e Event> {
-    events.iter().max_by_key(|e| (e.at, leaves(view, e), e.frame))
+    let on_way = events.iter().filter(|event| !came_back(view, event, events));
+    on_way.max_by_key(|e| (e.at, leaves(view, e), e.frame))
+}
+
+/// It left by an uplink before and comes in by one of the same switch with the addresses it left with: the network outside
+/// floods it, to a backup member for one, which tells nothing of where it went.
+fn came_back(view: &View<'_>, event: &Event, events: &[Event]) -> bool {
+    let uplink = |e: &Event, direction: Direction| {
+        let info = view.points.get(e.point).filter(|_| e.direction == direction)?;
+        matches!(info.role, Role::Uplink { .. }).then_some(info)
+    };
+    let Some(info) = uplink(event, Direction::In) else { return false };
+    let Some(eth) = kept(view, event).map(|kept| kept.eth) else { return false };
+    let left = |e: &&Event| {
+        e.at <= event.at && uplink(e, Direction::Out).is_some_and(|out| out.vswitch == info.vswitch)
+    };
+    events.iter().filter(left).any(|e| kept(view, e).is_some_and(|kept| kept.eth == eth))
 }
 
 /// It is on its way out of the switch there.
@@ -174,7 +190,7 @@ fn flow(view: &View<'_>, event: &Event) -> u64 {
     view.context.follow.nat.origin(tuple(event)).hash()
 }
 
-fn tuple(event: &Event) -> FiveTuple {
+pub(super) fn tuple(event: &Event) -> FiveTuple {
     let JourneyKey { src, dst, protocol, id, .. } = event.key;
     let [a, b, c, d] = id.to_be_bytes();
     let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
@@ -236,12 +252,12 @@ pub(crate) fn is_group(view: &View<'_>, ip: IpAddr) -> bool {
 }
 
 /// What is kept of the frames of a flow at a stop.
-struct Kept<'a> {
-    example: Example<'a>,
-    eth: Eth,
+pub(super) struct Kept<'a> {
+    pub example: Example<'a>,
+    pub eth: Eth,
 }
 
-fn kept<'a>(view: &'a View<'a>, event: &Event) -> Option<Kept<'a>> {
+pub(super) fn kept<'a>(view: &'a View<'a>, event: &Event) -> Option<Kept<'a>> {
     let stop = Stop { point: event.point, direction: event.direction };
     if let Some(sample) = view.tables.hops.samples.get(&(flow(view, event), stop)) {
         let example = Example { bytes: &sample.bytes, wire_len: sample.wire_len };

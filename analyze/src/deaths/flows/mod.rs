@@ -52,19 +52,30 @@ pub(crate) struct Flows {
     pub meter: Option<Metered>,
     /// What silence of the tables is worth.
     pub tables: Tables,
+    /// Whether a replay told what the rules do with them.
+    pub replayed: Replayed,
 }
 
 impl Flows {
     /// Nothing was asked.
-    pub(crate) const NOTHING: Self =
-        Self { drop: None, forward: None, rule: None, meter: None, tables: Tables::Never };
+    pub(crate) const NOTHING: Self = Self {
+        drop: None,
+        forward: None,
+        rule: None,
+        meter: None,
+        tables: Tables::Never,
+        replayed: Replayed::Not,
+    };
 }
 
 /// Whether silence of the flow tables means anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Tables {
-    /// Both were recorded and are there.
+    /// Both were recorded and are there, and one was read while the packets died.
     Read,
+    /// Both are there, but none was read between these times, in which the packets died: a rule that came and went again
+    /// is in no dump.
+    Between(Option<Nanos>, Option<Nanos>),
     /// One was recorded, and files of it are gone: a cut bundle.
     Gone,
     /// Reading one failed on the host.
@@ -72,6 +83,18 @@ pub(crate) enum Tables {
     /// Nobody recorded one, or the packets did not enter an Open vSwitch.
     #[default]
     Never,
+}
+
+/// What a replay of such a packet through the dumped rules told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Replayed {
+    /// No rule drops it, in one dump at least.
+    Decided,
+    /// It depends on something that is not known.
+    Open,
+    /// No packet could be replayed.
+    #[default]
+    Not,
 }
 
 /// A group that entered a switch, with what is asked for each dump.
@@ -99,9 +122,12 @@ pub(super) fn read(view: &View<'_>, groups: &[Group<'_>]) -> Vec<Flows> {
     }
     let sources = [OvsDatapath::DEF.id, OvsOpenflow::DEF.id].map(|source| tables(view, source));
     let known = sources.into_iter().find(|tables| *tables != Tables::Read).unwrap_or(Tables::Read);
+    let mut read =
+        [OvsDatapath::DEF.id, OvsOpenflow::DEF.id].map(|id| view.input.state.readings(id)).concat();
+    read.sort_unstable();
     for target in &targets {
         if let Some(flows) = all.get_mut(target.index) {
-            flows.tables = known;
+            flows.tables = if known == Tables::Read { then(&read, target) } else { known };
         }
     }
     datapath::look(view, &targets, &mut all);
@@ -115,6 +141,16 @@ fn target<'g, 'a>(view: &'g View<'_>, index: usize, group: &'g Group<'a>) -> Opt
     let (first, last) = (group.deaths.first()?.at, group.deaths.last()?.at);
     let bridge = info.vswitch.as_deref().filter(|_| enters)?;
     Some(Target { index, group, info, bridge, first, last })
+}
+
+/// Whether a table was read while they died, of those that were read at these times.
+fn then(read: &[Nanos], target: &Target<'_, '_>) -> Tables {
+    let before = read.partition_point(|at| *at < target.first);
+    let after = read.get(before).copied();
+    if after.is_some_and(|at| at <= target.last) {
+        return Tables::Read;
+    }
+    Tables::Between(before.checked_sub(1).and_then(|last| read.get(last)).copied(), after)
 }
 
 /// What is known of a source's tables.

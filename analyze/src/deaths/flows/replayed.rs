@@ -17,7 +17,7 @@ use super::binding;
 use super::metered::Metered;
 use super::rule::{RuleDrop, TrackedAs};
 use super::zones;
-use super::{Flows, Target, dumps};
+use super::{Flows, Replayed, Target, dumps};
 use crate::host::{file_of, file_of_arg};
 use crate::view::View;
 
@@ -123,6 +123,8 @@ fn look_at(
     let port = view.host.topology_at(target.first).by_iface(name).and_then(|(_, port)| port.ofport);
     let port = port.or_else(|| round.parsed.value.port(target.bridge, name));
     match ending(round, around, target.bridge, port, example.bytes) {
+        // A port that was there in another dump may have been there when they died.
+        Some(Ending::Rule(drop)) if drop.nowhere && flows.replayed == Replayed::Decided => {}
         Some(Ending::Rule(mut drop)) => {
             if let Some(before) = flows.rule.as_ref().filter(|before| before.flow.same_rule(&drop.flow)) {
                 let reset = before.flow.n_packets > drop.flow.n_packets;
@@ -133,8 +135,13 @@ fn look_at(
             }
             flows.rule = Some(*drop);
         }
-        Some(Ending::Metered(meter)) => flows.meter = Some(meter),
-        None => {}
+        Some(Ending::Sent(meter)) => {
+            flows.replayed = Replayed::Decided;
+            flows.rule.take_if(|rule| rule.nowhere);
+            flows.meter = meter.or(flows.meter.take());
+        }
+        Some(Ending::Unknown) if flows.replayed == Replayed::Not => flows.replayed = Replayed::Open,
+        Some(Ending::Unknown) | None => {}
     }
 }
 
@@ -142,8 +149,10 @@ fn look_at(
 enum Ending {
     /// At a rule that drops it.
     Rule(Box<RuleDrop>),
-    /// It is sent on, if a meter lets it pass.
-    Metered(Metered),
+    /// No rule drops it; with the meter on its way, if there is one.
+    Sent(Option<Metered>),
+    /// It depends on something that is not known.
+    Unknown,
 }
 
 fn ending(
@@ -165,21 +174,28 @@ fn ending(
         file_of_arg(round, super::DUMP, bridge).or_else(|| file_of(round, super::DUMP)).unwrap_or_default()
     };
     let replay = replay(&dumps, bridge, packet.clone());
-    let (flow, certain) = match replay.decision {
-        // Only a rule that says so drops. `NORMAL` and an output switch, and that they lead nowhere has other causes.
-        ForwardingDecision::Dropped(end) if end.cause == Cause::Rule => (end.rule?, true),
-        ForwardingDecision::Dropped(_) => return None,
+    let (flow, certain, nowhere) = match replay.decision {
+        // Only a rule that says so drops. `NORMAL` switches, and that it leads nowhere has other causes.
+        ForwardingDecision::Dropped(end) if end.cause == Cause::Rule => (end.rule?, true, false),
+        ForwardingDecision::Dropped(end) if end.cause == Cause::NoPort && end.rule.is_some_and(aims) => {
+            (end.rule?, true, true)
+        }
+        ForwardingDecision::Dropped(_) => return Some(Ending::Sent(None)),
         ForwardingDecision::CannotTell { candidates, .. } => {
             let drops = candidates.into_iter().filter(|flow| flow.is_drop());
-            (drops.max_by_key(|flow| (flow.priority, flow.n_packets))?, false)
+            match drops.max_by_key(|flow| (flow.priority, flow.n_packets)) {
+                Some(flow) => (flow, false, false),
+                None => return Some(Ending::Unknown),
+            }
         }
         ForwardingDecision::Forwarded(_) => {
-            return Metered::of(&replay.chain, round.at, file).map(Ending::Metered);
+            return Some(Ending::Sent(Metered::of(&replay.chain, round.at, file)));
         }
     };
     let chain = replay.chain.iter().filter(|step| **step != flow).take(CHAIN_MAX);
     let flows = dumps.openflow.flows(&flow.bridge);
-    let binding = (flow.bridge == bridge).then(|| binding::of(flows, flow, port, &packet)).flatten();
+    let binding =
+        (flow.bridge == bridge && !nowhere).then(|| binding::of(flows, flow, port, &packet)).flatten();
     let drop = RuleDrop {
         bridge: flow.bridge.clone(),
         rule: flow.describe(),
@@ -190,6 +206,7 @@ fn ending(
         packets: (flow.n_packets, flow.n_packets),
         times: (round.at, round.at),
         certain,
+        nowhere,
         chain: chain.map(|step| (step.describe(), file(&step.bridge))).collect(),
         tracked: replay.tracked.iter().map(|lookup| tracked(lookup, around)).collect(),
         binding,
@@ -197,6 +214,12 @@ fn ending(
         flow: flow.clone(),
     };
     Some(Ending::Rule(Box::new(drop)))
+}
+
+/// The rule names the ports or the group to which it sends; the bridge's own switching does not.
+fn aims(flow: &Flow) -> bool {
+    let named = ["output", "group:", "enqueue"].iter().any(|word| flow.actions.contains(word));
+    named && !flow.actions.contains("NORMAL")
 }
 
 fn tracked(lookup: &CtLookup<'_>, around: &Around) -> TrackedAs {

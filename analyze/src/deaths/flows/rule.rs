@@ -24,6 +24,8 @@ pub(crate) struct RuleDrop {
     pub times: (Nanos, Nanos),
     /// No other rule may decide instead.
     pub certain: bool,
+    /// It sends them to ports that are not there.
+    pub nowhere: bool,
     /// The rules met before it, in short, and the file each is in: bridges have one each.
     pub chain: Vec<(String, String)>,
     /// What conntrack was asked on the way.
@@ -33,6 +35,20 @@ pub(crate) struct RuleDrop {
     /// Their connection is known in another conntrack zone than the one that was asked.
     pub other_zone: Option<OtherZone>,
     pub(super) flow: Flow,
+}
+
+/// Fields that say what kind of packet it is, where it came in or how it is tracked, and not what it is for.
+const PLAIN: [&str; 13] = [
+    "ip", "ipv6", "tcp", "udp", "icmp", "icmp6", "dl_type", "in_port", "dl_vlan", "vlan_tci", "metadata",
+    "ct_state", "ct_zone",
+];
+
+impl RuleDrop {
+    /// It takes what no rule above it let pass, or what is not tracked: it singles out no address and no service.
+    pub(crate) fn is_for_the_rest(&self) -> bool {
+        let mut names = self.flow.matches.fields.iter().map(|(name, _)| name.as_str());
+        names.all(|name| PLAIN.contains(&name) || name.starts_with("reg"))
+    }
 }
 
 /// One lookup in conntrack.

@@ -9,7 +9,8 @@
 //!
 //! Proven: two packets or more came in at a port that does not carry their VLAN, or could leave only at ports that do not,
 //! and were seen at none of these while the capture can be trusted there. Likely: these ports were not recorded; or the
-//! packets left, and who they are for is heard with that address and MAC in other VLANs only, never in theirs.
+//! packets left, and who they are for is heard with that address and MAC in other VLANs only, never in theirs; or pings of
+//! the same pair were answered as long as they left in another VLAN.
 //!
 //! Exonerated: a rule that drops them before they are switched; a flow of the datapath that sent such packets to that port; a
 //! trunk that names the VLAN; a wrong tag that was set right before anything was sent; what is lost beyond the host in the
@@ -23,6 +24,7 @@
 //! 中文：报文所在的 VLAN 与下一端口承载的 VLAN 不一致，或与目的所在的 VLAN 不同：虚拟机迁移或改配置后与其他机器不通。处理：
 //! 由网络管理员统一两端口的 VLAN（finding 中列出端口与 VLAN）。
 
+mod changed;
 mod report;
 mod vlans;
 

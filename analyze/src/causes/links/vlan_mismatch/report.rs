@@ -29,7 +29,7 @@ pub(super) fn confidence(case: &Case<'_, '_>, mismatch: &Mismatch, deaths: &[&De
 fn is_sure(case: &Case<'_, '_>, mismatch: &Mismatch, points: &[PointId], death: &Death) -> bool {
     match mismatch {
         Mismatch::Entry(..) => death.is_sure(),
-        Mismatch::Apart(..) => false,
+        Mismatch::Apart(..) | Mismatch::Changed(..) => false,
         Mismatch::Exit(_, _, exits) => {
             let trust = |point: &PointId| {
                 let trust = case.view.fidelity.trust(*point, death.at, death.at.plus(CROSSING_NS));
@@ -52,11 +52,13 @@ pub(super) fn finding(
     confidence: Confidence,
 ) -> Finding {
     let (entry, exits) = match mismatch {
-        Mismatch::Entry(entry, _) | Mismatch::Apart(entry, ..) => (entry, &[] as &[Carrier]),
+        Mismatch::Entry(entry, _) | Mismatch::Apart(entry, ..) | Mismatch::Changed(entry, ..) => {
+            (entry, &[] as &[Carrier])
+        }
         Mismatch::Exit(entry, _, exits) => (entry, exits.as_slice()),
     };
     let mut ports: Vec<String> = std::iter::once(entry).chain(exits).map(|c| c.name.clone()).collect();
-    if let Mismatch::Apart(_, _, heard) = mismatch {
+    if let Mismatch::Apart(_, _, heard) | Mismatch::Changed(_, _, heard) = mismatch {
         ports.push(case.view.points.name(heard.point).to_owned());
     }
     Finding {
@@ -118,6 +120,13 @@ fn claim(case: &Case<'_, '_>, mismatch: &Mismatch) -> Text {
             .with("src", case.group.src)
             .with("dst", case.group.dst)
             .with("port", case.view.points.name(heard.point)),
+        Mismatch::Changed(entry, vlan, heard) => Text::new("vlan-mismatch.claim.changed")
+            .with("entry", &entry.name)
+            .with_text("vlan", named(*vlan))
+            .with_text("other", named(heard.vlan))
+            .with("src", case.group.src)
+            .with("dst", case.group.dst)
+            .with("port", case.view.points.name(heard.point)),
     }
 }
 
@@ -128,9 +137,10 @@ fn evidence(case: &Case<'_, '_>, mismatch: &Mismatch, deaths: &[&Death]) -> Vec<
     let Some(first) = deaths.first() else { return out };
     let at = first.at;
     let (entry, vlan) = match mismatch {
-        Mismatch::Entry(entry, vlan) | Mismatch::Exit(entry, vlan, _) | Mismatch::Apart(entry, vlan, _) => {
-            (entry, *vlan)
-        }
+        Mismatch::Entry(entry, vlan)
+        | Mismatch::Exit(entry, vlan, _)
+        | Mismatch::Apart(entry, vlan, _)
+        | Mismatch::Changed(entry, vlan, _) => (entry, *vlan),
     };
     let mut names: Vec<&str> = Vec::new();
     for carrier in std::iter::once(entry).chain(mismatch.exits()) {
@@ -138,6 +148,12 @@ fn evidence(case: &Case<'_, '_>, mismatch: &Mismatch, deaths: &[&Death]) -> Vec<
             names.push(&carrier.port);
             out.extend(configured(case, at, carrier));
         }
+    }
+    if let Mismatch::Changed(_, _, heard) = mismatch {
+        let what = Text::new("vlan-mismatch.evidence.answered")
+            .with_text("vlan", named(heard.vlan))
+            .with("port", view.points.name(heard.point));
+        out.push(view.frame(heard.sight, heard.point, what));
     }
     if let Mismatch::Apart(_, _, heard) = mismatch {
         let what = Text::new("vlan-mismatch.evidence.heard")
@@ -179,6 +195,9 @@ fn configured(case: &Case<'_, '_>, at: Nanos, carrier: &Carrier) -> Option<Evide
 }
 
 fn exonerations(mismatch: &Mismatch, confidence: Confidence) -> Vec<Exoneration> {
+    if let Mismatch::Changed(..) = mismatch {
+        return vec![Exoneration::Open(Text::new("vlan-mismatch.not.other"))];
+    }
     if let Mismatch::Apart(_, vlan, _) = mismatch {
         let open = Text::new("vlan-mismatch.not.silent").with_text("vlan", named(*vlan));
         return vec![Exoneration::Open(open)];
@@ -201,12 +220,17 @@ fn remedy(case: &Case<'_, '_>, mismatch: &Mismatch) -> Text {
     };
     match mismatch {
         Mismatch::Entry(entry, vlan) if entry.tag.is_none() => trunk(entry, *vlan),
-        Mismatch::Entry(entry, vlan) => access(entry, *vlan),
+        // An access port takes no frame that is tagged already, whatever its own VLAN is.
+        Mismatch::Entry(entry, vlan) => Text::new("vlan-mismatch.remedy.tagged")
+            .with("port", &entry.port)
+            .with("vlan", *vlan)
+            .with("tag", entry.tag.unwrap_or(0))
+            .with("src", case.group.src),
         Mismatch::Exit(_, vlan, exits) => match exits.first() {
             Some(exit) if exit.tag.is_none() => trunk(exit, *vlan),
             Some(exit) => access(exit, *vlan),
             None => Text::verbatim(""),
         },
-        Mismatch::Apart(entry, _, heard) => access(entry, heard.vlan),
+        Mismatch::Apart(entry, _, heard) | Mismatch::Changed(entry, _, heard) => access(entry, heard.vlan),
     }
 }

@@ -183,3 +183,32 @@ fn a_rule_drops_before_anything_is_switched() {
     let ids: Vec<&str> = verdict.findings.iter().map(|finding| finding.detector).collect();
     assert!(ids.contains(&"acl-drop") && !ids.contains(&"vlan-mismatch"), "{ids:?}");
 }
+
+/// The port lost its tag on the way: pings that leave untagged are not answered, those before were.
+#[test]
+fn a_vlan_that_was_changed_meanwhile_is_told_by_what_was_answered() {
+    for (other, found) in [(0, 1), (188, 0)] {
+        let mut bundle = bundle([Some(188), Some(188)], &[]);
+        for n in 10..22_u16 {
+            let ms = i64::from(n) * 1_000;
+            let frame = echo(false, vm(), gateway(), VM, GATEWAY, n);
+            let answer = echo(true, gateway(), vm(), GATEWAY, VM, n);
+            bundle.frame("vnet0", ms, In, &frame);
+            if n < 16 {
+                bundle.frame("eth3", ms, Out, &tagged(188, &frame));
+                bundle.frame("eth3", ms + 1, In, &tagged(188, &answer)).frame("vnet0", ms + 1, Out, &answer);
+            } else {
+                let frame = if other == 0 { frame } else { tagged(other, &frame) };
+                bundle.frame("eth3", ms, Out, &frame);
+            }
+        }
+        bundle.state(15_500, &[("ovsdb", "dump", "", &dump([None, Some(188)], &[]))]);
+        let findings = findings(bundle);
+        assert_eq!(findings.len(), found, "{findings:#?}");
+        let Some(finding) = findings.first() else { continue };
+        assert_eq!(finding.confidence, Confidence::Likely);
+        let claim = finding.claim.english();
+        assert!(claim.starts_with("The VLAN of vnet0 was changed") && claim.contains("VLAN 188"), "{claim}");
+        assert!(finding.remedy.english().contains("ovs-vsctl set Port vnet0 tag=188"));
+    }
+}

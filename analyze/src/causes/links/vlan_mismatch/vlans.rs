@@ -7,6 +7,7 @@ use netcap_bundle::packets::Direction;
 use netcap_bundle::topology::{Port, SwitchKind};
 use netcap_bundle::{Mac, Role};
 
+use super::changed;
 use crate::deaths::{Case, Death, Way};
 use crate::engine::{DomainId, PointId, Tags};
 use crate::host::timeline::HostState;
@@ -37,6 +38,8 @@ pub(super) enum Mismatch {
     Exit(Carrier, u16, Vec<Carrier>),
     /// It left, and its destination is heard in another VLAN only.
     Apart(Carrier, u16, Heard),
+    /// It left, and what was answered left there in another VLAN.
+    Changed(Carrier, u16, Heard),
 }
 
 /// Where the destination is heard.
@@ -97,7 +100,7 @@ impl Mismatch {
                 Some(carrier) => trunk(carrier, *vlan),
                 None => String::new(),
             },
-            Self::Apart(_, vlan, heard) => pair(*vlan, heard.vlan),
+            Self::Apart(_, vlan, heard) | Self::Changed(_, vlan, heard) => pair(*vlan, heard.vlan),
         }
     }
 }
@@ -128,6 +131,9 @@ fn in_state(case: &Case<'_, '_>, death: &Death, state: &HostState) -> Option<Mis
     if ports.iter().all(|port| !port.carries(vlan)) {
         let exits = ports.into_iter().map(Carrier::of).collect();
         return Some(Mismatch::Exit(Carrier::of(port), vlan, exits));
+    }
+    if let Some(answered) = changed::answered(case, death) {
+        return Some(Mismatch::Changed(Carrier::of(port), death.facts.vlan, answered));
     }
     let heard = heard(case, entered.point, vlan, dst)?;
     let steady = [entered.point, heard.point].into_iter().all(|point| is_steady(view, point));

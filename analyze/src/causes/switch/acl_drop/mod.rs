@@ -13,6 +13,12 @@
 //! packets or did not record the ports where they could leave. A flow of the datapath alone, without a rule or a filter that
 //! says so, is no proof of a rule: the switch has such a flow for all that it does not forward, whatever the reason.
 //!
+//! Where no flow and no rule drops them, a rule is ruled out only if a table was read while they died: one that came and
+//! went again between two dumps is in none of them.
+//!
+//! An answer that ends at a rule because connection tracking does not know its connection is not the rule's matter: the
+//! rule is for what belongs to no connection. The finding says which zone was asked, and to leave the rule as it is.
+//!
 //! The replay follows matches, registers, rewritten headers, conntrack state, patch ports and the switch's own switching,
 //! as ofproto/trace does on the host; where it meets something that was not recorded, it names no rule.
 //!
@@ -35,7 +41,7 @@ mod report;
 use netcap_bundle::Role;
 
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
-use crate::deaths::flows::{Tables, confidence, packet_fields};
+use crate::deaths::flows::{Replayed, Tables, confidence, packet_fields};
 use crate::deaths::{Case, Way};
 use crate::engine::PointInfo;
 use crate::finding::{Confidence, Severity};
@@ -127,7 +133,13 @@ fn unnamed(case: &Case<'_, '_>) -> Ruling {
         return Ruling::NotConcerned;
     }
     match case.flows().tables {
+        Tables::Read if case.flows().replayed != Replayed::Decided => {
+            Ruling::CannotTell(vec![report::undecided(switch, case.flows().replayed)])
+        }
         Tables::Read => Ruling::RuledOut(Text::new("acl-drop.out.unknown").with("switch", switch)),
+        Tables::Between(before, after) => {
+            Ruling::CannotTell(vec![report::between(case, switch, before, after)])
+        }
         Tables::Gone => Ruling::CannotTell(vec![Text::new("acl-drop.open.gone").with("switch", switch)]),
         Tables::Failed => Ruling::CannotTell(vec![Text::new("acl-drop.open.failed").with("switch", switch)]),
         Tables::Never => Ruling::CannotTell(vec![Text::new("acl-drop.open.never").with("switch", switch)]),

@@ -1,11 +1,55 @@
 //! From deaths and rules to finding.
 
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
+use netcap_bundle::{Nanos, layout};
+
 use super::filter::FilterDrop;
-use crate::deaths::flows::Flows;
+use crate::deaths::flows::{Flows, Replayed, TrackedAs};
 use crate::deaths::{Case, Standing, shown};
 use crate::engine::flow::protocol_name;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::text::Text;
+
+/// The tables as they were while the packets died, which is between two dumps of them.
+pub(super) fn between(
+    case: &Case<'_, '_>,
+    switch: &str,
+    before: Option<Nanos>,
+    after: Option<Nanos>,
+) -> Text {
+    let offset = case.view.input.info.as_ref().map_or(0, |info| info.utc_offset_s);
+    let time = |at: Nanos| Text::verbatim(at.clock(offset));
+    let key = match (before, after) {
+        (Some(_), Some(_)) => "acl-drop.open.between",
+        (Some(_), None) => "acl-drop.open.before",
+        _ => "acl-drop.open.after",
+    };
+    Text::new(key)
+        .with("switch", switch)
+        .with_text("before", before.map_or_else(|| Text::verbatim("?"), time))
+        .with_text("after", after.map_or_else(|| Text::verbatim("?"), time))
+}
+
+/// What the rules do with such packets, which a replay could not tell.
+pub(super) fn undecided(switch: &str, replayed: Replayed) -> Text {
+    let key = match replayed {
+        Replayed::Open => "acl-drop.open.depends",
+        Replayed::Decided | Replayed::Not => "acl-drop.open.replay",
+    };
+    Text::new(key).with("switch", switch)
+}
+
+/// The zone that was asked for the connection of an answer, which no zone knows, where the rule takes what is left.
+fn untracked<'f>(case: &Case<'_, '_>, flows: &'f Flows) -> Option<&'f TrackedAs> {
+    let rule = flows.rule.as_ref().filter(|rule| case.group.kind.is_answer() && rule.is_for_the_rest())?;
+    let gone = &case.view.input.missing.paths;
+    if gone.iter().any(|path| layout::kind(path) == OvsConntrack::DEF.id) {
+        return None;
+    }
+    // An empty table has no file; a table that was not read has no time.
+    rule.tracked.last().filter(|lookup| lookup.line.is_none() && lookup.at > Nanos(0))
+}
 
 /// What makes it the same fault: the rule, else the flow, at the port where the packets enter.
 pub(super) fn fault(case: &Case<'_, '_>, flows: &Flows) -> String {
@@ -56,6 +100,7 @@ fn claim(case: &Case<'_, '_>, flows: &Flows, filter: Option<&FilterDrop>, confid
     let switch = case.info().and_then(|info| info.vswitch.as_deref()).unwrap_or("?");
     let elsewhere = flows.rule.as_ref().is_some_and(|rule| rule.bridge != switch);
     let by = match &flows.rule {
+        Some(rule) if rule.nowhere => "acl-drop.by.nowhere",
         Some(_) if elsewhere => "acl-drop.by.rule-elsewhere",
         Some(_) => "acl-drop.by.rule",
         None if flows.drop.is_none() => "acl-drop.by.filter",
@@ -68,6 +113,10 @@ fn claim(case: &Case<'_, '_>, flows: &Flows, filter: Option<&FilterDrop>, confid
             .with("index", filter.index)
             .with("port", &filter.port),
         None => Text::new(by),
+    };
+    let by = match untracked(case, flows).filter(|_| filter.is_none()) {
+        Some(lookup) => Text::new("acl-drop.by.untracked").with_text("zone", zone(lookup)),
+        None => by,
     };
     let key = match (confidence, group.exits().is_empty()) {
         (Confidence::CannotTell, _) => "acl-drop.claim.doubtful",
@@ -123,8 +172,21 @@ fn exonerations(case: &Case<'_, '_>) -> Vec<Exoneration> {
     out
 }
 
+fn zone(lookup: &TrackedAs) -> Text {
+    let number = lookup.zone.map_or_else(|| "?".to_owned(), |zone| zone.to_string());
+    Text::verbatim(number)
+}
+
 fn remedy(case: &Case<'_, '_>, flows: &Flows, filter: Option<&FilterDrop>) -> Text {
     let switch = case.info().and_then(|info| info.vswitch.as_deref()).unwrap_or("?");
+    if let (None, Some(rule), Some(lookup)) = (filter, &flows.rule, untracked(case, flows)) {
+        return Text::new("acl-drop.remedy.untracked")
+            .with("rule", &rule.rule)
+            .with("switch", &rule.bridge)
+            .with_text("zone", zone(lookup))
+            .with("src", case.group.src)
+            .with("dst", case.group.dst);
+    }
     match (filter, &flows.rule) {
         (Some(filter), _) => Text::new("acl-drop.remedy.filter")
             .with("filter", &filter.filter)

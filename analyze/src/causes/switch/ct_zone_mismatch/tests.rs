@@ -121,12 +121,20 @@ fn a_half_open_connection_in_another_zone_is_proven() {
     assert!(found(&sealed, "acl-drop").is_empty());
 }
 
-/// The rule says that it is invalid and no zone knows better: the rule is what there is.
+/// The rule says that it is invalid and no zone knows better: it is no matter of zones, nor of the rule.
 #[test]
 fn what_no_zone_knows_is_the_rules() {
-    let sealed = bundle(|dropped| rules("", dropped), Some(""));
+    let others = half_open(",zone=188").replace(&A.to_string(), "172.16.51.99");
+    let sealed = bundle(|dropped| rules("", dropped), Some(&others));
     assert!(found(&sealed, "ct-zone-mismatch").is_empty());
-    assert_eq!(only(&found(&sealed, "acl-drop")), (Severity::Error, Confidence::Likely));
+    let rule = found(&sealed, "acl-drop");
+    assert_eq!(only(&rule), (Severity::Error, Confidence::Likely));
+    let claim = rule[0].claim.english();
+    assert!(
+        claim.starts_with("Connection tracking of vswitch0 (zone 0) does not know the connection"),
+        "{claim}"
+    );
+    assert!(rule[0].remedy.english().starts_with("Leave the rule"), "{}", rule[0].remedy.english());
 }
 
 /// Each port has a zone of its own and connections are in both: something else is wrong.

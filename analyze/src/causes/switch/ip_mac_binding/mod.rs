@@ -21,6 +21,8 @@
 //! 中文：虚拟机端口绑定了 IP/MAC 地址，而虚拟机使用了其他地址，其报文（含 ARP）被绑定规则丢弃。
 //! 处理：在平台上修改该虚拟机的地址绑定，或让虚拟机使用已绑定的地址。
 
+use std::net::IpAddr;
+
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
 use crate::deaths::Case;
 use crate::deaths::flows::{Binding, RuleDrop};
@@ -57,8 +59,10 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
 /// The sender's address that is not bound: of IP and ARP, else the MAC.
 fn used(case: &Case<'_, '_>, binding: &Binding) -> String {
     let ip = case.group.src.to_string();
+    let is_ip = |bound: &String| bound.split('/').next().is_some_and(|text| text.parse::<IpAddr>().is_ok());
     match case.group.eth {
-        Some(eth) if binding.bound.contains(&ip) => eth.src.to_string(),
+        // A port that is bound by MAC only may send with any IP address.
+        Some(eth) if binding.bound.contains(&ip) || !binding.bound.iter().any(is_ip) => eth.src.to_string(),
         _ => ip,
     }
 }

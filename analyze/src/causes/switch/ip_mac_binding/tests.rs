@@ -105,3 +105,19 @@ fn the_binding_of_another_port_binds_nobody_here() {
     assert!(found(&sealed, "ip-mac-binding").is_empty());
     assert!(!found(&sealed, "acl-drop").is_empty());
 }
+
+/// The card got another MAC: the address that is told is that one, not the IP address, which no rule names.
+#[test]
+fn a_port_that_is_bound_by_mac_names_the_mac() {
+    let by_mac = "\
+ cookie=0x40, table=0, n_packets=9, n_bytes=1, priority=200,in_port=3,dl_src=0c:da:41:1d:56:01 actions=NORMAL
+ cookie=0x42, table=0, n_packets=N, n_bytes=1, priority=190,in_port=3 actions=drop
+ cookie=0x0, table=0, n_packets=9, n_bytes=1, priority=0 actions=NORMAL
+";
+    let findings = found(&bundle(BOUND, by_mac), "ip-mac-binding");
+    let claim = findings[0].claim.english();
+    assert!(
+        claim.contains(&format!("bound to 0c:da:41:1d:56:01 by rules of vswitch0, and sends with {GUEST}")),
+        "{claim}"
+    );
+}

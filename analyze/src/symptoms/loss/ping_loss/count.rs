@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
+use netcap_bundle::{Mac, Nanos};
 use netcap_words::wire::ip_protocol::TCP;
 
-use crate::deaths::{self, Fate};
+use crate::deaths::{self, Fate, Got};
 use crate::engine::{Failure, PointId};
 use crate::fidelity::Trust;
 use crate::tables::journeys::{Event, EventKind, Journey};
@@ -36,6 +36,12 @@ pub(super) struct PingPair {
     pub trust: Trust,
     /// One end of the pair is at a recorded port of this host, where every answer has to pass.
     pub endpoint: bool,
+    /// Who had got the lost requests, if it is the same of all.
+    pub got: Option<Got>,
+    /// With which MAC the one asks whose answers are sent to another MAC, and to which.
+    pub misaddressed: Option<(Mac, Mac)>,
+    /// The lost requests are first fragments: the others are not followed, and may have died before.
+    pub fragments: bool,
 }
 
 /// A burst of losses.
@@ -75,9 +81,13 @@ fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pi
         refused: Vec::new(),
         trust: Trust::Sound,
         endpoint: home.is_some(),
+        got: None,
+        misaddressed: None,
+        fragments: false,
     };
     for journey in journeys {
         let requests = view.tables.journeys.requests(journey);
+        let replies = view.tables.journeys.replies(journey);
         pair.endpoint |= requests.iter().any(|e| is_endpoint(view, e));
         match deaths::fate(view, journey, home) {
             Fate::Answered => pair.answered += 1,
@@ -89,6 +99,9 @@ fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pi
             Fate::Lost(last) => {
                 pair.trust = pair.trust.min(last.trust);
                 pair.astray += usize::from(last.astray);
+                if last.astray && pair.misaddressed.is_none() {
+                    pair.misaddressed = deaths::misaddressed(view, requests, replies);
+                }
                 pair.lost.push(last.event);
             }
             Fate::Uncertain => pair.uncertain += 1,
@@ -96,17 +109,23 @@ fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pi
     }
     pair.sent = pair.answered + pair.lost.len();
     pair.lost.sort_by_key(|e| e.at);
+    let got = |event: &Event| deaths::got(view, event).filter(|_| event.kind == EventKind::Request);
+    pair.fragments = !pair.lost.is_empty() && pair.lost.iter().all(|e| deaths::is_fragment(view, e));
+    pair.got =
+        pair.lost.first().and_then(got).filter(|first| pair.lost.iter().all(|e| got(e) == Some(*first)));
     pair
 }
 
-/// The request left the host's own port, or came in from a VM: the capture sits at its sender.
+/// The request left the host's own port, came in from a VM, or was on its way to a port of this host, or handed to
+/// whoever it is for: the capture sits at one of the two ends.
 fn is_endpoint(view: &View<'_>, event: &Event) -> bool {
     use netcap_bundle::Role;
-    match view.points.get(event.point).map(|info| &info.role) {
+    let sender = match view.points.get(event.point).map(|info| &info.role) {
         Some(Role::Internal) => event.direction == Direction::Out,
         Some(Role::Vnet { .. }) => event.direction == Direction::In,
         _ => false,
-    }
+    };
+    sender || deaths::got(view, event).is_some() || deaths::is_for_port(view, event)
 }
 
 /// The place where most lost requests, or their answers, were last seen, which of the two, and how many.

@@ -6,7 +6,7 @@ use super::count::{PingPair, bursts, last_seen};
 use super::logs::{self, Log};
 use super::neighbour;
 use super::refused::Refusal;
-use crate::deaths::{self, WAIT_NS};
+use crate::deaths::{self, Got, WAIT_NS};
 use crate::fidelity::Trust;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::tables::journeys::EventKind;
@@ -122,11 +122,23 @@ fn seen(pair: &PingPair, kind: EventKind, count: usize) -> &'static str {
 }
 
 fn remedy(view: &View<'_>, pair: &PingPair, place: Option<(&str, EventKind, usize)>) -> Text {
-    if pair.answered == 0 && neighbour::silent(view, pair.dst).is_some() {
+    if pair.answered == 0 && pair.got.is_none() && neighbour::silent(view, pair.dst).is_some() {
         return neighbour::remedy(pair.dst);
     }
     let text = |key| Text::new(key).with("dst", pair.dst).with("src", pair.src);
+    if let Some((mac, wrong)) = pair.misaddressed {
+        return text("ping-loss.remedy.misaddressed").with("mac", mac).with("wrong", wrong);
+    }
     match place {
+        Some((point, EventKind::Request, _)) if pair.fragments => {
+            text("ping-loss.remedy.fragments").with("point", point)
+        }
+        Some((point, ..)) if pair.got == Some(Got::Machine) => {
+            text("ping-loss.remedy.machine").with("point", point)
+        }
+        Some((point, ..)) if pair.got == Some(Got::Host) => {
+            text("ping-loss.remedy.host").with("point", point)
+        }
         Some((point, EventKind::Reply, _)) => text("ping-loss.remedy.answer").with("point", point),
         Some((point, ..)) => text("ping-loss.remedy").with("point", point),
         None => text("ping-loss.remedy.nowhere"),

@@ -214,3 +214,89 @@ fn a_bare_file_is_not_called_a_place() {
         assert!(!text.contains('#'), "{text}");
     }
 }
+
+const GUEST: Ipv4Addr = Ipv4Addr::new(192, 168, 12, 101);
+
+fn guest() -> Mac {
+    mac("0c:da:41:1d:56:a7")
+}
+
+fn machine(name: &str, guest: Mac) -> Role {
+    Role::Vnet { vm: Some(name.into()), guest_mac: Some(guest) }
+}
+
+/// Five pings of the gateway to a machine behind vnet0.
+fn to_machine(delivered: bool) -> BundleBuilder {
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("eth3", Role::Uplink { bond: None }, "").point("vnet0", machine("vm1", guest()), "");
+    for seq in 1..=5 {
+        let ms = i64::from(seq) * 1_000;
+        let frame = echo(false, gateway(), guest(), GATEWAY, GUEST, seq);
+        bundle.frame("eth3", ms, In, &frame);
+        if delivered {
+            bundle.frame("vnet0", ms, Out, &frame);
+        }
+    }
+    bundle
+}
+
+#[test]
+fn what_its_machine_got_is_lost_in_the_machine() {
+    let findings = findings(to_machine(true));
+    assert_eq!(only(&findings), (Severity::Warning, Confidence::Proven));
+    let remedy = findings[0].remedy.english();
+    assert!(remedy.starts_with("The requests were handed to the machine behind vnet0"), "{remedy}");
+}
+
+#[test]
+fn a_recorded_port_of_the_one_who_is_asked_shows_both_directions() {
+    // Its weight is that of the loss inside the switch, which explains it.
+    assert_eq!(only(&findings(to_machine(false))), (Severity::Info, Confidence::Proven));
+}
+
+#[test]
+fn what_the_network_floods_back_was_last_seen_where_it_left() {
+    let mut bundle = bundle(&[4, 5, 9]);
+    bundle.point("eth2", Role::Uplink { bond: None }, "");
+    for seq in [4_u16, 5, 9] {
+        bundle.frame("eth2", i64::from(seq) * 1_000 + 1, In, &request(seq));
+    }
+    let claim = findings(bundle)[0].claim.english();
+    assert!(claim.contains("last seen at eth3"), "{claim}");
+}
+
+/// The gateway has the MAC of another machine for vm1: its answers go there.
+#[test]
+fn answers_to_another_mac_are_the_answerers_matter() {
+    let other = mac("0c:da:41:1d:56:a8");
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("eth3", Role::Uplink { bond: None }, "");
+    bundle.point("vnet0", machine("vm1", guest()), "").point("vnet1", machine("vm2", other), "");
+    for seq in 1..=5 {
+        let ms = i64::from(seq) * 1_000;
+        let (ask, answer) = (
+            echo(false, guest(), gateway(), GUEST, GATEWAY, seq),
+            echo(true, gateway(), other, GATEWAY, GUEST, seq),
+        );
+        bundle.frame("vnet0", ms, In, &ask).frame("eth3", ms, Out, &ask);
+        bundle.frame("eth3", ms + 1, In, &answer).frame("vnet1", ms + 1, Out, &answer);
+    }
+    let remedy = findings(bundle)[0].remedy.english();
+    let said = format!("sends its answers to MAC {other}, while {GUEST} asks with MAC {}", guest());
+    assert!(remedy.contains(&said), "{remedy}");
+}
+
+/// Only the first fragment is followed: where the others died nobody knows.
+#[test]
+fn the_place_of_a_fragmented_ping_is_that_of_its_first_fragment() {
+    let mut bundle = BundleBuilder::new(60_000);
+    bundle.point("vswitch0", Role::Internal, "").point("eth3", Role::Uplink { bond: None }, "");
+    for seq in 20..25_u16 {
+        let mut first = request(seq);
+        first[20] = 0x20;
+        let ms = i64::from(seq) * 1_000;
+        bundle.frame("vswitch0", ms, Out, &first).frame("eth3", ms, Out, &first);
+    }
+    let remedy = findings(bundle)[0].remedy.english();
+    assert!(remedy.starts_with("These pings were cut into fragments"), "{remedy}");
+}
