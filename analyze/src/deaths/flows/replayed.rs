@@ -8,7 +8,7 @@ use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
 use netcap_bundle::sources::ovs::datapath::OvsDatapath;
 use netcap_bundle::sources::ovs::fdb::OvsFdb;
-use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
+use netcap_bundle::sources::ovs::openflow::{Flow, OvsOpenflow};
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::sources::shared::OfPort;
 use netcap_bundle::state::Round;
