@@ -32,6 +32,7 @@ use crate::engine::{Eth, Facts, FrameRef, PacketKind, PointId, PointInfo};
 use crate::fidelity::Trust;
 use crate::host::growth::Growths;
 use crate::host::outages::Outages;
+use crate::host::silence::{self, SilentDaemon};
 use crate::tables::runs::Sight;
 use crate::view::View;
 
@@ -157,6 +158,7 @@ pub(crate) struct Deaths<'a> {
     growths: OnceLock<Growths>,
     filters: OnceLock<Vec<Round<BridgeFilter>>>,
     bridge_vlans: OnceLock<BridgeVlans>,
+    silences: OnceLock<Vec<SilentDaemon>>,
 }
 
 /// A group that is to be judged.
@@ -202,6 +204,11 @@ impl Deaths<'_> {
     /// Counters of the host that grew, read once.
     pub(crate) fn growths(&self, view: &View<'_>) -> &Growths {
         self.growths.get_or_init(|| Growths::read(view.input))
+    }
+
+    /// When daemons of the host were silent, read once.
+    pub(crate) fn silences(&self, view: &View<'_>) -> &[SilentDaemon] {
+        self.silences.get_or_init(|| silence::daemons(view.input))
     }
 
     /// The filter rules of the kernel's bridges, in order of time: the first, the last, and some between; read once.

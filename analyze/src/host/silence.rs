@@ -4,7 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use netcap_bundle::Nanos;
 use netcap_bundle::input::Input;
-use netcap_bundle::source::{Outcome, Reason};
+use netcap_bundle::source::{Outcome, Reason, Snapshot};
+use netcap_bundle::sources::ovs::bond::OvsBond;
+use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
+use netcap_bundle::sources::ovs::datapath::OvsDatapath;
+use netcap_bundle::sources::ovs::fdb::OvsFdb;
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
+use netcap_bundle::sources::vm::libvirt::Libvirt;
 use netcap_bundle::state::IndexLine;
 
 /// Items named of one source.
@@ -106,7 +113,7 @@ pub(crate) struct Question {
 }
 
 /// When the daemon behind these sources was silent.
-pub(crate) fn hung(input: &Input, sources: &[&str]) -> Vec<Hung> {
+fn hung(input: &Input, sources: &[&str]) -> Vec<Hung> {
     let mine = input.state.lines().filter(|line| sources.contains(&line.source.as_str()));
     let mut lines: Vec<&IndexLine> = mine.collect();
     lines.sort_by_key(|line| (line.at, &line.source, &line.item));
@@ -127,4 +134,59 @@ pub(crate) fn hung(input: &Input, sources: &[&str]) -> Vec<Hung> {
         }
     }
     all
+}
+
+/// A daemon, and the sources that it answers.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    /// Name of its program.
+    pub name: &'static str,
+    /// Ids of the sources that it answers.
+    pub sources: &'static [&'static str],
+    /// Packets die without it.
+    pub forwards: bool,
+}
+
+const DAEMONS: &[Daemon] = &[
+    Daemon {
+        name: "ovs-vswitchd",
+        sources: &[
+            OvsBond::DEF.id,
+            OvsConntrack::DEF.id,
+            OvsDatapath::DEF.id,
+            OvsFdb::DEF.id,
+            OvsOpenflow::DEF.id,
+        ],
+        forwards: true,
+    },
+    Daemon { name: "ovsdb-server", sources: &[Ovsdb::DEF.id], forwards: false },
+    Daemon { name: "libvirtd", sources: &[Libvirt::DEF.id], forwards: false },
+];
+
+/// A daemon while it was silent.
+#[derive(Debug)]
+pub(crate) struct SilentDaemon {
+    /// Which one.
+    pub daemon: &'static Daemon,
+    /// From when to when.
+    pub hung: Hung,
+    /// When it answered last before that; zero when it never did.
+    pub answered: Nanos,
+}
+
+/// When each of them was silent.
+pub(crate) fn daemons(input: &Input) -> Vec<SilentDaemon> {
+    let of = |daemon: &'static Daemon| {
+        let ok =
+            |line: &&IndexLine| line.outcome == Outcome::Ok && daemon.sources.contains(&line.source.as_str());
+        let mut answers: Vec<Nanos> = input.state.lines().filter(ok).map(|line| line.at).collect();
+        answers.sort_unstable();
+        let before = move |at: Nanos| {
+            let next = answers.partition_point(|answer| *answer < at);
+            next.checked_sub(1).and_then(|last| answers.get(last)).copied().unwrap_or_default()
+        };
+        let all = hung(input, daemon.sources).into_iter();
+        all.map(move |hung| SilentDaemon { daemon, answered: before(hung.from), hung })
+    };
+    DAEMONS.iter().flat_map(of).collect()
 }

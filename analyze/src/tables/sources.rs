@@ -9,12 +9,15 @@ use netcap_bundle::{Mac, Role};
 
 use super::TableFold;
 use super::runs::Sight;
+use crate::engine::hash::mix;
 use crate::engine::points::FoldContext;
 use crate::engine::{DomainId, Fold, Net, PacketView, PointId};
 use crate::tables::cap::Cap;
 
 /// Addresses at ports kept: a host has hundreds of machines, and what one sends is anything.
 const KEYS_MAX: usize = 16_384;
+/// Keys whose rows are found without a look into the index.
+const RECENT: usize = 256;
 /// IP addresses named of one.
 const IPS_MAX: usize = 4;
 
@@ -47,9 +50,11 @@ pub(crate) struct Spoken {
 #[derive(Debug)]
 pub(crate) struct SourcesFold {
     context: Arc<FoldContext>,
-    map: BTreeMap<SourceKey, Spoken>,
-    /// The one before: mostly it is the same again.
-    current: Option<(SourceKey, Spoken)>,
+    rows: Vec<(SourceKey, Spoken)>,
+    index: BTreeMap<SourceKey, usize>,
+    /// Rows of the last keys, by hash: the two ends of a connection speak in turns, and a look into the index takes three
+    /// times as long (75 ns a packet against 25).
+    recent: Box<[usize; RECENT]>,
     most: usize,
     overflow: u64,
 }
@@ -65,8 +70,14 @@ pub(crate) struct SourcesTable {
 
 impl Fold for SourcesFold {
     fn start(context: &Arc<FoldContext>) -> Self {
-        let most = KEYS_MAX / context.sharers();
-        Self { context: Arc::clone(context), map: BTreeMap::new(), current: None, most, overflow: 0 }
+        Self {
+            context: Arc::clone(context),
+            rows: Vec::new(),
+            index: BTreeMap::new(),
+            recent: Box::new([0; RECENT]),
+            most: KEYS_MAX / context.sharers(),
+            overflow: 0,
+        }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
@@ -82,29 +93,24 @@ impl Fold for SourcesFold {
             Net::Other => None,
         };
         let sight = Sight { at: packet.at, frame: packet.frame };
-        let ips = ip.filter(|ip| !ip.is_unspecified()).into_iter();
-        match &mut self.current {
-            Some((current, spoken)) if *current == key => {
-                spoken.last = spoken.last.max(sight);
-                spoken.first = spoken.first.min(sight);
-                spoken.count += 1;
-                name(&mut spoken.ips, ips);
-            }
-            _ => {
-                self.park();
-                self.current =
-                    Some((key, Spoken { first: sight, last: sight, count: 1, ips: ips.collect() }));
-            }
-        }
+        let Some(spoken) = self.row(key, sight) else {
+            self.overflow = self.overflow.saturating_add(1);
+            return;
+        };
+        spoken.first = spoken.first.min(sight);
+        spoken.last = spoken.last.max(sight);
+        spoken.count += 1;
+        name(&mut spoken.ips, ip.filter(|ip| !ip.is_unspecified()));
     }
 
-    fn merge(&mut self, mut later: Self) {
-        self.park();
-        later.park();
+    fn merge(&mut self, later: Self) {
         self.most = KEYS_MAX;
         self.overflow = self.overflow.saturating_add(later.overflow);
-        for (key, spoken) in later.map {
-            self.add(key, spoken);
+        // In the order of addresses, so that it is the same ones that find no room.
+        for (key, row) in later.index {
+            if let Some((_, spoken)) = later.rows.get(row) {
+                self.add(key, spoken);
+            }
         }
     }
 }
@@ -112,9 +118,8 @@ impl Fold for SourcesFold {
 impl TableFold for SourcesFold {
     type Table = SourcesTable;
 
-    fn finish(mut self) -> SourcesTable {
-        self.park();
-        SourcesTable { spoken: self.map, overflow: self.overflow }
+    fn finish(self) -> SourcesTable {
+        SourcesTable { spoken: self.rows.into_iter().collect(), overflow: self.overflow }
     }
 
     fn given_up(table: &SourcesTable) -> Vec<(Cap, u64)> {
@@ -123,27 +128,42 @@ impl TableFold for SourcesFold {
 }
 
 impl SourcesFold {
-    fn park(&mut self) {
-        if let Some((key, spoken)) = self.current.take() {
-            self.add(key, spoken);
+    /// The row of a key, which is new when it was not seen before; `None` when there is no room for it.
+    fn row(&mut self, key: SourceKey, sight: Sight) -> Option<&mut Spoken> {
+        let [a, b, c, d, e, f] = key.mac.0;
+        let hash = mix(
+            u64::from_be_bytes([0, 0, a, b, c, d, e, f]),
+            u64::from(key.point.0) << 16 | u64::from(key.vlan),
+        );
+        #[allow(clippy::cast_possible_truncation)] // an index below RECENT
+        let slot = &mut self.recent[(hash >> 32) as usize % RECENT];
+        if self.rows.get(*slot).is_none_or(|(had, _)| *had != key) {
+            let known = self.index.get(&key).copied();
+            let full = self.rows.len() >= self.most;
+            let row = known.or((!full).then_some(self.rows.len()))?;
+            if known.is_none() {
+                self.index.insert(key, row);
+                self.rows.push((key, Spoken { first: sight, last: sight, count: 0, ips: Vec::new() }));
+            }
+            *slot = row;
         }
+        self.rows.get_mut(*slot).map(|(_, spoken)| spoken)
     }
 
-    fn add(&mut self, key: SourceKey, spoken: Spoken) {
-        if let Some(mine) = self.map.get_mut(&key) {
-            mine.first = mine.first.min(spoken.first);
-            mine.last = mine.last.max(spoken.last);
-            mine.count = mine.count.saturating_add(spoken.count);
-            name(&mut mine.ips, spoken.ips.into_iter());
-        } else if self.map.len() < self.most {
-            self.map.insert(key, spoken);
-        } else {
-            self.overflow = self.overflow.saturating_add(spoken.count);
+    fn add(&mut self, key: SourceKey, spoken: &Spoken) {
+        match self.row(key, spoken.first) {
+            Some(mine) => {
+                mine.first = mine.first.min(spoken.first);
+                mine.last = mine.last.max(spoken.last);
+                mine.count = mine.count.saturating_add(spoken.count);
+                name(&mut mine.ips, spoken.ips.iter().copied());
+            }
+            None => self.overflow = self.overflow.saturating_add(spoken.count),
         }
     }
 }
 
-fn name(ips: &mut Vec<IpAddr>, more: impl Iterator<Item = IpAddr>) {
+fn name(ips: &mut Vec<IpAddr>, more: impl IntoIterator<Item = IpAddr>) {
     for ip in more {
         if ips.len() < IPS_MAX && !ips.contains(&ip) {
             ips.push(ip);
@@ -167,9 +187,9 @@ mod tests {
             let sight = Sight { at: Nanos(at), frame: FrameRef { file: 0, number: 1 } };
             Spoken { first: sight, last: sight, count: 2, ips: Vec::new() }
         };
-        fold.add(key(0), spoken(5));
-        fold.add(key(1), spoken(6));
-        fold.add(key(0), spoken(3));
+        fold.add(key(0), &spoken(5));
+        fold.add(key(1), &spoken(6));
+        fold.add(key(0), &spoken(3));
         let table = fold.finish();
         assert_eq!(table.overflow, 2);
         let kept = &table.spoken[&key(0)];

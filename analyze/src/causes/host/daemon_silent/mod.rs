@@ -23,19 +23,10 @@
 
 mod report;
 
-use netcap_bundle::source::Snapshot;
-use netcap_bundle::sources::ovs::bond::OvsBond;
-use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
-use netcap_bundle::sources::ovs::datapath::OvsDatapath;
-use netcap_bundle::sources::ovs::fdb::OvsFdb;
-use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
-use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
-use netcap_bundle::sources::vm::libvirt::Libvirt;
-
 use crate::causes::{Cause, Claim, Ruling, Rung};
 use crate::deaths::{Case, Death, Deaths, Way};
 use crate::finding::Severity;
-use crate::host::silence::{self, Hung};
+use crate::host::silence::SilentDaemon;
 use crate::unit::Unit;
 use crate::view::View;
 
@@ -60,42 +51,16 @@ const ASKED_MIN: usize = 2;
 /// Packets may have died of it so long before it was asked: the recorder asks every ten seconds at least.
 const BEFORE_NS: i64 = 10_000_000_000;
 
-/// A daemon, and the sources that it answers.
-struct Daemon {
-    name: &'static str,
-    sources: &'static [&'static str],
-    /// Packets die without it.
-    forwards: bool,
+/// When daemons were silent, as far as that is no single large answer.
+fn silences<'d>(view: &View<'_>, deaths: &'d Deaths<'_>) -> impl Iterator<Item = &'d SilentDaemon> {
+    deaths.silences(view).iter().filter(|silent| silent.hung.asked.len() >= ASKED_MIN)
 }
 
-const DAEMONS: &[Daemon] = &[
-    Daemon {
-        name: "ovs-vswitchd",
-        sources: &[
-            OvsBond::DEF.id,
-            OvsConntrack::DEF.id,
-            OvsDatapath::DEF.id,
-            OvsFdb::DEF.id,
-            OvsOpenflow::DEF.id,
-        ],
-        forwards: true,
-    },
-    Daemon { name: "ovsdb-server", sources: &[Ovsdb::DEF.id], forwards: false },
-    Daemon { name: "libvirtd", sources: &[Libvirt::DEF.id], forwards: false },
-];
-
-fn silences(view: &View<'_>) -> impl Iterator<Item = (&'static Daemon, Hung)> {
-    let all = DAEMONS.iter().flat_map(|daemon| {
-        silence::hung(view.input, daemon.sources).into_iter().map(move |hung| (daemon, hung))
-    });
-    all.filter(|(_, hung)| hung.asked.len() >= ASKED_MIN)
-}
-
-fn harms(view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
-    let of = |(daemon, hung): (&Daemon, Hung)| {
-        Claim::of_harm(report::fault(daemon, &hung), report::finding(view, daemon, &hung))
+fn harms(view: &View<'_>, deaths: &Deaths<'_>) -> Vec<Claim> {
+    let of = |SilentDaemon { daemon, hung, .. }: &SilentDaemon| {
+        Claim::of_harm(report::fault(daemon, hung), report::finding(view, daemon, hung))
     };
-    silences(view).map(of).collect()
+    silences(view, deaths).map(of).collect()
 }
 
 /// What died inside a switch that the daemon runs, while it was silent, and that nothing else explains: every other cause
@@ -108,27 +73,18 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
     if !inside || case.view.is_kernel_bridge(switch) {
         return Ruling::NotConcerned;
     }
-    for (daemon, hung) in silences(case.view).filter(|(daemon, _)| daemon.forwards) {
-        let from = answered_last(case.view, &hung).max(hung.from.plus(-BEFORE_NS));
+    for silent in silences(case.view, case.deaths).filter(|silent| silent.daemon.forwards) {
+        let SilentDaemon { daemon, hung, answered } = silent;
+        let from = hung.from.plus(-BEFORE_NS).max(*answered);
         let while_hung =
             |death: &&Death| from <= death.at && hung.until.is_none_or(|until| death.at <= until);
         let deaths: Vec<Death> = case.rest.iter().filter(while_hung).copied().collect();
         if !deaths.is_empty() {
-            let finding = report::with_deaths(report::finding(case.view, daemon, &hung));
-            return Claim::of(report::fault(daemon, &hung), &deaths, finding);
+            let finding = report::with_deaths(report::finding(case.view, daemon, hung));
+            return Claim::of(report::fault(daemon, hung), &deaths, finding);
         }
     }
     Ruling::NotConcerned
-}
-
-/// When ovs-vswitchd answered last before it was silent.
-fn answered_last(view: &View<'_>, hung: &Hung) -> netcap_bundle::Nanos {
-    use netcap_bundle::source::Outcome;
-    let sources = DAEMONS.iter().filter(|daemon| daemon.forwards).flat_map(|daemon| daemon.sources);
-    let sources: Vec<&str> = sources.copied().collect();
-    let lines = view.input.state.lines().filter(|line| sources.contains(&line.source.as_str()));
-    let answered = lines.filter(|line| line.outcome == Outcome::Ok && line.at < hung.from);
-    answered.map(|line| line.at).max().unwrap_or_default()
 }
 
 #[cfg(test)]

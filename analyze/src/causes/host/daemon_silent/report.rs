@@ -2,9 +2,9 @@
 
 use netcap_bundle::{Nanos, layout};
 
-use super::{ASKED_MIN, CAUSE, Daemon};
+use super::{ASKED_MIN, CAUSE};
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
-use crate::host::silence::Hung;
+use crate::host::silence::{Daemon, Hung};
 use crate::text::Text;
 use crate::view::View;
 

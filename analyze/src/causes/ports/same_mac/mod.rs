@@ -66,11 +66,11 @@ impl Pair<'_> {
     }
 }
 
-/// Every address that speaks from two ports in turns.
-fn pairs<'a>(view: &'a View<'_>) -> Vec<Pair<'a>> {
+/// Every address that speaks from two ports in turns, of those that are looked for.
+fn pairs<'a>(view: &'a View<'_>, wanted: impl Fn(Mac) -> bool) -> Vec<Pair<'a>> {
     let mut out: Vec<Pair<'a>> = Vec::new();
-    let all: Vec<(&SourceKey, &Spoken)> =
-        view.tables.sources.spoken.iter().filter(|(_, spoken)| spoken.count >= FRAMES_MIN).collect();
+    let spoken = view.tables.sources.spoken.iter().filter(|(key, _)| wanted(key.mac));
+    let all: Vec<(&SourceKey, &Spoken)> = spoken.filter(|(_, spoken)| spoken.count >= FRAMES_MIN).collect();
     let same = |a: &SourceKey, b: &SourceKey| (a.domain, a.vlan, a.mac) == (b.domain, b.vlan, b.mac);
     for group in all.chunk_by(|a, b| same(a.0, b.0)) {
         let (Some(first), true) = (group.first(), group.len() > 1) else { continue };
@@ -100,18 +100,18 @@ fn one_machine(view: &View<'_>, a: &SourceKey, b: &SourceKey) -> bool {
 
 fn harms(view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
     let of = |pair: &Pair<'_>| Claim::of_harm(report::fault(pair), report::finding(view, pair));
-    pairs(view).iter().map(of).collect()
+    pairs(view, |_| true).iter().map(of).collect()
 }
 
 /// What was delivered at one of the two ports and was lost all the same was for the other one.
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let from = case.group.place.from;
     let Some(dst) = case.group.eth.map(|eth| eth.dst) else { return Ruling::NotConcerned };
-    let delivered = matches!(from.side(&case.view.context), Side::Leave(_));
-    let pairs = pairs(case.view);
-    let mine = pairs.iter().find(|pair| {
-        pair.mac == dst && pair.ends.iter().any(|(key, _)| delivered && key.point == from.point)
-    });
+    if !matches!(from.side(&case.view.context), Side::Leave(_)) {
+        return Ruling::NotConcerned;
+    }
+    let pairs = pairs(case.view, |mac| mac == dst);
+    let mine = pairs.iter().find(|pair| pair.ends.iter().any(|(key, _)| key.point == from.point));
     let Some(pair) = mine else { return Ruling::NotConcerned };
     // What its own machine got, and did not answer, is not lost to the other one.
     let own = pair.ends.iter().find(|(key, _)| key.point == from.point);
