@@ -4,7 +4,7 @@ use netcap_bundle::Role;
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_tests::bundle::BundleBuilder;
-use netcap_tests::packets::{arp_reply, arp_request, echo, mac};
+use netcap_tests::packets::{arp_request, echo, mac};
 
 use super::pairs::Basis;
 use super::*;
@@ -264,22 +264,6 @@ fn clocks_are_compared_by_what_both_heard_when_all_else_is_lost() {
     let [finding] = together.findings.as_slice() else { panic!("{:#?}", together.findings) };
     assert_eq!((finding.confidence, finding.from.is_some()), (Confidence::Likely, true));
     assert!(finding.claim.english().starts_with("200 of 200 icmp packets"), "{}", finding.claim.english());
-}
-
-/// The machine's port was not recorded: what it answers to ARP leaves by the uplink, so it lives there; what comes to the host by
-/// an uplink as well, as what is sent back does, lives nowhere.
-#[test]
-fn whose_port_was_not_recorded_lives_where_it_leaves_from() {
-    for (returned, findings) in [(false, 1), (true, 0)] {
-        let mut two = Two::new("");
-        two.pings(VM2, "vnet2", |_| true).asked_of_all(14, |_| false);
-        let reply = arp_reply(mac("02:00:00:00:00:02"), VM2, mac("02:00:00:00:00:01"), VM1);
-        two.two.frame_us("eth2", 20_000_000 + AHEAD_US, Out, &reply);
-        if returned {
-            two.two.frame_us("eth2", 20_000_400 + AHEAD_US, In, &reply);
-        }
-        assert_eq!(two.together().findings.len(), findings, "{returned}");
-    }
 }
 
 /// Few of them, and ones that contradict, compare nothing: what is lost is placed all the same, without times.
