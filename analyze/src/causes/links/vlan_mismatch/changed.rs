@@ -1,6 +1,6 @@
 //! The VLAN in which packets left was another one while they were answered: somebody changed the port meanwhile.
 
-use super::vlans::Heard;
+use super::heard::Heard;
 use crate::deaths::{Case, Death, Way};
 use crate::engine::PacketKind;
 use crate::tables::journeys::{Event, EventKind, Journey};

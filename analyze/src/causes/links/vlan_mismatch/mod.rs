@@ -25,6 +25,7 @@
 //! 由网络管理员统一两端口的 VLAN（finding 中列出端口与 VLAN）。
 
 mod changed;
+mod heard;
 mod report;
 mod vlans;
 

@@ -8,11 +8,11 @@ use netcap_bundle::topology::{Port, SwitchKind};
 use netcap_bundle::{Mac, Role};
 
 use super::changed;
+use super::heard::Heard;
 use crate::deaths::{Case, Death, Way};
 use crate::engine::{DomainId, PointId, Tags};
 use crate::host::timeline::HostState;
 use crate::tables::claims::{AddressKey, ClaimKind};
-use crate::tables::runs::Sight;
 use crate::view::View;
 
 /// A port and what it carries.
@@ -40,15 +40,6 @@ pub(super) enum Mismatch {
     Apart(Carrier, u16, Heard),
     /// It left, and what was answered left there in another VLAN.
     Changed(Carrier, u16, Heard),
-}
-
-/// Where the destination is heard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Heard {
-    pub vlan: u16,
-    pub point: PointId,
-    /// In which frame.
-    pub sight: Sight,
 }
 
 impl Carrier {
