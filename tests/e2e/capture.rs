@@ -183,14 +183,30 @@ fn segments_end_by_time_without_a_packet_and_by_size() {
         assert!((0..most_ns).contains(&gap_ns), "a gap of {gap_ns} ns between two segments");
     }
 
-    let run = Run::start(&net, &["--rotate_size", "1"]);
+    // The smallest segments, of frames that cannot be compressed.
+    let run = Run::start(&net, &["--rotate_size", "64K"]);
+    let noise: Vec<Vec<u8>> = (1_u64..=50).map(|seed| noisy(seed, 1_400)).collect();
     for number in 1..=3 {
-        net.send_in(&arp(&[], 300), 7);
+        for frame in &noise {
+            net.send_in(frame, 1);
+        }
         run.segment(number + 1);
     }
     let (_, bundle) = run.end(Signal::SIGINT);
     assert!(bundle.manifest.segments.len() > 1);
-    assert_eq!(bundle.count(In, &arp(&[], 300)), 21);
+    assert_eq!(noise.iter().map(|frame| bundle.count(In, frame)).sum::<usize>(), 150);
+}
+
+/// A frame that looks like no other.
+fn noisy(seed: u64, length: usize) -> Vec<u8> {
+    let mut frame = arp(&[], length);
+    let mut state = seed;
+    for byte in frame.iter_mut().skip(42) {
+        // Knuth's MMIX generator; its high bits are the good ones.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *byte = state.to_be_bytes()[0];
+    }
+    frame
 }
 
 #[test]

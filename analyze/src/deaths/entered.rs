@@ -1,9 +1,12 @@
 //! Where packets of a group came into the switch, wherever they were seen last.
 
+use std::net::IpAddr;
+
 use super::{Case, Death};
 use crate::engine::{PacketKind, PointId};
 use crate::tables::hops::{Side, Stop};
 use crate::tables::journeys::{Event, Journey};
+use crate::tables::questions::{ArpSight, QuestionKey};
 
 /// Where a packet came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,9 @@ impl<'c> Case<'c, '_> {
         let from = self.group.place.from;
         if self.enters(from) {
             return Some(Entered { point: from.point, vlan: death.facts.vlan });
+        }
+        if self.group.kind == PacketKind::ArpRequest {
+            return self.question(death);
         }
         let journey = self.journey(death)?;
         let requests = self.view.tables.journeys.requests(journey).iter();
@@ -48,6 +54,18 @@ impl<'c> Case<'c, '_> {
         let mut mine = pair.filter(|journey| journey.at <= death.at).map(events);
         let mine = mine.find(|events| events.iter().any(|event| event.frame == death.frame));
         mine.unwrap_or_default().iter().map(|event| event.point).collect()
+    }
+
+    /// Where an ARP request came in: its sighting there is the last one before it was seen where it ended.
+    fn question(&self, death: &Death) -> Option<Entered> {
+        let (IpAddr::V4(asker), IpAddr::V4(target)) = (self.group.src, self.group.dst) else { return None };
+        let key = QuestionKey { mac: self.group.eth?.src, asker, target };
+        let requests = &self.view.tables.questions.pairs.get(&key)?.requests;
+        let entering =
+            |sight: &&ArpSight| self.enters(Stop { point: sight.point, direction: sight.direction });
+        let before = requests.partition_point(|sight| sight.at <= death.at);
+        let first = requests.get(..before)?.iter().rev().find(entering)?;
+        Some(Entered { point: first.point, vlan: first.facts.vlan })
     }
 
     fn enters(&self, stop: Stop) -> bool {

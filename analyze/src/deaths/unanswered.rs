@@ -167,7 +167,7 @@ fn is_leaving(view: &View<'_>, sight: &ArpSight) -> bool {
 fn last<'t>(view: &View<'_>, request: &Request<'t>, target: Option<PointId>, exits: &Exits) -> &'t ArpSight {
     let left = || request.sights.iter().copied().filter(|sight| is_leaving(view, sight));
     let there = left().find(|sight| Some(sight.point) == target);
-    let wanted = there.or_else(|| left().filter(|sight| exits.points.contains(&sight.point)).next_back());
+    let wanted = there.or_else(|| left().rfind(|sight| exits.points.contains(&sight.point)));
     // Of a switch of which not every way out is recorded, a copy of the flood shows that it passed.
     let any = || left().next_back().filter(|_| target.is_none() && exits.points.is_empty());
     wanted.or_else(any).unwrap_or(request.origin)

@@ -130,11 +130,8 @@ impl TableFold for SourcesFold {
 impl SourcesFold {
     /// The row of a key, which is new when it was not seen before; `None` when there is no room for it.
     fn row(&mut self, key: SourceKey, sight: Sight) -> Option<&mut Spoken> {
-        let [a, b, c, d, e, f] = key.mac.0;
-        let hash = mix(
-            u64::from_be_bytes([0, 0, a, b, c, d, e, f]),
-            u64::from(key.point.0) << 16 | u64::from(key.vlan),
-        );
+        let mac = key.mac.0.iter().fold(0, |number, octet| number << 8 | u64::from(*octet));
+        let hash = mix(mac, u64::from(key.point.0) << 16 | u64::from(key.vlan));
         #[allow(clippy::cast_possible_truncation)] // an index below RECENT
         let slot = &mut self.recent[(hash >> 32) as usize % RECENT];
         if self.rows.get(*slot).is_none_or(|(had, _)| *had != key) {

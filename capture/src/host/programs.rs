@@ -121,7 +121,7 @@ mod tests {
             mode(&open, bits);
             let dirs = trusted(std::iter::once(open.clone()), [open.clone(), ours.clone()].into_iter());
             assert_eq!(dirs[..SYSTEM.len()], SYSTEM.map(PathBuf::from), "{bits:o}");
-            assert_eq!(dirs[SYSTEM.len()..], [ours.clone()], "{bits:o}");
+            assert_eq!(dirs[SYSTEM.len()..], *std::slice::from_ref(&ours), "{bits:o}");
             assert!(use_tools(&open).is_err(), "{bits:o}");
             let program = open.join("netcap-test-program");
             fs::write(&program, "").unwrap();

@@ -7,9 +7,11 @@
 //! ports that nobody recorded do not matter. The finding says who asks, for which address, how often, and where the requests
 //! were last seen.
 //!
-//! Warning: three requests in a row and more, over a second and a half at least and at most ten seconds from one to the next,
-//! none of them answered within two seconds.
-//! Info: a cause explains them, or lost pings between the same two. Proven: the port of who asks was recorded without loss.
+//! Counted: three requests in a row and more, over a second and a half at least and at most ten seconds from one to the next,
+//! none of them answered within two seconds. Three are what a kernel sends before it gives an address up.
+//! Warning: more than three of them: who asks began again, so somebody still wants to get there.
+//! Info: no more than three, for addresses that nobody has are asked for on every healthy network; or a cause explains them,
+//! or lost pings between the same two. Proven: the port of who asks was recorded without loss.
 //! Likely: nothing says whether it was.
 //!
 //! Exonerated: single questions that were not answered among others that were; probes and announcements, which ask for one's
@@ -55,6 +57,8 @@ pub(crate) const SYMPTOM: Symptom = Symptom {
 
 /// Findings made of one input.
 const FINDINGS_MAX: usize = 50;
+/// Requests that a kernel sends before it gives up (arp(7) `mcast_solicit`).
+const SOLICITATIONS: usize = 3;
 /// Requests shown.
 const FRAMES_MAX: usize = 3;
 
@@ -108,7 +112,7 @@ fn finding(view: &View<'_>, (src, dst, mac): Pair, groups: &[&Group<'_>]) -> Opt
         .with_text("place", place(view, most));
     Some(Finding {
         detector: SYMPTOM.unit.id,
-        severity: Severity::Warning,
+        severity: if lost.len() > SOLICITATIONS { Severity::Warning } else { Severity::Info },
         confidence: if trust == Trust::Sound { Confidence::Proven } else { Confidence::Likely },
         subject: Subject::Pair { src: Some(src), dst: dst.to_string() },
         from: Some(first.at),
@@ -285,6 +289,15 @@ mod tests {
             "vnet0, VM web (172.16.51.20) asked for 172.16.51.254 by ARP, and 7 of 7 requests were not answered: they left \
              the host at eth3."
         );
+    }
+
+    #[test]
+    fn an_address_that_is_asked_for_once_and_given_up_is_no_warning() {
+        for (seconds, severity) in [(5..8, Severity::Info), (5..9, Severity::Warning)] {
+            let mut bundle = bundle("");
+            ask(&mut bundle, seconds, GATEWAY, true);
+            assert_eq!(only(&found(&bundle.seal(), "arp-unanswered")), (severity, Confidence::Proven));
+        }
     }
 
     #[test]
