@@ -75,6 +75,7 @@ fn ask(link: &mut BufReader<UnixStream>) -> io::Result<String> {
 mod tests {
     use super::*;
     use nix::errno::Errno;
+    use nix::sys::socket::{Backlog, listen};
     use std::os::unix::net::UnixListener;
 
     #[test]
@@ -82,7 +83,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("ovs-vswitchd.pid"), "7\n").unwrap();
         let path = dir.path().join("ovs-vswitchd.7.ctl");
-        let _daemon = UnixListener::bind(&path).unwrap();
+        let daemon = UnixListener::bind(&path).unwrap();
+        // That of std is as long as the host allows: more than a test may have descriptors.
+        listen(&daemon, Backlog::new(1).unwrap()).unwrap();
         let mut waiting = Vec::new();
         let full = loop {
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
