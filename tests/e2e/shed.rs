@@ -73,11 +73,13 @@ fn of_several_points_the_least_telling_is_counted_and_not_recorded() {
     let until = Instant::now() + PATIENCE;
     let shed = || run.point("cap1").is_some_and(|point| point["shed"].as_u64() > Some(0));
     while !shed() {
-        assert!(Instant::now() < until, "the busier point is recorded after {sent:?}");
-        net.send_in(&arp(&[], 1000), 1000);
-        net.send_in_on("peer1", &arp(&[], 1000), 3000);
-        sent = (sent.0 + 1000, sent.1 + 3000);
-        thread::sleep(Duration::from_millis(200));
+        let said = || run.point("cap1").map(|point| point["step"].clone());
+        assert!(Instant::now() < until, "the busier point is recorded after {sent:?}: {:?}", said());
+        // So many that the processor's share is exceeded when frames are cut already.
+        net.send_in(&arp(&[], 1000), 4000);
+        net.send_in_on("peer1", &arp(&[], 1000), 12_000);
+        sent = (sent.0 + 4000, sent.1 + 12_000);
+        thread::sleep(Duration::from_millis(50));
     }
     let (_, bundle) = run.end(Signal::SIGINT);
     let counts = &bundle.manifest.counts;
