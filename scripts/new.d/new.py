@@ -139,11 +139,13 @@ def enlist(text, unit):
         entries.append(f"    /// WHAT IT IS.\n    {entry},\n")
         entries.sort(key=lambda lines: lines.split("\n")[-2])
         return text[: found.start(1)] + "".join(entries) + text[found.end(1) :]
-    found = re.search(r"^pub(?:\(\w+\))? const ALL: [^=]* = &\[(.*?)\];\n", text, re.M | re.S)
-    entries = [*(item.strip() for item in found[1].split(",") if item.strip()), entry]
+    # A list of middling length stands on a line of its own.
+    found = re.search(r"^(pub(?:\(\w+\))? const ALL: [^=]* =)\s+&\[(.*?)\];\n", text, re.M | re.S)
+    entries = [*(item.strip() for item in found[2].split(",") if item.strip()), entry]
     if not unit.kind.ordered:
         entries.sort(key=lambda item: unit.id if item == entry else id_of(item, unit.kind))
-    return text[: found.start(1)] + "\n" + "".join(f"    {item},\n" for item in entries) + text[found.end(1) :]
+    lines = "".join(f"    {item},\n" for item in entries)
+    return text[: found.end(1)] + " &[\n" + lines + "];\n" + text[found.end() :]
 
 
 def translate(unit):
