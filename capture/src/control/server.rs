@@ -68,8 +68,10 @@ impl Server {
         Ok(Self { listener, shared, privileged })
     }
 
-    /// The run is over: answers all who wait for it.
+    /// The run is over: its name goes, then all who wait for it hear so. The other way round, who was told of the end and
+    /// looks again would find it still there.
     pub(crate) fn finish(&self, ended: Ended) {
+        self.privileged.forget_control();
         let mut waiting = self.shared.waiting();
         let line = Answer { ended: Some(ended.clone()), ..Answer::new() }.line();
         waiting.ended = Some(ended);
@@ -265,13 +267,15 @@ mod tests {
         status(&run);
         assert_eq!(inbox.try_recv(), Ok(Action::End("netcap stop")));
         assert!(inbox.try_recv().is_err(), "asked once, whoever asks");
+        // One that has connected and asks when all is over.
+        let mut late = connect(&run);
         let ended = Ended { path: "/x.tar".into(), bytes: 7, ..Ended::default() };
         control.finish(ended.clone());
         for stream in &early {
             assert!(said(stream).done, "it was heard");
             assert_eq!(said(stream).ended, Some(ended.clone()));
         }
-        let mut late = connect(&run);
+        assert!(!Path::exists(&path(&run)), "who looks after the answer finds nothing");
         late.write_all(&wait).unwrap();
         assert!(said(&late).done);
         assert_eq!(said(&late).ended, Some(ended));

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use netcap_bundle::Point;
 use netcap_bundle::ledger::{Datapaths, Sums};
 use netcap_bundle::run::{IfaceCounts, OvsDrops, PointSpan, json_line};
 
-use super::{HEARTBEAT_MS, add, millis};
+use super::{HEARTBEAT_MS, NewPoint, add, millis};
 use crate::host::clock;
 use crate::point::PointId;
 use crate::point::counters::{Counters, Settled};
@@ -86,23 +85,19 @@ impl Filtered {
 }
 
 impl Entry {
-    pub(super) fn new(
-        point: &Point,
-        counters: Arc<Counters>,
-        file: Box<dyn Write + Send>,
-        interfaces: &BTreeMap<String, IfaceCounts>,
-    ) -> Self {
+    pub(super) fn new(new: &NewPoint, file: Box<dyn Write + Send>) -> Self {
+        let NewPoint { point, counters, crossed } = new;
         let (now, any) = (Instant::now(), !point.filter.is_empty());
         Self {
             id: point.into(),
             iface: point.iface.clone(),
-            counters,
+            counters: counters.clone(),
             file,
             written: Sums::default(),
             line: now,
             renamed: false,
             crossed: IfaceCounts::default(),
-            seen: interfaces.get(&point.iface).copied(),
+            seen: *crossed,
             before: None,
             ovs: None,
             filter: Filtered { any, total: 0, looks: VecDeque::new(), sum: 0, written: 0 },

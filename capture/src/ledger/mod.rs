@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use netcap_bundle::held::Dir;
-use netcap_bundle::run::{HostSpan, json_line};
+use netcap_bundle::run::{HostSpan, IfaceCounts, json_line};
 use netcap_bundle::{Point, layout};
 use tokio::sync::mpsc::Sender;
 
@@ -35,12 +35,14 @@ const HEARTBEAT_MS: u64 = 60_000;
 /// Gives the file of a path, so that the disk budget can look on.
 pub(crate) type Open = Box<dyn Fn(&str) -> io::Result<Box<dyn Write + Send>> + Send>;
 
-/// A point that comes while the run lasts.
+/// A point whose ledger begins.
 pub(crate) struct NewPoint {
     /// What is recorded.
     pub point: Point,
     /// Its numbers.
     pub counters: Arc<Counters>,
+    /// What its interface had counted when its ring began to hear.
+    pub crossed: Option<IfaceCounts>,
 }
 
 /// The ledgers of a run.
@@ -62,18 +64,14 @@ impl Ledger {
     /// Makes the files. `ovs` asks Open vSwitch, if it is there.
     pub(crate) fn create(
         dir: &Dir,
-        points: &[(&Point, Arc<Counters>)],
+        points: &[NewPoint],
         ovs: Option<Arc<dyn Privileged>>,
         sums: Arc<HostCounters>,
         events: Sender<Event>,
         open: Open,
     ) -> io::Result<Self> {
         dir.make_dir(layout::LEDGERS)?;
-        let interfaces = netdev::interfaces();
-        let entry = |(point, counters): &(&Point, Arc<Counters>)| {
-            let file = open(&layout::ledger(&point.id))?;
-            Ok(Entry::new(point, counters.clone(), file, &interfaces))
-        };
+        let entry = |new: &NewPoint| Ok(Entry::new(new, open(&layout::ledger(&new.point.id))?));
         let points = points.iter().map(entry).collect::<io::Result<Vec<_>>>()?;
         let mut softnet = Softnet::default();
         let _ = softnet.since_last();
@@ -115,8 +113,7 @@ impl Ledger {
 
     fn join(&mut self, joined: &NewPoint) -> io::Result<()> {
         let file = (self.open)(&layout::ledger(&joined.point.id))?;
-        let entry = Entry::new(&joined.point, joined.counters.clone(), file, &netdev::interfaces());
-        self.points.push(entry);
+        self.points.push(Entry::new(joined, file));
         Ok(())
     }
 

@@ -38,7 +38,7 @@ impl Session {
     pub(super) fn start_point(
         context: &Context<'_>,
         recorded: &Recorded,
-        Listening { listener, open }: Listening,
+        Listening { listener, open, .. }: Listening,
         threads: &Threads,
     ) -> Result<JoinHandle<()>> {
         let (point, counters) = (&recorded.point, &recorded.counters);
@@ -97,12 +97,13 @@ impl Session {
         self.budget.reserve_more(POINT_RESERVE).map_err(|e| Error::Other(e.to_string()))?;
         let since = clock::now();
         let ring_bytes = listening.open.ring.bytes() as u64;
+        let crossed = listening.crossed;
         let recorded = Recorded { ring_bytes, joined: true, ..Recorded::at_start(&point) };
         let thread = Self::start_point(context, &recorded, listening, threads)?;
         threads.points.push(thread);
         if let Some(ledger) = &threads.ledger {
-            let _ =
-                ledger.joining.send(NewPoint { point: point.clone(), counters: recorded.counters.clone() });
+            let counters = recorded.counters.clone();
+            let _ = ledger.joining.send(NewPoint { point: point.clone(), counters, crossed });
         }
         self.board.watch_point(&point.iface, recorded.counters.clone());
         self.progress.join(point.iface.clone(), recorded.counters.clone());

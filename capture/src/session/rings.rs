@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use netcap_bundle::Point;
+use netcap_bundle::run::IfaceCounts;
 
 use crate::error::{Error, Result};
+use crate::host::netdev;
 use crate::plan::Plan;
 use crate::privileged::Privileged;
 use crate::ring::listener::{Listener, OpenRing};
@@ -15,13 +17,17 @@ use crate::sys::RingSize;
 pub(super) struct Listening {
     pub(super) listener: Listener,
     pub(super) open: OpenRing,
+    /// What its interface had counted when the ring began to hear: what crosses from then on is set against the ring.
+    pub(super) crossed: Option<IfaceCounts>,
 }
 
 impl Listening {
     pub(super) fn open(listener: Listener) -> Result<Self> {
         let open = listener.open();
         let fail = |source| Error::Listen { iface: listener.iface.clone(), source };
-        Ok(Self { open: open.map_err(fail)?, listener })
+        let open = open.map_err(fail)?;
+        let crossed = netdev::interfaces().get(&listener.iface).copied();
+        Ok(Self { listener, open, crossed })
     }
 }
 

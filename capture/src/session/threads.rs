@@ -38,11 +38,16 @@ impl Session {
         threads: &mut Threads,
     ) -> Result<()> {
         let run = context.run;
+        let mut points = Vec::new();
         for (recorded, listening) in self.points.iter().zip(listeners) {
+            points.push(NewPoint {
+                point: recorded.point.clone(),
+                counters: recorded.counters.clone(),
+                crossed: listening.crossed,
+            });
             let thread = Self::start_point(context, recorded, listening, threads)?;
             threads.points.push(thread);
         }
-        let points: Vec<_> = self.points.iter().map(|p| (&p.point, p.counters.clone())).collect();
         let (budget, dir) = (self.budget.clone(), run.dir.clone());
         let open: ledger::Open =
             Box::new(move |path| Ok(Box::new(Metered::lines(dir.append(path)?, &budget))));

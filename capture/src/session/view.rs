@@ -142,7 +142,7 @@ impl Session {
         for (recorded, Listening { open, .. }) in self.points.iter_mut().zip(listeners) {
             recorded.ring_bytes = open.ring.bytes() as u64;
         }
-        for Listening { listener, open } in listeners {
+        for Listening { listener, open, .. } in listeners {
             let ring = &open.ring;
             let (asked, has) = (human_bytes(listener.size.bytes() as u64), human_bytes(ring.bytes() as u64));
             let iface = &listener.iface;
