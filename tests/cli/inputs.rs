@@ -236,6 +236,47 @@ fn compressed_files_are_read_as_they_are() {
     assert_eq!(verdict(&zipped)["stats"]["packets"], 2);
 }
 
+/// What nobody looked at is said before anything else, and a file of which nothing was understood is not called healthy.
+#[test]
+fn what_was_not_understood_is_said_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.pcap");
+    let ip = Ipv4Addr::new(10, 0, 0, 1);
+    let known = arp_announce(mac("00:00:01:00:00:01"), ip);
+    let mut unknown = known.clone();
+    unknown[12..14].copy_from_slice(&[0x12, 0x34]);
+    let said = |words: &[&str]| {
+        let out = analyze(&[words, &[file.to_str().unwrap()]].concat());
+        let text = String::from_utf8(out.stdout).unwrap();
+        (out.status.code(), text.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    pcap(&file, &[(0, known.clone()), (9, unknown.clone())]);
+    let (status, text) = said(&[]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("No fault found in what was understood."), "{text}");
+    assert!(
+        text.contains("Not understood: 1 of 2 frames: Ethernet type 0x1234, which is not read."),
+        "{text}"
+    );
+    assert_eq!(verdict(&file)["not_understood"][0]["frames"], 1);
+    // One of many is a remark.
+    let many: Vec<_> = (0..40).map(|n| (n, if n == 7 { unknown.clone() } else { known.clone() })).collect();
+    pcap(&file, &many);
+    let (status, text) = said(&["--lang", "zh"]);
+    assert!(status == Some(0) && !text.contains("这些帧的内容未被检查"), "{text}");
+    assert!(text.contains("未能解析：40 帧中有 1 帧：以太网类型 0x1234"), "{text}");
+    // A link type that is not read, in the file's header.
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[20..24].copy_from_slice(&147u32.to_le_bytes());
+    fs::write(&file, bytes).unwrap();
+    let (status, text) = said(&[]);
+    assert!(status == Some(2) && text.contains("Nothing was understood"), "{status:?} {text}");
+    assert!(text.contains("40 of 40 frames: link type 147"), "{text}");
+    let out = analyze(&["--each", dir.path().to_str().unwrap()]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.code() == Some(2) && text.contains("nothing understood of 1"), "{text}");
+}
+
 /// A tar cut inside its host state says so first, and does not take the silence of lost files for an answer.
 #[test]
 fn a_cut_tar_says_what_is_gone() {

@@ -12,10 +12,39 @@ pub mod ether_type {
     pub const BRIDGED: u16 = 0x6558;
     /// IPv6 (RFC 2464).
     pub const IPV6: u16 = 0x86dd;
+    /// MPLS (RFC 3032 section 5), and with labels that the upstream router chose (RFC 5332).
+    pub const MPLS: u16 = 0x8847;
+    /// See [`MPLS`].
+    pub const MPLS_UPSTREAM: u16 = 0x8848;
+    /// PPPoE while a session is set up (RFC 2516 section 4).
+    pub const PPPOE_DISCOVERY: u16 = 0x8863;
+    /// PPPoE of a session.
+    pub const PPPOE_SESSION: u16 = 0x8864;
+    /// MACsec (IEEE 802.1AE clause 9.8).
+    pub const MACSEC: u16 = 0x88e5;
     /// Slow protocols, LACP among them (IEEE 802.3 annex 57A).
     pub const SLOW: u16 = 0x8809;
     /// LLDP (IEEE 802.1AB clause 8.3).
     pub const LLDP: u16 = 0x88cc;
+
+    /// Protocols of links, switches, clocks, machines and storage: nothing that talks IP is inside (IANA "IEEE 802 Numbers").
+    pub const fn is_silent(ether_type: u16) -> bool {
+        matches!(
+            ether_type,
+            RARP | SLOW | LLDP | PPPOE_DISCOVERY
+            // DEC's maintenance, DECnet and LAT; Banyan VINES; loopback.
+            | 0x6001
+                ..=0x6007 | 0x0bad | 0x9000
+            // AppleTalk and its ARP; IPX.
+            | 0x809b | 0x80f3 | 0x8137 | 0x8138
+            // 802.1X and its pre-authentication; MSRP, MVRP, MMRP; PTP; faults (802.1ag); flow control.
+            | 0x888e | 0x88c7 | 0x22ea | 0x88f5 | 0x88f6 | 0x88f7 | 0x8902 | 0x8808
+            // ATA, Fibre Channel and its discovery; RoCE.
+            | 0x88a2 | 0x8906 | 0x8914 | 0x8915
+            // PROFINET, EtherCAT, GOOSE, sampled values; power line; IEEE 1905.
+            | 0x8892 | 0x88a4 | 0x88b8 | 0x88ba | 0x88e1 | 0x893a
+        )
+    }
 }
 
 /// Ethernet types of VLAN tags: IEEE 802.1Q, IEEE 802.1ad, and those of QinQ before there was a standard. A frame with any

@@ -18,6 +18,7 @@ use crate::detectors::addresses::ip_conflict::AddressBook;
 use crate::engine::Progress;
 use crate::finding::Finding;
 use crate::measure::Measured;
+use crate::measure::opaque::NotUnderstood;
 use crate::measure::recording::Recording;
 use crate::measure::stats::Stats;
 use crate::text::Text;
@@ -44,12 +45,22 @@ pub(crate) struct Verdict {
     pub measured: Measured,
     /// What of the input is gone, to be said before anything else.
     pub incomplete: Option<Text>,
+    /// Frames that were not understood, the most first.
+    pub not_understood: Vec<NotUnderstood>,
     /// Counts.
     pub stats: Stats,
     /// What the recording lost, gave up and removed.
     pub recording: Recording,
     /// What a reader must know before trusting silence.
     pub remarks: Vec<Text>,
+}
+
+impl Verdict {
+    /// There are packets, and not one of them was understood.
+    pub(crate) fn understood_nothing(&self) -> bool {
+        let opaque = self.not_understood.iter().map(|not| not.frames).fold(0, u64::saturating_add);
+        self.stats.packets > 0 && opaque >= self.stats.packets
+    }
 }
 
 /// Explains an input, on the current rayon pool.
@@ -82,6 +93,7 @@ fn verdict(view: &View<'_>, only: Option<&[String]>) -> Verdict {
         not_evaluated,
         measured,
         incomplete: remarks::incomplete(input),
+        not_understood: NotUnderstood::all(view),
         stats: Stats::of(view),
         remarks,
         recording,

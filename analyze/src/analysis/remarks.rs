@@ -9,6 +9,7 @@ use netcap_bundle::run::HostSpan;
 use super::inputs;
 use crate::engine::CopyOf;
 use crate::host::copies::mirrors_at;
+use crate::measure::opaque::NotUnderstood;
 use crate::measure::recording::Recording;
 use crate::text::Text;
 use crate::view::View;
@@ -86,6 +87,8 @@ pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
             out.push(Text::new("remark.more-gaps").with("point", &info.name).with("count", more));
         }
     }
+    let minor = NotUnderstood::all(view).into_iter().filter(|not| !not.leads());
+    out.extend(minor.map(|not| Text::new("opaque.remark").with_text("what", not.text())));
     out.extend(copies(view));
     out.extend(super::state::remarks(view));
     out.extend(view.host.offloads.then(|| Text::new("remark.offload")));

@@ -107,7 +107,7 @@ fn run(args: &Args) -> Result<u8> {
         None if reports::worst(&total, args.fail_on.severity()) => FOUND,
         None => CLEAN,
     };
-    Ok(if total.unreadable > 0 { WRONG } else { code })
+    Ok(if total.unreadable > 0 || total.not_understood > 0 { WRONG } else { code })
 }
 
 /// Every input in turn; a bad one is said and does not stop the others.

@@ -17,6 +17,7 @@ pub(crate) mod progress;
 pub(crate) mod sides;
 pub(crate) mod view;
 
+pub(crate) use decode::opaque::Opaque;
 pub(crate) use facts::{Facts, PacketKind};
 pub(crate) use flow::FlowKey;
 pub(crate) use fold::{Fold, folds};

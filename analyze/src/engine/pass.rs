@@ -209,6 +209,7 @@ impl<F: Fold> Pass<'_, F> {
             direction,
             lost_before: packet.lost_before,
             wire_len: packet.wire_len,
+            link: packet.link,
             bytes: packet.data,
             eth: decoded.eth,
             ethertype: decoded.ethertype,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use netcap_bundle::packets::Direction;
+use netcap_bundle::packets::{Direction, LinkType};
 use netcap_bundle::{Mac, Nanos};
 
 use super::{DomainId, PointId};
@@ -33,6 +33,8 @@ pub(crate) struct PacketView<'a> {
     pub lost_before: u64,
     /// Bytes on the wire.
     pub wire_len: u32,
+    /// Link type of the interface it was captured at.
+    pub link: LinkType,
     /// What was captured.
     pub bytes: &'a [u8],
     /// Ethernet addresses, when the link has them.

@@ -3,6 +3,7 @@
 pub(crate) mod hops;
 pub(crate) mod journeys;
 pub(crate) mod latency;
+pub(crate) mod opaque;
 pub(crate) mod recording;
 pub(crate) mod stats;
 

@@ -64,7 +64,8 @@ fn summary(total: &Total) -> Value {
     let severities: Map<String, Value> =
         total.findings.iter().map(|(severity, count)| (severity.to_string(), json!(count))).collect();
     json!({
-        "read": total.read, "unreadable": total.unreadable, "incomplete": total.incomplete, "found": total.found,
+        "read": total.read, "unreadable": total.unreadable, "incomplete": total.incomplete,
+        "not_understood": total.not_understood, "found": total.found,
         "packets": total.packets, "findings": severities, "detectors": total.detectors,
     })
 }

@@ -14,6 +14,8 @@ pub(crate) struct Total {
     pub unreadable: u64,
     /// Inputs of which something is gone or was given up.
     pub incomplete: u64,
+    /// Inputs of which nothing was understood.
+    pub not_understood: u64,
     /// Inputs with a finding.
     pub found: u64,
     pub packets: u64,
@@ -28,6 +30,7 @@ impl Total {
     pub(crate) fn add(&mut self, verdict: &Verdict) {
         self.read += 1;
         self.incomplete += u64::from(verdict.incomplete.is_some());
+        self.not_understood += u64::from(verdict.understood_nothing());
         self.found += u64::from(!verdict.findings.is_empty());
         self.packets = self.packets.saturating_add(verdict.stats.packets);
         self.add_findings(&verdict.findings);

@@ -29,6 +29,7 @@ pub(crate) fn summary(total: &Total, look: Look) -> String {
         .with("read", total.read)
         .with("unreadable", total.unreadable)
         .with("found", total.found)
+        .with("opaque", total.not_understood)
         .with("incomplete", total.incomplete);
     let counts = page.text(&counts);
     page.wrapped("  ", "  ", &counts);

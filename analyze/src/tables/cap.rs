@@ -90,6 +90,8 @@ caps! {
     Marks: "given-up.marks",
     /// ARP requests and replies, each with where it was seen.
     ArpSights: "given-up.arp",
+    /// Frames that were not understood, for further reasons.
+    Opaque: "given-up.opaque",
 }
 
 impl From<Unread> for Cap {

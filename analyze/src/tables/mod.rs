@@ -9,6 +9,7 @@ pub(crate) mod hops;
 pub(crate) mod journeys;
 pub(crate) mod losses;
 pub(crate) mod marks;
+pub(crate) mod opaque;
 pub(crate) mod questions;
 pub(crate) mod runs;
 pub(crate) mod sources;
@@ -80,6 +81,8 @@ tables! {
     journeys: journeys::JourneysFold,
     /// What each point saw and lost.
     losses: losses::LossesFold,
+    /// Frames that were not understood.
+    opaque: opaque::OpaqueFold,
     /// ARP requests with their replies.
     questions: questions::QuestionsFold,
     /// From which machines' ports addresses speak.

@@ -11,16 +11,13 @@ use netcap_bundle::packets::LinkType;
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP, UDP};
 use netcap_words::wire::{ether_type, icmp, icmpv6, is_tag};
 
-use super::view::{Arp, Echo, EchoKind, Eth, FailedEcho, Failure, Ip, L4, Nd, NdKind, Net, Tags};
+mod links;
+pub(crate) mod opaque;
+mod understood;
 
-// Link types: <https://www.tcpdump.org/linktypes.html>
-const NULL: u16 = 0;
-const ETHERNET: u16 = 1;
-/// DLT_RAW differs between systems; 12 and 14 appear in files of old programs.
-const RAW: [u16; 5] = [12, 14, 101, 228, 229];
-const LOOP: u16 = 108;
-const LINUX_SLL: u16 = 113;
-const LINUX_SLL2: u16 = 276;
+use links::Inside;
+
+use super::view::{Arp, Echo, EchoKind, Eth, FailedEcho, Failure, Ip, L4, Nd, NdKind, Net, Tags};
 
 /// `ar$hrd` is not checked: Ethernet, IEEE 802 and Fibre Channel all use 48-bit addresses (RFC 826).
 const ARP_HW_LEN: u8 = 6;
@@ -47,44 +44,71 @@ impl Decoded {
         Self { eth: None, tags: Tags { outer: 0, inner: 0 }, ethertype: 0, net: Net::Other };
 }
 
-/// Decodes a frame of the given link type; frames of unknown link types carry nothing.
+/// Decodes a frame of the given link type; what is not read carries nothing, and [`Opaque`] says why.
 ///
 /// Layer by layer with the library's slices, not with its whole sliced packet: that is 400 bytes moved by value for every
 /// layer, measured as a sixth of the time to read a capture. For the same reason the steps of the common way are always
 /// inlined: what they say is then written where it stays, and not moved along while it is still on its way to memory.
 pub(crate) fn decode(link: LinkType, bytes: &[u8]) -> Decoded {
-    match link.0 {
-        ETHERNET => ethernet(bytes),
-        NULL | LOOP => bytes.get(4..).map_or(Decoded::NOTHING, ip_only),
-        LINUX_SLL => cooked(bytes, 14, 16),
-        LINUX_SLL2 => cooked(bytes, 0, 20),
-        other if RAW.contains(&other) => ip_only(bytes),
-        _ => Decoded::NOTHING,
+    if link.0 == links::ETHERNET {
+        return ethernet(bytes);
+    }
+    match links::inside(link.0, bytes) {
+        // Where the frame begins is not where its addresses are looked for later.
+        Inside::Frame(frame) => Decoded { eth: None, ..ethernet(frame) },
+        Inside::Typed(ether_type, rest) => behind(None, EtherType(ether_type), rest),
+        Inside::Ip(rest) => Decoded { net: ip(rest), ..Decoded::NOTHING },
+        Inside::Silence | Inside::Unread(_) => Decoded::NOTHING,
     }
 }
 
+#[allow(clippy::inline_always)] // see `decode`
+#[inline(always)]
 fn ethernet(bytes: &[u8]) -> Decoded {
     let Ok(link) = Ethernet2Slice::from_slice_without_fcs(bytes) else { return Decoded::NOTHING };
     let eth = Eth { dst: Mac(link.destination()), src: Mac(link.source()) };
     behind(Some(eth), link.ether_type(), link.payload_slice())
 }
 
-/// Raw IP: the version in the first nibble says which. The address family of BSD loopback differs between systems.
-fn ip_only(bytes: &[u8]) -> Decoded {
-    Decoded { net: ip(bytes), ..Decoded::NOTHING }
+/// Tags, then the network layer. Of a tag that is cut the ethertype before it is all that is known.
+#[allow(clippy::inline_always)] // see `decode`
+#[inline(always)]
+fn behind(eth: Option<Eth>, first: EtherType, rest: &[u8]) -> Decoded {
+    let Untagged { tags, ethertype, next, rest } = untagged(first, rest);
+    let net = match next {
+        ether_type::ARP => {
+            ArpPacketSlice::from_slice(rest).ok().and_then(|arp| arp_of(&arp)).map_or(Net::Other, Net::Arp)
+        }
+        ether_type::IPV4 | ether_type::IPV6 => ip(rest),
+        other => within(other, rest),
+    };
+    Decoded { eth, tags, ethertype, net }
 }
 
-/// Linux cooked capture: the protocol field is an ethertype for everything that matters here.
-fn cooked(bytes: &[u8], protocol_at: usize, header: usize) -> Decoded {
-    let protocol = bytes.get(protocol_at..).and_then(<[u8]>::first_chunk::<2>);
-    match (protocol, bytes.get(header..)) {
-        (Some(protocol), Some(payload)) => behind(None, EtherType(u16::from_be_bytes(*protocol)), payload),
-        _ => Decoded::NOTHING,
+/// The network layer behind LLC, labels or a session of PPP.
+fn within(ether_type: u16, rest: &[u8]) -> Net {
+    match links::behind(ether_type, rest) {
+        Inside::Typed(ether_type::ARP, rest) => {
+            ArpPacketSlice::from_slice(rest).ok().and_then(|arp| arp_of(&arp)).map_or(Net::Other, Net::Arp)
+        }
+        Inside::Typed(ether_type::IPV4 | ether_type::IPV6, rest) | Inside::Ip(rest) => ip(rest),
+        _ => Net::Other,
     }
 }
 
-/// Tags, then the network layer. Of a tag that is cut the ethertype before it is all that is known.
-fn behind(eth: Option<Eth>, mut next: EtherType, mut rest: &[u8]) -> Decoded {
+/// A frame behind its addresses and tags.
+struct Untagged<'a> {
+    tags: Tags,
+    /// The last Ethernet type that is not a tag's, as far as the frame was captured.
+    ethertype: u16,
+    /// That of what follows: behind MACsec without encryption another one.
+    next: u16,
+    rest: &'a [u8],
+}
+
+#[allow(clippy::inline_always)] // see `decode`
+#[inline(always)]
+fn untagged(mut next: EtherType, mut rest: &[u8]) -> Untagged<'_> {
     let mut tags = Tags::default();
     let mut ethertype = next.0;
     for _ in 0..LINK_EXTENSIONS_MAX {
@@ -109,14 +133,7 @@ fn behind(eth: Option<Eth>, mut next: EtherType, mut rest: &[u8]) -> Decoded {
             _ => break,
         }
     }
-    let net = match next.0 {
-        ether_type::ARP => {
-            ArpPacketSlice::from_slice(rest).ok().and_then(|arp| arp_of(&arp)).map_or(Net::Other, Net::Arp)
-        }
-        ether_type::IPV4 | ether_type::IPV6 => ip(rest),
-        _ => Net::Other,
-    };
-    Decoded { eth, tags, ethertype, net }
+    Untagged { tags, ethertype, next: next.0, rest }
 }
 
 #[allow(clippy::inline_always)] // see `decode`

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::super::view::{Echo, EchoKind, FailedEcho, Failure, L4, Net, Tags};
 use super::decode;
+use super::opaque::Opaque;
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const B: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -113,10 +114,109 @@ fn time_exceeded_names_the_request() {
     );
 }
 
+/// Behind these headers lies the same ping.
+#[test]
+fn a_ping_is_a_ping_behind_every_header_that_is_read() {
+    let frame = ping(9);
+    let ip = &frame[14..];
+    let snap: &[u8] = &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+    let label = |last: u8| [0, 1, 0x40 | last, 64];
+    let nflog = |order: fn(u16) -> [u8; 2]| {
+        let payload = u16::try_from(ip.len() + 4).unwrap();
+        [&[2, 0, 0, 5][..], &order(5), &order(10), &[0, 0, 0, 0], &order(payload), &order(9), ip].concat()
+    };
+    // Radiotap with TSFT and flags: 8 octets of header, 8 of time, flags that say that the header behind is padded.
+    let radiotap = [&[0, 0, 17, 0, 3, 0, 0, 0][..], &[0; 8], &[0x20]].concat();
+    let wireless = [&[0x88, 0x01][..], &[0; 24]].concat();
+    let mut tap = vec![0; 108];
+    (tap[0], tap[4], tap[8]) = (108, 1, 1);
+    let cooked = |protocol: u8| [&[0; 14][..], &[0, protocol]].concat();
+    let behind: Vec<(u16, Vec<u8>)> = vec![
+        (1, [&frame[..12], &[0, 60], snap, ip].concat()),
+        (1, [&frame[..12], &[0x88, 0x64, 0x11, 0, 0, 1, 0, 86, 0, 0x21], ip].concat()),
+        (1, [&frame[..12], &[0x88, 0x47], &label(0), &label(1), ip].concat()),
+        (9, [&[0xff, 3, 0, 0x21], ip].concat()),
+        (9, [&[0x21], ip].concat()),
+        (50, [&[0, 0x21], ip].concat()),
+        (51, [&[0x11, 0, 0, 1, 0, 86, 0, 0x21], ip].concat()),
+        (100, [snap, ip].concat()),
+        (104, [&[0x0f, 0, 8, 0], ip].concat()),
+        (105, [&[8, 1][..], &[0; 22], snap, ip].concat()),
+        (105, [&[8, 3][..], &[0; 28], snap, ip].concat()),
+        (107, [&[0x18, 0x41, 3, 0xcc], ip].concat()),
+        (107, [&[0x18, 0x41, 3, 0, 0x80, 0, 0, 0, 8, 0], ip].concat()),
+        (107, [&[0x18, 0x41, 8, 0], ip].concat()),
+        (109, [&[0; 12], ip].concat()),
+        (113, [&cooked(4), snap, ip].concat()),
+        (117, [&[61], &[0; 63][..], ip].concat()),
+        (119, [&[0x44, 0, 0, 0, 144][..], &[0; 139], &wireless[..], snap, ip].concat()),
+        (163, [&[0x80, 0x21, 0x10, 1, 0, 0, 0, 64][..], &[0; 56], &wireless[..], snap, ip].concat()),
+        (192, [&[0, 0, 8, 0, 105, 0, 0, 0], &wireless[..], snap, ip].concat()),
+        (127, [&radiotap[..], &wireless, &[0; 2], snap, ip].concat()),
+        (219, [&label(1), ip].concat()),
+        (239, nflog(u16::to_le_bytes)),
+        (239, nflog(u16::to_be_bytes)),
+        (240, [&[0; 4], &frame[..]].concat()),
+        (258, [&tap, &frame[..]].concat()),
+    ];
+    for (link, bytes) in behind {
+        let length = u32::try_from(bytes.len()).unwrap();
+        let decoded = decode(LinkType(link), &bytes);
+        assert_eq!(l4(decoded.net), PING, "{link}: {bytes:x?}");
+        assert_eq!(Opaque::of(LinkType(link), &bytes, length, &decoded.net), None, "{link}");
+        // Cut within the ICMP header it says so; nothing is made up.
+        let cut = &bytes[..bytes.len() - ip.len() + 24];
+        let decoded = decode(LinkType(link), cut);
+        assert!(!matches!(decoded.net, Net::Ip(ip) if ip.l4 != L4::Other), "{link}");
+        assert_eq!(Opaque::of(LinkType(link), cut, length, &decoded.net), Some(Opaque::Cut), "{link}");
+    }
+}
+
+#[test]
+fn what_is_not_read_says_so_and_silence_is_none() {
+    let why = |link: u16, bytes: &[u8], wire: u32| {
+        Opaque::of(LinkType(link), bytes, wire, &decode(LinkType(link), bytes).net)
+    };
+    let typed = |ether_type: u16| [&ping(9)[..12], &ether_type.to_be_bytes(), &[0; 40]].concat();
+    assert_eq!(why(147, &[0; 60], 60), Some(Opaque::Link(147)));
+    assert_eq!(why(1, &typed(0x1234), 54), Some(Opaque::Type(0x1234)));
+    // The bits E and C of MACsec say that it is encrypted; without them it can be read.
+    let macsec = |tci: u8| [&ping(9)[..12], &[0x88, 0xe5, tci], &[0; 39]].concat();
+    assert_eq!((why(1, &macsec(0x2c), 54), why(1, &macsec(0x20), 54)), (Some(Opaque::Encrypted), None));
+    assert_eq!(why(1, &typed(0x0800), 54), Some(Opaque::Malformed));
+    assert_eq!(why(1, &typed(0x0800)[..20], 54), Some(Opaque::Cut));
+    assert_eq!(why(113, &[&[0; 14][..], &[0, 3], &[0; 40]].concat(), 56), Some(Opaque::Cooked(3)));
+    assert_eq!(why(9, &[0xff, 3, 0x10, 0x20, 0], 5), Some(Opaque::Ppp(0x1020)));
+    // Protected data; a tag whose end is missing; headers of MPLS without an end.
+    assert_eq!(why(105, &[&[8, 0x41][..], &[0; 40]].concat(), 42), Some(Opaque::Encrypted));
+    assert_eq!(why(1, &tagged(5, &ping(9))[..16], 100), Some(Opaque::Cut));
+    assert_eq!(why(219, &[0; 3], 3), Some(Opaque::Malformed));
+    // Spanning tree, LLDP, loopback, beacons, the set-up of a link.
+    for silent in [0x0026, 0x88cc, 0x9000, 0x8809, 0x8863] {
+        assert_eq!(why(1, &typed(silent), 54), None, "{silent:x}");
+    }
+    assert_eq!((why(105, &[0x80, 0, 0], 3), why(9, &[0xc0, 0x21, 1], 3)), (None, None));
+    // A later fragment and a protocol without a transport are whole.
+    let mut later = ping(9);
+    later[21] = 0x10;
+    assert_eq!(why(1, &later, 98), None);
+    let mut gre = ping(9);
+    gre[23] = 47;
+    assert_eq!(why(1, &gre, 98), None);
+}
+
 proptest! {
     #[test]
-    fn any_bytes_are_answered(link in 0u16..300, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = decode(LinkType(link), &bytes);
+    fn any_bytes_are_answered(
+        link in 0u16..300, bytes in proptest::collection::vec(any::<u8>(), 0..200), more in 0u32..3,
+    ) {
+        let wire = u32::try_from(bytes.len()).unwrap() + more;
+        let decoded = decode(LinkType(link), &bytes);
+        let why = Opaque::of(LinkType(link), &bytes, wire, &decoded.net);
+        // Who understood a transport has nothing to excuse.
+        let understood = matches!(decoded.net, Net::Arp(_)) || matches!(decoded.net, Net::Ip(ip) if ip.l4 != L4::Other);
+        prop_assert!(!understood || why.is_none(), "{:?} {:?}", decoded, why);
+        prop_assert!(more > 0 || why != Some(Opaque::Cut));
     }
 
     #[test]

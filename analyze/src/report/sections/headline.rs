@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Section;
 use crate::analysis::Verdict;
 use crate::finding::Severity;
+use crate::measure::opaque::NotUnderstood;
 use crate::report::page::Page;
 use crate::report::words::{color, count_key};
 use crate::text::Text;
@@ -41,8 +42,13 @@ fn headline(page: &mut Page, verdict: &Verdict) {
     let (text, style) = match verdict.findings.first() {
         None => {
             let silent = verdict.stats.packets == 0 && verdict.measured.latency.pairs.is_empty();
-            let text = if silent { nothing(verdict) } else { healthy(verdict) };
-            (text, if silent { AnsiColor::Yellow } else { AnsiColor::Green })
+            let doubtful = verdict.not_understood.iter().any(NotUnderstood::leads);
+            let text = match silent {
+                true => nothing(verdict),
+                false if verdict.understood_nothing() => Text::new("report.not-understood"),
+                false => healthy(verdict, doubtful),
+            };
+            (text, if silent || doubtful { AnsiColor::Yellow } else { AnsiColor::Green })
         }
         Some(worst) => (Text::new("report.verdict").with_list("counts", parts), color(worst.severity)),
     };
@@ -55,10 +61,11 @@ fn headline(page: &mut Page, verdict: &Verdict) {
 }
 
 /// What a verdict without findings stands on: who looked.
-fn healthy(verdict: &Verdict) -> Text {
+fn healthy(verdict: &Verdict, doubtful: bool) -> Text {
     let looked: Vec<Text> = verdict.looked.iter().map(Text::verbatim).collect();
     let key = match (looked.is_empty(), verdict.not_evaluated.len()) {
         (true, _) => "report.clean-blind",
+        _ if doubtful => "report.clean-understood",
         (false, 0) => "report.clean",
         (false, 1) => "report.clean-partly-one",
         (false, _) => "report.clean-partly",

@@ -7,6 +7,7 @@ mod hops;
 mod journeys;
 mod latency;
 pub(super) mod not_evaluated;
+mod not_understood;
 mod recording;
 mod remarks;
 mod rulings;
@@ -30,6 +31,7 @@ pub(super) struct Section {
 /// All sections, in the order in which people read them.
 pub(super) const ALL: &[Section] = &[
     headline::SECTION,
+    not_understood::SECTION,
     findings::SECTION,
     not_evaluated::SECTION,
     rulings::SECTION,

@@ -1,5 +1,7 @@
 //! From counts to finding.
 
+use std::collections::BTreeSet;
+
 use netcap_bundle::input::Kind;
 
 use super::count::{PingPair, bursts, last_seen};
@@ -196,6 +198,12 @@ fn exonerations(
     }
     if let Some(port) = unrecorded {
         out.push(Exoneration::Open(Text::new("ping-loss.not.unrecorded").with("port", port)));
+    }
+    let opaque = pair.lost.iter().map(|event| event.point).collect::<BTreeSet<_>>();
+    let opaque: u64 =
+        opaque.into_iter().map(|point| view.tables.opaque.at(point)).fold(0, u64::saturating_add);
+    if opaque > 0 {
+        out.push(Exoneration::Open(Text::new("ping-loss.not.opaque").with("count", opaque)));
     }
     if one_sided {
         out.push(Exoneration::Open(Text::new("ping-loss.not.one-sided")));

@@ -235,6 +235,7 @@ fn fold(bundle: &Arc<FoldContext>, point: u32, count: u16) -> HopsFold {
             direction: In,
             lost_before: 0,
             wire_len: u32::try_from(bytes.len()).unwrap(),
+            link: LinkType::ETHERNET,
             bytes: &bytes,
             eth: decoded.eth,
             ethertype: decoded.ethertype,
