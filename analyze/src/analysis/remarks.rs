@@ -7,7 +7,7 @@ use netcap_bundle::packets::Tail;
 use netcap_bundle::run::HostSpan;
 
 use super::inputs;
-use crate::engine::CopyOf;
+use crate::engine::{CopyOf, FileStats};
 use crate::host::copies::mirrors_at;
 use crate::measure::opaque::NotUnderstood;
 use crate::measure::recording::Recording;
@@ -44,12 +44,22 @@ pub(super) fn incomplete(input: &Input) -> Option<Text> {
     )
 }
 
+/// What is strange about a file, though it could be read.
+fn manners(file: &FileStats) -> impl Iterator<Item = Text> {
+    let version = file.strange.map(|version| Text::new("remark.version").with("version", version));
+    let timeless = (file.timeless > 0)
+        .then(|| Text::new("remark.timeless").with("count", file.timeless).with("all", file.packets));
+    let said = version.into_iter().chain(timeless);
+    said.map(|what| Text::new("remark.file").with("file", &file.name).with_text("what", what))
+}
+
 /// What the input itself says, damaged files, and what was lost at each point.
 pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
     let mut out: Vec<Text> = incomplete(view.input).into_iter().collect();
     out.extend(view.input.remarks.iter().map(inputs::remark));
     let mut damaged = 0;
     for file in view.files {
+        out.extend(manners(file));
         let tail = match (&file.error, &file.tail) {
             (Some(why), _) => Text::new("remark.unreadable").with("why", why),
             (None, Some(Tail::Cut { at })) => Text::new("remark.cut").with("at", at),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use netcap_bundle::Nanos;
 use netcap_bundle::input::{Input, Segment};
-use netcap_bundle::packets::{Batch, Interface, Packet, PacketReader, Tail};
+use netcap_bundle::packets::{Batch, Interface, Packet, PacketReader, Tail, Version};
 
 use super::decode::{Decoded, decode};
 use super::fold::Fold;
@@ -33,6 +33,10 @@ pub(crate) struct FileStats {
     pub span: Option<(Nanos, Nanos)>,
     /// How the file ended; `None` when it could not be opened.
     pub tail: Option<Tail>,
+    /// Packets without a stamp of their own.
+    pub timeless: u64,
+    /// A version of its format that is not known.
+    pub strange: Option<Version>,
     /// Why it could not be read.
     pub error: Option<String>,
 }
@@ -121,6 +125,8 @@ fn read<F: Fold>(
         wire_bytes: 0,
         span: None,
         tail: None,
+        timeless: 0,
+        strange: None,
         error: None,
     };
     let mut interfaces = Vec::new();
@@ -135,8 +141,9 @@ fn read<F: Fold>(
             packets(&mut reader, &mut pass);
             progress.add_packets(pass.unreported);
             file.tail = reader.tail().cloned();
+            (file.timeless, file.strange) = (reader.timeless(), reader.strange_version());
             for (number, interface) in (0u32..).zip(reader.interfaces()) {
-                let id = context.point(job.segment.point, job.lonely, number);
+                let id = context.point(job.segment.point, job.lonely, reader.alike(number));
                 let (number, interface) = (number as usize, interface.clone());
                 interfaces.push(FileInterface { point: id, number, interface });
             }

@@ -117,13 +117,15 @@ impl PairAtPoint {
 /// Every answered ping at every point that saw request and reply. Pairs with the most pings are kept first.
 fn measure(view: &View<'_>) -> Latencies {
     let mut counts: BTreeMap<PairAtPoint, u64> = BTreeMap::new();
+    let timed = view.files.iter().all(|file| file.timeless == 0);
     each(view, |journey, point, _| {
         *counts.entry(PairAtPoint::of(journey, point)).or_default() += 1;
     });
     let mut order: Vec<_> = counts.into_iter().collect();
     order.sort_by_key(|(key, count)| (std::cmp::Reverse(*count), *key));
-    let without = order.len().saturating_sub(HISTOGRAMS_MAX);
-    order.truncate(HISTOGRAMS_MAX);
+    let without = if timed { order.len().saturating_sub(HISTOGRAMS_MAX) } else { 0 };
+    // Without stamps there are no times between them.
+    order.truncate(if timed { HISTOGRAMS_MAX } else { 0 });
     let mut out: BTreeMap<_, Latency> = BTreeMap::new();
     for (pair, _) in order {
         let name = view.points.name(pair.point).to_owned();

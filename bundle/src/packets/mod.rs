@@ -6,5 +6,5 @@ mod reader;
 mod segment;
 
 pub use frame::{Direction, Frame, SegmentMeta};
-pub use reader::{Batch, Interface, LinkType, Packet, PacketReader, Tail};
+pub use reader::{Batch, Interface, LinkType, Packet, PacketReader, Tail, Version};
 pub use segment::SegmentWriter;

@@ -2,7 +2,7 @@
 
 use super::{
     Block, Direction, Format, Interface, LinkType, PACKET_MAX, PacketPlace, PacketReader, SECOND, Tail,
-    array, u32_of,
+    Version, array, u16_of, u32_of,
 };
 use crate::run::Nanos;
 
@@ -18,10 +18,15 @@ impl PacketReader {
             _ => return None,
         };
         let word = |at| array(self.rest(), at).map(|b| u32_of(b, big));
+        let half = |at| array(self.rest(), at).map(|b| u16_of(b, big));
+        let version = Version { major: half(4)?, minor: half(6)? };
         let snaplen = word(16)?;
         // The upper bits hold the FCS length (pcap-savefile(5)); the lower 16 the link type.
         let link = LinkType(u16::try_from(word(20)? & 0xffff).unwrap_or(0));
+        // Up to 2.4 they differ in the order of two lengths, which nobody writes the other way (pcap-savefile(5)).
+        self.strange = (version.major != 2 || version.minor > 4).then_some(version);
         self.interfaces.push(Interface { link, snaplen, units: SECOND / unit_ns, ..Interface::default() });
+        self.alike.push(0);
         self.format = Format::Pcap { big, unit_ns, extra };
         self.consume(24);
         Some(self)

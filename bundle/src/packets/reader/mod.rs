@@ -3,6 +3,7 @@
 //! The reader walks block by block over one bounded buffer; a library parses the blocks' bodies. Damage ends the
 //! stream with a [`Tail`] that says where and why, never with an error: what came before is worth having.
 
+use std::fmt;
 use std::io::{self, Read};
 
 use super::Direction;
@@ -64,7 +65,7 @@ pub struct Interface {
 pub struct Packet<'a> {
     /// Number in the file, counted from 1 as Wireshark does.
     pub number: u64,
-    /// Index into [`PacketReader::interfaces`]; interfaces of later sections follow those of earlier ones.
+    /// Index into [`PacketReader::interfaces`], of the first that is described alike ([`PacketReader::alike`]).
     pub interface: u32,
     /// Link type of that interface.
     pub link: LinkType,
@@ -78,6 +79,21 @@ pub struct Packet<'a> {
     pub wire_len: u32,
     /// What was captured.
     pub data: &'a [u8],
+}
+
+/// Version of a file's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// Major.
+    pub major: u16,
+    /// Minor.
+    pub minor: u16,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
 }
 
 /// How a stream ended.
@@ -125,8 +141,14 @@ pub struct PacketReader {
     exhausted: bool,
     format: Format,
     interfaces: Vec<Interface>,
-    /// First interface of the current section.
+    /// Of each interface the first that is described alike: files that were joined describe it once a section.
+    alike: Vec<u32>,
+    /// First interface of the current section, and of those before it.
     section: usize,
+    sections: Vec<usize>,
+    /// A version of the file's format that is not known.
+    strange: Option<Version>,
+    timeless: u64,
     number: u64,
     found: PacketPlace,
     tail: Option<Tail>,
@@ -164,7 +186,11 @@ impl PacketReader {
             exhausted: false,
             format: Format::PcapNg { big: false },
             interfaces: Vec::new(),
+            alike: Vec::new(),
             section: 0,
+            sections: Vec::new(),
+            strange: None,
+            timeless: 0,
             number: 0,
             found: PacketPlace::default(),
             tail: None,
@@ -182,6 +208,21 @@ impl PacketReader {
     /// The interfaces seen so far; a classic pcap has one from the start.
     pub fn interfaces(&self) -> &[Interface] {
         &self.interfaces
+    }
+
+    /// The first interface that is described like this one, in this section or in one before it.
+    pub fn alike(&self, interface: u32) -> u32 {
+        self.alike.get(interface as usize).copied().unwrap_or(interface)
+    }
+
+    /// A version of the format that is not known; the file was read as those that are.
+    pub fn strange_version(&self) -> Option<Version> {
+        self.strange
+    }
+
+    /// Packets without a stamp (simple packet blocks): each has that of the one before it.
+    pub fn timeless(&self) -> u64 {
+        self.timeless
     }
 
     /// How the stream ended; `None` before its end.
@@ -288,6 +329,19 @@ impl PacketReader {
 }
 
 impl Interface {
+    /// It is described alike, whatever was counted there.
+    fn is_like(&self, other: &Self) -> bool {
+        let said = |of: &Self| (of.link, of.snaplen, of.mac);
+        said(self) == said(other)
+            && [
+                (&self.name, &other.name),
+                (&self.description, &other.description),
+                (&self.filter, &other.filter),
+            ]
+            .iter()
+            .all(|(mine, theirs)| mine == theirs)
+    }
+
     fn time(&self, stamp: u64) -> Nanos {
         // Nearly every file counts nanoseconds since 1970; divisions for each packet are felt.
         if self.units == SECOND && self.offset_s == 0 {
@@ -306,6 +360,10 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 
 fn u32_of(bytes: [u8; 4], big: bool) -> u32 {
     if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+}
+
+fn u16_of(bytes: [u8; 2], big: bool) -> u16 {
+    if big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
 }
 
 fn u64_of(bytes: [u8; 8], big: bool) -> u64 {

@@ -8,7 +8,7 @@ use pcap_parser::pcapng::{
 
 use super::{
     Block, Direction, Format, Interface, LinkType, PACKET_MAX, PacketPlace, PacketReader, SECTION_HEADER,
-    Tail, array, u32_of, u64_of,
+    Tail, Version, array, u16_of, u32_of, u64_of,
 };
 use crate::Mac;
 
@@ -85,7 +85,7 @@ impl PacketReader {
     /// Interprets the block at `start` without consuming it, so that its offset is still right in a complaint.
     fn block_body(&mut self, kind: u32, big: bool, length: usize) -> Result<Block, Tail> {
         match kind {
-            SECTION_HEADER => self.section = self.interfaces.len(),
+            SECTION_HEADER => self.section_header(big),
             INTERFACE_DESCRIPTION => self.interface_description(big, length)?,
             INTERFACE_STATISTICS => self.interface_statistics(big, length),
             ENHANCED_PACKET => return self.enhanced_packet(big, length),
@@ -98,6 +98,30 @@ impl PacketReader {
 
     fn body(&self, length: usize) -> &[u8] {
         self.rest().get(..length).unwrap_or_default()
+    }
+
+    fn section_header(&mut self, big: bool) {
+        let half = |at| array(self.rest(), at).map_or(0, |b| u16_of(b, big));
+        let version = Version { major: half(12), minor: half(14) };
+        // 1.2 is written by mistake and read like 1.0.
+        let known = version.major == 1 && [0, 2].contains(&version.minor);
+        self.strange = self.strange.or((!known).then_some(version));
+        if self.section < self.interfaces.len() {
+            self.sections.push(self.section);
+        }
+        self.section = self.interfaces.len();
+    }
+
+    /// The interface that an earlier section describes alike at the same place.
+    fn described_before(&self, interface: &Interface) -> Option<u32> {
+        let place = self.interfaces.len() - self.section;
+        let ends = self.sections.iter().skip(1).chain([&self.section]);
+        let mut before = self.sections.iter().zip(ends).map(|(start, end)| (start + place, *end));
+        let index = before.find_map(|(index, end)| {
+            let same = index < end && self.interfaces.get(index)?.is_like(interface);
+            same.then_some(index)
+        })?;
+        self.alike.get(index).copied()
     }
 
     fn interface_description(&mut self, big: bool, length: usize) -> Result<(), Tail> {
@@ -131,6 +155,8 @@ impl PacketReader {
             units: units_of(idb.if_tsresol),
             offset_s,
         };
+        let own = u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX);
+        self.alike.push(self.described_before(&interface).unwrap_or(own));
         self.interfaces.push(interface);
         Ok(())
     }
@@ -191,7 +217,9 @@ impl PacketReader {
         if snaplen != 0 {
             captured = captured.min(snaplen as usize);
         }
-        self.found(0, None, Direction::Unknown, 0, wire_len, 12, captured, length)
+        let found = self.found(0, None, Direction::Unknown, 0, wire_len, 12, captured, length)?;
+        self.timeless += 1;
+        Ok(found)
     }
 
     /// The packet block of the first draft: 16-bit interface id and drop count in one word.
@@ -225,7 +253,7 @@ impl PacketReader {
             return Err(self.damaged(format!("a packet of interface {id}, which is not described")));
         };
         let at = stamp.map_or(self.found.at, |units| interface.time(units));
-        let interface = u32::try_from(index).unwrap_or(u32::MAX);
+        let interface = self.alike.get(index).copied().unwrap_or(u32::MAX);
         let start = self.start + head;
         self.found = PacketPlace { interface, at, direction, lost, wire_len, start, captured };
         Ok(Block::Packet)

@@ -14,7 +14,9 @@ pub(super) fn pcap(n: u32, big: bool, magic: u32) -> Vec<u8> {
     let put = |out: &mut Vec<u8>, v: u32| out.extend(if big { v.to_be_bytes() } else { v.to_le_bytes() });
     let mut out = Vec::new();
     put(&mut out, magic);
-    for v in [0x0004_0002, 0, 0, 65_535, 1] {
+    // Major and minor, each a half of a word.
+    put(&mut out, if big { 0x0002_0004 } else { 0x0004_0002 });
+    for v in [0, 0, 65_535, 1] {
         put(&mut out, v);
     }
     for i in 0..n {
@@ -54,6 +56,54 @@ fn absurd_lengths_end_the_walk() {
     let mut bytes = pcap(2, false, 0xa1b2_c3d4);
     bytes[24 + 8..24 + 12].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(drain(bytes), Some((0, Tail::Damaged { .. }))));
+}
+
+fn read(bytes: Vec<u8>) -> PacketReader {
+    let mut reader = PacketReader::open(Box::new(io::Cursor::new(bytes))).unwrap().unwrap();
+    while reader.next_packet().is_some() {}
+    reader
+}
+
+/// Files that were joined describe their interface once each; one that is described otherwise is another.
+#[test]
+fn an_interface_that_is_described_again_is_the_same() {
+    let mut other = segment(2);
+    let at = other.windows(4).position(|bytes| bytes == b"eth2").unwrap();
+    other[at + 3] = b'9';
+    let joined = [segment(3), segment(4), other, segment(1)].concat();
+    let mut reader = PacketReader::open(Box::new(io::Cursor::new(joined))).unwrap().unwrap();
+    let mut seen = Vec::new();
+    while let Some(packet) = reader.next_packet() {
+        seen.push(packet.interface);
+    }
+    assert_eq!(seen, [0, 0, 0, 0, 0, 0, 0, 2, 2, 0]);
+    assert_eq!((0..4).map(|n| reader.alike(n)).collect::<Vec<_>>(), [0, 0, 2, 0]);
+    assert_eq!((reader.tail(), reader.strange_version()), (Some(&Tail::Complete), None));
+}
+
+#[test]
+fn a_version_that_is_not_known_is_said() {
+    let mut classic = pcap(1, false, 0xa1b2_c3d4);
+    classic[6] = 9;
+    assert_eq!(read(classic).strange_version(), Some(Version { major: 2, minor: 9 }));
+    let mut section = segment(1);
+    section[12] = 3;
+    let reader = read(section);
+    assert_eq!((reader.strange_version(), reader.packets()), (Some(Version { major: 3, minor: 0 }), 1));
+}
+
+#[test]
+fn packets_without_a_time_are_counted() {
+    let mut bytes = segment(2);
+    for n in 0..3u32 {
+        for word in [3, 76, 60] {
+            bytes.extend(u32::to_le_bytes(word));
+        }
+        bytes.extend([u8::try_from(n).unwrap(); 60]);
+        bytes.extend(76u32.to_le_bytes());
+    }
+    let reader = read(bytes);
+    assert_eq!((reader.packets(), reader.timeless(), reader.tail()), (5, 3, Some(&Tail::Complete)));
 }
 
 fn sample() -> Vec<u8> {
