@@ -1,10 +1,12 @@
 //! Why a command ends without having done its work.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use netcap_bundle::held::mistrust;
+use netcap_bundle::held::{Mistrust, mistrust};
 use netcap_bundle::{BundleError, Op};
 use netcap_filters::{FilterError, PresetError};
+use nix::sys::statfs::{NFS_SUPER_MAGIC, statfs};
 use rust_i18n::t;
 
 use crate::ui::wording;
@@ -53,6 +55,9 @@ pub enum Error {
     /// Another netcap is still recording this run.
     #[error("{}", t!("error.active", dir = .0.display()))]
     Active(PathBuf),
+    /// Whether a run is still being recorded cannot be seen on a file system without locks.
+    #[error("{}", t!("error.no_locks", dir = .0.display()))]
+    NoLocks(PathBuf),
     /// Anything else, already worded.
     #[error("{0}")]
     Other(String),
@@ -67,7 +72,20 @@ impl Error {
 
     /// For `map_err`: the directory of `--out`, which the user may choose anew when it is not trusted.
     pub(crate) fn out(dir: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        Self::place(Op::Create, "held.out", dir)
+        let dir = dir.to_owned();
+        move |source| {
+            let at = match mistrust(&source) {
+                Some(Mistrust::Owner { dir, .. } | Mistrust::Writable { dir }) => Some(dir),
+                None if source.kind() == io::ErrorKind::PermissionDenied => Some(&dir),
+                _ => None,
+            };
+            // Where the server takes root for somebody else, root may not write, or what it makes is not its own.
+            if at.is_some_and(|at| is_on_nfs(at)) {
+                let why = wording::io(&source);
+                return Self::Usage(t!("held.squashed", dir = dir.display(), why = why).into_owned());
+            }
+            Self::place(Op::Create, "held.out", &dir)(source)
+        }
     }
 
     /// For `map_err`: the directory of a run, or that of its tar.
@@ -103,6 +121,12 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+/// Whether a directory, or the last one above it that is there, is kept by an NFS server.
+fn is_on_nfs(dir: &Path) -> bool {
+    let there = dir.ancestors().find_map(|dir| statfs(dir).ok());
+    there.is_some_and(|stat| stat.filesystem_type() == NFS_SUPER_MAGIC)
 }
 
 /// The result of a command.

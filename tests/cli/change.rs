@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use netcap_bundle::files::decompress;
+use netcap_tests::tars::{members, tar_of};
 
 /// xorshift64*, Vigna 2016.
 pub(crate) struct Numbers(u64);
@@ -156,40 +157,4 @@ fn name(n: &mut Numbers, name: &str) -> String {
         4 => name.replace(|c: char| c.is_ascii_digit(), "9"),
         _ => "\u{1b}]0;x\u{7}".into(),
     }
-}
-
-/// Name and content of each member.
-pub(crate) fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut archive = tar::Archive::new(bytes);
-    let Ok(entries) = archive.entries() else { return Vec::new() };
-    let read = |entry: Result<tar::Entry<'_, &[u8]>, _>| {
-        let mut entry = entry.ok()?;
-        let name = entry.path().ok()?.to_string_lossy().into_owned();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).ok()?;
-        Some((name, content))
-    };
-    entries.map_while(read).collect()
-}
-
-/// A tar of them, names as they are.
-pub(crate) fn tar_of(members: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (name, content) in members {
-        tar.append(&header(name, tar::EntryType::Regular, content.len() as u64), content.as_slice()).unwrap();
-    }
-    tar.into_inner().unwrap()
-}
-
-/// Written past the library's own check of names: that is what an attacker does.
-pub(crate) fn header(name: &str, kind: tar::EntryType, size: u64) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_size(size);
-    header.set_mode(0o600);
-    let bytes = name.as_bytes();
-    let cut = bytes.len().min(100);
-    header.as_mut_bytes()[..cut].copy_from_slice(&bytes[..cut]);
-    header.set_cksum();
-    header
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use netcap_bundle::Role;
 
-use crate::change::tar_of;
 use crate::specials::{block, section, with};
 use crate::{analyze, text};
 use netcap_tests::bundle::{BundleBuilder, pcap};
 use netcap_tests::packets::{arp_announce, mac};
+use netcap_tests::tars::tar_of;
 
 /// Bytes of a dump: what the longest recipe keeps.
 const DUMP_BYTES: usize = 8 << 20;

@@ -88,3 +88,49 @@ proptest! {
         prop_assert!(matches!(code, Some(0..=2)), "{code:?}");
     }
 }
+
+/// What is compared with is a file to be read once: nothing is waited for, and nothing without end is read.
+#[test]
+fn a_verdict_to_compare_with_that_is_no_file_or_has_no_end_is_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("input.tar");
+    fs::write(&input, netcap_tests::sample("acl-drop", "fires")).unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let fifo = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+    assert!(fifo.success());
+    fs::File::create(at("holes")).unwrap().set_len(12 << 30).unwrap();
+    fs::write(at("crowd"), format!("[{}0]", "0,".repeat(2_000_000))).unwrap();
+    fs::create_dir(at("folder")).unwrap();
+    for (name, english, chinese) in [
+        ("pipe", "no regular file", "不是普通文件"),
+        ("folder", "no regular file", "不是普通文件"),
+        ("holes", "never has more than", "不会超过"),
+        ("crowd", "more than 1000000 values", "超过 1000000"),
+        ("/dev/zero", "no regular file", "不是普通文件"),
+    ] {
+        let path = at(name);
+        for (lang, words) in [("en", english), ("zh-CN", chinese)] {
+            let options = ["--lang", lang, "--expect"].map(std::path::PathBuf::from);
+            let all: Vec<_> = options.into_iter().chain([path.clone(), input.clone()]).collect();
+            assert_eq!(crate::mutations::judge(&all).map(|(code, ..)| code), Ok(2), "{name}");
+            let names: Vec<&str> = all.iter().map(|path| path.to_str().unwrap()).collect();
+            let said = String::from_utf8(crate::analyze(&names).stderr).unwrap();
+            assert!(said.contains(words) && said.lines().count() == 1, "{name}: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_command_line_is_said_in_the_users_language() {
+    for (words, chinese) in [
+        (&["--threads", "0"][..], "1 到 1024"),
+        (&["--threads", "x"], "1 到 1024"),
+        (&["--color", "blue"], "可选值为"),
+        (&["--nonsense"], "没有选项"),
+        (&["--json"], "需要一个值"),
+    ] {
+        let output = crate::analyze(&[words, &["--lang=zh-CN"]].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains(chinese), "{words:?}: {said}");
+    }
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::change::{header, members, tar_of};
+use netcap_tests::tars::{header, members, tar_of};
 
 /// Zeros in a bomb, and bytes of lines; less for a program that is not optimised.
 fn sizes() -> (u64, usize) {
@@ -52,7 +52,7 @@ pub(crate) fn all(dir: &Path) -> Vec<(&'static str, PathBuf)> {
     put("a name as long as a file", &long_name());
     put("a member larger than any disk", &huge_member(&bundle));
     for (name, bytes) in
-        pcapng().into_iter().chain(crate::crowds::all(&bundle)).chain(crate::tars::all(&bundle))
+        pcapng().into_iter().chain(crate::crowds::all(&bundle)).chain(netcap_tests::tars::hostile(&bundle))
     {
         put(name, &bytes);
     }

@@ -21,11 +21,11 @@ use crate::run::{Bundle, entries, manifest, netcap};
 /// Another user, as `nobody` is one.
 pub(crate) const STRANGER: u32 = 65534;
 /// What a victim's file says.
-const THEIRS: &str = "not netcap's business\n";
+pub(crate) const THEIRS: &str = "not netcap's business\n";
 /// Longest time for an answer about a file that never ends.
-const ANSWER_MAX: Duration = Duration::from_secs(15);
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// The name of every recording here.
-const RUN: &str = "host-20261121000000";
+pub(crate) const RUN: &str = "host-20261121000000";
 
 /// Runs a script of python as the stranger.
 pub(crate) fn as_stranger(script: &str, words: &[&Path]) -> Output {
@@ -35,7 +35,7 @@ pub(crate) fn as_stranger(script: &str, words: &[&Path]) -> Output {
 }
 
 /// A sealed recording with three packets, and beside it a file that nobody but its owner has anything to do with.
-fn recording() -> (SealedBundle, PathBuf) {
+pub(crate) fn recording() -> (SealedBundle, PathBuf) {
     let mut bundle = BundleBuilder::new(10_000);
     bundle.point("vnet0", Role::Other, "");
     for ms in [100, 200, 300] {
@@ -56,7 +56,7 @@ fn recording() -> (SealedBundle, PathBuf) {
 }
 
 /// What the program said, once it is certain that it said why it did not do all of it.
-fn refused(output: &Output) -> String {
+pub(crate) fn refused(output: &Output) -> String {
     let said = text(&output.stdout) + &text(&output.stderr);
     let refused = match output.status.code() {
         // Sealed all the same, and the recording stays where it is.

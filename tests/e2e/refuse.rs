@@ -29,10 +29,11 @@ fn unknown_names_and_bad_filters_exit_2_and_leave_nothing() {
         (&["--ping=fe80::1%vswitch0"], &["on one link only"]),
         (&["--duration", "-5"], &["'-5' is not a duration"]),
         (&["--iface=cap0", "--lang=fr"], &["fr", "en, zh-CN"]),
-        (&["--no-such-option"], &["Usage: netcap [OPTIONS] [FILTER]..."]),
+        (&["--ifaces=cap0"], &["there is no option --ifaces", "--iface"]),
+        (&["--iface=cap0", "--out="], &["--out <DIR> wants a value"]),
         (&["--iface=cap0", "--buffer=10TiB"], &["--buffer", "a quarter of the memory", "at most"]),
         (&["--duration=never"], &["never", "30s"]),
-        (&["--no-such-option"], &["--no-such-option"]),
+        (&["--no-such-option"], &["there is no option --no-such-option"]),
     ] {
         let output = netcap(&net, words).args(["--out", &place]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -50,8 +51,9 @@ fn no_arguments_say_what_could_be_recorded() {
         return;
     }
     let net = Net::new();
-    for words in [&[][..], &["points"]] {
-        let output = netcap(&net, words).output().unwrap();
+    for (words, rundir) in [(&[][..], "/nonexistent"), (&["points"], "/nonexistent"), (&["points"], "")] {
+        // A variable that is empty says nothing.
+        let output = netcap(&net, words).env("OVS_RUNDIR", rundir).env("NETCAP_TOOLS", "").output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             output.status.success() && text.contains("netcap --iface") && text.contains("cap0"),

@@ -18,6 +18,7 @@ mod doubt;
 mod follow;
 mod harmless;
 mod journeys;
+mod names;
 mod patched;
 mod path4;
 mod recording;

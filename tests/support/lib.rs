@@ -8,6 +8,7 @@ pub mod lab;
 pub mod packets;
 pub mod samples;
 pub mod shift;
+pub mod tars;
 
 pub use lab::said;
 pub use samples::sample;

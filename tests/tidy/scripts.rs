@@ -21,7 +21,7 @@ fn scripts_stop_at_the_first_error() {
 }
 
 /// There on every Debian, whatever was left out (Essential: yes), and what comes with them.
-const ESSENTIAL: [&str; 7] = ["bash", "cp", "env", "kill", "sh", "tar", "/bin/true"];
+const ESSENTIAL: [&str; 8] = ["bash", "cp", "env", "kill", "mkfifo", "sh", "tar", "/bin/true"];
 
 #[test]
 fn setup_installs_what_tests_call() {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use netcap_words::Lang;
 
+use super::help;
+use crate::text::Text;
+
 /// Says what is wrong in a recording, where, how sure it is, and what to do about it.
 #[derive(Debug, Parser)]
 #[command(name = "netcap-analyze", version, max_term_width = 100)]
@@ -72,9 +75,13 @@ pub(super) enum Color {
     Never,
 }
 
+/// Threads that may be asked for.
+const THREADS_MAX: usize = 1024;
+
 fn threads(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(n @ 1..=1024) => Ok(n),
-        _ => Err("give a number from 1 to 1024".into()),
+    if let Ok(n @ 1..=THREADS_MAX) = text.parse() {
+        return Ok(n);
     }
+    let words: Vec<_> = std::env::args_os().collect();
+    Err(Text::new("usage.threads").with("max", THREADS_MAX).render(help::asked(&words)))
 }

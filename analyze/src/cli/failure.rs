@@ -7,7 +7,7 @@ use netcap_bundle::Op;
 use netcap_bundle::held::{Mistrust, mistrust};
 use rayon::ThreadPoolBuildError;
 
-use super::refused::attempt;
+use super::refused::{attempt, why};
 use crate::analysis::registry;
 use crate::report::expect::Incomparable;
 use crate::text::Text;
@@ -32,6 +32,11 @@ pub(super) enum Failure {
     NoVerdict {
         path: PathBuf,
         source: serde_json::Error,
+    },
+    /// More values than a verdict has: each takes memory, however short it is written.
+    CrowdedVerdict {
+        path: PathBuf,
+        max: usize,
     },
     /// Two outputs want standard output.
     StandardOutputTwice,
@@ -117,12 +122,15 @@ impl Failure {
             Self::NoVerdict { path, source } => {
                 Text::new("usage.no-verdict").with("path", path.display()).with("why", source)
             }
+            Self::CrowdedVerdict { path, max } => Text::new("usage.no-verdict")
+                .with("path", path.display())
+                .with_text("why", Text::new("usage.verdict-values").with("max", max)),
             Self::StandardOutputTwice => Text::new("usage.standard-output-twice"),
             Self::NoFolder(path) => Text::new("usage.no-folder").with("path", path.display()),
             Self::File { op, path, source } => Text::new("error.file")
                 .with_text("op", attempt(*op))
                 .with("path", path.display())
-                .with("why", source),
+                .with_text("why", why(source)),
             Self::OthersFile { path, uid } => {
                 Text::new("failure.others-file").with("path", path.display()).with("uid", uid)
             }
@@ -171,6 +179,7 @@ mod tests {
             Failure::Incomparable { path: path(), why: Incomparable::Inputs { stored: 2, given: 1 } },
             Failure::IncomparableFolder(path()),
             Failure::NoVerdict { path: path(), source: json },
+            Failure::CrowdedVerdict { path: path(), max: 9 },
             Failure::StandardOutputTwice,
             Failure::NoFolder(path()),
             Failure::File { op: Op::Create, path: path(), source: why() },

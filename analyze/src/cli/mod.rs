@@ -9,13 +9,13 @@ mod reports;
 mod together;
 mod watch;
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
 
 use netcap_bundle::Op;
+use netcap_bundle::held;
 use netcap_bundle::input::Input;
 use netcap_words::Lang;
 use netcap_words::columns::{self, fill, left, wrap};
@@ -49,7 +49,13 @@ pub fn main() -> ExitCode {
     let args = match help::parse(&words) {
         Ok(args) => args,
         // Help and version are answers, everything else is a mistake; clap knows which.
-        Err(err) => err.exit(),
+        Err(err) => match help::refusal(&err, &words) {
+            Some(why) => {
+                complain(&why);
+                return ExitCode::from(WRONG);
+            }
+            None => err.exit(),
+        },
     };
     match run(&args) {
         Ok(code) => ExitCode::from(code),
@@ -187,10 +193,16 @@ fn check_outputs(args: &Args, many: bool) -> Result<()> {
     Ok(())
 }
 
+/// Bytes of a stored verdict at most, and values in it.
+const VERDICT_BYTES_MAX: u64 = 32 << 20;
+const VERDICT_VALUES_MAX: usize = 1_000_000;
+
 fn read_expected(path: &Path) -> Result<serde_json::Value> {
-    let file = File::open(path).map_err(Failure::file(Op::Open, path))?;
-    serde_json::from_reader(io::BufReader::new(file))
-        .map_err(|source| Failure::NoVerdict { path: path.to_owned(), source })
+    let bytes = held::read_chosen(path, VERDICT_BYTES_MAX).map_err(Failure::file(Op::Read, path))?;
+    if bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > VERDICT_VALUES_MAX {
+        return Err(Failure::CrowdedVerdict { path: path.to_owned(), max: VERDICT_VALUES_MAX });
+    }
+    serde_json::from_slice(&bytes).map_err(|source| Failure::NoVerdict { path: path.to_owned(), source })
 }
 
 fn compare(

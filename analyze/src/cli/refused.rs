@@ -1,5 +1,8 @@
 //! Why an input cannot be read, in the reader's language.
 
+use std::io;
+
+use netcap_bundle::held::{Mistrust, mistrust};
 use netcap_bundle::{BundleError, Damage, Op};
 
 use crate::text::Text;
@@ -10,11 +13,21 @@ pub(super) fn refused(error: &BundleError) -> Text {
         BundleError::Io { op, path, source } => Text::new("error.file")
             .with_text("op", attempt(*op))
             .with("path", path.display())
-            .with("why", source),
+            .with_text("why", why(source)),
         BundleError::Damaged { what, damage } => {
             Text::new("error.damaged").with("file", what).with_text("why", damaged(damage))
         }
         BundleError::Unknown { path } => Text::new("error.unknown").with("path", path.display()),
+    }
+}
+
+/// What the system answered, or why it was not asked.
+pub(super) fn why(source: &io::Error) -> Text {
+    match mistrust(source) {
+        Some(Mistrust::NotAFile) => Text::new("held.no-file"),
+        Some(Mistrust::Link) => Text::new("held.link"),
+        Some(Mistrust::TooLarge { size, max }) => Text::new("held.large").with("size", size).with("max", max),
+        _ => Text::verbatim(source),
     }
 }
 

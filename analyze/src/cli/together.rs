@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use netcap_bundle::Op;
+use netcap_bundle::held::output;
 use netcap_bundle::input::Input;
 use serde_json::Value;
 
@@ -114,7 +115,8 @@ fn write(args: &Args, said: &Said) -> Result<()> {
         if is_stdout(Some(path)) {
             io::stdout().write_all(text.as_bytes()).map_err(Failure::output(Sink::StandardOutput))?;
         } else {
-            std::fs::write(path, text).map_err(Failure::file(Op::Write, path))?;
+            let mut file = output(path).map_err(Failure::created(path))?;
+            file.write_all(text.as_bytes()).map_err(Failure::file(Op::Write, path))?;
         }
     }
     if is_stdout(args.json.as_deref()) {

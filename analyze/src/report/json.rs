@@ -1,8 +1,6 @@
 //! The report for machines: one object, schema 1, English, UTC, the same for any number of threads.
 
-use std::fmt::Write as _;
-
-use netcap_words::foreign::is_steering;
+use netcap_words::foreign;
 use serde_json::{Map, Value, json};
 
 use super::across::Across;
@@ -71,27 +69,13 @@ fn summary(total: &Total) -> Value {
 }
 
 fn line(value: &Value) -> String {
-    escaped(&format!("{value}\n"))
-}
-
-/// JSON in which what would steer a terminal is escaped, not only what RFC 8259 (section 7) wants escaped: all of it is
-/// inside strings.
-pub(crate) fn escaped(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c != '\n' && is_steering(c) {
-            let _ = write!(out, "\\u{:04x}", u32::from(c));
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    foreign::json(&format!("{value}\n"))
 }
 
 /// Indented as it stands inside other lines.
 fn pretty(value: &Value, indent: &str) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    escaped(&text).replace('\n', &format!("\n{indent}")) + "\n"
+    foreign::json(&text).replace('\n', &format!("\n{indent}")) + "\n"
 }
 
 /// One verdict among others.

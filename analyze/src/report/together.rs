@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::json::{SCHEMA, among, escaped};
+use super::json::{SCHEMA, among};
 use super::page::{Look, Page, milliseconds};
 use super::sections::findings;
 use crate::analysis::Verdict;
 use crate::text::Text;
 use crate::together::{HostHop, HostPair, HostPoint, Together};
 use netcap_words::columns::{left, right};
+use netcap_words::foreign;
 
 /// Hops shown; the rest is in the JSON.
 const HOPS_SHOWN: usize = 40;
@@ -121,7 +122,7 @@ pub(crate) fn render_json(together: &Together, verdicts: &[Verdict]) -> String {
         },
         "remarks": together.remarks.iter().map(Text::english).collect::<Vec<_>>(),
     });
-    escaped(&serde_json::to_string_pretty(&value).unwrap_or_default()) + "\n"
+    foreign::json(&serde_json::to_string_pretty(&value).unwrap_or_default()) + "\n"
 }
 
 fn hop(hop: &HostHop) -> Value {

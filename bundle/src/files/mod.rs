@@ -9,7 +9,7 @@ mod remark;
 
 use lines::Budget;
 pub use lines::{FileLines, Lines};
-pub(crate) use members::Members;
+pub(crate) use members::{Member, Members};
 pub use place::Stream;
 pub(crate) use place::{Place, Source};
 pub use remark::FilesRemark;
@@ -21,7 +21,7 @@ use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::held::{Dir, Kind};
+use crate::held::{Dir, Kind, is_leftover};
 use crate::{BundleError, Op, Result};
 
 /// Files kept of one input: a month of samples that all differ. Each takes some 200 bytes of memory.
@@ -189,6 +189,8 @@ impl Files {
             match kind {
                 Kind::Dir if depth < DEPTH_MAX => self.walk(top, &dir.dir(name)?, &path, depth + 1)?,
                 Kind::Dir => self.deep += 1,
+                // It was removed, and is gone when somebody closes it.
+                Kind::File if is_leftover(name) => {}
                 Kind::File => {
                     let source = Source::Below { top: Arc::clone(top), path: path.as_str().into() };
                     self.add(path, Place::File(source));

@@ -166,7 +166,10 @@ impl Dir {
     pub fn make_new_dir(&self, name: &str) -> io::Result<Self> {
         let (dir, name) = self.parent_of(&plain(name)?)?;
         sys::mkdirat(&dir, name, DIR_MODE)?;
-        self.dir(name)
+        // A server may give what root makes to somebody else: then it is no place for anything.
+        self.dir(name).inspect_err(|_| {
+            let _ = sys::unlinkat(&dir, name, AtFlags::REMOVEDIR);
+        })
     }
 
     /// A directory below this one.

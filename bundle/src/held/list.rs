@@ -1,6 +1,6 @@
 //! What lies in a held directory.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::Dir;
 use super::below::plain;
+use super::leftover::is_leftover;
 use super::trust::Mistrust;
 
 /// Folders below the top that are looked into: a run has four.
@@ -83,14 +84,15 @@ impl Dir {
         bytes(&self.fd, 0)
     }
 
-    /// Removes all that lies in it but for one name; links are removed, not followed.
+    /// Whether no file lies in it, or below it, but those that were removed and are kept by somebody who has them open.
+    pub fn has_leftovers_only(&self) -> bool {
+        leftovers_only(&self.fd, 0).unwrap_or(false)
+    }
+
+    /// Removes all that lies in it but for one name; links are removed, not followed. What stays because somebody has it
+    /// open is no error: the directory it lies in cannot be removed then, which says so.
     pub(crate) fn clear_but(&self, kept: &str) -> io::Result<()> {
-        each(&self.fd, |name, kind| {
-            if name.to_bytes() != kept.as_bytes() {
-                remove(&self.fd, name, kind, 0)?;
-            }
-            Ok(true)
-        })
+        clear(&self.fd, kept.as_bytes(), 0)
     }
 
     /// Removes the directory and all that lies in it.
@@ -147,6 +149,56 @@ fn bytes(dir: impl AsFd, depth: usize) -> u64 {
     sum
 }
 
+/// Removes all names but one. They are listed first: a name that is removed while it is open gets another on some file
+/// systems, and a listing that goes on meanwhile might never end, or pass some over.
+fn clear(dir: impl AsFd, kept: &[u8], depth: usize) -> io::Result<()> {
+    let is_left = |name: &CStr| name.to_str().is_ok_and(is_leftover);
+    let mut before = Vec::new();
+    loop {
+        let names = some(&dir, |name| name.to_bytes() != kept && !is_left(name))?;
+        // Names that stay would be found for ever.
+        if names.is_empty() || names == before {
+            break;
+        }
+        for (name, kind) in &names {
+            remove(&dir, name, *kind, depth)?;
+        }
+        before = names;
+    }
+    for (name, _) in some(&dir, is_left)? {
+        // Nobody may have it open any more.
+        let _ = sys::unlinkat(&dir, name, AtFlags::empty());
+    }
+    Ok(())
+}
+
+fn leftovers_only(dir: impl AsFd, depth: usize) -> io::Result<bool> {
+    let mut only = true;
+    each(&dir, |name, kind| {
+        only = match kind {
+            FileType::Directory if depth < DEPTH_MAX => leftovers_only(folder(&dir, name)?, depth + 1)?,
+            _ => name.to_str().is_ok_and(is_leftover),
+        };
+        Ok(only)
+    })?;
+    Ok(only)
+}
+
+/// Names that are listed at a time.
+const NAMES_MAX: usize = 1024;
+
+/// The first of the names that are wanted.
+fn some(dir: impl AsFd, wanted: impl Fn(&CStr) -> bool) -> io::Result<Vec<(CString, FileType)>> {
+    let mut out = Vec::new();
+    each(dir, |name, kind| {
+        if wanted(name) {
+            out.push((name.to_owned(), kind));
+        }
+        Ok(out.len() < NAMES_MAX)
+    })?;
+    Ok(out)
+}
+
 fn remove(dir: impl AsFd, name: &CStr, kind: FileType, depth: usize) -> io::Result<()> {
     let gone = |done: rustix::io::Result<()>| match done {
         Err(Errno::NOENT) | Ok(()) => Ok(()),
@@ -162,6 +214,9 @@ fn remove(dir: impl AsFd, name: &CStr, kind: FileType, depth: usize) -> io::Resu
         Err(Errno::NOENT) => return Ok(()),
         done => done?,
     };
-    each(&inside, |name, kind| remove(&inside, name, kind, depth + 1).map(|()| true))?;
-    gone(sys::unlinkat(dir, name, AtFlags::REMOVEDIR))
+    clear(&inside, b"", depth + 1)?;
+    match sys::unlinkat(dir, name, AtFlags::REMOVEDIR) {
+        Err(Errno::NOTEMPTY) => Ok(()),
+        done => gone(done),
+    }
 }

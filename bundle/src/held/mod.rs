@@ -24,13 +24,15 @@ use rustix::fs::{self as sys, AtFlags, CWD, Mode, OFlags};
 
 mod below;
 mod files;
+mod leftover;
 mod list;
 mod output;
 mod trust;
 mod walk;
 
+pub use leftover::is_leftover;
 pub use list::{Kind, Meta};
-pub use output::output;
+pub use output::{output, read_chosen};
 pub use trust::{Mistrust, Trust, mistrust};
 
 /// A directory that is held open.

@@ -1,13 +1,22 @@
-//! A file of the user's own choice that is written anew, wherever it is to lie.
+//! Files of the user's own choice, wherever they lie: one that is read whole, and one that is written anew.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::fs::{self as sys, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::trust;
+use super::Dir;
+use super::trust::{self, Mistrust};
+
+/// The content of such a file of at most so many bytes: a regular one, by whatever links; nothing is waited for.
+pub fn read_chosen(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    Dir::file_of_anybody(path)?.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    let size = bytes.len() as u64;
+    if size > max { Err(Mistrust::TooLarge { size, max }.into()) } else { Ok(bytes) }
+}
 
 /// Makes that file, or cuts the one that is there; links are followed, devices and pipes are written to.
 ///

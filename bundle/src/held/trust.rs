@@ -60,6 +60,9 @@ pub enum Mistrust {
         /// Bytes of holes, of those that were looked at.
         bytes: u64,
     },
+    /// A tar whose name says that it is one of a run, and is not.
+    #[error("it is no tar of this run, or not all of it; move it away")]
+    NotOfThisRun,
     /// Not a path of plain names.
     #[error("its path leads out of the directory")]
     Outside,

@@ -12,14 +12,16 @@ use crate::run::{Clock, Cost, End, FileInfo, Manifest, RunInfo, SegmentInfo};
 
 pub mod index;
 
+mod inside;
 mod place;
 mod repair;
 mod tar;
 
 mod moving;
 
+pub use inside::{holds_all, whole};
 pub use moving::{half_moved, move_tar, room_to_move};
-pub use place::{read_changes, read_manifest, read_run, remove_run, write_json};
+pub use place::{clear_run, read_changes, read_manifest, read_run, remove_cleared, write_json};
 pub use repair::repair_cut;
 pub use tar::write_tar;
 

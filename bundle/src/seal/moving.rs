@@ -2,17 +2,17 @@
 //!
 //! The tar is well formed after each batch and on the disk (`fdatasync`) before the files in it are removed, so a crash at
 //! any moment loses nothing, and moving again goes on where it stopped. Manifest and run description stay in the
-//! directory until the end: as long as it exists it says what it is.
+//! directory: as long as it exists it says what it is. Whoever moves a run removes the directory when the tar has its name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 
-use super::place::{absent, failed, read_manifest, remove_run};
+use super::inside::{holds_all, is_member, listed, whole};
+use super::place::{absent, failed, read_manifest};
 use super::tar::{append_file, member_time};
 use crate::files::{Files, Members};
-use crate::held::Dir;
-use crate::run::Manifest;
+use crate::held::{Dir, Mistrust};
 use crate::run::layout;
 use crate::{BundleError, Damage, Op, Result};
 
@@ -29,18 +29,12 @@ const BLOCK: u64 = 512;
 /// Whether files that the manifest names are no longer there: the run has been moved in part.
 pub fn half_moved(dir: &Dir) -> Result<bool> {
     let Some(manifest) = read_manifest(dir)? else { return Ok(false) };
-    for path in listed(&manifest) {
+    for (path, _) in listed(&manifest) {
         if gone(dir, &path).map_err(failed(Op::Read, dir, &path))? {
             return Ok(true);
         }
     }
     Ok(false)
-}
-
-/// The files that the manifest names.
-fn listed(manifest: &Manifest) -> impl Iterator<Item = String> {
-    let segments = manifest.segments.iter().map(|s| layout::segment(&s.point, s.number));
-    segments.chain(manifest.files.iter().map(|file| file.path.clone()))
 }
 
 /// Whether nothing has this name; a path that is none, or leads over a link, is an error.
@@ -99,7 +93,11 @@ pub fn move_tar(dir: &Dir, run: &str, out: &Dir, moving: &str, done: &str) -> Re
     if half_moved(dir)? && !out.has(moving) {
         if out.has_file(done) {
             // Only the removal of the directory was missing.
-            return finish(dir, out, done);
+            let tar = Files::tar_in(out, done)?.filter(|tar| whole(tar).is_some());
+            if !tar.map_or(Ok(false), |tar| holds_all(&tar, dir))? {
+                return Err(failed(Op::Read, out, done)(Mistrust::NotOfThisRun.into()));
+            }
+            return finish(out, done);
         }
         let damage = Damage::MovedAway { moving: out.path().join(moving) };
         return Err(BundleError::Damaged { what: dir.path().display().to_string(), damage });
@@ -109,7 +107,8 @@ pub fn move_tar(dir: &Dir, run: &str, out: &Dir, moving: &str, done: &str) -> Re
         done => done,
     };
     let mut file = file.map_err(failed(Op::Open, out, moving))?;
-    let inside = resume(dir, run, &mut file).map_err(failed(Op::Read, out, moving))?;
+    let sizes = read_manifest(dir)?.iter().flat_map(listed).collect();
+    let inside = resume(dir, run, &mut file, &sizes).map_err(failed(Op::Read, out, moving))?;
     remove_moved(dir, &inside)?;
     for batch in batches(dir, &inside)? {
         let paths: Vec<&str> = batch.paths.iter().map(String::as_str).collect();
@@ -117,48 +116,67 @@ pub fn move_tar(dir: &Dir, run: &str, out: &Dir, moving: &str, done: &str) -> Re
     }
     file.sync_all().map_err(failed(Op::Write, out, moving))?;
     out.rename(moving, done).map_err(failed(Op::Rename, out, moving))?;
-    finish(dir, out, done)
+    finish(out, done)
 }
 
-fn finish(dir: &Dir, out: &Dir, done: &str) -> Result<u64> {
+fn finish(out: &Dir, done: &str) -> Result<u64> {
     // The new name must be on the disk before the last of the directory goes.
     out.sync().map_err(failed(Op::Write, out, done))?;
-    remove_run(dir)?;
     Ok(out.meta(done).map_err(failed(Op::Read, out, done))?.len)
 }
 
 /// Removes files that are in the tar for certain. Of what a tar says only what the manifest says too is believed.
 fn remove_moved(dir: &Dir, inside: &BTreeSet<String>) -> Result<()> {
     let manifest = read_manifest(dir)?;
-    let listed: BTreeSet<String> = manifest.iter().flat_map(listed).collect();
+    let listed: BTreeSet<String> = manifest.iter().flat_map(listed).map(|(path, _)| path).collect();
     for path in listed.intersection(inside).filter(|path| !KEPT.contains(&path.as_str())) {
         remove(dir, path)?;
     }
     Ok(())
 }
 
+/// Members of a tar that is moved into, and bytes of their names, at most: as many as a run has files that are read.
+const MEMBERS_MAX: usize = 200_000;
+const NAMES_BYTES_MAX: usize = 32 << 20;
+
 /// Finds what an earlier attempt has moved, cuts off what is not certain, and leaves the file at the place where the
-/// next member goes. A file that is gone from the directory was in the tar on the disk, and so was all before it. A member
-/// with a path that leads elsewhere was not written by netcap: then nothing is changed.
-fn resume(dir: &Dir, run: &str, file: &mut File) -> io::Result<BTreeSet<String>> {
+/// next member goes. A file that is gone from the directory was in the tar on the disk, and so was all before it. A tar
+/// that says otherwise than the directory and its manifest was not written by netcap: then nothing is changed.
+fn resume(
+    dir: &Dir,
+    run: &str,
+    file: &mut File,
+    sizes: &BTreeMap<String, u64>,
+) -> io::Result<BTreeSet<String>> {
     let size = file.metadata()?.len();
-    let (mut members, mut certain) = (Vec::new(), 0);
+    let (mut members, mut seen, mut certain, mut names) = (Vec::new(), BTreeSet::new(), 0, 0);
     for member in Members::new(file) {
         let Ok(member) = member else { break };
         let end = member.offset.saturating_add(member.length.next_multiple_of(BLOCK));
-        let path = member.path.strip_prefix(run).ok().and_then(|path| path.to_str());
+        let path = member.path.strip_prefix(run).ok().and_then(|path| path.to_str()).map(str::to_owned);
         let Some(path) = path.filter(|_| end <= size) else { break };
-        let is_gone = gone(dir, path)?;
-        members.push((path.to_owned(), end));
-        if is_gone && !KEPT.contains(&path) {
+        let is_gone = gone(dir, &path)?;
+        let other = is_gone && sizes.get(&path).is_some_and(|size| *size != member.length);
+        names += path.len();
+        if other || seen.len() >= MEMBERS_MAX || names > NAMES_BYTES_MAX || !seen.insert(path.clone()) {
+            return Err(Mistrust::NotOfThisRun.into());
+        }
+        let is_kept = KEPT.contains(&path.as_str());
+        members.push((path, member, end, is_gone));
+        if is_gone && !is_kept {
             certain = members.len();
         }
     }
     members.truncate(certain);
-    let end = members.last().map_or(0, |(_, end)| *end);
+    for (path, member, ..) in members.iter().filter(|(.., is_gone)| !is_gone) {
+        if !is_member(dir, path, file, member)? {
+            return Err(Mistrust::NotOfThisRun.into());
+        }
+    }
+    let end = members.last().map_or(0, |(_, _, end, _)| *end);
     file.set_len(end)?;
     file.seek(SeekFrom::Start(end))?;
-    Ok(members.into_iter().map(|(path, _)| path).collect())
+    Ok(members.into_iter().map(|(path, ..)| path).collect())
 }
 
 /// Appends files where the tar ends, makes sure of them, and removes them.
@@ -191,6 +209,7 @@ mod tests {
     use std::path::Path;
 
     use crate::run::{End, RunInfo};
+    use crate::seal::place::{clear_run, remove_cleared};
     use proptest::prelude::*;
 
     fn held(dir: &Path) -> Dir {
@@ -212,6 +231,12 @@ mod tests {
         dir
     }
 
+    fn move_all(dir: &Path, top: &Path) -> u64 {
+        let bytes = move_tar(&held(dir), "r", &held(top), "r.moving", "r.tar").unwrap();
+        clear_run(&held(dir)).and_then(|()| remove_cleared(&held(dir))).unwrap();
+        bytes
+    }
+
     fn contents(files: &Files) -> Vec<(String, Vec<u8>)> {
         files.paths().map(|path| (path.to_owned(), files.read_small(path).unwrap())).collect()
     }
@@ -225,7 +250,7 @@ mod tests {
         assert!(!half_moved(&held(&dir)).unwrap());
         let room = room_to_move(&held(&dir)).unwrap();
         assert!((9 << 20..(9 << 20) + 4096).contains(&room), "the largest file, and little more: {room}");
-        let bytes = move_tar(&held(&dir), "r", &held(top.path()), "r.moving", "r.tar").unwrap();
+        let bytes = move_all(&dir, top.path());
         assert!(!dir.exists() && !moving.exists() && bytes == fs::metadata(&done).unwrap().len());
         assert_eq!(contents(&Files::tar(&done).unwrap().unwrap()), before);
         let mut tar = tar::Archive::new(File::open(&done).unwrap());
@@ -258,7 +283,7 @@ mod tests {
             file.seek(SeekFrom::End(0)).unwrap();
             io::Write::write_all(&mut file, &vec![0xa5; junk]).unwrap();
             drop(file);
-            move_tar(&held(&dir), "r", &held(top.path()), "r.moving", "r.tar").unwrap();
+            move_all(&dir, top.path());
             prop_assert!(!dir.exists());
             prop_assert_eq!(contents(&Files::tar(&done).unwrap().unwrap()), before);
         }

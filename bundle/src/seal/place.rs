@@ -39,6 +39,11 @@ pub fn read_manifest(dir: &Dir) -> Result<Option<Manifest>> {
     }
 }
 
+/// A manifest that lies elsewhere than in the directory of its run; `None` when it is none.
+pub(super) fn parse_manifest(bytes: &[u8]) -> Option<Manifest> {
+    if crowded(bytes) { None } else { serde_json::from_slice(bytes).ok() }
+}
+
 /// Who joined and left while a run was recorded.
 pub fn read_changes(dir: &Dir) -> Result<Vec<Change>> {
     let bytes = refused(dir.read_all(layout::CHANGES, CHANGES_BYTES_MAX));
@@ -47,10 +52,14 @@ pub fn read_changes(dir: &Dir) -> Result<Vec<Change>> {
 }
 
 fn parse<T: DeserializeOwned>(dir: &Dir, path: &str, bytes: &[u8]) -> Result<T> {
-    if bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > VALUES_MAX {
+    if crowded(bytes) {
         return Err(damaged(dir, path, Damage::TooManyValues { max: VALUES_MAX }));
     }
     serde_json::from_slice(bytes).map_err(|e| damaged(dir, path, Damage::Json(e)))
+}
+
+fn crowded(bytes: &[u8]) -> bool {
+    bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > VALUES_MAX
 }
 
 /// What is not there is nothing; neither is what cannot be read, unless it was refused.
@@ -82,19 +91,25 @@ pub fn write_json<T: serde::Serialize>(dir: &Dir, path: &str, value: &T) -> Resu
     dir.replace_with(path, &text).map_err(failed(Op::Write, dir, path))
 }
 
-/// Removes the directory of a run that is in its tar; what it says of itself goes last, so that a removal that was
+/// Removes what a run's directory holds when all of it is in its tar, but for what it says of itself: a removal that was
 /// interrupted is still the directory of a run. The tar's name is on the disk before anything goes.
-pub fn remove_run(dir: &Dir) -> Result<()> {
+pub fn clear_run(dir: &Dir) -> io::Result<()> {
     // Not every file system can; those that cannot keep the order by themselves.
     let _ = dir.beside().and_then(|beside| beside.sync());
-    let remove = || {
-        dir.clear_but(layout::RUN)?;
-        dir.remove_if_there(layout::RUN)?;
-        dir.remove_itself()
-    };
-    match remove() {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(BundleError::io(Op::Remove, dir.path())(e)),
-        _ => Ok(()),
+    gone(dir.clear_but(layout::RUN))
+}
+
+/// Removes the rest of it. Whoever has a lock on what it says of itself has let it go: on NFS and FUSE a file that is open
+/// keeps its directory.
+pub fn remove_cleared(dir: &Dir) -> io::Result<()> {
+    dir.remove_if_there(layout::RUN)?;
+    gone(dir.remove_itself())
+}
+
+fn gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

@@ -4,8 +4,8 @@
 use std::ffi::OsString;
 
 use clap::{Command, CommandFactory, FromArgMatches};
-use netcap_words::Lang;
 use netcap_words::help::{known, translated};
+use netcap_words::{Lang, lang};
 use rust_i18n::t;
 
 use crate::ui;
@@ -32,6 +32,11 @@ fn command<T: CommandFactory>(lang: Lang) -> Command {
     command.build();
     let about = catalogue("help.frame.helper", lang).unwrap_or_default();
     command.mut_subcommand("help", |help| help.about(about))
+}
+
+/// What is wrong with a command line, in the language that is set.
+pub(super) fn refusal(error: &clap::Error) -> Option<String> {
+    lang::refusal(error, catalogue, ui::language())
 }
 
 fn catalogue(key: &str, lang: Lang) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What there is to choose from: `netcap points`, `netcap sources`, `netcap presets`.
 
 use netcap_bundle::{Role, sources};
+use netcap_words::foreign::clean;
 use netcap_words::quote;
 use rust_i18n::t;
 use unicode_width::UnicodeWidthStr;
@@ -47,7 +48,7 @@ pub(super) fn points(ovs_rundir: Option<std::path::PathBuf>) -> Result<u8> {
     let width = examples.iter().map(|example| example.command.width()).max().unwrap_or(0);
     for Example { command, about } in examples {
         let pad = " ".repeat(width.saturating_sub(command.width()));
-        ui::answer(&format!("  {command}{pad}  # {about}"));
+        ui::answer(&format!("  {command}{pad}  # {}", clean(&about)));
     }
     ui::answer(&t!("points.more"));
     Ok(0)

@@ -2,9 +2,6 @@
 
 use std::time::Instant;
 
-use clap::error::{ContextKind, ErrorKind};
-use rust_i18n::t;
-
 use crate::control::show;
 use crate::control::stop::{self, Stopping};
 use crate::error::Result;
@@ -50,18 +47,11 @@ pub fn main() -> u8 {
 
 /// Help and version are answers, everything else is a mistake.
 fn usage(error: &clap::Error) -> u8 {
-    match refusal(error) {
+    match help::refusal(error) {
         Some(said) => ui::note(&format!("netcap: {said}")),
         None => drop(error.print()),
     }
     u8::try_from(error.exit_code()).unwrap_or(2)
-}
-
-/// What is wrong with the value of an option, in the user's language: the library's frame is English.
-fn refusal(error: &clap::Error) -> Option<String> {
-    let option = error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::ValueValidation)?;
-    let why = std::error::Error::source(error)?;
-    Some(t!("usage.value", option = option, why = why).into_owned())
 }
 
 fn other(command: Command) -> Result<u8> {

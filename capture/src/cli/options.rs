@@ -7,6 +7,7 @@ use netcap_words::Lang;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::ui::units;
@@ -108,11 +109,11 @@ pub(super) struct Limits {
 #[derive(Debug, Clone, Args)]
 pub(super) struct Behaviour {
     /// Directory of Open vSwitch's sockets
-    #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
+    #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR", value_parser = chosen_dir())]
     pub ovs_rundir: Option<PathBuf>,
     /// Directory of tools that are not where netcap looks (/usr/sbin, /usr/bin, /sbin, /bin, then /usr/local and /opt);
     /// looked in first, and only root may be able to change it. PATH does not count
-    #[arg(long, env = "NETCAP_TOOLS", value_name = "DIR")]
+    #[arg(long, env = "NETCAP_TOOLS", value_name = "DIR", value_parser = chosen_dir())]
     pub tools: Option<PathBuf>,
     /// Keep to the points of the start: do not add ports and machines that come later
     #[arg(long, alias = "no_follow")]
@@ -164,6 +165,11 @@ impl Record {
     }
 }
 
+/// A directory that the environment may choose. A variable that is empty chooses none, and whoever reads it skips it.
+fn chosen_dir() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
 /// The other commands.
 #[derive(Debug, Parser)]
 #[command(name = "netcap", version)]
@@ -178,10 +184,10 @@ pub(super) enum Command {
     /// Say what could be recorded here, and how
     Points {
         /// Directory of Open vSwitch's sockets
-        #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR")]
+        #[arg(long, alias = "ovs_rundir", env = "OVS_RUNDIR", value_name = "DIR", value_parser = chosen_dir())]
         ovs_rundir: Option<PathBuf>,
         /// Directory of tools that are not where netcap looks
-        #[arg(long, env = "NETCAP_TOOLS", value_name = "DIR")]
+        #[arg(long, env = "NETCAP_TOOLS", value_name = "DIR", value_parser = chosen_dir())]
         tools: Option<PathBuf>,
         /// Language: en or zh-CN
         #[arg(long, value_name = "LANG")]

@@ -17,13 +17,19 @@ pub(super) fn raise_file_limit() {
 
 /// The host, with Open vSwitch where the user or the environment says.
 pub(super) fn host(ovs_rundir: Option<PathBuf>) -> Result<Host> {
+    let ovs_rundir = ovs_rundir.filter(is_said);
     let dir = ovs_rundir.clone().unwrap_or_default();
     Host::chosen(ovs_rundir).map_err(Error::ovs(&dir))
 }
 
+/// An empty variable of the environment says nothing.
+fn is_said(dir: &impl AsRef<Path>) -> bool {
+    !dir.as_ref().as_os_str().is_empty()
+}
+
 /// Looks for programs where the user or the environment says, if they do.
 pub(super) fn tools(dir: Option<&Path>) -> Result<()> {
-    dir.map_or(Ok(()), |dir| programs::use_tools(dir).map_err(Error::tools(dir)))
+    dir.filter(is_said).map_or(Ok(()), |dir| programs::use_tools(dir).map_err(Error::tools(dir)))
 }
 
 /// One thread is enough: packets have threads of their own, and commands run one after the other. A file of the host that

@@ -155,7 +155,7 @@ fn numbers_are_taken_up_to_their_ends_and_refused_beyond_with_the_bound() {
         let nonsense = NO_NUMBERS.iter().map(|value| (*value, "'"));
         for (value, bound) in bounds.refuses.iter().copied().chain(nonsense) {
             let refused = given(bounds, value).expect_err(&format!("--{} {value}", bounds.option));
-            let said = super::refusal(&refused);
+            let said = super::help::refusal(&refused);
             assert_eq!(refused.kind(), ErrorKind::ValueValidation, "--{} {value}: {refused}", bounds.option);
             let said = said.unwrap_or_default();
             assert!(

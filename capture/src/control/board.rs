@@ -69,6 +69,8 @@ pub(crate) struct Board {
     stopping: AtomicBool,
     /// Bytes free on the disk, `u64::MAX` while not known.
     free: AtomicU64,
+    /// Seconds that the disk has not answered.
+    silent: AtomicU64,
     changing: Mutex<Changing>,
 }
 
@@ -107,6 +109,7 @@ impl Board {
             asks,
             stopping: AtomicBool::new(false),
             free: AtomicU64::new(u64::MAX),
+            silent: AtomicU64::new(0),
             changing: Mutex::default(),
         };
         (Arc::new(board), inbox)
@@ -173,9 +176,19 @@ impl Board {
         }
     }
 
+    /// Whether somebody asked for the end through the control socket.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
+    /// The disk has not answered for so long.
+    pub(crate) fn silent(&self, silent: Option<Duration>) {
+        self.silent.store(silent.map_or(0, |silent| silent.as_secs()), Relaxed);
+    }
+
     /// How the run is doing.
     pub(crate) fn status(&self) -> Status {
-        let (about, bounds) = (&self.about, self.budget.bounds());
+        let (about, bounds, seen) = (&self.about, self.budget.bounds(), self.budget.seen());
         let changing = self.changing();
         Status {
             run: about.run.clone(),
@@ -191,11 +204,12 @@ impl Board {
             filter: about.filter.clone(),
             points: changing.points.iter().map(Watched::status).collect(),
             pings: changing.pings.iter().map(ping_status).collect(),
-            disk_used: self.budget.used(),
+            disk_used: seen.used,
             disk_max: bounds.max,
             disk_free: Some(self.free.load(Relaxed)).filter(|free| *free != u64::MAX),
             disk_floor: bounds.floor,
-            pruned: self.budget.removed(),
+            disk_silent_s: Some(self.silent.load(Relaxed)).filter(|seconds| *seconds > 0),
+            pruned: seen.removed,
         }
     }
 

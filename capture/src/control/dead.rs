@@ -2,10 +2,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use netcap_bundle::held::{Dir, Kind, mistrust};
 use netcap_bundle::{BundleError, layout, seal};
 use nix::fcntl::{Flock, FlockArg};
+use rust_i18n::t;
 use serde::Serialize;
 
 use super::pick::same;
@@ -38,6 +42,21 @@ pub(crate) struct Found {
     pub left: Vec<DeadRun>,
     /// Files of runs that are not looked at, and why.
     pub refused: Vec<(PathBuf, String)>,
+}
+
+/// How long a disk may take to say what dead runs left on it.
+const LOOK_MAX: Duration = Duration::from_secs(10);
+
+/// What dead runs left in `out`, unless its disk does not answer: then the thread that asks it ends with the program.
+pub(crate) fn list_in_time(out: &Path, there: Vec<(String, Option<PathBuf>)>) -> io::Result<Found> {
+    let (out, (sender, found)) = (out.to_owned(), mpsc::channel());
+    thread::Builder::new().name("dead runs".into()).spawn(move || {
+        let there: Vec<LiveRun<'_>> = there.iter().map(|(run, dir)| (run.as_str(), dir.as_deref())).collect();
+        let _ = sender.send(list(&out, &there));
+    })?;
+    found.recv_timeout(LOOK_MAX).unwrap_or_else(|_| {
+        Err(io::Error::other(t!("status.no_answer", seconds = LOOK_MAX.as_secs()).into_owned()))
+    })
 }
 
 /// Looks through `out`. What others could have put there is no run.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use board::{About, Board};
 use protocol::{Ended, Phase};
-use server::Server;
+use server::{Server, Shared};
 
 use crate::disk::budget::Budget;
 use crate::disk::rundir::RunDir;
@@ -40,7 +40,8 @@ impl Ended {
     /// Of a run that is sealed; who asked for its end may be in another directory.
     pub(crate) fn sealed(outcome: &RunResult, status: u8) -> Self {
         let path = std::path::absolute(&outcome.path).unwrap_or_else(|_| outcome.path.clone());
-        Self { path, bytes: outcome.bytes, no_tar: outcome.no_tar.clone(), unsealed: None, status }
+        let RunResult { bytes, no_tar, left, .. } = outcome.clone();
+        Self { path, bytes, no_tar, left, unsealed: None, status }
     }
 }
 
@@ -97,8 +98,23 @@ impl Control {
     /// The run is over: answers all who wait for it.
     pub(crate) fn finish(&self, ended: Ended) {
         self.board.phase(Phase::Sealed);
-        if let Some(socket) = &self.socket {
-            socket.finish(ended);
+        self.farewell().say(ended);
+    }
+
+    /// How those who wait for the end are answered by somebody else.
+    pub(crate) fn farewell(&self) -> Farewell {
+        Farewell(self.socket.as_ref().map(Server::waiting))
+    }
+}
+
+/// Answers all who wait for the end of a run.
+pub(crate) struct Farewell(Option<Arc<Shared>>);
+
+impl Farewell {
+    /// This became of it.
+    pub(crate) fn say(&self, ended: Ended) {
+        if let Some(shared) = &self.0 {
+            shared.finish(ended);
         }
     }
 }

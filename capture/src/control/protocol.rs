@@ -116,6 +116,9 @@ pub(crate) struct Status {
     pub disk_free: Option<u64>,
     /// Bytes that must stay free.
     pub disk_floor: u64,
+    /// Seconds that the disk has not answered; absent while it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_silent_s: Option<u64>,
     /// Segments removed to keep to the budget.
     pub pruned: u64,
 }
@@ -183,6 +186,8 @@ pub(crate) struct Ended {
     pub bytes: u64,
     /// Why there is no tar although one was wanted.
     pub no_tar: Option<String>,
+    /// That the directory of the tar could not be removed, as a sentence.
+    pub left: Option<String>,
     /// Why the run could not be sealed.
     pub unsealed: Option<String>,
     /// Exit status of the recorder.

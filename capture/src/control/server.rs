@@ -29,15 +29,16 @@ const REST: Duration = Duration::from_millis(10);
 pub(crate) struct Server {
     listener: Arc<UnixListener>,
     shared: Arc<Shared>,
-    privileged: Arc<dyn Privileged>,
 }
 
+/// What the thread that answers and those who end the run have in common.
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     board: Arc<Board>,
     /// Besides root: the user who started the run.
     owner: u32,
     ending: Mutex<Waiting>,
+    privileged: Arc<dyn Privileged>,
 }
 
 /// Who waits for the end, and what it was.
@@ -51,7 +52,7 @@ impl Server {
     /// Begins to listen. Besides root it answers `owner`, who started the run.
     pub(crate) fn open(board: Arc<Board>, privileged: Arc<dyn Privileged>, owner: u32) -> io::Result<Self> {
         let listener = Arc::new(privileged.control(board.run())?);
-        let shared = Arc::new(Shared { board, owner, ending: Mutex::default() });
+        let shared = Arc::new(Shared { board, owner, ending: Mutex::default(), privileged });
         let (socket, for_thread) = (listener.clone(), shared.clone());
         thread::Builder::new().name("control".into()).spawn(move || {
             for stream in socket.incoming() {
@@ -65,31 +66,36 @@ impl Server {
                 }
             }
         })?;
-        Ok(Self { listener, shared, privileged })
+        Ok(Self { listener, shared })
     }
 
-    /// The run is over: its name goes, then all who wait for it hear so. The other way round, who was told of the end and
-    /// looks again would find it still there.
-    pub(crate) fn finish(&self, ended: Ended) {
-        self.privileged.forget_control();
-        let mut waiting = self.shared.waiting();
-        let line = Answer { ended: Some(ended.clone()), ..Answer::new() }.line();
-        waiting.ended = Some(ended);
-        for mut client in waiting.clients.drain(..) {
-            let _ = client.write_all(&line);
-        }
+    /// Those who wait for the end of the run.
+    pub(super) fn waiting(&self) -> Arc<Shared> {
+        self.shared.clone()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.privileged.forget_control();
+        self.shared.privileged.forget_control();
         // The thread sleeps in accept(2) and holds the socket: this wakes it.
         let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
     }
 }
 
 impl Shared {
+    /// The run is over: its name goes, then all who wait for it hear so. The other way round, who was told of the end and
+    /// looks again would find it still there.
+    pub(super) fn finish(&self, ended: Ended) {
+        self.privileged.forget_control();
+        let mut waiting = self.waiting();
+        let line = Answer { ended: Some(ended.clone()), ..Answer::new() }.line();
+        waiting.ended = Some(ended);
+        for mut client in waiting.clients.drain(..) {
+            let _ = client.write_all(&line);
+        }
+    }
+
     fn serve(&self, mut stream: UnixStream) -> io::Result<()> {
         stream.set_write_timeout(Some(PATIENCE))?;
         let uid = getsockopt(&stream, PeerCredentials)?.uid();
@@ -270,7 +276,7 @@ mod tests {
         // One that has connected and asks when all is over.
         let mut late = connect(&run);
         let ended = Ended { path: "/x.tar".into(), bytes: 7, ..Ended::default() };
-        control.finish(ended.clone());
+        control.waiting().finish(ended.clone());
         for stream in &early {
             assert!(said(stream).done, "it was heard");
             assert_eq!(said(stream).ended, Some(ended.clone()));

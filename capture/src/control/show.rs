@@ -1,7 +1,7 @@
 //! `netcap status`: the runs of this host, for people and for programs.
 
 use netcap_words::columns::wrap_words;
-use netcap_words::foreign::clean;
+use netcap_words::foreign::{self, clean};
 use netcap_words::quote;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -48,8 +48,8 @@ pub(crate) fn status(word: Option<&str>, json: bool, out: &Path) -> Result<u8> {
     let mut runs = ask::runs()?;
     let names: Vec<String> = runs.iter().map(|run| run.name().to_owned()).collect();
     let live: Vec<&str> = names.iter().map(String::as_str).collect();
-    let there: Vec<dead::LiveRun<'_>> = runs.iter().map(|run| (run.name(), run.dir())).collect();
-    let dead::Found { mut left, refused } = dead::list(out, &there).unwrap_or_else(|e| {
+    let there = runs.iter().map(|run| (run.name().to_owned(), run.dir().map(Path::to_owned))).collect();
+    let dead::Found { mut left, refused } = dead::list_in_time(out, there).unwrap_or_else(|e| {
         ui::note(&t!("status.unreadable", dir = out.display(), why = wording::io(&e)));
         dead::Found::default()
     });
@@ -98,7 +98,7 @@ fn print_json(runs: &[Run], dead: &[DeadRun]) -> Result<()> {
         dead,
     };
     let text = serde_json::to_string_pretty(&report).map_err(|e| Error::Other(e.to_string()))?;
-    ui::answer(&text);
+    ui::answer(&foreign::json(&text));
     Ok(())
 }
 
@@ -212,6 +212,9 @@ fn about(status: &Status, filter_lines: usize) -> Vec<String> {
     let points = ui::points(status.points.len());
     let disk = t!("status.disk", points = points, used = used, max = max, room = room);
     let mut out = vec![format!("  {disk}")];
+    if let Some(seconds) = status.disk_silent_s {
+        out.push(format!("  {}", t!("status.silent_disk", seconds = seconds)));
+    }
     if status.pruned > 0 {
         out.push(format!("  {}", t!("status.pruned", count = ui::segments(status.pruned))));
     }

@@ -7,7 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use netcap_bundle::files::Files;
-use netcap_bundle::{Manifest, layout};
+use netcap_bundle::held::Dir;
+use netcap_bundle::{Manifest, layout, seal};
 use rust_i18n::t;
 
 use super::ask::{self, NoAnswer, Run};
@@ -195,7 +196,8 @@ fn report_end(name: &str, ended: Ended) -> (u8, Option<PathBuf>) {
         ui::note(&t!("stop.unsealed", run = name, why = clean(&why), dir = quote::path(&ended.path)));
         return (1, None);
     }
-    let outcome = RunResult { path: ended.path, bytes: ended.bytes, no_tar: ended.no_tar };
+    let Ended { path, bytes, no_tar, left, .. } = ended;
+    let outcome = RunResult { path, bytes, no_tar, left };
     summary(&outcome);
     (ended.status, Some(outcome.path))
 }
@@ -209,8 +211,11 @@ fn summary(outcome: &RunResult) {
 }
 
 fn manifest(path: &Path) -> Option<Manifest> {
-    let files = if path.is_dir() { Files::directory(path).ok() } else { Files::tar(path).ok().flatten() };
-    serde_json::from_slice(&files?.read_small(layout::MANIFEST)?).ok()
+    if path.is_dir() {
+        return seal::read_manifest(&Dir::open(path).ok()?).ok()?;
+    }
+    let (dir, name) = Dir::around(path).ok()?;
+    seal::whole(&Files::tar_in(&dir, &name).ok()??)
 }
 
 /// A run that did not answer: it was just over, or it was killed. What lies on the disk shows which.
@@ -228,7 +233,7 @@ fn report_vanished(run: &Run) -> (u8, Option<PathBuf>) {
     match found {
         Some(path) => {
             let bytes = path.metadata().map_or(0, |meta| meta.len());
-            summary(&RunResult { path: path.clone(), bytes, no_tar: None });
+            summary(&RunResult { path: path.clone(), bytes, no_tar: None, left: None });
             (0, Some(path))
         }
         None if status.dir.is_dir() => {

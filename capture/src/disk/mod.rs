@@ -3,6 +3,7 @@
 pub(crate) mod budget;
 pub(crate) mod free;
 pub(crate) mod journal;
+pub(crate) mod probe;
 pub(crate) mod rundir;
 pub(crate) mod syncer;
 pub(crate) mod writer;

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use netcap_bundle::held::{Dir, Mistrust, mistrust};
 use netcap_bundle::run::{RunInfo, SCHEMA, Sandbox};
 use netcap_bundle::{Op, Point, layout, seal};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::utsname::{UtsName, uname};
 use rust_i18n::t;
@@ -26,8 +28,9 @@ pub(crate) struct RunDir {
     place: PathBuf,
     /// What the run says about itself.
     pub info: RunInfo,
-    /// Held until the run is sealed: `netcap seal` keeps off. Absent when it is let go.
-    lock: Option<Flock<File>>,
+    /// Held until the run is sealed: `netcap seal` keeps off. Absent where a file system has no locks, and when it was let
+    /// go.
+    lock: Mutex<Option<Flock<File>>>,
 }
 
 /// What a run is about, as far as it is known at the start.
@@ -95,8 +98,8 @@ impl RunDir {
             let _ = dir.remove_with_all();
             return Err(e);
         }
-        let lock = first_lock(&dir, &path)?;
-        Ok(Self { path, dir, out: held, place: out.to_owned(), info, lock: Some(lock) })
+        let lock = first_lock(&dir, &path).inspect_err(|_| drop(dir.remove_with_all()))?;
+        Ok(Self { path, dir, out: held, place: out.to_owned(), info, lock: Mutex::new(lock) })
     }
 
     /// Takes over the directory of a run whose recorder is gone.
@@ -106,7 +109,26 @@ impl RunDir {
         let out = dir.beside().map_err(Error::run(path))?;
         let info = seal::read_run(&dir)?;
         let lock = lock(&dir, path)?;
-        Ok(Self { path: path.to_owned(), dir, place: out.path().to_owned(), out, info, lock: Some(lock) })
+        let (place, lock) = (out.path().to_owned(), Mutex::new(Some(lock)));
+        Ok(Self { path: path.to_owned(), dir, place, out, info, lock })
+    }
+
+    /// Removes the directory of a run that is in its tar, or of one that never began. Nobody of this process has a file of
+    /// it open any more but for the lock, which is let go before the file it is on is removed.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        seal::clear_run(&self.dir)?;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut tries = GONE_TRIES;
+        loop {
+            match seal::remove_cleared(&self.dir) {
+                Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty && tries > 0 => {
+                    std::thread::sleep(GONE_PAUSE);
+                    tries -= 1;
+                    seal::clear_run(&self.dir)?;
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Where its directory is now: somebody may have moved it while it was recorded.
@@ -131,22 +153,6 @@ const GONE_TRIES: u32 = 10;
 /// See [`GONE_TRIES`].
 const GONE_PAUSE: Duration = Duration::from_millis(20);
 
-impl Drop for RunDir {
-    fn drop(&mut self) {
-        drop(self.lock.take());
-        // What says that it is a run goes last, so there is nothing in it that anybody misses.
-        if self.dir.has(layout::RUN) || !self.dir.is_in_place() {
-            return;
-        }
-        for _ in 0..GONE_TRIES {
-            match self.dir.remove_itself() {
-                Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => std::thread::sleep(GONE_PAUSE),
-                _ => return,
-            }
-        }
-    }
-}
-
 /// The directory of a run, if there is one. One that others can change is refused.
 pub(crate) fn find(path: &Path) -> Result<Option<Dir>> {
     let opened = Dir::open(path).and_then(|dir| dir.is_private().map(|()| dir));
@@ -170,30 +176,42 @@ fn fresh(taken: &[String], out: &Dir, host: &str, stamp: &str) -> Result<(String
         match out.make_new_dir(&run) {
             Ok(dir) => return Ok((run, dir)),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(Error::out(out.path())(e)),
             Err(e) => return Err(Error::file(Op::Create, out.path().join(run))(e)),
         }
     }
     Err(Error::Other(t!("run.crowd", dir = out.path().display()).into_owned()))
 }
 
-/// The lock of a new run. Somebody who looks which runs are dead may hold it for a moment.
-fn first_lock(dir: &Dir, path: &Path) -> Result<Flock<File>> {
-    for _ in 0..LOCK_TRIES {
+/// The lock of a new run. Somebody who looks which runs are dead may hold it for a moment. A file system without locks is
+/// one where nobody gets this one either, so that the run is not taken for a dead one.
+fn first_lock(dir: &Dir, path: &Path) -> Result<Option<Flock<File>>> {
+    let mut tries = LOCK_TRIES;
+    loop {
         match lock(dir, path) {
-            Err(Error::Active(_)) => std::thread::sleep(LOCK_PAUSE),
-            done => return done,
+            Err(Error::Active(_)) if tries > 0 => {
+                std::thread::sleep(LOCK_PAUSE);
+                tries -= 1;
+            }
+            Err(Error::NoLocks(_)) => return Ok(None),
+            done => return done.map(Some),
         }
     }
-    lock(dir, path)
 }
 
-/// The kernel drops the lock when the process dies, however it dies.
+/// The kernel drops the lock when the process dies, however it dies. Opened for writing too: on NFS an exclusive lock
+/// wants that (flock(2)).
 fn lock(dir: &Dir, path: &Path) -> Result<Flock<File>> {
     let run = path.join(layout::RUN);
-    let file = dir.read(layout::RUN).map_err(Error::file(Op::Open, &run))?;
+    let file = match dir.modify(layout::RUN) {
+        Err(e) if e.kind() == io::ErrorKind::ReadOnlyFilesystem => dir.read(layout::RUN),
+        done => done,
+    };
+    let file = file.map_err(Error::file(Op::Open, &run))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(lock),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::Active(path.to_owned())),
+        Err((_, Errno::EWOULDBLOCK)) => Err(Error::Active(path.to_owned())),
+        Err((_, Errno::ENOLCK | Errno::EOPNOTSUPP | Errno::ENOSYS)) => Err(Error::NoLocks(path.to_owned())),
         Err((_, e)) => Err(Error::file(Op::Lock, run)(e.into())),
     }
 }

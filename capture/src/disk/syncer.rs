@@ -7,13 +7,14 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use netcap_bundle::held::Dir;
+use netcap_bundle::held::{Dir, is_leftover};
 use netcap_words::quote;
 use rust_i18n::t;
 
@@ -78,6 +79,11 @@ impl Syncer {
             state.files.retain(|(other, _)| !Arc::ptr_eq(other, file));
             state.paths.insert(path.to_owned());
         }
+    }
+
+    /// Lets go of every file: all writers are done, and what is open keeps its directory on NFS and FUSE.
+    pub(crate) fn let_go(&self) {
+        self.state().files.clear();
     }
 
     /// A file that was written and closed, or a directory that has a new entry.
@@ -157,9 +163,7 @@ impl Syncer {
             return Some(moved.unwrap_or_else(|| t!("disk.vanished", dir = quote::path(dir))).into_owned());
         }
         let state = self.state();
-        let gone = |(file, _): &(Arc<File>, Dirty)| {
-            Arc::strong_count(file) > 1 && file.metadata().is_ok_and(|meta| meta.nlink() == 0)
-        };
+        let gone = |(file, _): &(Arc<File>, Dirty)| Arc::strong_count(file) > 1 && is_removed(file);
         state.files.iter().any(gone).then(|| t!("disk.removed", dir = self.dir.path().display()).into_owned())
     }
 
@@ -171,6 +175,15 @@ impl Syncer {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a file has no name any more, or only the one that NFS and FUSE give to what is removed while it is open.
+fn is_removed(file: &File) -> bool {
+    if file.metadata().is_ok_and(|meta| meta.nlink() == 0) {
+        return true;
+    }
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap_or_default();
+    path.file_name().and_then(|name| name.to_str()).is_some_and(is_leftover)
 }
 
 /// The running thread.

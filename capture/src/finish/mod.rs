@@ -33,6 +33,14 @@ pub(crate) struct RunResult {
     pub bytes: u64,
     /// Why there is no tar although one was wanted.
     pub no_tar: Option<String>,
+    /// That the directory of the tar could not be removed, as a sentence.
+    pub left: Option<String>,
+}
+
+impl From<Tar> for RunResult {
+    fn from(tar: Tar) -> Self {
+        Self { path: tar.path, bytes: tar.bytes, no_tar: None, left: tar.left }
+    }
 }
 
 /// Exit status of `netcap seal` when the run is closed, but there was no way to make a tar of it.
@@ -54,7 +62,7 @@ pub(crate) fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
     if rundir::find(dir)?.is_none()
         && let Some(done) = done_already(dir)?
     {
-        ui::answer(&t!("end.where", path = quote::path(&done.path), size = human_bytes(done.bytes)));
+        say(&done.into());
         return Ok(0);
     }
     let run = RunDir::adopt(dir)?;
@@ -72,7 +80,8 @@ pub(crate) fn seal_dead(dir: &Path, bundle: bool) -> Result<u8> {
     Ok(if result.no_tar.is_some() { NOT_BUNDLED } else { 0 })
 }
 
-/// The tar of a run whose directory is gone, but for the empty folder that a kill in the last moment leaves.
+/// The tar of a run whose directory is gone, but for the empty folder that a kill in the last moment leaves, or one that
+/// another program kept.
 fn done_already(dir: &Path) -> Result<Option<Tar>> {
     let path = std::path::absolute(dir).map_err(Error::run(dir))?;
     let (out, name) = match Dir::around(&path) {
@@ -81,12 +90,24 @@ fn done_already(dir: &Path) -> Result<Option<Tar>> {
     };
     let done = format!("{name}{}", layout::BUNDLE_END);
     let Some(meta) = out.meta(&done).ok().filter(|meta| meta.kind == Kind::File) else { return Ok(None) };
-    match out.dir(&name).and_then(|dir| dir.remove_itself()) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Ok(None),
-        _ => {}
+    let inside = match out.dir(&name) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+        Err(_) => return Ok(None),
+        Ok(inside) => Some(inside),
+    };
+    if inside.as_ref().is_some_and(|inside| !inside.has_leftovers_only()) {
+        return Ok(None);
+    }
+    if Files::tar_in(&out, &done)?
+        .as_ref()
+        .and_then(seal::whole)
+        .is_none_or(|manifest| manifest.info.run != name)
+    {
+        return Ok(None);
     }
     remove_attempts(&out, &done);
-    Ok(Some(Tar { path: path.with_file_name(done), bytes: meta.len }))
+    let tar = Tar::alone(path.with_file_name(done), meta.len);
+    Ok(Some(tar.after(&path, || inside.map_or(Ok(()), |inside| inside.remove_with_all()))))
 }
 
 /// A run whose tar is complete, for it bears its name, and of which only the removal of the directory was missing: that
@@ -98,14 +119,16 @@ fn bundled_before(run: &RunDir, bundle: bool) -> Result<Option<(Manifest, RunRes
     if whole && !bundle {
         return Ok(None);
     }
-    let files = Files::tar_in(&run.out, &name)?.filter(|files| !files.is_cut());
-    let manifest = files.and_then(|files| files.read_small(layout::MANIFEST));
-    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
-    match manifest.filter(|manifest| manifest.info.started == run.info.started) {
+    let files = Files::tar_in(&run.out, &name)?;
+    let manifest =
+        files.as_ref().and_then(seal::whole).filter(|manifest| manifest.info.started == run.info.started);
+    // Whoever put it there: what goes with the directory is in it, byte for byte.
+    let all =
+        files.filter(|_| manifest.is_some()).map_or(Ok(false), |files| seal::holds_all(&files, &run.dir))?;
+    match manifest.filter(|_| all) {
         Some(manifest) => {
-            seal::remove_run(&run.dir)?;
             remove_attempts(&run.out, &name);
-            Ok(Some((manifest, RunResult { path, bytes: meta.len, no_tar: None })))
+            Ok(Some((manifest, Tar::alone(path, meta.len).without(run).into())))
         }
         None => Err(Error::Other(t!("seal.in_the_way", path = path.display()).into_owned())),
     }
@@ -126,7 +149,7 @@ pub(crate) fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> 
     if (sealed.is_none() || seal::half_moved(&run.dir)?)
         && let Some((_, result)) = bundled_before(&run, true)?
     {
-        ui::answer(&t!("end.where", path = quote::path(&result.path), size = human_bytes(result.bytes)));
+        say(&result);
         return Ok(0);
     }
     match sealed {
@@ -139,13 +162,21 @@ pub(crate) fn bundle(dir: &Path, moving: bool, to: Option<&Path>) -> Result<u8> 
         return Ok(0);
     }
     let target = to.map_or_else(|| Ok(Target::beside(&run)), Target::named)?;
-    let Tar { path, bytes } = if moving || seal::half_moved(&run.dir)? {
+    let tar = if moving || seal::half_moved(&run.dir)? {
         move_bundle(&run, &target)?
     } else {
         write_bundle(&run, &target)?
     };
-    ui::answer(&t!("end.where", path = quote::path(&path), size = human_bytes(bytes)));
+    say(&tar.into());
     Ok(0)
+}
+
+/// Where a bundle is.
+fn say(result: &RunResult) {
+    if let Some(left) = &result.left {
+        ui::answer(left);
+    }
+    ui::answer(&t!("end.where", path = quote::path(&result.path), size = human_bytes(result.bytes)));
 }
 
 #[cfg(test)]

@@ -50,6 +50,9 @@ pub(crate) fn print_place(result: &RunResult) {
     if let Some(why) = &result.no_tar {
         ui::answer(&t!("end.no_tar", why = why));
     }
+    if let Some(left) = &result.left {
+        ui::answer(left);
+    }
     let path = &result.path;
     ui::answer(&t!("end.where", path = quote::path(path), size = human_bytes(result.bytes)));
     ui::answer(&t!("end.analyse", path = quote::path(path)));

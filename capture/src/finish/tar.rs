@@ -1,10 +1,12 @@
 //! The one file that is made of a run: as a copy while there is room for one, else by moving file after file.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use netcap_bundle::files::Files;
-use netcap_bundle::held::{Dir, Kind};
+use netcap_bundle::held::Dir;
 use netcap_bundle::{BundleError, Op, layout, seal};
+use netcap_words::quote;
 use rust_i18n::t;
 
 use super::RunResult;
@@ -13,11 +15,38 @@ use crate::disk::free::disk_left;
 use crate::disk::rundir::RunDir;
 use crate::error::{Error, Result};
 use crate::ui::units::human_bytes;
+use crate::ui::wording;
 
 /// A tar that is complete.
 pub(super) struct Tar {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
+    /// That the directory it was made of could not be removed, as a sentence.
+    pub(super) left: Option<String>,
+}
+
+impl Tar {
+    /// One that is there, when the directory of its run is gone or to stay.
+    pub(super) fn alone(path: PathBuf, bytes: u64) -> Self {
+        Self { path, bytes, left: None }
+    }
+
+    /// The same, of which the directory is removed now.
+    pub(super) fn without(self, run: &RunDir) -> Self {
+        self.after(&run.path, || run.remove())
+    }
+
+    /// The same when `dir` has been removed. Where that fails nothing is lost and nothing more is to be done.
+    pub(super) fn after(self, dir: &Path, remove: impl FnOnce() -> io::Result<()>) -> Self {
+        Self { left: remove().err().map(|e| left(&self.path, dir, &e)), ..self }
+    }
+}
+
+/// What is said of a directory that could not be removed.
+fn left(tar: &Path, dir: &Path, why: &io::Error) -> String {
+    let held = matches!(why.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy);
+    let why = if held { t!("end.held").into_owned() } else { wording::io(why) };
+    t!("end.left", tar = quote::path(tar), dir = quote::path(dir), why = why).into_owned()
 }
 
 /// Where a tar is to be.
@@ -64,7 +93,7 @@ fn copy_fits(run: &RunDir, size: u64, bounds: Option<Bounds>) -> bool {
 /// on the disk; else file by file.
 pub(crate) fn wrap_up(run: &RunDir, bundle: bool, bounds: Option<Bounds>) -> RunResult {
     let size = run.dir.bytes();
-    let as_directory = |no_tar| RunResult { path: run.place_now(), bytes: size, no_tar };
+    let as_directory = |no_tar| RunResult { path: run.place_now(), bytes: size, no_tar, left: None };
     if !bundle {
         return as_directory(None);
     }
@@ -73,19 +102,8 @@ pub(crate) fn wrap_up(run: &RunDir, bundle: bool, bounds: Option<Bounds>) -> Run
         return as_directory(Some(t!("end.moved").into_owned()));
     }
     match make_tar(run, size, bounds) {
-        Ok(Tar { path, bytes }) => RunResult { path, bytes, no_tar: None },
+        Ok(tar) => tar.into(),
         Err(e) => as_directory(Some(e.to_string())),
-    }
-}
-
-/// What becomes of an error once the tar has its name. What says that a directory is a run goes last: without it all of the
-/// run is in the tar, and what keeps the directory there are the names that NFS and FUSE give to files that are removed
-/// while they are open. It goes when they are closed ([`RunDir`]).
-fn unless_whole(error: BundleError, run: &RunDir, done: &Target) -> Result<Tar> {
-    let tar = done.dir.meta(&done.name).ok().filter(|meta| meta.kind == Kind::File);
-    match tar {
-        Some(meta) if !run.dir.has(layout::RUN) => Ok(Tar { path: done.path.clone(), bytes: meta.len }),
-        _ => Err(error.into()),
     }
 }
 
@@ -95,8 +113,7 @@ fn make_tar(run: &RunDir, size: u64, bounds: Option<Bounds>) -> Result<Tar> {
         room_to_move(run, bounds)?;
         return move_bundle(run, &done);
     }
-    let written = write_bundle(run, &done)?;
-    seal::remove_run(&run.dir).or_else(|e| unless_whole(e, run, &done).map(drop))?;
+    let written = write_bundle(run, &done)?.without(run);
     // A move that had begun and removed nothing yet.
     remove_attempts(&run.out, &run.tar_name());
     Ok(written)
@@ -129,7 +146,7 @@ pub(super) fn write_bundle(run: &RunDir, done: &Target) -> Result<Tar> {
         Ok(file.metadata().map_or(0, |meta| meta.len()))
     };
     match write() {
-        Ok(bytes) => Ok(Tar { path: path.clone(), bytes }),
+        Ok(bytes) => Ok(Tar::alone(path.clone(), bytes)),
         Err(e) => {
             // It may be the disk that is full; the run itself is still there.
             let _ = dir.remove(&partial);
@@ -142,13 +159,9 @@ pub(super) fn write_bundle(run: &RunDir, done: &Target) -> Result<Tar> {
 pub(super) fn move_bundle(run: &RunDir, done: &Target) -> Result<Tar> {
     let Target { dir, name, path } = done;
     let moving = format!("{name}{}", layout::MOVING_END);
-    let moved = seal::move_tar(&run.dir, &run.info.run, dir, &moving, name);
-    let tar = match moved {
-        Ok(bytes) => Tar { path: path.clone(), bytes },
-        Err(e) => unless_whole(e, run, done)?,
-    };
+    let bytes = seal::move_tar(&run.dir, &run.info.run, dir, &moving, name)?;
     remove_attempts(dir, name);
-    Ok(tar)
+    Ok(Tar::alone(path.clone(), bytes).without(run))
 }
 
 #[cfg(test)]
@@ -158,29 +171,24 @@ mod tests {
     use netcap_bundle::run::End;
     use std::fs;
 
-    /// As NFS and FUSE have it: a removed file that is open keeps a name in its directory until it is closed.
+    /// As NFS has it: a file that was removed while it is open keeps a name in its directory until it is closed.
     #[test]
-    fn a_directory_that_cannot_go_yet_does_not_hide_its_tar() {
+    fn a_directory_that_somebody_keeps_does_not_hide_its_tar() {
+        rust_i18n::set_locale("en");
         let out = tempfile::tempdir().unwrap();
         let run = RunDir::create(out.path(), &[], Start::default()).unwrap();
         seal::seal(&run.dir, run.info.clone(), None, End::Recovered, Vec::new()).unwrap();
-        let (dir, done) = (run.path.clone(), Target::beside(&run));
-        let busy = || BundleError::io(Op::Remove, &dir)(std::io::Error::from_raw_os_error(libc::ENOTEMPTY));
-        assert!(unless_whole(busy(), &run, &done).is_err(), "no tar");
-        let written = write_bundle(&run, &done).unwrap();
-        assert!(unless_whole(busy(), &run, &done).is_err(), "it is a run still");
-        for entry in fs::read_dir(&dir).unwrap().flatten() {
-            fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path())).unwrap();
-        }
-        fs::write(dir.join(".nfs1"), "").unwrap();
-        let whole = unless_whole(busy(), &run, &done).unwrap();
-        assert_eq!((whole.path, whole.bytes), (written.path, written.bytes));
-        let (kept, closed) = (dir.join(".nfs1"), std::time::Duration::from_millis(50));
-        let server = std::thread::spawn(move || {
-            std::thread::sleep(closed);
-            fs::remove_file(kept)
-        });
-        drop(run);
-        assert!(server.join().unwrap().is_ok() && !dir.exists(), "it goes when they are closed");
+        let dir = run.path.clone();
+        // A directory cannot be unlinked, as a name of NFS' cannot while the file is open.
+        let kept = dir.join(".nfs00000000002c01a700000012");
+        fs::create_dir(&kept).unwrap();
+        let result = wrap_up(&run, true, None);
+        assert!(result.path == run.tar_path() && result.no_tar.is_none(), "{result:?}");
+        let left = result.left.unwrap_or_default();
+        assert!(left.contains("is whole") && left.contains(dir.to_str().unwrap()), "{left}");
+        assert!(!dir.join(layout::RUN).exists() && kept.exists(), "no run any more");
+        fs::remove_dir(&kept).unwrap();
+        assert_eq!(super::super::seal_dead(&dir, true).unwrap(), 0);
+        assert!(!dir.exists() && result.path.exists());
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use netcap_bundle::run::safe_name;
 use netcap_bundle::{Mac, Point, Role};
+use netcap_words::foreign::clean;
 use rust_i18n::t;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +50,7 @@ pub(crate) fn select(available: &Available, wanted: &Selection) -> Result<Vec<Po
         add(of_vm(available, name)?);
     }
     if let Some(point) = out.iter().find(|point| available.not_ethernet.contains(&point.iface)) {
-        return Err(PlanError(t!("plan.foreign", iface = point.iface).into()));
+        return Err(sentence(&t!("plan.foreign", iface = point.iface)));
     }
     name_apart(&mut out);
     Ok(out)
@@ -120,7 +121,7 @@ fn of_switch<'a>(available: &'a Available, name: &str) -> Result<Vec<&'a Point>,
     };
     let points: Vec<_> = available.points.iter().filter(mine).collect();
     if points.is_empty() {
-        return Err(PlanError(t!("plan.unheard_switch", name = name).into()));
+        return Err(sentence(&t!("plan.unheard_switch", name = name)));
     }
     Ok(points)
 }
@@ -130,7 +131,7 @@ fn of_iface<'a>(available: &'a Available, name: &str) -> Result<Vec<&'a Point>, 
         return Ok(vec![point]);
     }
     if let Some(port) = available.unrecordable.iter().find(|port| port.iface == name) {
-        return Err(PlanError(t!("plan.unheard", iface = name, switch = port.switch).into()));
+        return Err(sentence(&t!("plan.unheard", iface = name, switch = port.switch)));
     }
     let known = || available.points.iter().map(|point| point.iface.as_str());
     Err(unknown("plan.iface", name, known(), &listed(known())))
@@ -183,7 +184,12 @@ fn unknown<'a>(key: &str, name: &str, known: impl Iterator<Item = &'a str>, list
         text.push_str("; ");
         text.push_str(&t!("plan.near", name = near));
     }
-    PlanError(text)
+    sentence(&text)
+}
+
+/// In one line, whatever the names in it are: those of machines may have several.
+fn sentence(text: &str) -> PlanError {
+    PlanError(clean(text))
 }
 
 /// Names shown of a long list.

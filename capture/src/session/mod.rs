@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use netcap_bundle::Op;
 use netcap_bundle::run::{Clock, Cost, End};
 use netcap_bundle::state::Taken;
 use rust_i18n::t;
@@ -47,6 +48,7 @@ mod points;
 mod progress;
 mod recorded;
 mod rings;
+mod silence;
 mod start;
 mod state;
 mod threads;
@@ -118,6 +120,7 @@ pub(crate) async fn record(
     let run = create_run(&plan, &initial.host, &process)?;
     let budget = Budget::new(&run.dir, bounds, run.dir.bytes() + initial.topology.len() as u64);
     let control = Control::open(&plan, &run, &budget, &process, &mut signals);
+    silence::watch(run.path.clone(), &control).map_err(Error::file(Op::StartThread, &run.path))?;
     let (events, mut inbox) = mpsc::channel(EVENTS_PER_POINT * (plan.points.len() + JOINERS));
     let disk = Disk::new(&run.dir, &budget, fitted.queue);
     let context = Context { plan: &plan, run: &run, process: &process, disk: &disk, events: &events };
@@ -131,7 +134,10 @@ pub(crate) async fn record(
         Ok((state, running))
     });
     // Nothing has been recorded: an empty run would only be mistaken for a silent network.
-    let (state, mut running) = started.inspect_err(|_| drop(run.dir.remove_with_all()))?;
+    let (state, mut running) = started.inspect_err(|_| {
+        budget.syncer().let_go();
+        let _ = run.remove();
+    })?;
     let (ending, state_ending) = watch::channel(Ending::NotYet);
     let (mut follow, look_samples) = Following::start(plan.follow.clone(), sampler, initial.old);
     let state =

@@ -54,6 +54,7 @@ impl Running {
         session.last_events(inbox);
         session.show_last(plan);
         session.journal.close();
+        budget.syncer().let_go();
         session.remarks
     }
 }

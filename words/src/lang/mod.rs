@@ -1,6 +1,9 @@
 //! The languages that people are spoken to in. What machines read is always English.
 
 pub mod help;
+mod refusal;
+
+pub use refusal::refusal;
 
 use std::ffi::OsString;
 

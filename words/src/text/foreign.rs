@@ -3,6 +3,8 @@
 //! Whoever sends LLDP frames or names a virtual machine writes on the engineer's terminal. Nothing in such text may
 //! steer it, turn the text around it, or break the line it stands in.
 
+use std::fmt::Write as _;
+
 /// Text in which nothing steers a terminal. White space that breaks lines becomes a blank; everything else that steers
 /// becomes U+FFFD, so that two names that differ in it do not look alike without a sign.
 pub fn clean(text: &str) -> String {
@@ -33,6 +35,20 @@ fn harmless(c: char) -> char {
 pub fn is_steering(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// JSON in which what would steer a terminal is escaped, not only what RFC 8259 (section 7) wants escaped: all of it is
+/// inside strings, and means the same.
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && is_steering(c) {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -50,7 +50,17 @@ pub(crate) struct Budget {
     low: AtomicBool,
     /// Bytes written so far, those of removed segments included.
     written: AtomicU64,
+    seen: Mutex<Seen>,
     syncer: Arc<Syncer>,
+}
+
+/// What others see of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seen {
+    /// Bytes promised.
+    pub(crate) used: u64,
+    /// Segments removed.
+    pub(crate) removed: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -83,6 +93,7 @@ impl Budget {
             store,
             low: AtomicBool::new(false),
             written: AtomicU64::new(0),
+            seen: Mutex::new(Seen { used, removed: 0 }),
             syncer,
         })
     }
@@ -243,14 +254,14 @@ impl Budget {
         self.bounds
     }
 
-    /// Bytes promised so far.
-    pub(crate) fn used(&self) -> u64 {
-        self.store().used
-    }
-
-    /// Segments removed so far.
-    pub(crate) fn removed(&self) -> u64 {
-        self.store().removed
+    /// Bytes promised and segments removed so far; the last numbers that were seen while somebody removes a file, for that
+    /// waits for a disk that may not answer.
+    pub(crate) fn seen(&self) -> Seen {
+        let mut last = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(store) = self.store.try_lock() {
+            *last = Seen { used: store.used, removed: store.removed };
+        }
+        *last
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {

@@ -24,7 +24,7 @@ fn the_oldest_of_the_greatest_goes_and_the_sum_never_exceeds_the_limit() {
         budget.closed(point, path, 40_000);
         assert!(directory_bytes(dir.path()) <= budget.limit());
     }
-    assert!(budget.removed() > 80);
+    assert!(budget.seen().removed > 80);
     assert!(dir.path().join("quiet90").exists() && dir.path().join("quiet50").exists(), "a fair share");
     assert!(!dir.path().join("busy1").exists() && dir.path().join("busy99").exists());
     let kept = directory_bytes(dir.path());
