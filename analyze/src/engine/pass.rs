@@ -212,7 +212,7 @@ impl<F: Fold> Pass<'_, F> {
             at: packet.at,
             frame: FrameRef { file: self.job.file, number: packet.number },
             point,
-            domain: self.context.domain(point),
+            domain: self.context.domain_of(point, packet.link, packet.data),
             direction,
             lost_before: packet.lost_before,
             wire_len: packet.wire_len,

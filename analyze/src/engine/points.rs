@@ -1,9 +1,10 @@
 //! Capture points and the broadcast domains they belong to.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ALIVE_MAX;
-use netcap_bundle::packets::Interface;
+use netcap_bundle::packets::{Interface, LinkType};
 use netcap_bundle::{Mac, Point, Role};
 use netcap_filters::{Options, VlanMode};
 
@@ -18,6 +19,9 @@ const INTERFACES_PER_FILE: u32 = 4_096;
 const POINTS_MAX: usize = 16_384;
 /// Domains of points without a switch start here.
 const LONELY: u32 = 1 << 31;
+/// Among them those of interfaces of one point: the point above, the number of the interface below.
+const COOKED: u32 = 1 << 30;
+const COOKED_BITS: u32 = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PointInfo {
@@ -39,6 +43,8 @@ pub(crate) struct PointInfo {
     pub dropped: Option<u64>,
     /// True when the bundle describes it; false for the interfaces of a bare file.
     pub described: bool,
+    /// Frames of several interfaces are there, and do not say of which.
+    pub mixed: bool,
 }
 
 /// What folds may know before the packets are read: the points, their domains and VLANs, who is in a bond.
@@ -136,6 +142,7 @@ impl FoldContext {
                 snaplen: point.snaplen,
                 dropped: None,
                 described: true,
+                mixed: false,
             });
         }
         context
@@ -155,6 +162,17 @@ impl FoldContext {
     /// The broadcast domain of a point.
     pub(crate) fn domain(&self, point: PointId) -> DomainId {
         self.domains.get(point.0 as usize).copied().unwrap_or(DomainId(LONELY | (point.0 & (LONELY - 1))))
+    }
+
+    /// The broadcast domain of a frame: of a point that is all interfaces of a host each of them is one.
+    pub(super) fn domain_of(&self, point: PointId, link: LinkType, frame: &[u8]) -> DomainId {
+        match cooked_interface(link, frame) {
+            Some(index) => {
+                let point = (point.0 << COOKED_BITS) & (COOKED - 1);
+                DomainId(LONELY | COOKED | point | (index & ((1 << COOKED_BITS) - 1)))
+            }
+            None => self.domain(point),
+        }
     }
 
     /// The access VLAN of a point, 0 when it has none.
@@ -181,6 +199,12 @@ impl FoldContext {
     pub(crate) fn role(&self, point: PointId) -> Option<&Role> {
         self.points.get(point.0 as usize).map(|p| &p.role)
     }
+}
+
+/// The number of the interface that a cooked frame of version 2 came by (LINKTYPE_LINUX_SLL2).
+fn cooked_interface(link: LinkType, frame: &[u8]) -> Option<u32> {
+    let index = frame.get(4..).filter(|_| link == LinkType::LINUX_SLL2)?;
+    index.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
 }
 
 /// What really ran in the kernel: the recorder says so, and an older one had the same options and did not.
@@ -222,6 +246,7 @@ impl Points {
                 snaplen: interface.snaplen,
                 dropped: None,
                 described: false,
+                mixed: interface.link == LinkType::LINUX_SLL && interface.name.is_empty(),
             };
             (info, context.domain(id))
         });
@@ -263,15 +288,29 @@ impl Points {
 
     /// The name of a domain tells people something.
     pub(crate) fn is_domain_named(&self, domain: DomainId) -> bool {
+        if domain.interface().is_some() {
+            return true;
+        }
         let mut points = self.map.iter().filter(|(_, (_, d))| *d == domain).map(|(id, _)| *id);
         points.any(|id| self.named(id).is_some())
     }
 
-    /// The name of a domain: its switch, or the only point of it.
-    pub(crate) fn domain_name(&self, domain: DomainId) -> &str {
+    /// The name of a domain: its switch, the only point of it, or the number of an interface.
+    pub(crate) fn domain_name(&self, domain: DomainId) -> Cow<'_, str> {
+        if let Some(index) = domain.interface() {
+            return format!("ifindex {index}").into();
+        }
         self.map
             .values()
             .find(|(_, d)| *d == domain)
             .map_or("?", |(info, _)| info.vswitch.as_deref().unwrap_or(&info.name))
+            .into()
+    }
+}
+
+impl DomainId {
+    /// The interface that it is, of a point that is all interfaces of a host.
+    pub(crate) fn interface(self) -> Option<u32> {
+        (self.0 & LONELY != 0 && self.0 & COOKED != 0).then_some(self.0 & ((1 << COOKED_BITS) - 1))
     }
 }

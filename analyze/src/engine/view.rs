@@ -152,6 +152,13 @@ pub(crate) enum L4 {
         /// Destination port.
         dport: u16,
     },
+    /// A VRRP advertisement (RFC 9568, section 5.2).
+    Vrrp {
+        /// The VRID.
+        group: u8,
+        /// 0: the master gives up.
+        priority: u8,
+    },
     /// Anything else.
     Other,
 }

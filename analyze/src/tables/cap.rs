@@ -46,6 +46,8 @@ caps! {
     Claims: "given-up.claims",
     /// Times of a claim, joined.
     CoarseClaims: "given-up.coarse",
+    /// Advertisements of masters.
+    Elections: "given-up.elections",
     /// MACs at members of bonds.
     BondMacs: "given-up.bond-macs",
     /// Times of a MAC at a member, joined.

@@ -1,7 +1,7 @@
 //! Who says that an address is theirs: ARP and IPv6 neighbour discovery, per broadcast domain, VLAN and address.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,6 +29,10 @@ const RUNS_ALL_MAX: usize = 196_608;
 const CLAIMS_MAX: usize = 64;
 /// Points remembered per claim.
 const POINTS_MAX: usize = 8;
+/// MACs remembered that ask DHCP servers for an address; when there are more, every MAC counts as one.
+const SEEKERS_MAX: usize = 8_192;
+/// Ports of DHCP (RFC 2131 section 4.1).
+const DHCP: (u16, u16) = (68, 67);
 
 /// An address in its broadcast domain and VLAN. Never the address alone: tenants overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,8 +96,17 @@ pub(crate) struct Address {
 #[derive(Debug, Default)]
 pub(crate) struct ClaimsTable {
     pub addresses: BTreeMap<AddressKey, Address>,
+    /// Who asks a DHCP server for an address.
+    seekers: BTreeSet<Mac>,
     /// Addresses not kept.
     pub overflow: u64,
+}
+
+impl ClaimsTable {
+    /// It asks DHCP servers for an address, or may do so.
+    pub(crate) fn is_seeker(&self, mac: Mac) -> bool {
+        self.seekers.len() >= SEEKERS_MAX || self.seekers.contains(&mac)
+    }
 }
 
 #[derive(Debug)]
@@ -101,6 +114,7 @@ pub(crate) struct ClaimsFold {
     context: Arc<FoldContext>,
     map: HashMap<AddressKey, Address>,
     order: Vec<AddressKey>,
+    seekers: BTreeSet<Mac>,
     overflow: u64,
     room: Budget,
 }
@@ -137,12 +151,18 @@ struct Heard {
 impl Fold for ClaimsFold {
     fn start(context: &Arc<FoldContext>) -> Self {
         let room = Budget::share_of(context.sharers());
-        Self { context: Arc::clone(context), map: HashMap::new(), order: Vec::new(), overflow: 0, room }
+        let (map, order, seekers) = (HashMap::new(), Vec::new(), BTreeSet::new());
+        Self { context: Arc::clone(context), map, order, seekers, overflow: 0, room }
     }
 
     fn packet(&mut self, packet: &PacketView<'_>) {
         let heard = match packet.net {
-            Net::Arp(arp) => of_arp(&arp),
+            Net::Arp(arp) => of_arp(&arp, packet.eth),
+            Net::Ip(Ip { l4: L4::Udp { sport, dport }, .. }) if (sport, dport) == DHCP => {
+                let room = self.seekers.len() < SEEKERS_MAX;
+                self.seekers.extend(packet.eth.map(|eth| eth.src).filter(|_| room));
+                None
+            }
             Net::Ip(Ip { src, l4: L4::Nd(nd), .. }) => of_nd(src, &nd, packet.eth),
             Net::Ip(ip) if opens(&ip) && self.at_its_own_port(packet) => of_opening(&ip, packet.eth),
             _ => None,
@@ -155,6 +175,8 @@ impl Fold for ClaimsFold {
     fn merge(&mut self, mut later: Self) {
         self.room.grow();
         self.overflow += later.overflow;
+        let more = SEEKERS_MAX.saturating_sub(self.seekers.len());
+        self.seekers.extend(std::mem::take(&mut later.seekers).into_iter().take(more));
         let mut room = self.room;
         for key in std::mem::take(&mut later.order) {
             let Some(address) = later.map.remove(&key) else { continue };
@@ -180,7 +202,7 @@ impl TableFold for ClaimsFold {
             }
             address.claims.sort_by_key(|a| (a.mac, a.kind, a.sender));
         }
-        ClaimsTable { addresses, overflow: self.overflow }
+        ClaimsTable { addresses, seekers: self.seekers, overflow: self.overflow }
     }
 
     fn given_up(table: &ClaimsTable) -> Vec<(Cap, u64)> {
@@ -291,13 +313,13 @@ impl Address {
 }
 
 /// ARP: nothing but requests and replies claims (RARP and inverse ARP have other operations).
-fn of_arp(arp: &Arp) -> Option<Heard> {
+fn of_arp(arp: &Arp, eth: Option<Eth>) -> Option<Heard> {
     if (arp.op != REQUEST && arp.op != REPLY) || arp.sha.is_zero() || arp.sha.is_multicast() {
         return None;
     }
     let (ip, kind) = if arp.spa.is_unspecified() {
-        // A reply with SPA 0 says nothing.
-        if arp.op != REQUEST || arp.tpa.is_unspecified() {
+        // A reply with SPA 0 says nothing. To one station only: whether it is still there, as switches ask.
+        if arp.op != REQUEST || arp.tpa.is_unspecified() || is_for_one(eth) {
             return None;
         }
         (arp.tpa, ClaimKind::Probe)
@@ -310,6 +332,11 @@ fn of_arp(arp: &Arp) -> Option<Heard> {
     };
     let nobody = ip.is_loopback() || ip.is_multicast() || ip.is_broadcast() || ip.octets()[0] == 0;
     (!nobody).then_some(Heard { ip: ip.into(), mac: arp.sha, kind })
+}
+
+/// Who wants an address for itself asks all (RFC 5227 section 2.1.1; RFC 4862 section 5.4.2).
+fn is_for_one(eth: Option<Eth>) -> bool {
+    eth.is_some_and(|eth| !eth.dst.is_multicast())
 }
 
 fn opens(ip: &Ip) -> bool {
@@ -327,6 +354,7 @@ fn of_opening(ip: &Ip, eth: Option<Eth>) -> Option<Heard> {
 fn of_nd(src: IpAddr, nd: &Nd, eth: Option<Eth>) -> Option<Heard> {
     let sender = eth.map(|e| e.src);
     let (ip, mac, kind) = match nd.kind {
+        NdKind::Solicitation if src.is_unspecified() && is_for_one(eth) => return None,
         NdKind::Solicitation if src.is_unspecified() => (IpAddr::V6(nd.target), sender?, ClaimKind::Probe),
         NdKind::Solicitation => (src, nd.mac?, ClaimKind::Use),
         NdKind::Advertisement { overrides: false, .. } => {

@@ -4,6 +4,7 @@ pub(crate) mod asked;
 pub(crate) mod bonded;
 pub(crate) mod cap;
 pub(crate) mod claims;
+pub(crate) mod elections;
 pub(crate) mod floods;
 pub(crate) mod hops;
 pub(crate) mod journeys;
@@ -75,6 +76,8 @@ tables! {
     bonded: bonded::BondedFold,
     /// Claims of addresses.
     claims: claims::ClaimsFold,
+    /// Who says that it is the master of a group of routers.
+    elections: elections::ElectionsFold,
     /// Packets from point to point.
     hops: hops::HopsFold,
     /// Requests and replies.

@@ -8,7 +8,7 @@ use etherparse::{
 };
 use netcap_bundle::Mac;
 use netcap_bundle::packets::LinkType;
-use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP, UDP};
+use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP, UDP, VRRP};
 use netcap_words::wire::{ether_type, icmp, icmpv6, is_tag};
 
 mod links;
@@ -200,6 +200,15 @@ fn transport(protocol: u8, payload: &[u8]) -> L4 {
         TCP => TcpSlice::from_slice(payload).map_or(L4::Other, |tcp| tcp_of(&tcp)),
         UDP => UdpSlice::from_slice_lax(payload)
             .map_or(L4::Other, |udp| L4::Udp { sport: udp.source_port(), dport: udp.destination_port() }),
+        VRRP => vrrp(payload),
+        _ => L4::Other,
+    }
+}
+
+/// Version and type, VRID, priority. CARP has the same number, and MACs of virtual routers.
+fn vrrp(payload: &[u8]) -> L4 {
+    match payload {
+        [0x21 | 0x31, group, priority, ..] => L4::Vrrp { group: *group, priority: *priority },
         _ => L4::Other,
     }
 }

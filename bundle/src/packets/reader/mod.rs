@@ -33,6 +33,10 @@ pub struct LinkType(pub u16);
 impl LinkType {
     /// LINKTYPE_ETHERNET.
     pub const ETHERNET: Self = Self(1);
+    /// LINKTYPE_LINUX_SLL: `tcpdump -i any`; of which interface a frame is, it does not say.
+    pub const LINUX_SLL: Self = Self(113);
+    /// LINKTYPE_LINUX_SLL2: the same, with the number of the interface.
+    pub const LINUX_SLL2: Self = Self(276);
 }
 
 /// One interface of a file.

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use netcap_bundle::{Mac, Nanos};
 
-use super::claimants::{Context, Suspect, is_link_local, own_address, suspects};
+use super::claimants::{Suspect, is_link_local, own_address, suspects};
+use super::context::Context;
 use super::evidence::{kind_key, point_of};
 use crate::engine::{DomainId, Tags};
 use crate::finding::Evidence;
@@ -101,7 +102,7 @@ impl AddressBook {
                 );
             }
             book.networks.push(Network {
-                domain: view.points.domain_name(domain).to_owned(),
+                domain: view.points.domain_name(domain).into_owned(),
                 named: view.points.is_domain_named(domain),
                 vlan: vlan.to_string(),
                 owners: kept,

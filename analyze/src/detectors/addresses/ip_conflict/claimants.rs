@@ -6,51 +6,20 @@ use std::net::IpAddr;
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
 
-use crate::engine::{DomainId, PointId, Tags};
+use super::context::Context;
+use crate::engine::PointId;
 use crate::host::OwnAddress;
-use crate::host::macs::{is_virtual_router, number};
+use crate::host::macs::is_virtual_router;
 use crate::tables::claims::{Address, AddressKey, Claim, ClaimKind, ClaimRuns};
 use crate::view::View;
-
-/// A MAC that answers for at least this many addresses, and uses none of them itself, answers for others (RFC 1027).
-const PROXY_ADDRESSES_MIN: usize = 8;
-/// A MAC that probes at least this many addresses and claims none of them checks for others: a DHCP server before it
-/// offers one, a switch that tracks its devices.
-const CHECKED_ADDRESSES_MIN: usize = 3;
-/// Ports of one card have MACs this close together.
-pub(super) const ADJACENT_MAX: u64 = 16;
-/// Addresses that two neighbouring MACs must share to be taken for one multihomed host.
-const SHARED_MIN: usize = 2;
-
-/// What must be known of all addresses before one is judged.
-#[derive(Debug, Default)]
-pub(super) struct Context {
-    proxies: BTreeSet<Claimant>,
-    checkers: BTreeSet<Claimant>,
-    /// How many addresses two of them claim.
-    shared: BTreeMap<(Claimant, Claimant), usize>,
-}
-
-/// A MAC in a network; that of another VLAN is another device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Claimant {
-    domain: DomainId,
-    vlan: Tags,
-    mac: Mac,
-}
-
-impl Claimant {
-    /// One that claims this address.
-    fn of(key: AddressKey, mac: Mac) -> Self {
-        Self { domain: key.domain, vlan: key.vlan, mac }
-    }
-}
 
 /// One suspect: a MAC with its claims by kind.
 #[derive(Debug, Clone)]
 pub(super) struct Suspect {
     pub mac: Mac,
     pub probe: ClaimRuns,
+    /// Frames of `probe`.
+    pub probes: u64,
     pub announce: ClaimRuns,
     /// Answers and use as a sender.
     pub using: ClaimRuns,
@@ -80,45 +49,6 @@ pub(super) struct ContestedAddress {
 /// nothing.
 pub(super) fn has_protocol_claims(address: &Address) -> bool {
     address.claims.iter().any(|c| c.kind != ClaimKind::Opens)
-}
-
-impl Context {
-    pub(super) fn new(view: &View<'_>) -> Self {
-        let mut context = Self::default();
-        let mut answers: BTreeMap<Claimant, usize> = BTreeMap::new();
-        let mut checked: BTreeMap<Claimant, usize> = BTreeMap::new();
-        for (key, address) in &view.tables.claims.addresses {
-            let macs: BTreeSet<Mac> = address.claims.iter().map(|c| c.mac).collect();
-            for mac in &macs {
-                let only = |kinds: &[ClaimKind]| {
-                    address.claims.iter().filter(|c| c.mac == *mac).all(|c| kinds.contains(&c.kind))
-                };
-                let who = Claimant::of(*key, *mac);
-                *answers.entry(who).or_default() += usize::from(only(&[ClaimKind::Reply, ClaimKind::Soft]));
-                *checked.entry(who).or_default() += usize::from(only(&[ClaimKind::Probe]));
-            }
-            // Pairs of a handful; a fuzzed address has no pairs worth counting.
-            if (2..=8).contains(&macs.len()) {
-                for (a, b) in pairs(&macs) {
-                    *context.shared.entry((Claimant::of(*key, a), Claimant::of(*key, b))).or_default() += 1;
-                }
-            }
-        }
-        let at_least = |counts: BTreeMap<_, usize>, min| {
-            counts.into_iter().filter(|(_, n)| *n >= min).map(|(who, _)| who).collect()
-        };
-        context.proxies = at_least(answers, PROXY_ADDRESSES_MIN);
-        context.checkers = at_least(checked, CHECKED_ADDRESSES_MIN);
-        context
-    }
-
-    /// Two neighbouring MACs of one card that claim several addresses together: one host, ARP flux.
-    fn one_host(&self, key: AddressKey, a: Mac, b: Mac) -> bool {
-        let both = (Claimant::of(key, a.min(b)), Claimant::of(key, a.max(b)));
-        let shared = self.shared.get(&both).copied().unwrap_or(0);
-        let near = number(a).abs_diff(number(b)) <= ADJACENT_MAX;
-        shared >= SHARED_MIN && near && !a.is_local() && !b.is_local()
-    }
 }
 
 impl ContestedAddress {
@@ -197,10 +127,10 @@ fn counts(view: &View<'_>, context: &Context, key: AddressKey, claim: &Claim, al
     if claim.kind == ClaimKind::Soft || is_virtual_router(claim.mac) {
         return false;
     }
-    if context.proxies.contains(&Claimant::of(key, claim.mac)) && claim.kind == ClaimKind::Reply {
+    if context.is_proxy(key, claim.mac) && claim.kind == ClaimKind::Reply {
         return false;
     }
-    if context.checkers.contains(&Claimant::of(key, claim.mac)) && claim.kind == ClaimKind::Probe {
+    if context.is_checker(key, claim.mac) && claim.kind == ClaimKind::Probe {
         return false;
     }
     let Some(sender) = claim.sender else { return true };
@@ -218,7 +148,7 @@ pub(super) fn own_address(view: &View<'_>, key: AddressKey) -> Option<OwnAddress
         .iter()
         .find(|(id, info)| view.points.domain(*id) == Some(key.domain) && info.role == Role::Internal);
     let access = internal.map_or(0, |(id, _)| view.access_vlan(id));
-    let own = view.host.owner(key.ip, vswitch, key.vlan.outer, access)?;
+    let own = view.host.owner(key.ip, &vswitch, key.vlan.outer, access)?;
     (key.vlan.inner == 0).then_some(own)
 }
 
@@ -228,6 +158,7 @@ impl Suspect {
         Self {
             mac,
             probe: none(),
+            probes: 0,
             announce: none(),
             using: none(),
             opens: none(),
@@ -245,7 +176,9 @@ impl Suspect {
             _ => &mut self.using,
         };
         into.merge(claim.runs.clone());
-        if claim.kind != ClaimKind::Probe {
+        if claim.kind == ClaimKind::Probe {
+            self.probes = self.probes.saturating_add(claim.frames());
+        } else {
             self.frames = self.frames.saturating_add(claim.frames());
             self.all.merge(claim.runs.clone());
         }
@@ -258,6 +191,7 @@ impl Suspect {
 
     fn join(&mut self, other: &Self) {
         self.probe.merge(other.probe.clone());
+        self.probes = self.probes.saturating_add(other.probes);
         self.announce.merge(other.announce.clone());
         self.using.merge(other.using.clone());
         self.opens.merge(other.opens.clone());
@@ -278,8 +212,4 @@ impl Suspect {
 /// Hosts choose 169.254/16 addresses by themselves and settle it by themselves (RFC 3927).
 pub(super) fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(v4) if v4.is_link_local())
-}
-
-fn pairs(macs: &BTreeSet<Mac>) -> impl Iterator<Item = (Mac, Mac)> + '_ {
-    macs.iter().flat_map(move |a| macs.range(..).filter(move |b| *b > a).map(move |b| (*a, *b)))
 }

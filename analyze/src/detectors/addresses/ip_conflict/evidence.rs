@@ -3,7 +3,7 @@
 use netcap_bundle::Mac;
 
 use super::claimants::{ContestedAddress, Suspect};
-use super::judge::{Conflict, Proof};
+use super::judge::{Conflict, Proof, Rule};
 use crate::finding::Evidence;
 use crate::tables::runs::Sight;
 use crate::text::Text;
@@ -21,7 +21,9 @@ pub(super) fn evidence(view: &View<'_>, case: &ContestedAddress, conflict: &Conf
     let Proof { sights, .. } = &conflict.best;
     for (mac, sight) in sights {
         let Some(suspect) = suspect(case, *mac) else { continue };
-        let what = Text::new(kind_key(suspect, *sight)).with("mac", mac).with("ip", case.key.ip);
+        let elected = conflict.best.rule == Rule::Elected;
+        let key = if elected { "ip-conflict.evidence.master" } else { kind_key(suspect, *sight) };
+        let what = Text::new(key).with("mac", mac).with("ip", case.key.ip);
         out.push(view.frame(*sight, point_of(suspect), what));
     }
     for mac in conflict.macs.iter().take(CLAIMANTS_MAX) {

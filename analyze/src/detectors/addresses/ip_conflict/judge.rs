@@ -3,13 +3,16 @@
 use netcap_bundle::Mac;
 
 use super::claimants::{ContestedAddress, Suspect};
+use super::context::Context;
+use super::{checks, turns};
 use crate::finding::Confidence;
 use crate::tables::runs::{Run, Sight};
+use crate::view::View;
 
 /// DEFEND_INTERVAL, RFC 5227 section 1.1.
-const DEFEND_NS: i64 = 10_000_000_000;
+pub(super) const DEFEND_NS: i64 = 10_000_000_000;
 /// ANNOUNCE_WAIT, RFC 5227 section 1.1: how long after its last probe a prober listens.
-const PROBE_WAIT_NS: i64 = 2_000_000_000;
+pub(super) const PROBE_WAIT_NS: i64 = 2_000_000_000;
 /// Two probers of one address are rivals when both probe within PROBE_WAIT + PROBE_NUM × PROBE_MAX + ANNOUNCE_WAIT.
 const RIVAL_PROBE_NS: i64 = 9_000_000_000;
 /// RATE_LIMIT_INTERVAL, RFC 5227 section 1.1: what happens within it belongs together.
@@ -22,8 +25,16 @@ const RETURNS_MIN: usize = 3;
 /// What happened between two suspects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rule {
+    /// Somebody only asks whether the address is taken.
+    Checked,
     /// One clean hand-over.
     HandOver,
+    /// One host that answers by several cards.
+    Flux,
+    /// A failover and its return within a minute, each announced.
+    ReturnedSoon,
+    /// Routers elect who has it, and never two at a time.
+    Elected,
     /// A failover and its return, or two of them.
     Returned,
     /// Both announce, further apart than a defence.
@@ -46,10 +57,10 @@ pub(super) enum Rule {
 
 impl Rule {
     pub(super) fn confidence(self) -> Confidence {
-        if self >= Self::OwnAddressAgain || self == Self::HandOver || self == Self::Returned {
-            Confidence::Proven
-        } else {
-            Confidence::Likely
+        match self {
+            Self::HandOver | Self::Elected | Self::Returned => Confidence::Proven,
+            _ if self >= Self::OwnAddressAgain => Confidence::Proven,
+            _ => Confidence::Likely,
         }
     }
 
@@ -73,11 +84,11 @@ pub(super) struct Conflict {
     pub macs: Vec<Mac>,
 }
 
-pub(super) fn judge(case: &ContestedAddress) -> Option<Conflict> {
+pub(super) fn judge(view: &View<'_>, context: &Context, case: &ContestedAddress) -> Option<Conflict> {
     let mut proofs = Vec::new();
     for (at, a) in case.suspects.iter().enumerate() {
         for b in case.suspects.iter().skip(at + 1) {
-            proofs.extend(pair(a, b));
+            proofs.extend(apart(view, context, case, a, b).or_else(|| pair(a, b)));
         }
         proofs.extend(own(case, a));
     }
@@ -108,26 +119,47 @@ fn own(case: &ContestedAddress, suspect: &Suspect) -> Option<Proof> {
     Some(Proof { rule, macs: (own.mac, suspect.mac), sights })
 }
 
+/// Two that only look like rivals.
+fn apart(
+    view: &View<'_>,
+    context: &Context,
+    case: &ContestedAddress,
+    a: &Suspect,
+    b: &Suspect,
+) -> Option<Proof> {
+    let flux = context.flux(case.key, a.mac, b.mac).is_some();
+    let first = |s: &Suspect| s.all.first().map(|sight| (s.mac, sight));
+    if flux {
+        return Some(proof(Rule::Flux, a, b, first(a).into_iter().chain(first(b)).collect()));
+    }
+    turns::elected(view, case.key, a, b).or_else(|| {
+        checks::only_asks(view, context, case.key, a, b)
+            .or_else(|| checks::only_asks(view, context, case.key, b, a))
+    })
+}
+
 fn pair(a: &Suspect, b: &Suspect) -> Option<Proof> {
     probe_answered(a, b)
         .or_else(|| probe_answered(b, a))
         .or_else(|| probers(a, b))
-        .or_else(|| alternation(a, b))
-        .or_else(|| alternation(b, a))
-        .or_else(|| announcers(a, b))
+        .or_else(|| {
+            let rivals =
+                alternation(a, b).or_else(|| alternation(b, a)).or_else(|| announcers(a, b))?;
+            turns::returned(a, b).or(Some(rivals))
+        })
         .or_else(|| slow(a, b))
         .or_else(|| hand_over(a, b))
         .or_else(|| hand_over(b, a))
 }
 
-fn proof(rule: Rule, a: &Suspect, b: &Suspect, mut sights: Vec<(Mac, Sight)>) -> Proof {
+pub(super) fn proof(rule: Rule, a: &Suspect, b: &Suspect, mut sights: Vec<(Mac, Sight)>) -> Proof {
     sights.sort_by_key(|(mac, sight)| (sight.at, *mac));
     sights.dedup();
     Proof { rule, macs: (a.mac.min(b.mac), a.mac.max(b.mac)), sights }
 }
 
 /// RFC 5227 section 2.1.1: while `a` probes and listens, `b` says that the address is its own.
-fn probe_answered(a: &Suspect, b: &Suspect) -> Option<Proof> {
+pub(super) fn probe_answered(a: &Suspect, b: &Suspect) -> Option<Proof> {
     a.probe.runs().iter().find_map(|probe| {
         let answer = b.all.after(probe.first.at).filter(|s| s.at.since(probe.last.at) <= PROBE_WAIT_NS)?;
         Some(proof(Rule::ProbeAnswered, a, b, vec![(a.mac, probe.first), (b.mac, answer)]))

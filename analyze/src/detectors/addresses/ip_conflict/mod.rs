@@ -8,7 +8,12 @@
 //! Proven: a probe answered by another MAC; two MACs that probe one address at once; two MACs that announce one address
 //! within 10 s; A, then B, then A again within a minute; the host's own address (in its snapshots at the start and the end)
 //! claimed again and again by a MAC that is not the host's. Likely: the same, once; two announcements within a minute; A and B in turns over a longer time.
-//! Info: one hand-over, A silent since B speaks.
+//! Info: one hand-over, A silent since B speaks; a failover and its return, each announced; routers whose VRRP shows who has
+//! the address when; who asks again and again with sender 0 although it is answered (a switch that tracks devices, the ARP
+//! monitor of a bond), or asks for an address beside its own (`arping -D`); two MACs that always answer together for
+//! several addresses (ARP flux).
+//!
+//! Warning, cannot tell: all of it in a capture of all interfaces that does not say which (`tcpdump -i any` in its old form).
 //!
 //! Of several inputs: an address that one recording shows at one MAC and another one, of the same time and network, at
 //! another. Nothing needs a common clock but that the recordings overlap: likely.
@@ -31,13 +36,21 @@
 
 mod across;
 mod book;
+mod checks;
 mod claimants;
+mod context;
 mod evidence;
 mod judge;
 mod report;
+mod turns;
 
 pub(crate) use across::Books;
 pub(crate) use book::AddressBook;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use netcap_bundle::Mac;
 
 use crate::detectors::Detector;
 use crate::finding::{Finding, Severity};
@@ -63,15 +76,20 @@ pub(crate) const DETECTOR: Detector = Detector {
 const FINDINGS_MAX: usize = 200;
 
 fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
-    let context = claimants::Context::new(view);
+    let context = context::Context::new(view);
     let before = findings.len();
+    // What several interfaces of one host show is one conflict, and all addresses of a host with two cards one matter.
+    let mut said: BTreeSet<(Option<IpAddr>, Vec<Mac>)> = BTreeSet::new();
     for (key, address) in &view.tables.claims.addresses {
         if findings.len() - before >= FINDINGS_MAX {
             break;
         }
         let Some(case) = claimants::ContestedAddress::new(view, &context, *key, address) else { continue };
-        if let Some(conflict) = judge::judge(&case) {
-            findings.push(report::finding(view, &case, &conflict));
+        let Some(conflict) = judge::judge(view, &context, &case) else { continue };
+        let flux = conflict.best.rule == judge::Rule::Flux;
+        let once = flux || key.domain.interface().is_some();
+        if !once || said.insert((Some(key.ip).filter(|_| !flux), conflict.macs.clone())) {
+            findings.push(report::finding(view, &context, &case, &conflict));
         }
     }
 }

@@ -3,31 +3,42 @@
 use netcap_bundle::{Mac, Nanos};
 
 use super::claimants::ContestedAddress;
+use super::context::Context;
 use super::evidence::{evidence, suspect};
 use super::judge::{Conflict, Rule};
-use crate::finding::{Claimant, Exoneration, Finding, Severity, Subject, Victim};
+use crate::finding::{Claimant, Confidence, Exoneration, Finding, Severity, Subject, Victim};
 use crate::text::Text;
 use crate::view::View;
 
-pub(super) fn finding(view: &View<'_>, case: &ContestedAddress, conflict: &Conflict) -> Finding {
+pub(super) fn finding(
+    view: &View<'_>,
+    context: &Context,
+    case: &ContestedAddress,
+    conflict: &Conflict,
+) -> Finding {
     let rule = conflict.best.rule;
+    let mixed = rule.is_conflict() && is_mixed(view, case, conflict);
     let claimants: Vec<Claimant> =
         conflict.macs.iter().map(|mac| Claimant { mac: *mac, place: place_of(view, case, *mac) }).collect();
-    let domain = view.points.domain_name(case.key.domain).to_owned();
+    let domain = view.points.domain_name(case.key.domain).into_owned();
     let (from, to) = span(case, conflict);
-    let claim = claim(case, conflict, &claimants);
+    let claim = claim(context, case, conflict, &claimants);
     Finding {
         from,
         to,
         claim,
         evidence: evidence(view, case, conflict),
-        exonerations: exonerations(rule),
-        remedy: remedy(case, rule),
+        exonerations: exonerations(rule, mixed),
+        remedy: if mixed { Text::new("ip-conflict.remedy.mixed").with("ip", case.key.ip) } else { remedy(case, rule) },
         victims: if rule.is_conflict() { vec![Victim::Address(case.key.ip)] } else { Vec::new() },
         ..Finding::new(
             super::DETECTOR.unit.id,
-            if rule.is_conflict() { Severity::Error } else { Severity::Info },
-            rule.confidence(),
+            match rule.is_conflict() {
+                true if mixed => Severity::Warning,
+                true => Severity::Error,
+                false => Severity::Info,
+            },
+            if mixed { Confidence::CannotTell } else { rule.confidence() },
             Subject::Address {
                 ip: case.key.ip,
                 domain,
@@ -47,8 +58,27 @@ fn place_of(view: &View<'_>, case: &ContestedAddress, mac: Mac) -> Text {
     view.place(mac, seen)
 }
 
-fn claim(case: &ContestedAddress, conflict: &Conflict, claimants: &[Claimant]) -> Text {
+/// It was only seen where frames of several interfaces are mixed: the two may be in two networks.
+fn is_mixed(view: &View<'_>, case: &ContestedAddress, conflict: &Conflict) -> bool {
+    let involved = case.suspects.iter().filter(|s| conflict.macs.contains(&s.mac));
+    let mut points = involved.flat_map(|s| s.seen.iter().map(|(point, _)| *point));
+    points.any(|point| view.points.get(point).is_some_and(|info| info.mixed))
+}
+
+fn claim(
+    context: &Context,
+    case: &ContestedAddress,
+    conflict: &Conflict,
+    claimants: &[Claimant],
+) -> Text {
+    let changes = conflict.best.sights.len().saturating_sub(1);
     let key = match conflict.best.rule {
+        Rule::Checked => "ip-conflict.claim.checked",
+        Rule::Flux => "ip-conflict.claim.flux",
+        Rule::ReturnedSoon => "ip-conflict.claim.returned",
+        Rule::Elected if changes == 1 => "ip-conflict.claim.elected-one",
+        Rule::Elected if changes == 2 => "ip-conflict.claim.elected-back",
+        Rule::Elected => "ip-conflict.claim.elected",
         Rule::HandOver => "ip-conflict.claim.hand-over",
         Rule::Returned => "ip-conflict.claim.returned",
         Rule::AnnouncedTogether => "ip-conflict.claim.announced-together",
@@ -72,9 +102,12 @@ fn claim(case: &ContestedAddress, conflict: &Conflict, claimants: &[Claimant]) -
         let mac = order.get(index).copied().unwrap_or_default();
         claimants.iter().find(|c| c.mac == mac).map_or_else(|| Text::verbatim(mac), Claimant::words)
     };
+    let (a, b) = conflict.best.macs;
+    let flux = context.flux(case.key, a, b).unwrap_or_default();
     Text::new(key)
         .with("ip", case.key.ip)
         .with("count", conflict.macs.len())
+        .with_list("ips", flux.iter().map(Text::verbatim).collect())
         .with_text("a", who(0))
         .with_text("b", who(1))
 }
@@ -90,8 +123,13 @@ fn span(case: &ContestedAddress, conflict: &Conflict) -> (Option<Nanos>, Option<
 }
 
 /// What was looked for, and why it is not that.
-fn exonerations(rule: Rule) -> Vec<Exoneration> {
+fn exonerations(rule: Rule, mixed: bool) -> Vec<Exoneration> {
+    let open = |key| vec![Exoneration::Open(Text::new(key))];
     let takeover = match rule {
+        Rule::Flux => return open("ip-conflict.not.flux-maybe"),
+        Rule::Checked => return open("ip-conflict.not.checked-maybe"),
+        Rule::ReturnedSoon => return open("ip-conflict.not.returned-maybe"),
+        Rule::Elected => return vec![ruled_out("ip-conflict.not.elected-it-is")],
         // A takeover within that minute would look the same.
         Rule::AnnouncedTogether => Exoneration::Open(Text::new("ip-conflict.not.takeover-maybe")),
         Rule::HandOver => ruled_out("ip-conflict.not.hand-over-it-is"),
@@ -101,7 +139,8 @@ fn exonerations(rule: Rule) -> Vec<Exoneration> {
         Rule::Announcers | Rule::Alternation | Rule::TakingTurns => ruled_out("ip-conflict.not.takeover"),
     };
     let others = ["ip-conflict.not.router", "ip-conflict.not.one-device", "ip-conflict.not.proxy"];
-    std::iter::once(takeover).chain(others.map(ruled_out)).collect()
+    let networks = mixed.then(|| Exoneration::Open(Text::new("ip-conflict.not.mixed")));
+    std::iter::once(takeover).chain(networks).chain(others.map(ruled_out)).collect()
 }
 
 fn ruled_out(key: &'static str) -> Exoneration {
@@ -110,6 +149,8 @@ fn ruled_out(key: &'static str) -> Exoneration {
 
 fn remedy(case: &ContestedAddress, rule: Rule) -> Text {
     let key = match (rule.is_conflict(), case.key.ip.is_ipv6()) {
+        _ if rule == Rule::Flux => "ip-conflict.remedy.flux",
+        _ if rule == Rule::Checked => "ip-conflict.remedy.checked",
         (true, false) => "ip-conflict.remedy",
         (true, true) => "ip-conflict.remedy.v6",
         (false, _) => "ip-conflict.remedy.info",

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use netcap_bundle::{Mac, Nanos};
 
 use super::book::{AddressBook, Heard, Network, Owner};
-use super::claimants::ADJACENT_MAX;
+use super::context::ADJACENT_MAX;
 use crate::finding::{Claimant, Confidence, Exoneration, Finding, Severity, Subject, Victim};
 use crate::host::macs::number;
 use crate::text::Text;
