@@ -219,8 +219,13 @@ impl BundleBuilder {
 
 /// A classic pcap file with Ethernet frames.
 pub fn pcap(path: &Path, frames: &[(i64, Vec<u8>)]) {
+    pcap_of(path, 1, frames);
+}
+
+/// A classic pcap file with frames of that link type.
+pub fn pcap_of(path: &Path, link: u16, frames: &[(i64, Vec<u8>)]) {
     let mut out = Vec::new();
-    for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 262_144, 1] {
+    for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 262_144, link.into()] {
         out.extend(word.to_le_bytes());
     }
     for (ms, data) in frames {

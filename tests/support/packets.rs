@@ -122,6 +122,17 @@ pub fn udp(src: Mac, dst: Mac, from: Ipv4Addr, to: Ipv4Addr, ports: (u16, u16), 
     out
 }
 
+/// A VRRP advertisement of version 2 for one address, as keepalived sends it without a MAC of its own.
+pub fn vrrp(src: Mac, group: u8, priority: u8) -> Vec<u8> {
+    let to = [224, 0, 0, 18];
+    let builder =
+        PacketBuilder::ethernet2(src.0, [0x01, 0, 0x5e, 0, 0, 0x12]).ipv4([172, 16, 51, 2], to, 255);
+    let body = [&[0x21, group, priority, 1, 0, 1, 0, 0, 172, 16, 51, 23][..], &[0; 8]].concat();
+    let mut out = Vec::new();
+    builder.write(&mut out, 112.into(), &body).unwrap();
+    out
+}
+
 /// LLDP as lldpd sends it: chassis, port, time to live, system name.
 pub fn lldp(src: Mac, port: &str, system: &str) -> Vec<u8> {
     let mut body = vec![2, 7, 4];

@@ -17,6 +17,10 @@ pub(super) fn remark(of: &Remark) -> Text {
             Text::new("input.thinned-pings").with("file", file).with("all", all).with("kept", kept)
         }
         Remark::JoinedLedger { file } => Text::new("input.joined-ledger").with("file", file),
+        Remark::Rotated { name, files } => Text::new("input.rotated").with("name", name).with("count", files),
+        Remark::NotRotated { name, files } => {
+            Text::new("input.not-rotated").with("name", name).with("count", files)
+        }
         Remark::TooManyLines { file } => Text::new("input.too-many.lines").with("file", file),
         Remark::ThinnedState { rounds } => {
             Text::new("input.thinned-state").with("file", layout::STATE_INDEX).with("rounds", rounds)
@@ -87,6 +91,8 @@ mod tests {
             Remark::JoinedLedger { file: file() },
             Remark::TooManyLines { file: file() },
             Remark::ThinnedState { rounds: 4 },
+            Remark::Rotated { name: file(), files: 3 },
+            Remark::NotRotated { name: file(), files: 3 },
             Remark::Unreadable { file: file(), why: Unreadable::TooManyValues { max: 7 } },
         ];
         all.extend(limits.map(|what| Remark::TooMany { what, max: 7 }));

@@ -1,6 +1,8 @@
 //! One input from packets to verdict.
 
 pub(crate) mod caps;
+mod changes;
+mod clocks;
 mod consequences;
 mod inputs;
 mod ladder;

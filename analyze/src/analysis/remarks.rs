@@ -76,6 +76,8 @@ pub(super) fn of(view: &View<'_>, recording: &Recording) -> Vec<Text> {
     if let Some(more) = damaged.checked_sub(FILES_NAMED_MAX).filter(|more| *more > 0) {
         out.push(Text::new("remark.more-files").with("count", more));
     }
+    out.extend(super::clocks::remarks(view));
+    out.extend(super::changes::remarks(view));
     for (id, info) in view.points.iter() {
         let Some(fidelity) = view.fidelity.point(id) else { continue };
         // What the recording says of its losses, with their times, is not said again.

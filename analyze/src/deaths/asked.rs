@@ -7,6 +7,7 @@ use netcap_bundle::Role;
 use netcap_bundle::packets::Direction;
 use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP};
 
+use super::ends::{Got, got};
 use super::place::{Places, Way, is_shown, standing};
 use super::{CROSSING_NS, Death, Example, Found, Key, Standing};
 use crate::engine::flow::FiveTuple;
@@ -75,7 +76,20 @@ pub(crate) fn fate(view: &View<'_>, journey: &Journey, home: Option<PointId>) ->
 /// The latest sighting; of two with one stamp the later one on its way.
 fn latest<'e>(view: &View<'_>, events: &'e [Event]) -> Option<&'e Event> {
     let on_way = events.iter().filter(|event| !came_back(view, event, events));
+    let on_way = on_way.filter(|event| !is_flood_beside(view, event, events));
     on_way.max_by_key(|e| (e.at, leaves(view, e), e.frame))
+}
+
+/// It leaves by another port than the one of the machine that it is for, where the same frame was seen as well: the switch
+/// floods it, and where the machine is, it was delivered.
+fn is_flood_beside(view: &View<'_>, event: &Event, events: &[Event]) -> bool {
+    let eth = |e: &Event| kept(view, e).map(|kept| kept.eth);
+    if !leaves(view, event) || got(view, event).is_some() {
+        return false;
+    }
+    let delivered = events.iter().filter(|e| got(view, e) == Some(Got::Machine));
+    let mine = eth(event);
+    mine.is_some() && delivered.into_iter().any(|e| eth(e) == mine)
 }
 
 /// It left by an uplink before and comes in by one of the same switch with the addresses it left with: the network outside

@@ -246,10 +246,11 @@ impl Points {
                 snaplen: interface.snaplen,
                 dropped: None,
                 described: false,
-                mixed: interface.link == LinkType::LINUX_SLL && interface.name.is_empty(),
+                mixed: false,
             };
             (info, context.domain(id))
         });
+        entry.0.mixed |= interface.link == LinkType::LINUX_SLL && interface.name.is_empty();
         if let Some(dropped) = interface.dropped {
             entry.0.dropped = Some(entry.0.dropped.unwrap_or(0).saturating_add(dropped));
         }

@@ -156,6 +156,17 @@ impl Host {
         &self.macs
     }
 
+    /// The kernel's interfaces were read.
+    pub(crate) fn knows_ifaces(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// The kernel has that interface, at the start or at the end.
+    pub(crate) fn has_iface(&self, name: &str) -> bool {
+        let links = [&self.first, &self.last].into_iter().flatten().flat_map(|r| &r.parsed.value.links);
+        links.into_iter().any(|link| link.name == name)
+    }
+
     /// The host's own interface for that address in a switch and VLAN: the switch's port, or a VLAN interface on it.
     /// Only an address that is there at the start and at the end counts: one that moved away was handed over.
     pub(crate) fn owner(&self, ip: IpAddr, vswitch: &str, vlan: u16, access_vlan: u16) -> Option<OwnAddress> {

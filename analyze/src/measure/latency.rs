@@ -5,7 +5,8 @@
 //! deflate), which the usual tools plot. The same pair at two points tells where the time goes: what the point nearer to
 //! the one who pings sees more is spent between the two points.
 //!
-//! Exonerated: unanswered pings (see `ping-loss`), replies whose request was not recorded, copies of a request.
+//! Exonerated: unanswered pings (see `ping-loss`), replies whose request was not recorded, copies of a request, times across
+//! a moment at which the clock was set.
 //!
 //! Remedy: none, these are numbers; compare the points, and compare with a time when all was well.
 //!
@@ -23,7 +24,7 @@ use netcap_words::wire::ip_protocol::TCP;
 
 use super::{Measure, Measurement};
 use crate::engine::PointId;
-use crate::tables::journeys::Journey;
+use crate::tables::journeys::{Event, Journey};
 use crate::unit::{Need, Unit};
 use crate::view::View;
 
@@ -165,6 +166,8 @@ fn each(view: &View<'_>, mut visit: impl FnMut(&Journey, PointId, u64)) {
             }
             let reply =
                 table.replies(journey).iter().find(|r| r.point == request.point && r.at >= request.at);
+            let set = |r: &&Event| view.tables.steps.is_between(r.frame.file, request.at, r.at);
+            let reply = reply.filter(|reply| !set(reply));
             if let Some(rtt) = reply.and_then(|r| u64::try_from(r.at.since(request.at)).ok()) {
                 done = Some(request.point);
                 visit(journey, request.point, rtt);

@@ -90,6 +90,8 @@ caps! {
     Owners: "given-up.owners",
     /// Packets that clocks are compared by: one in so many is.
     Marks: "given-up.marks",
+    /// Moments at which the clock of a file was set.
+    Steps: "given-up.steps",
     /// ARP requests and replies, each with where it was seen.
     ArpSights: "given-up.arp",
     /// Frames that were not understood, for further reasons.

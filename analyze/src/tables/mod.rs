@@ -14,6 +14,7 @@ pub(crate) mod opaque;
 pub(crate) mod questions;
 pub(crate) mod runs;
 pub(crate) mod sources;
+pub(crate) mod steps;
 
 use crate::engine::Fold;
 use crate::tables::cap::Cap;
@@ -90,4 +91,6 @@ tables! {
     questions: questions::QuestionsFold,
     /// From which machines' ports addresses speak.
     sources: sources::SourcesFold,
+    /// Where clocks were set.
+    steps: steps::StepsFold,
 }

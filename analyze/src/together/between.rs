@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use hdrhistogram::Histogram;
-use netcap_bundle::{Nanos, Role};
+use netcap_bundle::{Mac, Nanos, Role};
 
 use super::owners::owners;
 use super::pairs::ClockGuess;
@@ -90,14 +90,27 @@ struct LossBetween<'a> {
     key: PairKey,
     pair: &'a PairHop,
     exits: Vec<PointId>,
-    /// The way was learned from packets that arrived.
-    learned: bool,
+    /// How it is known where they were to arrive.
+    way: Way,
+    /// Ways into that host that nobody recorded.
+    unrecorded: Vec<String>,
     sure: Vec<LostPacket>,
     doubtful: Vec<LostPacket>,
     lossy: BTreeSet<PointId>,
     unjudged: u64,
     /// The clocks of the two hosts are not compared.
     untimed: Option<ClockGuess>,
+}
+
+/// How it is known where packets were to arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    /// Others arrived.
+    Learned,
+    /// The MAC that they are for is behind that port of the host, as its state says.
+    Home { mac: Mac, port: String, host: String },
+    /// Their destination was seen to send from there.
+    Sends,
 }
 
 /// What was lost between hosts, the most first.
@@ -127,22 +140,34 @@ fn case<'a>(
     let mut exits: Vec<PointId> =
         pair.to.iter().map(|stop| stop.point).filter(|point| context.host(*point) != here).collect();
     exits.dedup();
-    let learned = !exits.is_empty();
-    if !learned {
-        // Packets that went on at this host did not leave it here.
-        let owner = owners.get(&key.dst).filter(|owner| **owner != here && pair.to.is_empty())?;
-        exits = entrances(joined, *owner);
-    }
     let samples = &joined.table.samples;
     let flow = |flow: u64| samples.get(&(flow, key.from));
     let sample = flow(pair.flow).or_else(|| flow(pair.lost.first()?.flow))?;
+    let mut way = Way::Learned;
     if exits.is_empty() {
-        return None;
+        // Packets that went on at this host did not leave it here.
+        let mac = sample.eth.dst;
+        let home = home(joined, here, mac).filter(|_| pair.to.is_empty());
+        let owner = match home {
+            Some((owner, host, port)) => {
+                way = Way::Home { mac, port, host: host.name.clone() };
+                owner
+            }
+            None => {
+                way = Way::Sends;
+                *owners.get(&key.dst).filter(|owner| **owner != here && pair.to.is_empty())?
+            }
+        };
+        exits = entrances(joined, owner);
     }
+    let there = joined.host_of(*exits.first()?)?;
+    let port = if let Way::Home { port, .. } = &way { Some(port.as_str()) } else { None };
+    let unrecorded = there.residents.unrecorded(&there.points, port);
     let mut case = LossBetween {
         key,
         pair,
-        learned,
+        unrecorded: unrecorded.iter().map(|port| format!("{} {port}", there.name)).collect(),
+        way,
         sure: Vec::new(),
         doubtful: Vec::new(),
         lossy: BTreeSet::new(),
@@ -152,6 +177,14 @@ fn case<'a>(
     };
     case.judge(joined, sample);
     (!case.sure.is_empty() || !case.doubtful.is_empty()).then_some(case)
+}
+
+/// The one other host that has a machine or an interface with that MAC, and the port behind which it is.
+fn home<'a>(joined: &Joined<'a>, here: HostId, mac: Mac) -> Option<(HostId, &'a RecordedHost, String)> {
+    let hosts = (0u32..).map(HostId).zip(joined.hosts);
+    let mut homes = hosts.filter_map(|(id, host)| Some((id, host, host.residents.port(&host.points, mac)?)));
+    let home = homes.next().filter(|(id, ..)| *id != here)?;
+    homes.next().is_none().then_some(home)
 }
 
 /// Of the hosts at both ends, one whose clock is only guessed; the one of which least is known.
@@ -231,6 +264,9 @@ fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
     // Nothing that was seen at both says that the two recorded at one time.
     let apart = case.untimed.is_some_and(|guess| !guess.overlap);
     let timed = case.untimed.is_none();
+    // Another way into that host was not looked at.
+    let hidden = sure && !case.unrecorded.is_empty();
+    let telling = sure && !apart && !hidden;
     let lost = if sure { &case.sure } else { &case.doubtful };
     let count = packets(lost);
     if !sure && count < LOST_MIN {
@@ -241,7 +277,7 @@ fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
     let to: Vec<Text> = case.exits.iter().map(|point| Text::verbatim(joined.name(*point))).collect();
     let flow =
         Flow { src: key.src, dst: key.dst, protocol: protocol_name(key.protocol), number: key.protocol };
-    let claim = if sure && !apart { "packet-loss.claim" } else { "packet-loss.claim.doubtful" };
+    let claim = if telling { "packet-loss.claim" } else { "packet-loss.claim.doubtful" };
     Some(Finding {
         from: lost.iter().map(|l| l.at).min().filter(|_| timed),
         to: lost.iter().map(|l| l.at).max().filter(|_| timed),
@@ -255,16 +291,19 @@ fn finding(joined: &Joined<'_>, case: &LossBetween<'_>) -> Option<Finding> {
             .with_list("to", to.clone()),
         evidence: evidence(joined, case, lost, sure),
         exonerations: exonerations(joined, case, sure),
-        remedy: if sure {
-            Text::new("packet-loss.remedy.hosts").with("from", &from).with_list("to", to)
-        } else {
-            Text::new("packet-loss.remedy.again").with_list("at", lossy(joined, case))
+        remedy: match (sure, hidden) {
+            (_, true) => {
+                let ports = case.unrecorded.iter().map(Text::verbatim).collect();
+                Text::new("packet-loss.remedy.hosts-record").with_list("at", ports)
+            }
+            (true, false) => Text::new("packet-loss.remedy.hosts").with("from", &from).with_list("to", to),
+            (false, false) => Text::new("packet-loss.remedy.again").with_list("at", lossy(joined, case)),
         },
         ..Finding::new(
             crate::symptoms::loss::packet_loss::SYMPTOM.unit.id,
-            if sure && !apart && count >= LOST_MIN { Severity::Warning } else { Severity::Info },
+            if telling && count >= LOST_MIN { Severity::Warning } else { Severity::Info },
             // What lies between two hosts was not recorded, nor was every way into the other one.
-            if sure && !apart { Confidence::Likely } else { Confidence::CannotTell },
+            if telling { Confidence::Likely } else { Confidence::CannotTell },
             Subject::Hop {
                 from: from.clone(),
                 to: case.exits.iter().map(|point| joined.name(*point)).collect(),
@@ -319,8 +358,18 @@ fn exonerations(joined: &Joined<'_>, case: &LossBetween<'_>, sure: bool) -> Vec<
         let key = if guess.overlap { "packet-loss.not.clocks" } else { "packet-loss.not.overlap" };
         out.push(Exoneration::Open(Text::new(key)));
     }
-    if !case.learned {
-        out.push(Exoneration::Open(Text::new("packet-loss.not.elsewhere").with("dst", case.key.dst)));
+    match &case.way {
+        Way::Learned => {}
+        Way::Home { mac, port, host } => out.push(Exoneration::RuledOut(
+            Text::new("packet-loss.not.home").with("mac", mac).with("port", port).with("host", host),
+        )),
+        Way::Sends => {
+            out.push(Exoneration::Open(Text::new("packet-loss.not.elsewhere").with("dst", case.key.dst)));
+        }
+    }
+    if !case.unrecorded.is_empty() {
+        let ports = case.unrecorded.iter().map(Text::verbatim).collect();
+        out.push(Exoneration::Open(Text::new("packet-loss.not.hosts-unrecorded").with_list("at", ports)));
     }
     out.push(Exoneration::Open(Text::new("packet-loss.not.other-way")));
     let more = case.unjudged + if sure { packets(&case.doubtful) } else { 0 };

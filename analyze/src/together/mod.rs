@@ -7,6 +7,7 @@
 mod between;
 mod owners;
 pub(crate) mod pairs;
+mod residents;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::text::Text;
 pub(crate) use between::{HostHop, HostPoint};
 use pairs::ClockGuess;
 pub(crate) use pairs::HostPair;
+use residents::Residents;
 
 /// One host's recording.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ pub(crate) struct RecordedHost {
     points: Points,
     files: Vec<FileStats>,
     fidelity: Fidelity,
+    residents: Residents,
     first: First,
     /// What was given up of it.
     given_up: Vec<(Cap, u64)>,
@@ -133,23 +136,25 @@ impl Joined<'_> {
 pub(crate) fn look(inputs: &[Input], progress: &Progress) -> Together {
     let all: Vec<&Input> = inputs.iter().collect();
     let follow = Follow::read(&all);
-    let contexts: Vec<Arc<FoldContext>> = inputs
+    let (contexts, residents): (Vec<Arc<FoldContext>>, Vec<Residents>) = inputs
         .iter()
         .map(|input| {
+            let state = Host::read(input);
             let context = FoldContext::new(&input.points, &BTreeSet::new());
             let mut context = context.of_files(input.segments.len()).beside(inputs.len());
             context.follow = follow.clone();
-            context.copies = copies::read(input, &Host::read(input));
+            context.copies = copies::read(input, &state);
             context.sides = sides::read(input);
-            Arc::new(context)
+            (Arc::new(context), Residents::new(state.topology().clone()))
         })
-        .collect();
+        .unzip();
     let (mut context, bases) = FoldContext::joined(&contexts.iter().map(AsRef::as_ref).collect::<Vec<_>>());
     context.follow = follow;
     let context = Arc::new(context);
     let (mut hosts, mut hops, mut files) = (Vec::new(), HopsFold::start(&context), 0);
-    for ((input, own), base) in inputs.iter().zip(&contexts).zip(bases) {
-        let (host, seen) = read(input, own, First { point: base, file: files }, progress);
+    for (((input, own), base), residents) in inputs.iter().zip(&contexts).zip(bases).zip(residents) {
+        let (mut host, seen) = read(input, own, First { point: base, file: files }, progress);
+        host.residents = residents;
         files = files.saturating_add(u32::try_from(host.files.len()).unwrap_or(u32::MAX));
         hops.merge(seen);
         hosts.push(host);
@@ -190,6 +195,7 @@ fn read(
         floods: floods.finish(),
         given_up,
         fidelity,
+        residents: Residents::default(),
         points: outcome.points,
         files: outcome.files,
         first,

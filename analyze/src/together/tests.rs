@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use netcap_bundle::Role;
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::{In, Out};
-use netcap_tests::bundle::BundleBuilder;
+use netcap_tests::bundle::{BundleBuilder, DumpedPort, ovsdb_dump};
 use netcap_tests::packets::{arp_request, echo, mac};
 
 use super::pairs::Basis;
@@ -321,4 +321,42 @@ fn recordings_of_different_times_are_told() {
     let together = look(&[one, two], &Progress::default());
     let lines: Vec<String> = together.pairs[0].lines().iter().map(Text::english).collect();
     assert!(lines[0].contains("before the other began"), "{lines:?}");
+}
+
+/// The state of the second host: its machine behind vnet7, which nobody records, and its ways out.
+fn home(two: &mut Two, uplinks: &[&str]) {
+    let mut ports: Vec<DumpedPort<'_>> = uplinks
+        .iter()
+        .map(|name| DumpedPort { name, ifaces: std::slice::from_ref(name), ..DumpedPort::default() })
+        .collect();
+    let guest = Some(mac("02:00:00:00:00:02"));
+    ports.push(DumpedPort { name: "vnet7", ifaces: &["vnet7"], guest, ..DumpedPort::default() });
+    two.two.state(0, &[("ovsdb", "dump", "", &ovsdb_dump("system", &ports))]);
+}
+
+/// Nothing of the machine was seen at its host, and its port was not recorded: the state says where it is.
+#[test]
+fn whose_port_was_not_recorded_is_found_by_the_hosts_state() {
+    let lost = |uplinks: &[&str]| {
+        let mut two = Two::new("");
+        two.pings(VM2, "vnet2", |_| true).asked_of_all(14, |_| false);
+        if !uplinks.is_empty() {
+            home(&mut two, uplinks);
+        }
+        two.together().findings
+    };
+    let findings = lost(&["eth2"]);
+    let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
+    assert_eq!((finding.severity, finding.confidence), (Severity::Warning, Confidence::Likely));
+    let Subject::Hop { from, to, .. } = &finding.subject else { panic!("{finding:?}") };
+    assert_eq!((from.as_str(), to.as_slice()), ("host1 eth1", ["host2 eth2".to_owned()].as_slice()));
+    let said: Vec<String> = finding.exonerations.iter().map(|e| e.sentence().english()).collect();
+    assert!(said.iter().any(|text| text.contains("is behind vnet7 of host2")), "{said:?}");
+    // One of its ways in was not looked at.
+    let findings = lost(&["eth2", "eth9"]);
+    let [finding] = findings.as_slice() else { panic!("{findings:#?}") };
+    assert_eq!((finding.severity, finding.confidence), (Severity::Info, Confidence::CannotTell));
+    assert!(finding.remedy.english().contains("host2 eth9"), "{}", finding.remedy.english());
+    // Nobody says where the machine is.
+    assert_eq!(lost(&[]), Vec::new());
 }

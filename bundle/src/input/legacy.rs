@@ -6,7 +6,7 @@ use std::path::Path;
 use super::listports::{self, ListedPort, Listing};
 use super::model::{PINGS_MAX, POINTS_MAX, SEGMENTS_MAX};
 use super::remark::{Limited, Remark};
-use super::{Files, Input, Kind, Segment, Unread};
+use super::{Files, Input, Kind, Segment, Unread, rotated};
 use crate::files::{Place, decompress};
 use crate::input::ping::PingLog;
 use crate::packets::PacketReader;
@@ -63,6 +63,7 @@ pub(super) fn open(path: &Path, mut files: Files) -> Result<Input> {
     if input.segments.is_empty() && input.pings.is_empty() {
         return Err(BundleError::Unknown { path: path.to_owned() });
     }
+    rotated::join(&mut input);
     input.listing = Listing { file, ports: listed };
     input.files = files;
     input.share();

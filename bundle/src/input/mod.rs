@@ -15,6 +15,7 @@ mod listports;
 mod model;
 mod ping;
 mod remark;
+mod rotated;
 
 #[cfg(test)]
 mod tests;

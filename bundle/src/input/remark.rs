@@ -37,6 +37,20 @@ pub enum Remark {
         /// Its name, as the input has it.
         file: String,
     },
+    /// Files of one capture that was rotated are one point.
+    Rotated {
+        /// The name that they have in common.
+        name: String,
+        /// How many.
+        files: usize,
+    },
+    /// Files have a name in common and are not one after the other, or not of one kind.
+    NotRotated {
+        /// The name that they have in common.
+        name: String,
+        /// How many.
+        files: usize,
+    },
     /// Rounds of host state that did not fit in memory.
     ThinnedState {
         /// How many.

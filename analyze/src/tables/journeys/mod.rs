@@ -103,6 +103,8 @@ pub(crate) struct Journey {
 #[derive(Debug, Default)]
 pub(crate) struct JourneysTable {
     events: Vec<Event>,
+    /// Of `events`, replies to which no request was seen: the first sighting of each.
+    strays: Vec<usize>,
     /// In order of key and time.
     pub journeys: Vec<Journey>,
     /// Examples of requests that entered from VMs.
@@ -285,7 +287,10 @@ impl JourneysTable {
             if of_packet > 0 { events.start..events.start + of_packet } else { events }
         };
         let moved = |events: Range<usize>| offset + events.start..offset + events.end;
-        // A reply without its request: the capture began between the two.
+        // A reply without its request: the capture began between the two, or it comes from another address.
+        if requests == 0 && group.first().is_some_and(|first| first.kind == EventKind::Reply) {
+            self.strays.push(offset);
+        }
         if let Some(first) = group.first().filter(|_| requests > 0) {
             self.journeys.push(Journey {
                 key: first.key,
@@ -304,6 +309,11 @@ impl JourneysTable {
         let unanswered = self.journeys.iter().filter(|journey| self.replies(journey).is_empty());
         let entries = unanswered.filter_map(|journey| self.requests(journey).iter().find(entered));
         entries.filter(|entry| !known(entry)).count() as u64
+    }
+
+    /// Replies to which no request was seen, each where it was seen first, in order of key.
+    pub(crate) fn strays(&self) -> impl Iterator<Item = Event> + '_ {
+        self.strays.iter().filter_map(|place| self.events.get(*place).copied())
     }
 
     /// Where the request was seen, in order of time.

@@ -152,7 +152,8 @@ impl Context {
 
 /// Its answers for an address, when it answers with its own MAC.
 fn replies(address: &Address, mac: Mac) -> Option<&ClaimRuns> {
-    let own = address.claims.iter().find(|c| c.mac == mac && c.kind == ClaimKind::Reply && c.sender.is_none());
+    let own =
+        address.claims.iter().find(|c| c.mac == mac && c.kind == ClaimKind::Reply && c.sender.is_none());
     own.map(|claim| &claim.runs)
 }
 

@@ -143,8 +143,7 @@ fn pair(a: &Suspect, b: &Suspect) -> Option<Proof> {
         .or_else(|| probe_answered(b, a))
         .or_else(|| probers(a, b))
         .or_else(|| {
-            let rivals =
-                alternation(a, b).or_else(|| alternation(b, a)).or_else(|| announcers(a, b))?;
+            let rivals = alternation(a, b).or_else(|| alternation(b, a)).or_else(|| announcers(a, b))?;
             turns::returned(a, b).or(Some(rivals))
         })
         .or_else(|| slow(a, b))

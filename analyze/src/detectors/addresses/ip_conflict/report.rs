@@ -29,7 +29,11 @@ pub(super) fn finding(
         claim,
         evidence: evidence(view, case, conflict),
         exonerations: exonerations(rule, mixed),
-        remedy: if mixed { Text::new("ip-conflict.remedy.mixed").with("ip", case.key.ip) } else { remedy(case, rule) },
+        remedy: if mixed {
+            Text::new("ip-conflict.remedy.mixed").with("ip", case.key.ip)
+        } else {
+            remedy(case, rule)
+        },
         victims: if rule.is_conflict() { vec![Victim::Address(case.key.ip)] } else { Vec::new() },
         ..Finding::new(
             super::DETECTOR.unit.id,
@@ -65,12 +69,7 @@ fn is_mixed(view: &View<'_>, case: &ContestedAddress, conflict: &Conflict) -> bo
     points.any(|point| view.points.get(point).is_some_and(|info| info.mixed))
 }
 
-fn claim(
-    context: &Context,
-    case: &ContestedAddress,
-    conflict: &Conflict,
-    claimants: &[Claimant],
-) -> Text {
+fn claim(context: &Context, case: &ContestedAddress, conflict: &Conflict, claimants: &[Claimant]) -> Text {
     let changes = conflict.best.sights.len().saturating_sub(1);
     let key = match conflict.best.rule {
         Rule::Checked => "ip-conflict.claim.checked",

@@ -7,6 +7,7 @@ use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Nanos};
 use netcap_words::wire::ip_protocol::TCP;
 
+use super::elsewhere::{Elsewhere, Strangers};
 use crate::deaths::{self, Fate, Got};
 use crate::engine::{Failure, PointId};
 use crate::fidelity::Trust;
@@ -42,6 +43,8 @@ pub(super) struct PingPair {
     pub misaddressed: Option<(Mac, Mac)>,
     /// The lost requests are first fragments: the others are not followed, and may have died before.
     pub fragments: bool,
+    /// Of the lost requests those that came back, or were answered from elsewhere.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 /// A burst of losses.
@@ -55,11 +58,13 @@ pub(super) struct Burst {
 /// Pairs that lost something, in order of address.
 pub(super) fn pairs(view: &View<'_>) -> Vec<PingPair> {
     let mut out = Vec::new();
+    let strangers = Strangers::read(view);
     for (flow, journeys) in view.tables.journeys.by_flow() {
         if flow.protocol == TCP || deaths::is_group(view, flow.dst) {
             continue;
         }
-        let pair = count(view, flow.src, flow.dst, &journeys);
+        let mut pair = count(view, flow.src, flow.dst, &journeys);
+        pair.elsewhere = pair.lost.iter().filter_map(|event| strangers.of(event)).collect();
         if !pair.lost.is_empty() {
             out.push(pair);
         }
@@ -84,6 +89,7 @@ fn count(view: &View<'_>, src: IpAddr, dst: IpAddr, journeys: &[&Journey]) -> Pi
         got: None,
         misaddressed: None,
         fragments: false,
+        elsewhere: Vec::new(),
     };
     for journey in journeys {
         let requests = view.tables.journeys.requests(journey);

@@ -14,6 +14,9 @@
 //! When a router or a firewall says why a request did not arrive (ICMP unreachable, too big), the finding says who and
 //! why; that is proof, whatever else the capture lost.
 //!
+//! When what seems lost comes back from another address, or as the request itself with its sender as destination, the finding
+//! says so: addresses are translated one way only.
+//!
 //! When the address was asked for by ARP or neighbour discovery and nobody answered, the finding says so: the pings never
 //! reached a wire.
 //!
@@ -25,10 +28,14 @@
 //! 处理：排查该抓包点与下一跳之间；必要时两端同时抓包。
 
 mod count;
+mod elsewhere;
 mod logs;
 mod neighbour;
 mod refused;
 mod report;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::deaths::Deaths;
 use crate::finding::{Finding, Severity};
@@ -60,7 +67,15 @@ fn run(view: &View<'_>, deaths: &Deaths<'_>, findings: &mut Vec<Finding>) {
         .filter(|p| logs::of_pair(view, p.src, p.dst).is_some())
         .map(|p| p.dst.to_string())
         .collect();
-    findings.extend(pairs.iter().take(FINDINGS_MAX).map(|pair| report::of_packets(view, pair)));
+    // A request that comes back to who sent it is no ping of its own.
+    let returned: BTreeSet<IpAddr> = pairs.iter().filter_map(elsewhere::hairpin).collect();
+    pairs.retain(|pair| pair.src != pair.dst || !returned.contains(&pair.src));
+    findings.extend(
+        pairs
+            .iter()
+            .take(FINDINGS_MAX)
+            .map(|pair| elsewhere::finding(view, pair).unwrap_or_else(|| report::of_packets(view, pair))),
+    );
     for log in logs::all(view).filter(|log| !shown.contains(&log.log.address)) {
         findings.extend(log.finding(view, deaths));
     }

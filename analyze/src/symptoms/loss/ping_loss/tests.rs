@@ -300,3 +300,55 @@ fn the_place_of_a_fragmented_ping_is_that_of_its_first_fragment() {
     let remedy = findings(bundle)[0].remedy.english();
     assert!(remedy.starts_with("These pings were cut into fragments"), "{remedy}");
 }
+
+/// Pings to a shared address, and for each what else is in the file: the warning's claim, if it is one.
+fn from_elsewhere(back: impl Fn(u16) -> Option<(i64, Vec<u8>)>) -> Vec<(Severity, String)> {
+    let frames: Vec<_> = (1..=8)
+        .flat_map(|seq| {
+            let ms = i64::from(seq) * 1_000;
+            let came = back(seq).map(|(after, frame)| (ms + after, frame));
+            [Some((ms, request(seq))), came].into_iter().flatten()
+        })
+        .chain([(60_000, reply(99))])
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("client.pcap");
+    pcap(&path, &frames);
+    let findings = explain_path(&path, 1).findings;
+    let mine = findings.into_iter().filter(|finding| finding.detector == "ping-loss");
+    mine.map(|finding| (finding.severity, finding.claim.english())).collect()
+}
+
+#[test]
+fn an_answer_from_another_address_is_no_silence() {
+    let server = Ipv4Addr::new(192, 168, 12, 77);
+    let answer = |seq| echo(true, gateway(), host(), server, HOST, seq);
+    let said = from_elsewhere(|seq| Some((1, answer(seq))));
+    let [(Severity::Warning, claim)] = said.as_slice() else { panic!("{said:?}") };
+    assert!(claim.contains(&format!("is answered by {server} instead")), "{claim}");
+    let returned = |seq| echo(false, gateway(), host(), HOST, HOST, seq);
+    let said = from_elsewhere(|seq| Some((1, returned(seq))));
+    let [(Severity::Warning, claim)] = said.as_slice() else { panic!("{said:?}") };
+    assert!(claim.contains("hairpin NAT"), "{claim}");
+}
+
+#[test]
+fn answers_to_other_pings_are_not_theirs() {
+    let server = Ipv4Addr::new(192, 168, 12, 77);
+    // Other numbers, too late, of some pings only.
+    for back in [
+        (|seq| Some((1, echo(true, gateway(), host(), Ipv4Addr::new(192, 168, 12, 77), HOST, seq + 100))))
+            as fn(u16) -> Option<(i64, Vec<u8>)>,
+        |seq| Some((2_500, echo(true, gateway(), host(), Ipv4Addr::new(192, 168, 12, 77), HOST, seq))),
+        |seq| {
+            let frame = echo(true, gateway(), host(), Ipv4Addr::new(192, 168, 12, 77), HOST, seq);
+            (seq < 4).then_some((1, frame))
+        },
+    ] {
+        let said = from_elsewhere(back);
+        assert!(
+            !said.is_empty() && said.iter().all(|(_, claim)| !claim.contains(&server.to_string())),
+            "{said:?}"
+        );
+    }
+}

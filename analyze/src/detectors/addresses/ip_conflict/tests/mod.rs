@@ -1,3 +1,5 @@
+mod agreed;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use netcap_bundle::packets::Direction::{In, Out, Unknown};
