@@ -3,6 +3,7 @@
 
 mod evidence;
 mod parts;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         trials.push(Trial::test(format!("{name}::threads"), move || threads.gives_the_same_bytes()));
         trials.push(Trial::test(format!("{name}::folder"), move || folder.keeps_the_promise_of_its_folder()));
     }
+    trials.extend(together::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

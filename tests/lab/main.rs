@@ -21,6 +21,7 @@ mod journeys;
 mod names;
 mod patched;
 mod path4;
+mod placed;
 mod recording;
 
 const NETCAP: &str = env!("CARGO_BIN_EXE_netcap");

@@ -1,21 +1,20 @@
 //! Pings and connection attempts: whether the answer reached who asked, and if not, what died, and where it was last seen.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use netcap_bundle::Role;
 use netcap_bundle::packets::Direction;
-use netcap_words::wire::ip_protocol::{ICMP, ICMPV6, TCP};
+use netcap_words::wire::ip_protocol::TCP;
 
 use super::ends::{Got, got};
 use super::place::{Places, Way, is_shown, standing};
-use super::{CROSSING_NS, Death, Example, Found, Key, Standing};
-use crate::engine::flow::FiveTuple;
-use crate::engine::{Eth, Failure, FrameRef, PointId};
+use super::sights::{flow, home, is_group, kept, tuple};
+use super::{CROSSING_NS, Death, Found, Key, Standing};
+use crate::engine::{Failure, FrameRef, PointId};
 use crate::fidelity::Trust;
 use crate::host::copies::outlets;
 use crate::tables::hops::{Side, Stop};
-use crate::tables::journeys::{Event, EventKind, Journey, JourneyKey};
+use crate::tables::journeys::{Event, Journey};
 use crate::view::View;
 
 /// An answer may take this long; netcap's own pings wait as long, and `ping` prints later ones as late.
@@ -199,20 +198,6 @@ fn would_show(view: &View<'_>, reply: &Event, point: PointId) -> bool {
     sample.is_some_and(|sample| view.fidelity.shows(point, &sample.bytes, sample.wire_len))
 }
 
-/// The flow of a request or an answer, as packets are followed by it.
-fn flow(view: &View<'_>, event: &Event) -> u64 {
-    view.context.follow.nat.origin(tuple(event)).hash()
-}
-
-pub(super) fn tuple(event: &Event) -> FiveTuple {
-    let JourneyKey { src, dst, protocol, id, .. } = event.key;
-    let [a, b, c, d] = id.to_be_bytes();
-    let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-    let (sport, dport) = if matches!(protocol, ICMP | ICMPV6) { (low, 0) } else { (high, low) };
-    let asked = FiveTuple { src, dst, protocol, sport, dport };
-    if event.kind == EventKind::Reply { asked.reversed() } else { asked }
-}
-
 /// Frames of requests whose answer reached who asked: wherever they were not seen, they arrived.
 pub(super) fn answered(view: &View<'_>) -> BTreeSet<FrameRef> {
     let table = &view.tables.journeys;
@@ -239,51 +224,6 @@ pub(super) fn all<'a>(view: &'a View<'a>, known: &BTreeSet<FrameRef>) -> Vec<Fou
             _ => None,
         })
         .collect()
-}
-
-/// The point of the port that has an address of the host.
-pub(crate) fn home(view: &View<'_>, ip: IpAddr) -> Option<PointId> {
-    let (_, port) = view.host.topology().by_ip(ip)?;
-    view.points.by_name(&port.iface)
-}
-
-/// The port of this host that a packet is for, where it enters, if nobody recorded that port.
-pub(crate) fn unrecorded_home(view: &View<'_>, event: &Event) -> Option<String> {
-    let info = view.points.get(event.point).filter(|_| event.direction == Direction::In)?;
-    let dst = kept(view, event)?.eth.dst;
-    let exits = view.switch_points_at(event.at).local(event.point, info, dst)?;
-    exits.unrecorded.into_iter().next()
-}
-
-/// Multicast, broadcast, and the broadcast address of one of the host's networks: none of them need answer.
-pub(crate) fn is_group(view: &View<'_>, ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => {
-            v4.is_multicast() || v4.is_broadcast() || v4.octets()[3] == 255 || view.host.is_broadcast(v4)
-        }
-        IpAddr::V6(v6) => v6.is_multicast(),
-    }
-}
-
-/// What is kept of the frames of a flow at a stop.
-pub(super) struct Kept<'a> {
-    pub example: Example<'a>,
-    pub eth: Eth,
-}
-
-pub(super) fn kept<'a>(view: &'a View<'a>, event: &Event) -> Option<Kept<'a>> {
-    let stop = Stop { point: event.point, direction: event.direction };
-    if let Some(sample) = view.tables.hops.samples.get(&(flow(view, event), stop)) {
-        let example = Example { bytes: &sample.bytes, wire_len: sample.wire_len };
-        return Some(Kept { example, eth: sample.eth });
-    }
-    let sample = view
-        .tables
-        .journeys
-        .samples
-        .get(&event.flow_at_point())
-        .filter(|_| event.kind == EventKind::Request)?;
-    Some(Kept { example: Example { bytes: &sample.bytes, wire_len: sample.wire_len }, eth: sample.eth })
 }
 
 fn found<'a>(view: &'a View<'a>, last: &LastSight, places: &mut Places<'a>) -> Option<Found<'a>> {

@@ -3,7 +3,7 @@
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
 
-use super::asked::{home, kept, tuple};
+use super::sights::{home, kept, tuple};
 use crate::engine::identity;
 use crate::tables::hops::{Side, Stop};
 use crate::tables::journeys::{Event, EventKind};

@@ -14,6 +14,7 @@ mod followed;
 mod missing;
 mod place;
 pub(crate) mod shown;
+mod sights;
 mod through;
 mod unanswered;
 
@@ -37,7 +38,6 @@ use crate::tables::runs::Sight;
 use crate::view::View;
 
 pub(crate) use asked::{Fate, WAIT_NS, fate};
-pub(crate) use asked::{home, is_group, unrecorded_home};
 pub(crate) use beside::{Beside, Passers};
 pub(crate) use bridged::{BridgeVlans, VlanEnd};
 pub(crate) use drops::{all_counted, counted, drop_evidence};
@@ -45,6 +45,7 @@ pub(crate) use ends::{Got, got, is_for_port, is_fragment, misaddressed};
 use flows::Flows;
 pub(crate) use missing::{End, Missing};
 pub(crate) use place::{Place, Way};
+pub(crate) use sights::{home, is_group, unrecorded_home};
 pub(crate) use through::WithoutMember;
 
 /// A packet crosses one switch within this; around it the capture must be sound.

@@ -9,8 +9,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
 
-use super::asked::{WAIT_NS, home, is_group};
+use super::asked::WAIT_NS;
 use super::place::{Place, Places, Way, is_shown, standing};
+use super::sights::{home, is_group};
 use super::{Death, Example, Found, Key, Standing};
 use crate::engine::flow::PROTOCOL_ARP;
 use crate::engine::{FrameRef, PointId};

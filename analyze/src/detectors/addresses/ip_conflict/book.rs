@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use netcap_bundle::{Mac, Nanos};
 
-use super::claimants::{Suspect, is_link_local, own_address, suspects};
-use super::context::Context;
+use super::claimants::{Suspect, own_address, suspects};
+use super::context::{Context, is_link_local};
 use super::evidence::{kind_key, point_of};
 use crate::engine::{DomainId, Tags};
 use crate::finding::Evidence;

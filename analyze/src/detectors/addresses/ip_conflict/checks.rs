@@ -2,7 +2,7 @@
 
 use super::claimants::Suspect;
 use super::context::Context;
-use super::judge::{DEFEND_NS, PROBE_WAIT_NS, Proof, Rule, probe_answered, proof};
+use super::proof::{DEFEND_NS, PROBE_WAIT_NS, Proof, Rule, probe_answered, proof};
 use crate::tables::claims::{AddressKey, ClaimRuns};
 use crate::tables::runs::Run;
 use crate::view::View;

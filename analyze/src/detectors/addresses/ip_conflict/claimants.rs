@@ -1,12 +1,11 @@
 //! From raw claims to suspects: who is left after everybody with an excuse has gone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
 
-use super::context::Context;
+use super::context::{Context, is_link_local};
 use crate::engine::PointId;
 use crate::host::OwnAddress;
 use crate::host::macs::is_virtual_router;
@@ -207,9 +206,4 @@ impl Suspect {
             runs.settle();
         }
     }
-}
-
-/// Hosts choose 169.254/16 addresses by themselves and settle it by themselves (RFC 3927).
-pub(super) fn is_link_local(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V4(v4) if v4.is_link_local())
 }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 
 use netcap_bundle::{Mac, Nanos};
 
-use super::claimants::is_link_local;
 use crate::engine::{DomainId, Tags};
 use crate::host::macs::number;
 use crate::tables::claims::{Address, AddressKey, ClaimKind, ClaimRuns};
@@ -168,4 +167,9 @@ fn together(a: Option<&ClaimRuns>, b: Option<&ClaimRuns>) -> bool {
 
 fn pairs(macs: &BTreeSet<Mac>) -> impl Iterator<Item = (Mac, Mac)> + '_ {
     macs.iter().flat_map(move |a| macs.range(..).filter(move |b| *b > a).map(move |b| (*a, *b)))
+}
+
+/// Hosts choose 169.254/16 addresses by themselves and settle it by themselves (RFC 3927).
+pub(super) fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(v4) if v4.is_link_local())
 }

@@ -3,7 +3,8 @@
 use netcap_bundle::Mac;
 
 use super::claimants::{ContestedAddress, Suspect};
-use super::judge::{Conflict, Proof, Rule};
+use super::judge::Conflict;
+use super::proof::{Proof, Rule};
 use crate::finding::Evidence;
 use crate::tables::runs::Sight;
 use crate::text::Text;

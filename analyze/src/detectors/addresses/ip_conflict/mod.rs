@@ -41,6 +41,7 @@ mod claimants;
 mod context;
 mod evidence;
 mod judge;
+mod proof;
 mod report;
 mod turns;
 
@@ -86,7 +87,7 @@ fn run(view: &View<'_>, findings: &mut Vec<Finding>) {
         }
         let Some(case) = claimants::ContestedAddress::new(view, &context, *key, address) else { continue };
         let Some(conflict) = judge::judge(view, &context, &case) else { continue };
-        let flux = conflict.best.rule == judge::Rule::Flux;
+        let flux = conflict.best.rule == proof::Rule::Flux;
         let once = flux || key.domain.interface().is_some();
         if !once || said.insert((Some(key.ip).filter(|_| !flux), conflict.macs.clone())) {
             findings.push(report::finding(view, &context, &case, &conflict));

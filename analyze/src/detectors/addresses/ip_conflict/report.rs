@@ -5,7 +5,8 @@ use netcap_bundle::{Mac, Nanos};
 use super::claimants::ContestedAddress;
 use super::context::Context;
 use super::evidence::{evidence, suspect};
-use super::judge::{Conflict, Rule};
+use super::judge::Conflict;
+use super::proof::Rule;
 use crate::finding::{Claimant, Confidence, Exoneration, Finding, Severity, Subject, Victim};
 use crate::text::Text;
 use crate::view::View;
@@ -103,12 +104,18 @@ fn claim(context: &Context, case: &ContestedAddress, conflict: &Conflict, claima
     };
     let (a, b) = conflict.best.macs;
     let flux = context.flux(case.key, a, b).unwrap_or_default();
-    Text::new(key)
+    let said = Text::new(key)
         .with("ip", case.key.ip)
         .with("count", conflict.macs.len())
         .with_list("ips", flux.iter().map(Text::verbatim).collect())
         .with_text("a", who(0))
-        .with_text("b", who(1))
+        .with_text("b", who(1));
+    // What two of them did is told; the others are listed.
+    let counted = matches!(conflict.best.rule, Rule::Alternation | Rule::TakingTurns);
+    if conflict.macs.len() <= 2 || counted {
+        return said;
+    }
+    Text::new("ip-conflict.claim.more").with("count", conflict.macs.len()).with_text("said", said)
 }
 
 fn span(case: &ContestedAddress, conflict: &Conflict) -> (Option<Nanos>, Option<Nanos>) {

@@ -3,7 +3,7 @@
 use netcap_bundle::{Mac, Nanos};
 
 use super::claimants::Suspect;
-use super::judge::{Proof, Rule, proof};
+use super::proof::{Proof, Rule, proof};
 use crate::tables::claims::{AddressKey, ClaimRuns};
 use crate::tables::elections::{AdvertRuns, ElectionsTable, GroupKey};
 use crate::tables::runs::{Run, Sight};

@@ -7,7 +7,7 @@ use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Nanos};
 use netcap_words::wire::ip_protocol::TCP;
 
-use super::elsewhere::{Elsewhere, Strangers};
+use super::strangers::{Elsewhere, Strangers};
 use crate::deaths::{self, Fate, Got};
 use crate::engine::{Failure, PointId};
 use crate::fidelity::Trust;

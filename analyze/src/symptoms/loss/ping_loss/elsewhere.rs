@@ -1,13 +1,10 @@
 //! Pings that are answered, but not by the address that was asked: replies with the numbers of the request come from
 //! another address, or the request itself comes back with its own sender as its destination.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use netcap_words::wire::ip_protocol::TCP;
-
 use super::count::PingPair;
-use crate::deaths::WAIT_NS;
+use super::strangers::Elsewhere;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
 use crate::tables::journeys::{Event, EventKind};
 use crate::tables::runs::Sight;
@@ -20,47 +17,6 @@ const SHOWN_MAX: usize = 2;
 const PINGS_MIN: usize = 2;
 
 const NS_PER_MS: f64 = 1e6;
-
-/// Who asked, with which numbers.
-type Numbers = (IpAddr, u32, u32);
-
-/// What came back to those who pinged, and not from whom they pinged.
-#[derive(Debug, Default)]
-pub(super) struct Strangers {
-    events: BTreeMap<Numbers, Vec<Event>>,
-}
-
-/// What came back to one who pinged.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Elsewhere {
-    request: Event,
-    back: Event,
-}
-
-impl Strangers {
-    pub(super) fn read(view: &View<'_>) -> Self {
-        let table = &view.tables.journeys;
-        let returned = table.journeys.iter().filter(|journey| journey.key.src == journey.key.dst);
-        let returned = returned.filter_map(|journey| table.requests(journey).first().copied());
-        let mut strangers = Self::default();
-        for event in table.strays().chain(returned).filter(|event| event.key.protocol != TCP) {
-            let key = event.key;
-            strangers.events.entry((key.src, key.id, key.seq)).or_default().push(event);
-        }
-        strangers
-    }
-
-    /// What came back of a request, at the same point.
-    pub(super) fn of(&self, request: &Event) -> Option<Elsewhere> {
-        let key = request.key;
-        let mine = self.events.get(&(key.src, key.id, key.seq))?;
-        let back = mine.iter().find(|back| {
-            let after = back.at.since(request.at);
-            back.point == request.point && back.key.dst != key.dst && (0..=WAIT_NS).contains(&after)
-        })?;
-        Some(Elsewhere { request: *request, back: *back })
-    }
-}
 
 /// When all that seem lost came back in one way.
 pub(super) fn finding(view: &View<'_>, pair: &PingPair) -> Option<Finding> {

@@ -33,6 +33,7 @@ mod logs;
 mod neighbour;
 mod refused;
 mod report;
+mod strangers;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

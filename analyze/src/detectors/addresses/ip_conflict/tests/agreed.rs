@@ -154,3 +154,14 @@ fn interfaces_of_one_capture_are_networks_of_their_own() {
     let twice: Vec<_> = [turns(11, 11), turns(12, 12)].concat();
     assert_eq!(only(&cooked(276, &twice)), PROVEN);
 }
+
+/// A sentence about two of three counts the third.
+#[test]
+fn the_sentence_counts_all_who_take_part() {
+    let c = mac("0c:da:41:00:00:0c");
+    let three = judged(&[(0, arp_probe(a(), IP)), (1, says(b())), (2, says(c))]);
+    let claim = three[0].claim.english();
+    assert!(claim.contains("is used twice") && claim.ends_with("In all, 3 devices take part."), "{claim}");
+    let two = judged(&[(0, arp_probe(a(), IP)), (1, says(b()))]);
+    assert!(!two[0].claim.english().contains("In all"), "{}", two[0].claim.english());
+}
