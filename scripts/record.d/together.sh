@@ -3,14 +3,23 @@
 # where that is what the case is about. Options: of host1; of host2.
 cases_together() {
     cat <<'EOC'
-together/lost-between|--vms 1|--vswitch vswitch0 --iface vnet0 icmp or arp;--vswitch vswitch0 icmp or arp|14
-together/replies-lost|--vms 1|--vswitch vswitch0 --iface vnet0 icmp or arp;--vswitch vswitch0 icmp or arp|14
-together/lost-at-rule|--vms 1|--vswitch vswitch0 --iface vnet0 icmp or arp;--vswitch vswitch0 --iface vnet0 icmp or arp|14
-together/nothing-lost|--vms 1|--vswitch vswitch0 --iface vnet0 icmp or arp;--vswitch vswitch0 icmp or arp|14
+together/lost-between|--vms 1|--vswitch vswitch0 --iface vnet0 icmp or arp;--vswitch vswitch0 icmp or arp|24
+together/replies-lost|--vms 1|--vswitch vswitch0 --iface vnet0 icmp or arp;--vswitch vswitch0 icmp or arp|24
+together/lost-at-rule|--vms 1|--vswitch vswitch0 --iface vnet0 icmp or arp;--vswitch vswitch0 --iface vnet0 icmp or arp|24
+together/nothing-lost|--vms 1|--vswitch vswitch0 --iface vnet0 icmp or arp;--vswitch vswitch0 icmp or arp|24
 EOC
 }
 
-thirty_pings() { in_node vm1 ping -q -i 0.2 -c 30 -W 1 "$VM2"; }
+# The gateway asks all for addresses that nobody has, at odd times, as in any network: both hosts hear it.
+murmur() {
+    for n in 61 73 67 71 62 79 64 70 66 78; do in_node gw arping -q -c 1 -w 1 -I eth0 "192.168.12.$n"; sleep "0.$n"; done
+}
+
+thirty_pings() {
+    murmur &
+    in_node vm1 ping -q -i 0.2 -c 30 -W 1 "$VM2"
+    wait $!
+}
 
 # Both machines know each other, and the switches know where they are.
 acquainted() { in_node vm1 ping -c 2 "$VM2"; }

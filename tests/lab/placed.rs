@@ -20,7 +20,12 @@ fn recorded(lab: &Lab, name: &str, second: &[&str], lost: bool) -> [PathBuf; 2] 
     let first = ["--vswitch", "vswitch0", "--iface", "vnet0"];
     let recordings = [("host1", &first[..]), ("host2", second)]
         .map(|(host, options)| Recording::start(lab, host, &format!("{name}/{host}"), options));
+    // The gateway asks all for addresses that nobody has, at odd times, as in any network: both hosts hear it.
+    let murmur = "for n in 61 73 67 71 62 79 64 70 66 78; do arping -q -c 1 -w 1 -I eth0 192.168.12.$n; sleep 0.$n; done";
+    let murmur = lab.spawn("gw", &["sh", "-c", murmur]);
     let ping = lab.exec("vm1", &["ping", "-q", "-i", "0.1", "-c", "30", "-W", "1", TARGET]);
+    let heard = murmur.wait_with_output().expect("the gateway's shell ends");
+    assert!(heard.stderr.is_empty(), "{}", said(&heard));
     let received = if lost { "30 packets transmitted, 0 received" } else { "30 received, 0% packet loss" };
     assert!(said(&ping).contains(received), "{}", said(&ping));
     recordings.map(Recording::end)

@@ -148,15 +148,12 @@ fn case<'a>(
         // Packets that went on at this host did not leave it here.
         let mac = sample.eth.dst;
         let home = home(joined, here, mac).filter(|_| pair.to.is_empty());
-        let owner = match home {
-            Some((owner, host, port)) => {
-                way = Way::Home { mac, port, host: host.name.clone() };
-                owner
-            }
-            None => {
-                way = Way::Sends;
-                *owners.get(&key.dst).filter(|owner| **owner != here && pair.to.is_empty())?
-            }
+        let owner = if let Some((owner, host, port)) = home {
+            way = Way::Home { mac, port, host: host.name.clone() };
+            owner
+        } else {
+            way = Way::Sends;
+            *owners.get(&key.dst).filter(|owner| **owner != here && pair.to.is_empty())?
         };
         exits = entrances(joined, owner);
     }
@@ -242,17 +239,19 @@ fn trust(joined: &Joined<'_>, point: PointId, at: Nanos) -> Trust {
     host.fidelity.trust(joined.own(point), from, to)
 }
 
-/// What an absence is worth at a point of a host whose clock is only guessed: the whole recording has to be sound, and the
-/// packet within it by the clocks as they are.
+/// What an absence is worth at a point of a host whose clock is only guessed: all that was recorded there has to be sound, and
+/// the packet within it by the clocks as they are.
 fn trust_throughout(joined: &Joined<'_>, point: PointId, at: Nanos) -> Trust {
     let id = joined.context.host(point);
     let Some(host) = joined.host(id) else { return Trust::Blind };
-    let (Some(start), Some(end)) = (host.fidelity.start(), host.fidelity.end()) else { return Trust::Blind };
+    // Points of one host do not begin at one instant.
+    let covered = host.fidelity.point(joined.own(point)).map(|point| point.covered.as_slice());
+    let Some([(start, end)]) = covered else { return Trust::Blind };
     let own = joined.clocks.own(id, at).0;
-    if own < start || own.plus(CROSSING_NS) > end {
+    if own < *start || own.plus(CROSSING_NS) > *end {
         return Trust::Blind;
     }
-    host.fidelity.trust(joined.own(point), start, end)
+    host.fidelity.trust(joined.own(point), *start, *end)
 }
 
 fn packets(lost: &[LostPacket]) -> u64 {

@@ -75,12 +75,11 @@ fn claim(context: &Context, case: &ContestedAddress, conflict: &Conflict, claima
     let key = match conflict.best.rule {
         Rule::Checked => "ip-conflict.claim.checked",
         Rule::Flux => "ip-conflict.claim.flux",
-        Rule::ReturnedSoon => "ip-conflict.claim.returned",
         Rule::Elected if changes == 1 => "ip-conflict.claim.elected-one",
         Rule::Elected if changes == 2 => "ip-conflict.claim.elected-back",
         Rule::Elected => "ip-conflict.claim.elected",
         Rule::HandOver => "ip-conflict.claim.hand-over",
-        Rule::Returned => "ip-conflict.claim.returned",
+        Rule::ReturnedSoon | Rule::Returned => "ip-conflict.claim.returned",
         Rule::AnnouncedTogether => "ip-conflict.claim.announced-together",
         Rule::TakingTurns => "ip-conflict.claim.taking-turns",
         Rule::OwnAddress | Rule::OwnAddressAgain => "ip-conflict.claim.own-address",
