@@ -76,7 +76,7 @@ mod tests {
         assert!(remarks.iter().any(|r| r.contains("set ahead by 3600.0 s at frame 6")), "{remarks:?}");
         assert_eq!(longest, 1);
         let (remarks, longest) = said(&[(40_000, 40_001), (10_000, 10_001)]);
-        assert!(remarks.iter().any(|r| r.contains("set back by 30.0 s or more at frame 3")), "{remarks:?}");
+        assert!(remarks.iter().any(|r| r.contains("go back by 30.0 s or more at frame 3")), "{remarks:?}");
         assert_eq!(longest, 1);
         let (remarks, _) = said(&[(10, 9), (1_000, 1_001), (2_000, 1_999)]);
         assert!(

@@ -4,7 +4,7 @@ use netcap_bundle::Role;
 use netcap_bundle::input::Input;
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_tests::bundle::{BundleBuilder, DumpedPort, ovsdb_dump};
-use netcap_tests::packets::{arp_request, echo, mac};
+use netcap_tests::packets::{arp_reply, arp_request, echo, mac};
 
 use super::pairs::Basis;
 use super::*;
@@ -359,4 +359,20 @@ fn whose_port_was_not_recorded_is_found_by_the_hosts_state() {
     assert!(finding.remedy.english().contains("host2 eth9"), "{}", finding.remedy.english());
     // Nobody says where the machine is.
     assert_eq!(lost(&[]), Vec::new());
+}
+
+/// By the stamps as far as the clocks are known it came in before it left: that is within what they may be off.
+#[test]
+fn what_seems_to_arrive_before_it_leaves_is_not_lost() {
+    let early = |us: i64| {
+        let mut two = Two::new("");
+        two.pings(VM2, "vnet2", |_| false);
+        home(&mut two, &["eth2"]);
+        let reply = arp_reply(mac("02:00:00:00:00:01"), VM1, mac("02:00:00:00:00:02"), VM2);
+        two.one.frame_us("vnet1", 1_000_000, In, &reply).frame_us("eth1", 1_000_020, Out, &reply);
+        two.two.frame_us("eth2", 1_000_020 - us + AHEAD_US, In, &reply);
+        two.together().findings.len()
+    };
+    assert_eq!((early(-30), early(5)), (0, 0));
+    assert_eq!(early(100_000), 1, "so early it is another one");
 }

@@ -5,6 +5,7 @@
 //! full, half of what is in it goes, and the share that is followed is said. The result does not depend on the order in
 //! which segments are read, and absence of a followed packet is an absence.
 
+mod between;
 mod blocks;
 pub(crate) mod clock;
 mod hop;

@@ -22,6 +22,9 @@ pub(super) fn finish(fold: HopsFold, clocks: &HostClocks) -> HopsTable {
         sighting.at = clocks.common(context.host(sighting.stop().point), sighting.at);
     }
     sightings.par_sort_unstable_by_key(|s| (s.flow, s.is_range(), s.content, s.seq, s.order()));
+    if context.hosts() > 1 {
+        super::between::mend(&mut sightings, clocks, &context);
+    }
     let samples: BTreeMap<_, _> = samples.into_iter().collect();
     let mut tally = Tally::default();
     let parts = parts(&mut sightings);
