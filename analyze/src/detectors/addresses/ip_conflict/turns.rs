@@ -68,13 +68,15 @@ fn adverts(table: &ElectionsTable, key: AddressKey, a: Mac, b: Mac) -> Option<(&
 pub(super) fn returned(a: &Suspect, b: &Suspect) -> Option<Proof> {
     let tenures = tenures((a.mac, a.all.runs()), (b.mac, b.all.runs()))?;
     let [first, there, back] = tenures.as_slice() else { return None };
+    let suspect = |tenure: &Tenure| if tenure.mac == a.mac { a } else { b };
     let announced = |tenure: &Tenure| {
-        let suspect = if tenure.mac == a.mac { a } else { b };
         let at: Nanos = tenure.first.at;
-        suspect.announce.after(at).is_some_and(|sight| sight.at.since(at) <= ANNOUNCED_NS)
+        suspect(tenure).announce.after(at).is_some_and(|sight| sight.at.since(at) <= ANNOUNCED_NS)
     };
+    // Who only ever announces it may have it all the while.
+    let used = suspect(first).using.first().is_some_and(|sight| sight.at < there.first.at);
     let defended = back.first.at.since(there.first.at) < DEFENCE_NS;
-    if defended || !announced(there) || !announced(back) {
+    if !used || defended || !announced(there) || !announced(back) {
         return None;
     }
     let sights = vec![(first.mac, first.last), (there.mac, there.first), (back.mac, back.first)];

@@ -65,6 +65,9 @@ fn a_failover_and_its_return_are_announced_and_leave_silence() {
     let mut both = there_and_back(&[arp_announce(a(), IP)]);
     both.push((27_000, says(a())));
     assert_eq!(only(&judged(&both)), PROVEN);
+    // Nobody was seen to use it.
+    let now_and_then = [(0, a()), (15_000, b()), (30_000, a())].map(|(ms, who)| (ms, arp_announce(who, IP)));
+    assert_eq!(judged(&now_and_then)[0].severity, Severity::Error);
     // It defends the address.
     let defended = [
         (0, says(a())),
