@@ -10,6 +10,10 @@ bond-down/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
 bond-mismatch/fires||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|13
 bond-mismatch/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|13
 bond-mismatch/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
+bond-mismatch/fires-arp||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|13
+bond-mismatch/fires-tcp||--vswitch vswitch0 --iface vnet0,vnet1 tcp or arp|13
+bond-mismatch/near-miss-tcp||--vswitch vswitch0 --iface vnet0,vnet1 tcp or arp|13
+bond-mismatch/exonerated-tcp||--vswitch vswitch0 --iface vnet0,vnet1 tcp or arp|13
 bond-down/near-miss||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
 bond-down/exonerated||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|11
 bond-down/exonerated-failover||--vswitch vswitch0 --iface vnet0,vnet1 icmp or arp|14
@@ -59,6 +63,38 @@ during_bond_mismatch_fires() {
     in_node gw ping -c 8 -i 0.4 -W 1 "$VM1"
     in_node gw ping -c 4 -i 0.4 -W 1 192.168.12.19
     in_node gw ping -c 4 -i 0.4 -W 1 "$VM2"
+}
+
+# The same for vm1, which has nothing of the gateway in its cache: its ARP requests leave, and the replies arrive at eth2.
+before_bond_mismatch_fires_arp() {
+    in_node switch bridge fdb replace 0c:da:41:1d:56:a7 dev host1-eth2 master static sticky
+    in_node vm1 ip neigh flush dev eth0
+}
+during_bond_mismatch_fires_arp() { in_node vm1 ping -c 7 -W 1 "$GW"; }
+
+# The same with a fixed entry in vm1's cache: the answers to its connection attempts arrive at eth2.
+before_bond_mismatch_fires_tcp() {
+    in_node vm1 ip neigh replace "$GW" lladdr "$(scripts/lab exec gw cat /sys/class/net/eth0/address)" dev eth0 nud permanent
+    in_node switch bridge fdb replace 0c:da:41:1d:56:a7 dev host1-eth2 master static sticky
+}
+during_bond_mismatch_fires_tcp() {
+    greets vm1 "$GW/53" 4
+    greets vm2 "$GW/53" 2
+}
+
+# Answers go to both members, and vm1's own firewall takes them away.
+before_bond_mismatch_near_miss_tcp() {
+    in_node vm1 nft "add table inet g; add chain inet g i { type filter hook input priority 0; }; add rule inet g i tcp sport 53 counter drop"
+    for member in host1-eth2 host1-eth3; do in_node switch bridge link set dev "$member" learning off; done
+    in_node switch bridge fdb flush dev host1-eth3
+}
+during_bond_mismatch_near_miss_tcp() { greets vm1 "$GW/53" 4; }
+
+# The bond changes to eth2 and back while connections are made: the switch learns where the host is from what it sends.
+during_bond_mismatch_exonerated_tcp() {
+    { sleep 2; in_node host1 ovs-vsctl set Port vswitch0_bond other_config:bond-primary=eth2; sleep 3; in_node host1 ovs-vsctl set Port vswitch0_bond other_config:bond-primary=eth3; } &
+    for _ in 1 2 3 4 5 6 7; do greets vm1 "$GW/53" 1; done
+    wait $!
 }
 
 # The switch has no entry for vm1 and sends frames for it to both members: the backup drops its copy, rightly. vm1 gets

@@ -11,6 +11,7 @@ use crate::causes::{self, Cause, Claim, Ruling};
 use crate::deaths::{Case, Death, Deaths, Group};
 use crate::engine::FrameRef;
 use crate::finding::{Confidence, Evidence, Finding, Severity, Victim};
+use crate::host::lacking::{Lack, lack};
 use crate::text::Text;
 use crate::unit::Unit;
 use crate::view::View;
@@ -28,6 +29,8 @@ pub(super) enum Said {
     Out(Text),
     /// Nobody can tell, for lack of these.
     Open(Vec<Text>),
+    /// It said nothing, and without these sources it could not.
+    Blind(Lack, Vec<&'static str>),
 }
 
 /// The findings of causes, and which deaths each explains.
@@ -39,6 +42,8 @@ pub(super) struct Ladder {
     explained: BTreeMap<FrameRef, usize>,
     /// What causes said of groups that they did not explain, by group.
     said: BTreeMap<usize, Vec<(&'static str, Said)>>,
+    /// By source: why it said nothing, if it did not.
+    lacks: BTreeMap<&'static str, Option<Lack>>,
     /// The groups of deaths.
     group_of: BTreeMap<FrameRef, usize>,
 }
@@ -73,7 +78,9 @@ impl Ladder {
                 Ruling::Claims(claim) => faults.take(*claim, &rest),
                 Ruling::RuledOut(why) => self.note(index, &cause.unit, Said::Out(why)),
                 Ruling::CannotTell(needs) => self.note(index, &cause.unit, Said::Open(needs)),
-                Ruling::NotConcerned => {}
+                Ruling::NotConcerned => {
+                    self.note_blind(view, cause, &Case { view, deaths, number: index, group, rest: &rest });
+                }
             }
         }
         let Faults { claims, harms } = faults;
@@ -127,6 +134,20 @@ impl Ladder {
 
     fn rest(&self, group: &Group<'_>) -> Vec<Death> {
         group.deaths.iter().filter(|death| !self.explained.contains_key(&death.frame)).copied().collect()
+    }
+
+    /// That a cause could not tell of a group, because sources said nothing.
+    fn note_blind(&mut self, view: &View<'_>, cause: &Cause, case: &Case<'_, '_>) {
+        let mut lacks: BTreeMap<Lack, Vec<&'static str>> = BTreeMap::new();
+        for source in (cause.reads)(case) {
+            let lack = self.lacks.entry(source).or_insert_with(|| lack(view.input, source));
+            if let Some(lack) = *lack {
+                lacks.entry(lack).or_default().push(source);
+            }
+        }
+        for (lack, sources) in lacks {
+            self.note(case.number, &cause.unit, Said::Blind(lack, sources));
+        }
     }
 
     fn note(&mut self, group: usize, unit: &Unit, said: Said) {

@@ -7,6 +7,7 @@ use netcap_bundle::Nanos;
 use super::ladder::{Ladder, RELATED_NS_MAX, Said};
 use crate::engine::FrameRef;
 use crate::finding::{Confidence, Exoneration, Finding, Ruled, Severity, Subject};
+use crate::host::lacking::Lack;
 use crate::symptoms;
 use crate::text::Text;
 
@@ -65,15 +66,38 @@ fn by_deaths(symptom: &mut Finding, ladder: &Ladder) {
 }
 
 fn ruled(ladder: &Ladder, left: &[FrameRef]) -> Vec<Ruled> {
-    let said = ladder.said(left.iter().copied()).into_iter();
-    said.map(|(cause, said)| match said {
-        Said::Out(why) => Ruled { cause, what: Exoneration::RuledOut(why) },
-        Said::Open(needs) => {
-            let what = Text::new("ladder.cannot-tell").with("cause", cause).with_clauses("needs", needs);
-            Ruled { cause, what: Exoneration::Open(what) }
+    let mut out = Vec::new();
+    // What several causes could not tell for one reason is one line.
+    let mut blind: BTreeMap<Lack, (Vec<&'static str>, Vec<&'static str>)> = BTreeMap::new();
+    for (cause, said) in ladder.said(left.iter().copied()) {
+        match said {
+            Said::Out(why) => out.push(Ruled { causes: vec![cause], what: Exoneration::RuledOut(why) }),
+            Said::Open(needs) => {
+                let what = Text::new("ladder.cannot-tell").with("cause", cause).with_clauses("needs", needs);
+                out.push(Ruled { causes: vec![cause], what: Exoneration::Open(what) });
+            }
+            Said::Blind(lack, sources) => {
+                let (causes, known) = blind.entry(lack).or_default();
+                causes.extend((!causes.contains(&cause)).then_some(cause));
+                known
+                    .extend(sources.into_iter().filter(|source| !known.contains(source)).collect::<Vec<_>>());
+            }
         }
-    })
-    .collect()
+    }
+    out.extend(blind.into_iter().map(|(lack, (causes, sources))| {
+        let key = match lack {
+            Lack::NotRecorded => "ladder.blind.not-recorded",
+            Lack::TimedOut => "ladder.blind.timed-out",
+            Lack::Failed => "ladder.blind.failed",
+            Lack::Gone => "ladder.blind.gone",
+        };
+        let names = causes.iter().map(|cause| Text::verbatim(format!("[{cause}]"))).collect();
+        let what = Text::new(key)
+            .with_list("causes", names)
+            .with_list("sources", sources.into_iter().map(Text::verbatim).collect());
+        Ruled { causes, what: Exoneration::Open(what) }
+    }));
+    out
 }
 
 fn explained(symptom: &mut Finding, by: &'static str) {

@@ -10,9 +10,10 @@ pub(crate) mod bridge {
     pub(crate) mod linux_bridge;
 }
 
-/// The host: its daemons.
+/// The host: its daemons, and the filters of its devices.
 pub(crate) mod host {
     pub(crate) mod daemon_silent;
+    pub(crate) mod device_filter;
     pub(crate) mod upcall_loss;
 }
 
@@ -32,6 +33,7 @@ pub(crate) mod ports {
     pub(crate) mod port_gone;
     pub(crate) mod same_mac;
     pub(crate) mod vm_off;
+    pub(crate) mod wrong_mac;
 }
 
 /// Limits of rates: queues, policers, meters.
@@ -45,6 +47,7 @@ pub(crate) mod switch {
     pub(crate) mod acl_drop;
     pub(crate) mod ct_zone_mismatch;
     pub(crate) mod ip_mac_binding;
+    pub(crate) mod misforward;
 }
 
 use crate::deaths::{Case, Death, Deaths};
@@ -81,7 +84,7 @@ pub(crate) enum Rung {
     Queue,
     /// The kernel lost it on its way to the daemon.
     Host,
-    /// The kernel's bridge: its filters, VLANs and spanning tree.
+    /// The kernel's bridge: its filters, VLANs and spanning tree, and filters at its ports.
     LinuxBridge,
     /// The network outside returned the machine's own packets.
     Reflection,
@@ -97,6 +100,8 @@ pub(crate) struct Cause {
     pub rung: Rung,
     /// Judges a group, of which some deaths are not explained yet.
     pub judge: fn(&Case<'_, '_>) -> Ruling,
+    /// Ids of the sources without which it cannot tell of a group; asked when it says nothing of one.
+    pub reads: fn(&Case<'_, '_>) -> &'static [&'static str],
     /// Finds where it is at work though nobody need suffer from it. A claim of a fault that groups are claimed for as well
     /// becomes one finding with them; the `victims` of its finding name further deaths that it explains.
     pub harms: fn(&View<'_>, &Deaths<'_>) -> Vec<Claim>,
@@ -146,6 +151,11 @@ pub(crate) fn judges_nothing(_case: &Case<'_, '_>) -> Ruling {
     Ruling::NotConcerned
 }
 
+/// A cause that needs no state of the host, or says itself what it lacks.
+pub(crate) fn reads_nothing(_case: &Case<'_, '_>) -> &'static [&'static str] {
+    &[]
+}
+
 /// A cause that is found by its deaths only.
 pub(crate) fn harms_nobody(_view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
     Vec::new()
@@ -156,6 +166,7 @@ pub(crate) const ALL: &[Cause] = &[
     ports::port_gone::CAUSE,
     ports::vm_off::CAUSE,
     ports::same_mac::CAUSE,
+    ports::wrong_mac::CAUSE,
     links::bond_down::CAUSE,
     links::lacp_failure::CAUSE,
     links::lldp_mac_flap::CAUSE,
@@ -165,9 +176,11 @@ pub(crate) const ALL: &[Cause] = &[
     switch::ct_zone_mismatch::CAUSE,
     switch::ip_mac_binding::CAUSE,
     switch::acl_drop::CAUSE,
+    switch::misforward::CAUSE,
     queues::policing::CAUSE,
     queues::qdisc::CAUSE,
     host::upcall_loss::CAUSE,
+    host::device_filter::CAUSE,
     bridge::linux_bridge::CAUSE,
     links::reflection::CAUSE,
     host::daemon_silent::CAUSE,

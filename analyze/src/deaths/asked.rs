@@ -13,8 +13,10 @@ use super::{CROSSING_NS, Death, Found, Key, Standing};
 use crate::engine::{Failure, FrameRef, PointId};
 use crate::fidelity::Trust;
 use crate::host::copies::outlets;
+use crate::host::macs::is_virtual_router;
 use crate::tables::hops::{Side, Stop};
-use crate::tables::journeys::{Event, Journey};
+use crate::tables::journeys::{Event, EventKind, Journey, JourneyKey};
+use crate::tables::sources::SourceKey;
 use crate::view::View;
 
 /// An answer may take this long; netcap's own pings wait as long, and `ping` prints later ones as late.
@@ -146,10 +148,12 @@ impl Gate {
         }
     }
 
-    fn lets_through(&self, reply: &Event) -> bool {
+    fn lets_through(&self, view: &View<'_>, reply: &Event) -> bool {
         match self {
             Self::Port(point, direction) => {
-                reply.point == *point && [*direction, Direction::Unknown].contains(&reply.direction)
+                reply.point == *point
+                    && [*direction, Direction::Unknown].contains(&reply.direction)
+                    && takes(view, reply)
             }
             Self::Uplinks(points) => points.contains(&reply.point) && reply.direction != Direction::In,
         }
@@ -163,10 +167,25 @@ impl Gate {
     }
 }
 
+/// The machine takes what is delivered to it there: it has that address, speaks with it, or is a router's spare.
+fn takes(view: &View<'_>, reply: &Event) -> bool {
+    let Some(Role::Vnet { guest_mac: Some(own), .. }) = view.points.get(reply.point).map(|info| &info.role)
+    else {
+        return true;
+    };
+    let Some(dst) = kept(view, reply).map(|kept| kept.eth.dst) else { return true };
+    let speaks = || {
+        let Some(domain) = view.points.domain(reply.point) else { return true };
+        let key = SourceKey { domain, vlan: reply.facts.vlan, mac: dst, point: reply.point };
+        view.tables.sources.spoken.contains_key(&key)
+    };
+    dst == *own || dst.is_multicast() || is_virtual_router(dst) || speaks()
+}
+
 /// An answer was seen; whether it reached who asked.
 fn answer(view: &View<'_>, requests: &[Event], replies: &[Event]) -> Fate {
     let Some(gate) = Gate::of(view, requests) else { return Fate::Answered };
-    if replies.iter().any(|reply| gate.lets_through(reply)) {
+    if replies.iter().any(|reply| gate.lets_through(view, reply)) {
         return Fate::Answered;
     }
     let Some(last) = latest(view, replies) else { return Fate::Answered };
@@ -201,12 +220,15 @@ fn would_show(view: &View<'_>, reply: &Event, point: PointId) -> bool {
 /// Frames of requests whose answer reached who asked: wherever they were not seen, they arrived.
 pub(super) fn answered(view: &View<'_>) -> BTreeSet<FrameRef> {
     let table = &view.tables.journeys;
-    let arrived = |journey: &&Journey| {
-        let (requests, replies) = (table.requests(journey), table.replies(journey));
-        !replies.is_empty() && answer(view, requests, replies) == Fate::Answered
-    };
-    let requests = table.journeys.iter().filter(arrived).flat_map(|journey| table.requests(journey));
-    requests.map(|event| event.frame).collect()
+    let arrived = table.journeys.iter().filter(|journey| is_answered(view, journey));
+    arrived.flat_map(|journey| table.requests(journey)).map(|event| event.frame).collect()
+}
+
+/// Its answer reached who asked.
+pub(super) fn is_answered(view: &View<'_>, journey: &Journey) -> bool {
+    let table = &view.tables.journeys;
+    let (requests, replies) = (table.requests(journey), table.replies(journey));
+    !replies.is_empty() && answer(view, requests, replies) == Fate::Answered
 }
 
 /// Deaths of pings that are not among those of followed packets: what left the host and was never answered, and what could

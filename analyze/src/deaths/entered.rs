@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{Case, Death};
+use super::{Case, Death, Group};
 use crate::engine::{PacketKind, PointId};
 use crate::tables::hops::{Side, Stop};
 use crate::tables::journeys::{Event, Journey};
 use crate::tables::questions::{ArpSight, QuestionKey};
+use crate::view::View;
 
 /// Where a packet came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +27,13 @@ impl<'c> Case<'c, '_> {
         if self.group.kind == PacketKind::ArpRequest {
             return self.question(death);
         }
-        let journey = self.journey(death)?;
-        let requests = self.view.tables.journeys.requests(journey).iter();
-        let entering = requests.filter(|e| self.enters(Stop { point: e.point, direction: e.direction }));
-        let first = entering.min_by_key(|event| (event.at, event.frame))?;
+        let first = first_in(self.view, self.group, death)?;
         Some(Entered { point: first.point, vlan: first.facts.vlan })
     }
 
     /// Every sighting of a request of the group; none of other packets.
     pub(crate) fn sightings(&self, death: &Death) -> &'c [Event] {
-        let journey = self.journey(death);
+        let journey = journey(self.view, self.group, death);
         journey.map(|journey| self.view.tables.journeys.requests(journey)).unwrap_or_default()
     }
 
@@ -71,18 +69,29 @@ impl<'c> Case<'c, '_> {
     fn enters(&self, stop: Stop) -> bool {
         matches!(stop.side(&self.view.context), Side::Enter(_))
     }
+}
 
-    fn journey(&self, death: &Death) -> Option<&'c Journey> {
-        if !matches!(self.group.kind, PacketKind::EchoRequest) {
-            return None;
-        }
-        let table = &self.view.tables.journeys;
-        let ends = (self.group.src, self.group.dst);
-        let of = |journey: &Journey| (journey.key.src, journey.key.dst);
-        // Its first sighting is not later than the last one.
-        let begin = table.journeys.partition_point(|journey| of(journey) < ends);
-        let pair = table.journeys.iter().skip(begin).take_while(|journey| of(journey) == ends);
-        let mut mine = pair.filter(|journey| journey.at <= death.at);
-        mine.find(|journey| table.requests(journey).iter().any(|event| event.frame == death.frame))
+/// The first sighting of a ping where it came into a switch.
+pub(super) fn first_in<'v>(view: &'v View<'_>, group: &Group<'_>, death: &Death) -> Option<&'v Event> {
+    let requests = view.tables.journeys.requests(journey(view, group, death)?).iter();
+    let enters = |event: &&Event| {
+        let stop = Stop { point: event.point, direction: event.direction };
+        matches!(stop.side(&view.context), Side::Enter(_))
+    };
+    requests.filter(enters).min_by_key(|event| (event.at, event.frame))
+}
+
+/// The ping that it was.
+fn journey<'v>(view: &'v View<'_>, group: &Group<'_>, death: &Death) -> Option<&'v Journey> {
+    if !matches!(group.kind, PacketKind::EchoRequest) {
+        return None;
     }
+    let table = &view.tables.journeys;
+    let ends = (group.src, group.dst);
+    let of = |journey: &Journey| (journey.key.src, journey.key.dst);
+    // Its first sighting is not later than the last one.
+    let begin = table.journeys.partition_point(|journey| of(journey) < ends);
+    let pair = table.journeys.iter().skip(begin).take_while(|journey| of(journey) == ends);
+    let mut mine = pair.filter(|journey| journey.at <= death.at);
+    mine.find(|journey| table.requests(journey).iter().any(|event| event.frame == death.frame))
 }

@@ -2,14 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use netcap_bundle::Nanos;
 use netcap_bundle::packets::Direction;
 
-use super::place::{Place, Places, Way, is_shown, standing};
-use super::{Death, Example, Found, Key, asked};
+use super::place::{Place, Places, Way, active_instead, is_shown, standing};
+use super::{CROSSING_NS, Death, Example, Found, Key, Standing, asked};
 use crate::engine::flow::FiveTuple;
 use crate::engine::{FrameRef, PointId};
+use crate::fidelity::Trust;
 use crate::tables::hops::{ExampleFrame, LostPacket, PairHop, PairKey, Side, Stop};
 use crate::view::View;
+
+/// A switch floods a frame to both members of a bond within this.
+const FLOOD_NS: i64 = 100_000_000;
 
 /// All of them, in order of pairs.
 pub(super) fn all<'a>(view: &'a View<'a>) -> Vec<Found<'a>> {
@@ -50,6 +55,29 @@ impl<'a, 'b> Pair<'a, 'b> {
             .or_else(first)
     }
 
+    /// How sure it is that what came in at the backup of a bond, for a machine of this host or the host itself, did not come in
+    /// at the active member too; `None` when it did, or nobody knows.
+    fn alone(&self, lost: &LostPacket, sample: &ExampleFrame) -> Option<Standing> {
+        let (view, key) = (self.view, self.key);
+        let info = view.points.get(key.from.point)?;
+        view.switch_points_at(lost.at).local(key.from.point, info, sample.eth.dst)?;
+        let active = active_instead(view, info, lost.at)?;
+        let there = PairKey { from: Stop { point: active, direction: key.from.direction }, ..*key };
+        let near = |at: Nanos| at.since(lost.at).abs() <= FLOOD_NS;
+        if let Some(pair) = view.tables.hops.pairs.get(&there) {
+            let untold = pair.passed > 0 && pair.through.is_empty();
+            let seen =
+                pair.through.iter().map(|passed| passed.at).chain(pair.lost.iter().map(|lost| lost.at));
+            if untold || seen.into_iter().any(near) {
+                return None;
+            }
+        }
+        let shown = is_shown(view, &[active], &sample.bytes, sample.wire_len, false);
+        let trust = view.fidelity.trust(active, lost.at, lost.at.plus(CROSSING_NS));
+        let sure = shown && matches!(trust, Trust::Sound | Trust::Unknown);
+        Some(if sure { Standing::Sure(trust) } else { Standing::Unjudged })
+    }
+
     fn find(&mut self, lost: &LostPacket, places: &mut Places<'a>) -> Option<Found<'a>> {
         let (view, key) = (self.view, self.key);
         let sample = self.sample(lost.flow)?;
@@ -60,10 +88,12 @@ impl<'a, 'b> Pair<'a, 'b> {
             return None;
         }
         let place = places.of(key.from, Some(sample.eth.dst), lost.at, &self.learned)?;
-        // What comes in at a backup came in at the active member as well, or else nobody missed it.
-        if matches!(place.way, Way::Backup | Way::Beyond) {
-            return None;
-        }
+        let arrived = match place.way {
+            Way::Beyond => return None,
+            // What comes in at a backup and at the active member as well is a flood.
+            Way::Backup => Some(self.alone(lost, sample)?),
+            Way::Switch | Way::Learned => None,
+        };
         let translated = view.context.follow.nat.touches(key.src, key.dst);
         let shown = *self.shown.entry((place.clone(), lost.flow)).or_insert_with(|| {
             is_shown(view, &place.exits.points, &sample.bytes, sample.wire_len, translated)
@@ -75,7 +105,7 @@ impl<'a, 'b> Pair<'a, 'b> {
             facts: lost.facts,
             ports: (sample.tuple.sport, sample.tuple.dport),
             followed: true,
-            standing: standing(view, &place, lost.at, shown),
+            standing: arrived.unwrap_or_else(|| standing(view, &place, lost.at, shown)),
         };
         let key = Key {
             place,

@@ -9,16 +9,19 @@ mod bridged;
 mod drops;
 mod ends;
 mod entered;
+pub(crate) mod filtered;
 pub(crate) mod flows;
 mod followed;
+mod misdirected;
 mod missing;
 mod place;
 pub(crate) mod shown;
 mod sights;
 mod through;
 mod unanswered;
+pub(crate) mod upcalls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
@@ -43,10 +46,12 @@ pub(crate) use bridged::{BridgeVlans, VlanEnd};
 pub(crate) use drops::{all_counted, counted, drop_evidence};
 pub(crate) use ends::{Got, got, is_for_port, is_fragment, misaddressed};
 use flows::Flows;
+pub(crate) use misdirected::Misdirected;
 pub(crate) use missing::{End, Missing};
 pub(crate) use place::{Place, Way};
 pub(crate) use sights::{home, is_group, unrecorded_home};
 pub(crate) use through::WithoutMember;
+use upcalls::Upcalls;
 
 /// A packet crosses one switch within this; around it the capture must be sound.
 pub(crate) const CROSSING_NS: i64 = 2_000_000_000;
@@ -160,6 +165,8 @@ pub(crate) struct Deaths<'a> {
     filters: OnceLock<Vec<Round<BridgeFilter>>>,
     bridge_vlans: OnceLock<BridgeVlans>,
     silences: OnceLock<Vec<SilentDaemon>>,
+    answering: OnceLock<BTreeSet<Mac>>,
+    upcalls: OnceLock<Upcalls>,
 }
 
 /// A group that is to be judged.
@@ -210,6 +217,16 @@ impl Deaths<'_> {
     /// When daemons of the host were silent, read once.
     pub(crate) fn silences(&self, view: &View<'_>) -> &[SilentDaemon] {
         self.silences.get_or_init(|| silence::daemons(view.input))
+    }
+
+    /// When upcalls were lost, read once.
+    pub(crate) fn upcalls(&self, view: &View<'_>) -> &Upcalls {
+        self.upcalls.get_or_init(|| Upcalls::read(view, &self.groups))
+    }
+
+    /// The MACs to which something was sent that was answered, read once.
+    pub(crate) fn answering(&self, view: &View<'_>) -> &BTreeSet<Mac> {
+        self.answering.get_or_init(|| ends::answering(view))
     }
 
     /// The filter rules of the kernel's bridges, in order of time: the first, the last, and some between; read once.

@@ -111,6 +111,13 @@ pub(super) fn is_backup(view: &View<'_>, info: &PointInfo, at: Nanos) -> Option<
     bond.active_at(at, FAILOVER_NS).map(|active| active != info.name)
 }
 
+/// The capture point of the member that is active instead of that one.
+pub(super) fn active_instead(view: &View<'_>, info: &PointInfo, at: Nanos) -> Option<PointId> {
+    let mut bonds = view.bonds.bonds.iter().filter(|bond| bond.is_active_backup());
+    let bond = bonds.find(|bond| bond.members.contains(&info.name))?;
+    view.points.by_name(bond.active_at(at, FAILOVER_NS).filter(|active| *active != info.name)?)
+}
+
 /// How sure it is that a packet did not appear where it had to; `shown` says that filters let it through there.
 pub(super) fn standing(view: &View<'_>, place: &Place, at: Nanos, shown: bool) -> Standing {
     let carried =

@@ -3,6 +3,7 @@
 use netcap_bundle::{Nanos, Role};
 
 use super::{Case, Death, LOST_MIN, Way};
+use crate::engine::PointId;
 use crate::finding::Confidence;
 use crate::host::carrying::Carries;
 use crate::tables::hops::Side;
@@ -19,6 +20,21 @@ pub(crate) struct WithoutMember {
 }
 
 impl<'c> Case<'c, '_> {
+    /// These sources, if the packets died inside a switch that is not known to be the kernel's bridge; else none.
+    pub(crate) fn inside(&self, sources: &'static [&'static str]) -> &'static [&'static str] {
+        if self.group.dies_in_vswitch(self.view) { sources } else { &[] }
+    }
+
+    /// They died inside a switch, and every way out that is recorded is a member of a bond.
+    pub(crate) fn is_for_bond(&self) -> bool {
+        let member = |id: &PointId| {
+            let role = self.view.points.get(*id).map(|info| &info.role);
+            matches!(role, Some(Role::Uplink { bond: Some(_) }))
+        };
+        let exits = self.group.exits();
+        self.group.dies_in_vswitch(self.view) && !exits.is_empty() && exits.iter().all(member)
+    }
+
     /// The bond that the packets had to pass: every way out of the switch leads through it, or they came in at a member.
     pub(crate) fn bond(&self) -> Option<&'c str> {
         if !matches!(self.group.place.way, Way::Switch | Way::Learned) {

@@ -10,11 +10,11 @@ use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
 
 use super::asked::WAIT_NS;
-use super::place::{Place, Places, Way, is_shown, standing};
+use super::place::{Place, Places, Way, active_instead, is_backup, is_shown, standing};
 use super::sights::{home, is_group};
 use super::{Death, Example, Found, Key, Standing};
 use crate::engine::flow::PROTOCOL_ARP;
-use crate::engine::{FrameRef, PointId};
+use crate::engine::{FrameRef, PacketKind, PointId};
 use crate::fidelity::Trust;
 use crate::host::exits::Exits;
 use crate::tables::claims::{AddressKey, ClaimKind};
@@ -52,14 +52,19 @@ pub(super) fn all<'a>(view: &'a View<'a>, known: &BTreeSet<FrameRef>) -> Vec<Fou
         *targets.entry((key.mac, key.asker)).or_default() += 1;
     }
     let mut places = Places::new(view);
-    let mut out = Vec::new();
+    let mut out: Vec<Found<'a>> = Vec::new();
+    let mut replies = BTreeSet::new();
     for (key, questions, requests) in silent {
         if targets.get(&(key.mac, key.asker)).is_some_and(|count| *count >= SCANNED_MIN) {
             continue;
         }
         let fresh =
             requests.iter().filter(|request| !request.sights.iter().any(|s| known.contains(&s.frame)));
-        out.extend(fresh.filter_map(|request| found(view, (key, questions), request, &mut places)));
+        let fresh = fresh.filter_map(|request| found(view, (key, questions), request, &mut places));
+        // One reply may come in the time of several requests.
+        let once =
+            fresh.filter(|found| found.key.kind != PacketKind::ArpReply || replies.insert(found.death.frame));
+        out.extend(once);
     }
     out
 }
@@ -126,14 +131,21 @@ fn is_own_port(view: &View<'_>, sight: &ArpSight) -> bool {
 /// No reply was seen in its time, and at the port of who asks it would have been.
 fn is_silent(view: &View<'_>, request: &Request<'_>, questions: &Questions) -> bool {
     let asked = request.origin.at;
-    let answers = |reply: &&ArpSight| asked.plus(-JITTER_NS) <= reply.at && reply.at.since(asked) <= WAIT_NS;
-    if questions.replies.iter().any(|reply| answers(&reply)) {
+    if replies(request, questions).any(|reply| reply.point == request.origin.point) {
         return false;
     }
     matches!(
         view.fidelity.trust(request.origin.point, asked, asked.plus(WAIT_NS)),
         Trust::Sound | Trust::Unknown
     )
+}
+
+/// The replies that came in its time, wherever they were seen.
+fn replies<'t>(request: &Request<'_>, questions: &'t Questions) -> impl Iterator<Item = &'t ArpSight> {
+    let asked = request.origin.at;
+    let in_time =
+        move |reply: &&ArpSight| asked.plus(-JITTER_NS) <= reply.at && reply.at.since(asked) <= WAIT_NS;
+    questions.replies.iter().filter(in_time)
 }
 
 /// The reply that was missed, to ask filters with.
@@ -202,6 +214,59 @@ fn owner(view: &View<'_>, key: &QuestionKey, origin: &ArpSight) -> Option<(Point
     })
 }
 
+/// Where the first reply, which did not reach who asked, was last seen; at a member of a bond that takes nothing only when it was
+/// seen at no other.
+fn last_reply<'t>(view: &View<'_>, request: &Request<'_>, questions: &'t Questions) -> Option<&'t ArpSight> {
+    let backup = |reply: &ArpSight| {
+        view.points.get(reply.point).is_some_and(|info| is_backup(view, info, reply.at) == Some(true))
+    };
+    let first = replies(request, questions).map(|reply| reply.at).min()?;
+    let same = replies(request, questions).filter(|reply| reply.at.since(first) <= FLOOD_NS);
+    same.max_by_key(|reply| (!backup(reply), reply.at, reply.frame))
+}
+
+/// The death of a reply on its way to who asked.
+fn astray<'a>(
+    view: &'a View<'a>,
+    key: &QuestionKey,
+    origin: &ArpSight,
+    reply: &ArpSight,
+    places: &mut Places<'a>,
+) -> Option<Found<'a>> {
+    let from = Stop { point: reply.point, direction: reply.direction };
+    let place = places.of(from, Some(reply.eth.dst), reply.at, &[])?;
+    let trust = |point: PointId| view.fidelity.trust(point, reply.at, reply.at.plus(WAIT_NS));
+    let info = view.points.get(reply.point)?;
+    let trust = match place.way {
+        Way::Backup => trust(active_instead(view, info, reply.at)?),
+        Way::Switch | Way::Learned | Way::Beyond => trust(origin.point),
+    };
+    let standing = match trust {
+        Trust::Sound | Trust::Unknown => Standing::Sure(trust),
+        Trust::Lossy => Standing::Lossy,
+        Trust::Blind => Standing::Unjudged,
+    };
+    let death = Death {
+        at: reply.at,
+        frame: reply.frame,
+        packets: 1,
+        facts: reply.facts,
+        ports: (0, 0),
+        followed: false,
+        standing,
+    };
+    let key = Key {
+        place,
+        kind: reply.facts.kind,
+        src: key.target.into(),
+        dst: key.asker.into(),
+        protocol: PROTOCOL_ARP,
+        eth: Some((reply.eth.dst, reply.eth.src)),
+        vlan: reply.facts.vlan,
+    };
+    Some(Found { key, death, example: None })
+}
+
 fn found<'a>(
     view: &'a View<'a>,
     (key, questions): (&QuestionKey, &'a Questions),
@@ -214,6 +279,9 @@ fn found<'a>(
     let size = u32::try_from(answer.len()).unwrap_or(u32::MAX);
     if !view.fidelity.shows(origin.point, &answer, size) {
         return None;
+    }
+    if let Some(reply) = last_reply(view, request, questions) {
+        return astray(view, key, origin, reply, places);
     }
     let (target, guest) = match owner(view, key, origin) {
         Some((point, mac)) => (Some(point), mac),

@@ -100,12 +100,12 @@ pub(crate) struct Finding {
     pub ruled: Vec<Ruled>,
 }
 
-/// What a cause said of a symptom that it does not explain.
+/// What a cause, or several for one reason, said of a symptom that it does not explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ruled {
-    /// Its id.
-    pub cause: &'static str,
-    /// What it said.
+    /// Their ids.
+    pub causes: Vec<&'static str>,
+    /// What was said.
     pub what: Exoneration,
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod carrying;
 pub(crate) mod copies;
 pub(crate) mod exits;
 pub(crate) mod growth;
+pub(crate) mod lacking;
 pub(crate) mod macs;
 pub(crate) mod outages;
 mod place;
@@ -18,18 +19,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use netcap_bundle::input::Input;
-use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::network::links::{Link, Links};
-use netcap_bundle::sources::network::linux_bridge::LinuxBridge;
-use netcap_bundle::sources::network::neighbours::Neighbours;
-use netcap_bundle::sources::ovs::bond::OvsBond;
-use netcap_bundle::sources::ovs::datapath::OvsDatapath;
-use netcap_bundle::sources::ovs::fdb::OvsFdb;
-use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::sources::vm::libvirt::Libvirt;
 use netcap_bundle::state::Round;
 
-use netcap_bundle::topology::{Inputs, Topology};
+use netcap_bundle::topology::Topology;
 use netcap_bundle::{Mac, Nanos};
 
 use crate::finding::Evidence;
@@ -39,7 +33,7 @@ pub(crate) use place::place;
 pub(crate) use said::said_at;
 
 use presence::Presence;
-use timeline::HostTimeline;
+use timeline::{HostTimeline, Read};
 
 /// An address that the host itself has.
 #[derive(Debug, Clone)]
@@ -77,24 +71,13 @@ impl Host {
         // A tap's MAC is the host's, the guest's MAC is not.
         let macs = links.flat_map(|l| [l.mac, l.permanent_mac]).flatten().filter(|m| !m.is_zero()).collect();
         let libvirt = input.state.last::<Libvirt>(&input.files);
-        let ovsdb = latest::<Ovsdb>(input);
-        let offload = ovsdb.as_ref().and_then(|ovsdb| ovsdb.other_config.get("hw-offload"));
-        let offloads = offload.is_some_and(|value| value == "true");
-        let mut topology = Topology::build(&Inputs {
-            ovsdb: ovsdb.as_ref(),
-            bond: latest::<OvsBond>(input).as_ref(),
-            datapath: latest::<OvsDatapath>(input).as_ref(),
-            fdb: latest::<OvsFdb>(input).as_ref(),
-            links: last.as_ref().map(|r| &r.parsed.value),
-            linux_bridge: latest::<LinuxBridge>(input).as_ref(),
-            libvirt: libvirt.as_ref().map(|r| &r.parsed.value),
-            neighbours: latest::<Neighbours>(input).as_ref(),
-        });
+        let Read { timeline, end, offloads } = Read::of(input);
+        let mut topology = end;
         // A directory of the old script has nothing but its listing.
         if topology.switches.is_empty() {
             topology = input.listing.topology();
         }
-        let (timeline, presence) = (HostTimeline::read(input), Presence::read(input));
+        let presence = Presence::read(input);
         Self { first, last, libvirt, topology, macs, offloads, timeline, presence }
     }
 
@@ -192,10 +175,6 @@ impl Host {
             },
         })
     }
-}
-
-fn latest<T: Snapshot>(input: &Input) -> Option<T> {
-    input.state.last::<T>(&input.files).map(|round| round.parsed.value)
 }
 
 /// The file of an item of a round.

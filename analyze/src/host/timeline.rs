@@ -84,10 +84,20 @@ impl<K> Era<K> {
     }
 }
 
-impl HostTimeline {
+/// What was read of the host.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub timeline: HostTimeline,
+    /// Switches and ports as every source said last.
+    pub end: Topology,
+    /// Open vSwitch hands flows to the network card.
+    pub offloads: bool,
+}
+
+impl Read {
     /// Reads what the input recorded.
-    pub(crate) fn read(input: &Input) -> Self {
-        let mut timeline = Self::default();
+    pub(super) fn of(input: &Input) -> Self {
+        let mut timeline = HostTimeline::default();
         let mut samples = Samples::of(input);
         timeline.overflow += samples.thin(SAMPLES_MAX);
         timeline.readings = Samples::readings(input);
@@ -96,15 +106,21 @@ impl HostTimeline {
             sources.take(input, source, number);
         }
         // Of a host that was never asked there is no state, not an empty one.
-        let Some(begun) = samples.list.first().map(|sample| sample.at) else { return timeline };
+        let Some(begun) = samples.list.first().map(|sample| sample.at) else {
+            return Self { timeline, ..Self::default() };
+        };
         timeline.push(sources.state(begun, ""));
         for Sample { at, source, number } in samples.later() {
             sources.take(input, source, number);
             timeline.push(sources.state(at, source));
         }
-        timeline
+        let offload = sources.ovsdb.as_ref().and_then(|ovsdb| ovsdb.other_config.get("hw-offload"));
+        let offloads = offload.is_some_and(|value| value == "true");
+        Self { end: sources.topology(), timeline, offloads }
     }
+}
 
+impl HostTimeline {
     fn push(&mut self, state: HostState) {
         let same = self
             .states
@@ -236,8 +252,8 @@ impl Sources {
         }
     }
 
-    fn state(&self, at: Nanos, source: &'static str) -> HostState {
-        let topology = Topology::build(&Inputs {
+    fn topology(&self) -> Topology {
+        Topology::build(&Inputs {
             ovsdb: self.ovsdb.as_ref(),
             bond: self.bond.as_ref(),
             datapath: self.datapath.as_ref(),
@@ -246,7 +262,11 @@ impl Sources {
             linux_bridge: self.linux_bridge.as_ref(),
             libvirt: self.libvirt.as_ref(),
             neighbours: self.neighbours.as_ref(),
-        });
+        })
+    }
+
+    fn state(&self, at: Nanos, source: &'static str) -> HostState {
+        let topology = self.topology();
         let domains = self.libvirt.iter().flat_map(|libvirt| &libvirt.domains);
         let machines = domains.map(|domain| (domain.name.clone(), domain.running)).collect();
         HostState { at, source, topology, machines }

@@ -10,6 +10,11 @@ pub(crate) mod loss {
     pub(crate) mod ping_loss;
 }
 
+/// Names: what looks an address up.
+pub(crate) mod names {
+    pub(crate) mod dns_elsewhere;
+}
+
 use crate::deaths::Deaths;
 use crate::finding::Finding;
 use crate::unit::Unit;
@@ -23,5 +28,9 @@ pub(crate) struct Symptom {
     pub run: fn(&View<'_>, &Deaths<'_>, &mut Vec<Finding>),
 }
 
-pub(crate) const ALL: &[Symptom] =
-    &[loss::arp_unanswered::SYMPTOM, loss::packet_loss::SYMPTOM, loss::ping_loss::SYMPTOM];
+pub(crate) const ALL: &[Symptom] = &[
+    loss::arp_unanswered::SYMPTOM,
+    names::dns_elsewhere::SYMPTOM,
+    loss::packet_loss::SYMPTOM,
+    loss::ping_loss::SYMPTOM,
+];

@@ -40,6 +40,8 @@ caps! {
     Addresses: "given-up.addresses",
     /// Addresses that are asked for.
     Questions: "given-up.questions",
+    /// Questions of names.
+    Lookups: "given-up.lookups",
     /// Owners of addresses that are compared with those of other inputs.
     Books: "given-up.books",
     /// Claims of one address.

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
@@ -100,6 +100,28 @@ pub(crate) struct ClaimsTable {
     seekers: BTreeSet<Mac>,
     /// Addresses not kept.
     pub overflow: u64,
+    speakers: OnceLock<BTreeMap<Mac, (AddressKey, usize)>>,
+}
+
+impl ClaimsTable {
+    /// A claim that a MAC made or sent, of any address: it is somebody's.
+    pub(crate) fn speaks(&self, mac: Mac) -> Option<&Claim> {
+        let speakers = self.speakers.get_or_init(|| {
+            let all = self.addresses.iter().flat_map(|(key, address)| {
+                let claims = address.claims.iter().enumerate();
+                claims.flat_map(move |(place, claim)| {
+                    [Some(claim.mac), claim.sender].into_iter().flatten().map(move |mac| (mac, (*key, place)))
+                })
+            });
+            let mut first = BTreeMap::new();
+            for (mac, place) in all {
+                first.entry(mac).or_insert(place);
+            }
+            first
+        });
+        let (key, place) = speakers.get(&mac)?;
+        self.addresses.get(key)?.claims.get(*place)
+    }
 }
 
 impl ClaimsTable {
@@ -202,7 +224,7 @@ impl TableFold for ClaimsFold {
             }
             address.claims.sort_by_key(|a| (a.mac, a.kind, a.sender));
         }
-        ClaimsTable { addresses, seekers: self.seekers, overflow: self.overflow }
+        ClaimsTable { addresses, seekers: self.seekers, overflow: self.overflow, speakers: OnceLock::new() }
     }
 
     fn given_up(table: &ClaimsTable) -> Vec<(Cap, u64)> {

@@ -8,6 +8,7 @@ pub(crate) mod elections;
 pub(crate) mod floods;
 pub(crate) mod hops;
 pub(crate) mod journeys;
+pub(crate) mod lookups;
 pub(crate) mod losses;
 pub(crate) mod marks;
 pub(crate) mod opaque;
@@ -83,6 +84,8 @@ tables! {
     hops: hops::HopsFold,
     /// Requests and replies.
     journeys: journeys::JourneysFold,
+    /// Questions of names, with their answers.
+    lookups: lookups::LookupsFold,
     /// What each point saw and lost.
     losses: losses::LossesFold,
     /// Frames that were not understood.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
@@ -66,6 +66,21 @@ pub(crate) struct SourcesTable {
     pub spoken: BTreeMap<SourceKey, Spoken>,
     /// Frames of further ones.
     pub overflow: u64,
+    by_mac: OnceLock<BTreeMap<Mac, Vec<SourceKey>>>,
+}
+
+impl SourcesTable {
+    /// What came from one address, in every domain and VLAN.
+    pub(crate) fn of(&self, mac: Mac) -> impl Iterator<Item = (&SourceKey, &Spoken)> {
+        let by_mac = self.by_mac.get_or_init(|| {
+            let mut keys: BTreeMap<Mac, Vec<SourceKey>> = BTreeMap::new();
+            for key in self.spoken.keys() {
+                keys.entry(key.mac).or_default().push(*key);
+            }
+            keys
+        });
+        by_mac.get(&mac).into_iter().flatten().filter_map(|key| self.spoken.get_key_value(key))
+    }
 }
 
 impl Fold for SourcesFold {
@@ -119,7 +134,11 @@ impl TableFold for SourcesFold {
     type Table = SourcesTable;
 
     fn finish(self) -> SourcesTable {
-        SourcesTable { spoken: self.rows.into_iter().collect(), overflow: self.overflow }
+        SourcesTable {
+            spoken: self.rows.into_iter().collect(),
+            overflow: self.overflow,
+            by_mac: OnceLock::new(),
+        }
     }
 
     fn given_up(table: &SourcesTable) -> Vec<(Cap, u64)> {

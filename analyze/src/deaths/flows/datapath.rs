@@ -37,6 +37,9 @@ pub(crate) struct DatapathDrop {
 pub(crate) struct DatapathForward {
     /// Where it sends them: datapath port numbers or names, as printed.
     pub ports: Vec<String>,
+    /// The line of the last dump with it, and its file.
+    pub line: String,
+    pub file: String,
     /// When it was dumped, in order of the dumps.
     pub seen: Vec<Nanos>,
 }
@@ -79,10 +82,11 @@ fn look_at(
     let then = target.first <= round.at && round.at <= target.last.plus(AFTER_NS);
     let sent = datapath.flows_in(name).filter(|flow| then && flow.recirc_id == 0 && flow.packets > 0);
     let mut sent = sent.filter(|flow| matching(flow) == Some(true));
-    if let Some(ports) = sent.find_map(|flow| mirrors.sent_on(&flow.actions)) {
+    if let Some((ports, flow)) = sent.find_map(|flow| Some((mirrors.sent_on(&flow.actions)?, flow))) {
         let mut seen = flows.forward.take().map(|forward| forward.seen).unwrap_or_default();
         seen.push(round.at);
-        flows.forward = Some(DatapathForward { ports, seen });
+        let file = file_of(round, super::DUMP).unwrap_or_default();
+        flows.forward = Some(DatapathForward { ports, line: flow.raw.clone(), file, seen });
     }
 }
 

@@ -4,9 +4,11 @@
 mod binding;
 mod datapath;
 mod fields;
+mod later;
 mod metered;
 mod replayed;
 mod rule;
+mod sent;
 mod shown;
 mod zones;
 
@@ -25,8 +27,10 @@ use crate::view::View;
 pub(crate) use binding::Binding;
 pub(crate) use datapath::{DatapathDrop, DatapathForward};
 pub(crate) use fields::packet_fields;
+pub(crate) use later::LaterDrop;
 pub(crate) use metered::Metered;
 pub(crate) use rule::{OtherZone, RuleDrop, TrackedAs};
+pub(crate) use sent::{Sent, SentTo};
 pub(crate) use shown::confidence;
 
 /// Groups that are looked up in the tables, the largest first.
@@ -48,8 +52,12 @@ pub(crate) struct Flows {
     pub forward: Option<DatapathForward>,
     /// The OpenFlow rule that drops them.
     pub rule: Option<RuleDrop>,
+    /// Where a rule sends them that says so itself, no rule dropping them.
+    pub sent: Option<Sent>,
     /// A meter on their way, no rule dropping them.
     pub meter: Option<Metered>,
+    /// The OpenFlow rule that drops later fragments of them, when they are first ones.
+    pub later: Option<LaterDrop>,
     /// What silence of the tables is worth.
     pub tables: Tables,
     /// Whether a replay told what the rules do with them.
@@ -62,6 +70,8 @@ impl Flows {
         drop: None,
         forward: None,
         rule: None,
+        sent: None,
+        later: None,
         meter: None,
         tables: Tables::Never,
         replayed: Replayed::Not,
@@ -117,6 +127,7 @@ pub(super) fn read(view: &View<'_>, groups: &[Group<'_>]) -> Vec<Flows> {
         .filter_map(|(index, group)| target(view, index, group))
         .take(GROUPS_MAX)
         .collect();
+    later::look(view, groups, &mut all);
     if targets.is_empty() {
         return all;
     }

@@ -8,7 +8,7 @@ use netcap_bundle::source::Snapshot;
 use netcap_bundle::sources::ovs::conntrack::OvsConntrack;
 use netcap_bundle::sources::ovs::datapath::OvsDatapath;
 use netcap_bundle::sources::ovs::fdb::OvsFdb;
-use netcap_bundle::sources::ovs::openflow::{Flow, OvsOpenflow};
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use netcap_bundle::sources::shared::OfPort;
 use netcap_bundle::state::Round;
@@ -16,6 +16,7 @@ use netcap_bundle::state::Round;
 use super::binding;
 use super::metered::Metered;
 use super::rule::{RuleDrop, TrackedAs};
+use super::sent::{Sent, aims};
 use super::zones;
 use super::{Flows, Replayed, Target, dumps};
 use crate::host::{file_of, file_of_arg};
@@ -30,7 +31,7 @@ const CONNECTIONS_NS: i64 = 30_000_000_000;
 
 /// What is dumped beside the rules, as it was when they were.
 #[derive(Default)]
-struct Around {
+pub(super) struct Around {
     ovsdb: Option<(u32, Ovsdb)>,
     datapath: Option<(u32, OvsDatapath)>,
     fdb: Option<(u32, OvsFdb)>,
@@ -39,14 +40,14 @@ struct Around {
 
 impl Around {
     /// Reads what changed since the dump before.
-    fn move_to(&mut self, view: &View<'_>, at: Nanos) {
+    pub(super) fn move_to(&mut self, view: &View<'_>, at: Nanos) {
         last_before(view, at, &mut self.ovsdb);
         last_before(view, at, &mut self.datapath);
         last_before(view, at, &mut self.fdb);
     }
 
     /// The connections as they were nearest to a time, because they come and go.
-    fn connections(&mut self, view: &View<'_>, at: Nanos) {
+    pub(super) fn connections(&mut self, view: &View<'_>, at: Nanos) {
         let whole = view.input.state.obtained(OvsConntrack::DEF.id).into_iter();
         let apart = |then: Nanos| then.since(at).max(at.since(zones::confirmed(view, then))).max(0);
         let nearest = whole.map(|(number, then)| (apart(then), number)).min_by_key(|(apart, _)| *apart);
@@ -126,19 +127,19 @@ fn look_at(
         // A port that was there in another dump may have been there when they died.
         Some(Ending::Rule(drop)) if drop.nowhere && flows.replayed == Replayed::Decided => {}
         Some(Ending::Rule(mut drop)) => {
-            if let Some(before) = flows.rule.as_ref().filter(|before| before.flow.same_rule(&drop.flow)) {
-                let reset = before.flow.n_packets > drop.flow.n_packets;
-                if !reset {
-                    (drop.packets.0, drop.times.0) = (before.packets.0, before.times.0);
-                }
-                drop.other_zone.clone_from(&before.other_zone);
-            }
+            drop.counts_since(flows.rule.as_ref());
             flows.rule = Some(*drop);
         }
-        Some(Ending::Sent(meter)) => {
+        Some(Ending::Sent(meter, sent)) => {
             flows.replayed = Replayed::Decided;
             flows.rule.take_if(|rule| rule.nowhere);
             flows.meter = meter.or(flows.meter.take());
+            let before = flows.sent.take();
+            // What a rule did that is gone by now is told by the dump before their death.
+            flows.sent = match sent {
+                Some(sent) => Some(sent.after(before)),
+                None => before.filter(|before| before.times.1 >= target.first || round.at > target.last),
+            };
         }
         Some(Ending::Unknown) if flows.replayed == Replayed::Not => flows.replayed = Replayed::Open,
         Some(Ending::Unknown) | None => {}
@@ -146,16 +147,16 @@ fn look_at(
 }
 
 /// How a packet ends.
-enum Ending {
+pub(super) enum Ending {
     /// At a rule that drops it.
     Rule(Box<RuleDrop>),
-    /// No rule drops it; with the meter on its way, if there is one.
-    Sent(Option<Metered>),
+    /// No rule drops it; with the meter on its way, if there is one, and where a rule sends it.
+    Sent(Option<Metered>, Option<Box<Sent>>),
     /// It depends on something that is not known.
     Unknown,
 }
 
-fn ending(
+pub(super) fn ending(
     round: &Round<OvsOpenflow>,
     around: &Around,
     bridge: &str,
@@ -174,22 +175,25 @@ fn ending(
         file_of_arg(round, super::DUMP, bridge).or_else(|| file_of(round, super::DUMP)).unwrap_or_default()
     };
     let replay = replay(&dumps, bridge, packet.clone());
-    let (flow, certain, nowhere) = match replay.decision {
+    let (flow, certain, nowhere) = match &replay.decision {
         // Only a rule that says so drops. `NORMAL` switches, and that it leads nowhere has other causes.
         ForwardingDecision::Dropped(end) if end.cause == Cause::Rule => (end.rule?, true, false),
         ForwardingDecision::Dropped(end) if end.cause == Cause::NoPort && end.rule.is_some_and(aims) => {
             (end.rule?, true, true)
         }
-        ForwardingDecision::Dropped(_) => return Some(Ending::Sent(None)),
+        ForwardingDecision::Dropped(end) => {
+            return Some(Ending::Sent(None, Sent::ended(&replay, end, round.at, &file).map(Box::new)));
+        }
         ForwardingDecision::CannotTell { candidates, .. } => {
-            let drops = candidates.into_iter().filter(|flow| flow.is_drop());
+            let drops = candidates.iter().copied().filter(|flow| flow.is_drop());
             match drops.max_by_key(|flow| (flow.priority, flow.n_packets)) {
                 Some(flow) => (flow, false, false),
                 None => return Some(Ending::Unknown),
             }
         }
-        ForwardingDecision::Forwarded(_) => {
-            return Some(Ending::Sent(Metered::of(&replay.chain, round.at, file)));
+        ForwardingDecision::Forwarded(exits) => {
+            let sent = Sent::forwarded(&replay, exits, dumps.openflow, round.at, &file);
+            return Some(Ending::Sent(Metered::of(&replay.chain, round.at, file), sent.map(Box::new)));
         }
     };
     let chain = replay.chain.iter().filter(|step| **step != flow).take(CHAIN_MAX);
@@ -214,12 +218,6 @@ fn ending(
         flow: flow.clone(),
     };
     Some(Ending::Rule(Box::new(drop)))
-}
-
-/// The rule names the ports or the group to which it sends; the bridge's own switching does not.
-fn aims(flow: &Flow) -> bool {
-    let named = ["output", "group:", "enqueue"].iter().any(|word| flow.actions.contains(word));
-    named && !flow.actions.contains("NORMAL")
 }
 
 fn tracked(lookup: &CtLookup<'_>, around: &Around) -> TrackedAs {

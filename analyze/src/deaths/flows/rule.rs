@@ -44,6 +44,16 @@ const PLAIN: [&str; 13] = [
 ];
 
 impl RuleDrop {
+    /// Its counter since it was met in an earlier dump, if that was the same rule.
+    pub(super) fn counts_since(&mut self, before: Option<&Self>) {
+        let Some(before) = before.filter(|before| before.flow.same_rule(&self.flow)) else { return };
+        let reset = before.flow.n_packets > self.flow.n_packets;
+        if !reset {
+            (self.packets.0, self.times.0) = (before.packets.0, before.times.0);
+        }
+        self.other_zone.clone_from(&before.other_zone);
+    }
+
     /// It takes what no rule above it let pass, or what is not tracked: it singles out no address and no service.
     pub(crate) fn is_for_the_rest(&self) -> bool {
         let mut names = self.flow.matches.fields.iter().map(|(name, _)| name.as_str());

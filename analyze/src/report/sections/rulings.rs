@@ -13,9 +13,9 @@ pub(super) const SECTION: Section =
 fn value(verdict: &Verdict) -> Value {
     let findings = verdict.findings.iter().enumerate();
     let all = findings.flat_map(|(number, finding)| finding.ruled.iter().map(move |ruled| (number, ruled)));
-    all.map(|(number, ruled)| {
+    all.flat_map(|(number, ruled)| {
         let said = ruled.what.sentence().english();
-        json!({ "finding": number, "cause": ruled.cause, "said": said })
+        ruled.causes.iter().map(move |cause| json!({ "finding": number, "cause": cause, "said": said }))
     })
     .collect()
 }

@@ -26,7 +26,7 @@ mod filter;
 mod tree;
 mod vlans;
 
-use crate::causes::{Cause, Ruling, Rung, harms_nobody};
+use crate::causes::{Cause, Ruling, Rung, harms_nobody, reads_nothing};
 use crate::deaths::{Case, Way};
 use crate::finding::Severity;
 use crate::unit::{FINDINGS_MAX, Need, Unit};
@@ -43,6 +43,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::LinuxBridge,
     judge,
+    reads: reads_nothing,
     harms: harms_nobody,
 };
 

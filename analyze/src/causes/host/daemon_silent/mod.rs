@@ -23,7 +23,7 @@
 
 mod report;
 
-use crate::causes::{Cause, Claim, Ruling, Rung};
+use crate::causes::{Cause, Claim, Ruling, Rung, reads_nothing};
 use crate::deaths::{Case, Death, Deaths, Way};
 use crate::finding::Severity;
 use crate::host::silence::SilentDaemon;
@@ -41,6 +41,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::DaemonSilent,
     judge,
+    reads: reads_nothing,
     harms,
 };
 

@@ -3,7 +3,8 @@
 use netcap_bundle::Nanos;
 use netcap_bundle::sources::ovs::datapath::OvsDatapath;
 
-use super::{CAUSE, Lossy};
+use super::CAUSE;
+use crate::deaths::upcalls::Lossy;
 use crate::deaths::{Case, Death, shown};
 use crate::finding::{Confidence, Evidence, Exoneration, Finding};
 use crate::host::{file_of, said_at};

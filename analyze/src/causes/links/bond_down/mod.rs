@@ -30,6 +30,8 @@ use crate::host::timeline::HostState;
 use crate::host::{file_of, said_at};
 use crate::text::Text;
 use crate::unit::Unit;
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -42,8 +44,14 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Bond,
     judge,
+    reads,
     harms: harms_nobody,
 };
+
+/// What it cannot tell without.
+fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
+    if case.is_for_bond() { &[Ovsdb::DEF.id, OvsBond::DEF.id] } else { &[] }
+}
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let Some(bond) = case.bond() else { return Ruling::NotConcerned };

@@ -24,7 +24,7 @@
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Nanos};
 
-use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
+use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody, reads_nothing};
 use crate::deaths::{Case, Death, Group, Way};
 use crate::engine::PointId;
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity, Subject};
@@ -45,6 +45,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::BondEnds,
     judge,
+    reads: reads_nothing,
     harms: harms_nobody,
 };
 

@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use netcap_bundle::packets::Direction::{In, Out};
 use netcap_bundle::{Mac, Role};
 use netcap_tests::bundle::{BundleBuilder, DumpedPort, SealedBundle, bond_show, ovsdb_dump};
-use netcap_tests::packets::{echo, mac};
+use netcap_tests::packets::{arp_reply, arp_request, echo, mac, udp};
 
 use crate::finding::{Confidence, Severity};
 use crate::testing::{found, only};
@@ -100,4 +100,55 @@ fn around_a_failover_nothing_is_said() {
     let mut bundle = bundle(&[(0, "eth2"), (19_000, "eth2"), (29_000, "eth3"), (58_000, "eth3")]);
     pings(&mut bundle, true, &["eth2"]);
     assert!(mismatch(bundle).1.is_empty());
+}
+
+/// DNS answers and connections of the gateway, one a second.
+fn datagrams(bundle: &mut BundleBuilder, arrive: &[&str]) {
+    for n in 20..28_u16 {
+        let us = i64::from(n) * 1_000_000;
+        let frame = udp(gateway(), vm(), GATEWAY, VM, (53, 4_000 + n), b"answer");
+        for (after, member) in (0_i64..).zip(arrive) {
+            bundle.frame_us(member, us + 10 * after, In, &frame);
+        }
+    }
+}
+
+#[test]
+fn datagrams_at_the_backup_alone_are_a_mismatch_as_pings_are() {
+    let mut alone = bundle(&STEADY);
+    datagrams(&mut alone, &["eth2"]);
+    let findings = mismatch(alone).1;
+    assert_eq!(only(&findings), (Severity::Error, Confidence::Likely));
+    assert!(findings[0].consequences.iter().any(|line| line.english().starts_with('8')), "{findings:#?}");
+    for arrive in [&["eth3"][..], &["eth2", "eth3"], &["eth3", "eth2"]] {
+        let mut flooded = bundle(&STEADY);
+        datagrams(&mut flooded, arrive);
+        assert!(mismatch(flooded).1.is_empty(), "{arrive:?}");
+    }
+}
+
+/// The machine asks who the gateway is, and the replies arrive where they are said to.
+fn asked(arrive: &[&str], delivered: bool) -> BundleBuilder {
+    let mut bundle = bundle(&STEADY);
+    for n in 20..28_i64 {
+        let (us, asks) = (n * 1_000_000, arp_request(vm(), VM, GATEWAY));
+        bundle.frame_us("vnet0", us, In, &asks).frame_us("eth3", us + 50, Out, &asks);
+        let reply = arp_reply(gateway(), GATEWAY, vm(), VM);
+        for (after, member) in (0_i64..).zip(arrive) {
+            bundle.frame_us(member, us + 300 + 10 * after, In, &reply);
+        }
+        if delivered {
+            bundle.frame_us("vnet0", us + 400, Out, &reply);
+        }
+    }
+    bundle
+}
+
+#[test]
+fn arp_replies_at_the_backup_alone_did_not_reach_who_asked() {
+    let (sealed, findings) = mismatch(asked(&["eth2"], false));
+    assert_eq!(only(&findings), (Severity::Error, Confidence::Proven));
+    assert!(found(&sealed, "arp-unanswered").is_empty(), "somebody answers");
+    assert!(mismatch(asked(&["eth2", "eth3"], true)).1.is_empty());
+    assert!(mismatch(asked(&["eth2", "eth3"], false)).1.is_empty(), "the active member had them");
 }

@@ -34,6 +34,7 @@ use crate::host::said_at;
 use crate::host::timeline::HostState;
 use crate::unit::Unit;
 use crate::view::View;
+use netcap_bundle::source::Snapshot;
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -46,6 +47,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Bond,
     judge,
+    reads,
     harms,
 };
 
@@ -80,6 +82,11 @@ impl<'v> Failed<'v> {
     fn lacp(&self) -> Option<&Lacp> {
         self.round.parsed.value.lacp(self.name)
     }
+}
+
+/// What it cannot tell without.
+fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
+    if case.is_for_bond() { &[OvsBond::DEF.id] } else { &[] }
 }
 
 fn judge(case: &Case<'_, '_>) -> Ruling {

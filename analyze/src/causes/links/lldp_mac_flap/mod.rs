@@ -26,7 +26,7 @@ mod evidence;
 mod lldp;
 mod suspicion;
 
-use crate::causes::{Cause, Claim, Rung, judges_nothing};
+use crate::causes::{Cause, Claim, Rung, judges_nothing, reads_nothing};
 use crate::deaths::Deaths;
 use crate::finding::Severity;
 use crate::unit::{Need, Unit};
@@ -47,6 +47,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::BackupArrival,
     judge: judges_nothing,
+    reads: reads_nothing,
     harms,
 };
 

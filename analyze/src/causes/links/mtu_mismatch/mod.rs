@@ -35,7 +35,7 @@ mod sizes;
 
 use netcap_words::wire::ip_protocol::TCP;
 
-use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
+use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody, reads_nothing};
 use crate::deaths::{Case, Way};
 use crate::finding::Severity;
 use crate::text::Text;
@@ -53,6 +53,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Mtu,
     judge,
+    reads: reads_nothing,
     harms: harms_nobody,
 };
 

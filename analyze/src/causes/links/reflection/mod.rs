@@ -30,7 +30,7 @@ mod report;
 use netcap_bundle::Role;
 use netcap_bundle::topology::Learned;
 
-use crate::causes::{Cause, Claim, Ruling, Rung};
+use crate::causes::{Cause, Claim, Ruling, Rung, reads_nothing};
 use crate::deaths::{Case, Death, Way};
 use crate::finding::{Confidence, Severity};
 use crate::tables::hops::Side;
@@ -48,6 +48,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Reflection,
     judge,
+    reads: reads_nothing,
     harms: circling::harms,
 };
 

@@ -5,7 +5,8 @@
 //!
 //! Looked at: the VLAN in which packets came into an Open vSwitch (their own tag, else the tag of the port), and tag, trunks
 //! and mode of that port and of those where they had to leave, in the database as it was then. Where a packet was flooded to
-//! others does not matter: its way is the one to the port of its destination.
+//! others does not matter: its way is the one to the port of its destination. Patch ports on that way have VLANs of their own,
+//! and two access ports of other VLANs make one of the other.
 //!
 //! Proven: two packets or more came in at a port that does not carry their VLAN, or could leave only at ports that do not,
 //! and were seen at none of these while the capture can be trusted there. Likely: these ports were not recorded; or the
@@ -25,6 +26,7 @@
 //! 由网络管理员统一两端口的 VLAN（finding 中列出端口与 VLAN）。
 
 mod changed;
+mod crossing;
 mod heard;
 mod report;
 mod vlans;
@@ -34,6 +36,8 @@ use crate::deaths::{Case, Death};
 use crate::finding::Severity;
 use crate::text::Text;
 use crate::unit::{FINDINGS_MAX, Unit};
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 use vlans::Mismatch;
 
 /// The registry's line.
@@ -47,13 +51,19 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Vlan,
     judge,
+    reads,
     harms: harms_nobody,
 };
 
+/// What it cannot tell without.
+fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
+    case.inside(&[Ovsdb::DEF.id])
+}
+
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let flows = case.flows();
-    // What a rule drops is never switched.
-    if flows.rule.as_ref().is_some_and(|rule| rule.certain) {
+    // What a rule drops, or sends to a port that it names, is never switched.
+    if flows.rule.as_ref().is_some_and(|rule| rule.certain) || flows.sent.is_some() {
         return Ruling::NotConcerned;
     }
     let mut found: Option<Mismatch> = None;
@@ -67,7 +77,7 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
     }
     let Some(mismatch) = found else { return Ruling::NotConcerned };
     let sent = flows.forward.iter().flat_map(|forward| &forward.ports);
-    if let Some(port) = mismatch.exits().find(|port| sent.clone().any(|name| port.is_called(name))) {
+    if let Some(port) = mismatch.exits().iter().find(|port| sent.clone().any(|name| port.is_called(name))) {
         return Ruling::RuledOut(Text::new("vlan-mismatch.out.forwarded").with("port", &port.name));
     }
     let Some(confidence) = report::confidence(case, &mismatch, &deaths) else { return Ruling::NotConcerned };

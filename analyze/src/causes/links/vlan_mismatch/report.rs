@@ -3,7 +3,8 @@
 use netcap_bundle::Nanos;
 use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 
-use super::vlans::{Carrier, Mismatch};
+use super::heard::Heard;
+use super::vlans::{Carrier, Mismatch, Why};
 use crate::deaths::{CROSSING_NS, Case, Death, Group, LOST_MIN};
 use crate::engine::PointId;
 use crate::fidelity::Trust;
@@ -27,10 +28,10 @@ pub(super) fn confidence(case: &Case<'_, '_>, mismatch: &Mismatch, deaths: &[&De
 
 /// It was looked for where it cannot be, and the capture can be trusted there.
 fn is_sure(case: &Case<'_, '_>, mismatch: &Mismatch, points: &[PointId], death: &Death) -> bool {
-    match mismatch {
-        Mismatch::Entry(..) => death.is_sure(),
-        Mismatch::Apart(..) | Mismatch::Changed(..) => false,
-        Mismatch::Exit(_, _, exits) => {
+    match &mismatch.why {
+        Why::Entry => death.is_sure(),
+        Why::Apart(_) | Why::Changed(_) => false,
+        Why::Exit(exits) | Why::Patch(_, exits) => {
             let trust = |point: &PointId| {
                 let trust = case.view.fidelity.trust(*point, death.at, death.at.plus(CROSSING_NS));
                 matches!(trust, Trust::Sound | Trust::Unknown)
@@ -42,7 +43,7 @@ fn is_sure(case: &Case<'_, '_>, mismatch: &Mismatch, points: &[PointId], death: 
 
 /// The recorded ones of the ports where they could leave.
 fn exits(case: &Case<'_, '_>, mismatch: &Mismatch) -> Vec<PointId> {
-    mismatch.exits().filter_map(|exit| case.view.points.by_name(&exit.name)).collect()
+    mismatch.exits().iter().filter_map(|exit| case.view.points.by_name(&exit.name)).collect()
 }
 
 pub(super) fn finding(
@@ -51,16 +52,9 @@ pub(super) fn finding(
     deaths: &[&Death],
     confidence: Confidence,
 ) -> Finding {
-    let (entry, exits) = match mismatch {
-        Mismatch::Entry(entry, _) | Mismatch::Apart(entry, ..) | Mismatch::Changed(entry, ..) => {
-            (entry, &[] as &[Carrier])
-        }
-        Mismatch::Exit(entry, _, exits) => (entry, exits.as_slice()),
-    };
-    let mut ports: Vec<String> = std::iter::once(entry).chain(exits).map(|c| c.name.clone()).collect();
-    if let Mismatch::Apart(_, _, heard) | Mismatch::Changed(_, _, heard) = mismatch {
-        ports.push(case.view.points.name(heard.point).to_owned());
-    }
+    let carriers = std::iter::once(&mismatch.entry).chain(mismatch.patch()).chain(mismatch.exits());
+    let mut ports: Vec<String> = carriers.map(|carrier| carrier.name.clone()).collect();
+    ports.extend(mismatch.heard().map(|heard| case.view.points.name(heard.point).to_owned()));
     Finding {
         from: deaths.first().map(|death| death.at),
         to: deaths.last().map(|death| death.at),
@@ -103,31 +97,28 @@ fn named(vlan: u16) -> Text {
 
 fn claim(case: &Case<'_, '_>, mismatch: &Mismatch) -> Text {
     let switch = case.info().and_then(|info| info.vswitch.as_deref()).unwrap_or("?");
-    match mismatch {
-        Mismatch::Entry(entry, vlan) => Text::new("vlan-mismatch.claim.entry")
-            .with_text("port", port(entry))
-            .with_text("vlan", named(*vlan))
-            .with("switch", switch),
-        Mismatch::Exit(entry, vlan, exits) => Text::new("vlan-mismatch.claim.exit")
+    let Mismatch { entry, vlan, why } = mismatch;
+    let elsewhere = |key, heard: &Heard| {
+        Text::new(key)
             .with("entry", &entry.name)
-            .with_text("vlan", named(*vlan))
-            .with_list("exits", exits.iter().map(port).collect())
-            .with("switch", switch),
-        Mismatch::Apart(entry, vlan, heard) => Text::new("vlan-mismatch.claim.apart")
-            .with("entry", &entry.name)
-            .with_text("vlan", named(*vlan))
             .with_text("other", named(heard.vlan))
             .with("src", case.group.src)
             .with("dst", case.group.dst)
-            .with("port", case.view.points.name(heard.point)),
-        Mismatch::Changed(entry, vlan, heard) => Text::new("vlan-mismatch.claim.changed")
+            .with("port", case.view.points.name(heard.point))
+    };
+    let text = match why {
+        Why::Entry => Text::new("vlan-mismatch.claim.entry").with_text("port", port(entry)),
+        Why::Exit(exits) => Text::new("vlan-mismatch.claim.exit")
             .with("entry", &entry.name)
-            .with_text("vlan", named(*vlan))
-            .with_text("other", named(heard.vlan))
-            .with("src", case.group.src)
-            .with("dst", case.group.dst)
-            .with("port", case.view.points.name(heard.point)),
-    }
+            .with_list("exits", exits.iter().map(port).collect()),
+        Why::Patch(patch, exits) => Text::new("vlan-mismatch.claim.patch")
+            .with("entry", &entry.name)
+            .with_text("patch", port(patch))
+            .with_list("exits", exits.iter().map(|exit| Text::verbatim(&exit.name)).collect()),
+        Why::Apart(heard) => elsewhere("vlan-mismatch.claim.apart", heard),
+        Why::Changed(heard) => elsewhere("vlan-mismatch.claim.changed", heard),
+    };
+    text.with_text("vlan", named(*vlan)).with("switch", switch)
 }
 
 /// What the ports are set to, then who is heard elsewhere, then the packets.
@@ -136,30 +127,20 @@ fn evidence(case: &Case<'_, '_>, mismatch: &Mismatch, deaths: &[&Death]) -> Vec<
     let mut out = Vec::new();
     let Some(first) = deaths.first() else { return out };
     let at = first.at;
-    let (entry, vlan) = match mismatch {
-        Mismatch::Entry(entry, vlan)
-        | Mismatch::Exit(entry, vlan, _)
-        | Mismatch::Apart(entry, vlan, _)
-        | Mismatch::Changed(entry, vlan, _) => (entry, *vlan),
-    };
+    let Mismatch { entry, vlan, why } = mismatch;
     let mut names: Vec<&str> = Vec::new();
-    for carrier in std::iter::once(entry).chain(mismatch.exits()) {
+    for carrier in std::iter::once(entry).chain(mismatch.patch()).chain(mismatch.exits()) {
         if !names.contains(&carrier.port.as_str()) {
             names.push(&carrier.port);
             out.extend(configured(case, at, carrier));
         }
     }
-    if let Mismatch::Changed(_, _, heard) = mismatch {
-        let what = Text::new("vlan-mismatch.evidence.answered")
-            .with_text("vlan", named(heard.vlan))
-            .with("port", view.points.name(heard.point));
-        out.push(view.frame(heard.sight, heard.point, what));
-    }
-    if let Mismatch::Apart(_, _, heard) = mismatch {
-        let what = Text::new("vlan-mismatch.evidence.heard")
-            .with("dst", case.group.dst)
-            .with_text("vlan", named(heard.vlan))
-            .with("port", view.points.name(heard.point));
+    if let Why::Apart(heard) | Why::Changed(heard) = why {
+        let what = match why {
+            Why::Changed(_) => Text::new("vlan-mismatch.evidence.answered"),
+            _ => Text::new("vlan-mismatch.evidence.heard").with("dst", case.group.dst),
+        };
+        let what = what.with_text("vlan", named(heard.vlan)).with("port", view.points.name(heard.point));
         out.push(view.frame(heard.sight, heard.point, what));
     }
     for death in deaths.iter().take(FRAMES_MAX) {
@@ -171,7 +152,7 @@ fn evidence(case: &Case<'_, '_>, mismatch: &Mismatch, deaths: &[&Death]) -> Vec<
         );
         let what = Text::new("vlan-mismatch.evidence.packet")
             .with("port", &entry.name)
-            .with_text("vlan", named(vlan));
+            .with_text("vlan", named(*vlan));
         out.push(view.frame(sight, entered.point, what));
     }
     let last = deaths.last().map_or(at, |death| death.at);
@@ -195,11 +176,12 @@ fn configured(case: &Case<'_, '_>, at: Nanos, carrier: &Carrier) -> Option<Evide
 }
 
 fn exonerations(mismatch: &Mismatch, confidence: Confidence) -> Vec<Exoneration> {
-    if let Mismatch::Changed(..) = mismatch {
-        return vec![Exoneration::Open(Text::new("vlan-mismatch.not.other"))];
-    }
-    if let Mismatch::Apart(_, vlan, _) = mismatch {
-        let open = Text::new("vlan-mismatch.not.silent").with_text("vlan", named(*vlan));
+    let open = match &mismatch.why {
+        Why::Changed(_) => Some(Text::new("vlan-mismatch.not.other")),
+        Why::Apart(_) => Some(Text::new("vlan-mismatch.not.silent").with_text("vlan", named(mismatch.vlan))),
+        _ => None,
+    };
+    if let Some(open) = open {
         return vec![Exoneration::Open(open)];
     }
     if confidence == Confidence::Proven {
@@ -218,19 +200,38 @@ fn remedy(case: &Case<'_, '_>, mismatch: &Mismatch) -> Text {
         let key = if other == 0 { "vlan-mismatch.remedy.untagged" } else { "vlan-mismatch.remedy.tag" };
         Text::new(key).with("port", &carrier.port).with("vlan", other).with("dst", case.group.dst)
     };
-    match mismatch {
-        Mismatch::Entry(entry, vlan) if entry.tag.is_none() => trunk(entry, *vlan),
+    let Mismatch { entry, vlan, why } = mismatch;
+    match why {
+        Why::Entry if entry.tag.is_none() => trunk(entry, *vlan),
         // An access port takes no frame that is tagged already, whatever its own VLAN is.
-        Mismatch::Entry(entry, vlan) => Text::new("vlan-mismatch.remedy.tagged")
+        Why::Entry => Text::new("vlan-mismatch.remedy.tagged")
             .with("port", &entry.port)
             .with("vlan", *vlan)
             .with("tag", entry.tag.unwrap_or(0))
             .with("src", case.group.src),
-        Mismatch::Exit(_, vlan, exits) => match exits.first() {
+        Why::Exit(exits) => match exits.first() {
             Some(exit) if exit.tag.is_none() => trunk(exit, *vlan),
             Some(exit) => access(exit, *vlan),
             None => Text::verbatim(""),
         },
-        Mismatch::Apart(entry, _, heard) | Mismatch::Changed(entry, _, heard) => access(entry, heard.vlan),
+        Why::Patch(patch, _) => {
+            let key = match patch.tag {
+                Some(_) => "vlan-mismatch.remedy.patch-tag",
+                None => "vlan-mismatch.remedy.patch",
+            };
+            Text::new(key)
+                .with("port", &patch.port)
+                .with("vlan", *vlan)
+                .with("tag", patch.tag.unwrap_or(0))
+                .with("dst", case.group.dst)
+        }
+        Why::Apart(heard) => access(entry, heard.vlan),
+        Why::Changed(heard) if heard.vlan == 0 => Text::new("vlan-mismatch.remedy.back-untagged")
+            .with("port", &entry.port)
+            .with("dst", case.group.dst),
+        Why::Changed(heard) => Text::new("vlan-mismatch.remedy.back")
+            .with("port", &entry.port)
+            .with("vlan", heard.vlan)
+            .with("dst", case.group.dst),
     }
 }

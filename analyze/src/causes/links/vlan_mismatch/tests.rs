@@ -212,3 +212,72 @@ fn a_vlan_that_was_changed_meanwhile_is_told_by_what_was_answered() {
         assert!(finding.remedy.english().contains("ovs-vsctl set Port vnet0 tag=188"));
     }
 }
+
+/// The machine's bridge is joined to the one with the uplink by patch ports of these VLANs: tag and trunks of each.
+fn across_patches(near: (Option<u16>, &str), far: (Option<u16>, &str)) -> Vec<Finding> {
+    let set = |words: &str| format!(r#"["set",[{words}]]"#);
+    let tag = |tag: Option<u16>| tag.map_or_else(|| set(""), |tag| tag.to_string());
+    let port = |name: &str, vlan: (Option<u16>, &str)| {
+        format!(r#"[["uuid","{name}"],"{name}",["uuid","{name}"],{},{}]"#, tag(vlan.0), set(vlan.1))
+    };
+    let iface = |name: &str, kind: &str, peer: &str| {
+        let peer = if peer.is_empty() { String::new() } else { format!(r#"["peer","{peer}"]"#) };
+        format!(r#"[["uuid","{name}"],"{name}","{kind}",["map",[{peer}]]]"#)
+    };
+    let table = |name: &str, columns: &str, rows: &[String]| {
+        format!("{{\"caption\":\"{name} table\",\"data\":[{}],\"headings\":[{columns}]}}\n", rows.join(","))
+    };
+    let bridge = |name: &str, ports: [&str; 2]| {
+        let ports = ports.map(|port| format!(r#"["uuid","{port}"]"#)).join(",");
+        format!(r#"[["uuid","{name}"],"{name}","netdev",["set",[{ports}]]]"#)
+    };
+    let database = table(
+        "Bridge",
+        r#""_uuid","name","datapath_type","ports""#,
+        &[bridge("app", ["vnet0", "up"]), bridge("vswitch0", ["down", "eth3"])],
+    ) + &table(
+        "Port",
+        r#""_uuid","name","interfaces","tag","trunks""#,
+        &[port("vnet0", (Some(188), "")), port("up", near), port("down", far), port("eth3", (None, ""))],
+    ) + &table(
+        "Interface",
+        r#""_uuid","name","type","options""#,
+        &[
+            iface("vnet0", "tap", ""),
+            iface("up", "patch", "down"),
+            iface("down", "patch", "up"),
+            iface("eth3", "system", ""),
+        ],
+    );
+    let mut bundle = BundleBuilder::new(60_000);
+    let role = Role::Vnet { vm: Some("vm1".into()), guest_mac: Some(vm()) };
+    bundle.point_in("vnet0", role, "", Some("app"), Some(188)).point("eth3", Role::Uplink { bond: None }, "");
+    bundle.state(0, &[("ovsdb", "dump", "", &database)]);
+    to_gateway(&mut bundle, None);
+    findings(bundle)
+}
+
+#[test]
+fn a_patch_port_between_two_bridges_has_vlans_of_its_own() {
+    for (near, far, patch) in [
+        ((None, "100"), (None, ""), "up"),
+        ((None, ""), (None, "100"), "down"),
+        ((Some(77), ""), (None, ""), "up"),
+        ((None, ""), (Some(188), ""), "down"),
+    ] {
+        let findings = across_patches(near, far);
+        assert_eq!(only(&findings), (Severity::Error, Confidence::Proven), "{near:?} {far:?}");
+        let claim = findings[0].claim.english();
+        assert!(claim.contains(&format!("had to cross the patch port {patch} (")), "{claim}");
+        assert!(findings[0].remedy.english().contains(&format!(" Port {patch} ")), "{near:?} {far:?}");
+    }
+    for (near, far) in [
+        ((None, ""), (None, "")),
+        ((None, "188"), (None, "100,188")),
+        // Without a tag in between: another VLAN behind it, and the trunk at the uplink takes all.
+        ((Some(188), ""), (Some(77), "")),
+        ((Some(188), ""), (Some(188), "")),
+    ] {
+        assert!(across_patches(near, far).is_empty(), "{near:?} {far:?}");
+    }
+}

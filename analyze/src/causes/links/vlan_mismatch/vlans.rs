@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use netcap_bundle::packets::Direction;
-use netcap_bundle::topology::{Port, SwitchKind};
+use netcap_bundle::topology::{Port, Switch, SwitchKind};
 use netcap_bundle::{Mac, Role};
 
 use super::changed;
+use super::crossing::Crossing;
 use super::heard::Heard;
 use crate::deaths::{Case, Death, Way};
 use crate::engine::{DomainId, PointId, Tags};
@@ -29,17 +30,29 @@ pub(super) struct Carrier {
     dp_port: Option<u32>,
 }
 
-/// Why a packet cannot get there.
+/// A packet that cannot get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Mismatch {
-    /// It came in at a port that does not carry its VLAN.
-    Entry(Carrier, u16),
+pub(super) struct Mismatch {
+    /// Where it came in.
+    pub entry: Carrier,
+    /// In which VLAN; of `Patch` the one at that port.
+    pub vlan: u16,
+    pub why: Why,
+}
+
+/// Why it cannot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The port where it came in does not carry its VLAN.
+    Entry,
     /// It could leave at these ports only, and they do not carry its VLAN.
-    Exit(Carrier, u16, Vec<Carrier>),
+    Exit(Vec<Carrier>),
+    /// A patch port on its way to these ports does not carry its VLAN.
+    Patch(Carrier, Vec<Carrier>),
     /// It left, and its destination is heard in another VLAN only.
-    Apart(Carrier, u16, Heard),
+    Apart(Heard),
     /// It left, and what was answered left there in another VLAN.
-    Changed(Carrier, u16, Heard),
+    Changed(Heard),
 }
 
 impl Carrier {
@@ -73,25 +86,33 @@ impl Mismatch {
     }
 
     /// Where it could leave.
-    pub(super) fn exits(&self) -> impl Iterator<Item = &Carrier> {
-        let exits = if let Self::Exit(_, _, exits) = self { exits.as_slice() } else { &[] };
-        exits.iter()
+    pub(super) fn exits(&self) -> &[Carrier] {
+        if let Why::Exit(exits) | Why::Patch(_, exits) = &self.why { exits } else { &[] }
+    }
+
+    /// The patch port that does not carry it.
+    pub(super) fn patch(&self) -> Option<&Carrier> {
+        if let Why::Patch(patch, _) = &self.why { Some(patch) } else { None }
+    }
+
+    /// Where another VLAN is heard.
+    pub(super) fn heard(&self) -> Option<&Heard> {
+        if let Why::Apart(heard) | Why::Changed(heard) = &self.why { Some(heard) } else { None }
     }
 
     /// What makes it the same fault: a trunk without that VLAN, or the two VLANs.
     pub(super) fn fault(&self) -> String {
         let trunk = |carrier: &Carrier, vlan: u16| format!("{} without {vlan}", carrier.port);
         let pair = |a: u16, b: u16| format!("{} {}", a.min(b), a.max(b));
-        match self {
-            Self::Entry(carrier, vlan) => {
-                carrier.tag.map_or_else(|| trunk(carrier, *vlan), |tag| pair(tag, *vlan))
-            }
-            Self::Exit(_, vlan, exits) => match exits.first() {
-                Some(Carrier { tag: Some(tag), .. }) => pair(*tag, *vlan),
-                Some(carrier) => trunk(carrier, *vlan),
-                None => String::new(),
-            },
-            Self::Apart(_, vlan, heard) | Self::Changed(_, vlan, heard) => pair(*vlan, heard.vlan),
+        let at = |carrier: &Carrier| match carrier.tag {
+            Some(tag) => pair(tag, self.vlan),
+            None => trunk(carrier, self.vlan),
+        };
+        match &self.why {
+            Why::Entry => at(&self.entry),
+            Why::Patch(patch, _) => at(patch),
+            Why::Exit(exits) => exits.first().map(at).unwrap_or_default(),
+            Why::Apart(heard) | Why::Changed(heard) => pair(self.vlan, heard.vlan),
         }
     }
 }
@@ -109,26 +130,39 @@ fn in_state(case: &Case<'_, '_>, death: &Death, state: &HostState) -> Option<Mis
     if !wanted {
         return None;
     }
+    let mismatch = |vlan: u16, why: Why| Some(Mismatch { entry: Carrier::of(port), vlan, why });
     if !port.carries(vlan) {
-        return Some(Mismatch::Entry(Carrier::of(port), vlan));
+        return mismatch(vlan, Why::Entry);
     }
     let dst = case.group.eth?.dst;
     let exits = view.switch_points_at(death.at).exits(entered.point, info, dst);
     let names = exits.points.iter().map(|point| view.points.name(*point));
     let names = names.chain(exits.unrecorded.iter().map(String::as_str));
-    let ports: Option<Vec<&Port>> =
-        names.map(|name| state.topology.by_iface(name).map(|(_, port)| port)).collect();
+    let ports: Option<Vec<(Option<&Switch>, &Port)>> =
+        names.map(|name| state.topology.by_iface(name)).collect();
     let ports = ports.filter(|ports| !ports.is_empty())?;
-    if ports.iter().all(|port| !port.carries(vlan)) {
-        let exits = ports.into_iter().map(Carrier::of).collect();
-        return Some(Mismatch::Exit(Carrier::of(port), vlan, exits));
-    }
+    let ways: Option<Vec<Crossing<'_>>> =
+        ports.iter().map(|(there, _)| Crossing::of(&state.topology, switch?, (*there)?, vlan)).collect();
+    let mut ways = ports.iter().zip(ways?).map(|((_, port), way)| (*port, way));
+    let carriers = || ports.iter().map(|(_, port)| Carrier::of(port)).collect();
+    // In which VLAN it leaves, when it does; else where it could not pass.
+    let blocked = ways.try_fold(None, |blocked, (port, way)| match way {
+        Crossing::In(vlan) if port.carries(vlan) => Err(vlan),
+        Crossing::In(vlan) => Ok(blocked.or(Some((vlan, None)))),
+        Crossing::Refused(patch, vlan) => Ok(blocked.or(Some((vlan, Some(patch))))),
+    });
+    let vlan = match blocked {
+        Ok(Some((vlan, Some(patch)))) => return mismatch(vlan, Why::Patch(Carrier::of(patch), carriers())),
+        Ok(Some((vlan, None))) => return mismatch(vlan, Why::Exit(carriers())),
+        Ok(None) => return None,
+        Err(vlan) => vlan,
+    };
     if let Some(answered) = changed::answered(case, death) {
-        return Some(Mismatch::Changed(Carrier::of(port), death.facts.vlan, answered));
+        return mismatch(death.facts.vlan, Why::Changed(answered));
     }
     let heard = heard(case, entered.point, vlan, dst)?;
     let steady = [entered.point, heard.point].into_iter().all(|point| is_steady(view, point));
-    steady.then(|| Mismatch::Apart(Carrier::of(port), vlan, heard))
+    steady.then(|| mismatch(vlan, Why::Apart(heard))).flatten()
 }
 
 /// The VLAN of a port's untagged frames was the same all the time, as the tables take it to be.

@@ -24,6 +24,9 @@ use crate::finding::{Exoneration, Finding, Severity, Subject};
 use crate::host::outages::{Outage, Why};
 use crate::text::Text;
 use crate::unit::{FINDINGS_MAX, Unit};
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::network::links::Links;
+use netcap_bundle::sources::ovs::ovsdb::Ovsdb;
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -36,12 +39,18 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::PortGone,
     judge,
+    reads,
     harms: harms_nobody,
 };
 
 /// A machine that is off is another fault.
 fn is_gone(outage: &Outage) -> bool {
     outage.why != Why::Gone || outage.running
+}
+
+/// What it cannot tell without.
+fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
+    case.inside(&[Ovsdb::DEF.id, Links::DEF.id])
 }
 
 fn judge(case: &Case<'_, '_>) -> Ruling {

@@ -25,7 +25,7 @@ mod report;
 
 use netcap_bundle::{Mac, Role};
 
-use crate::causes::{Cause, Claim, Ruling, Rung};
+use crate::causes::{Cause, Claim, Ruling, Rung, reads_nothing};
 use crate::deaths::{Case, Deaths};
 use crate::finding::{Confidence, Severity};
 use crate::host::macs::is_virtual_router;
@@ -45,6 +45,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Address,
     judge,
+    reads: reads_nothing,
     harms,
 };
 
@@ -66,26 +67,57 @@ impl Pair<'_> {
     }
 }
 
-/// Every address that speaks from two ports in turns, of those that are looked for.
-fn pairs<'a>(view: &'a View<'_>, wanted: impl Fn(Mac) -> bool) -> Vec<Pair<'a>> {
+/// Every address that speaks from two ports in turns, or the one that is looked for.
+fn pairs<'a>(view: &'a View<'_>, wanted: Option<Mac>) -> Vec<Pair<'a>> {
     let mut out: Vec<Pair<'a>> = Vec::new();
-    let spoken = view.tables.sources.spoken.iter().filter(|(key, _)| wanted(key.mac));
-    let all: Vec<(&SourceKey, &Spoken)> = spoken.filter(|(_, spoken)| spoken.count >= FRAMES_MIN).collect();
+    let table = &view.tables.sources;
+    let spoken: Vec<(&SourceKey, &Spoken)> = match wanted {
+        Some(mac) => table.of(mac).collect(),
+        None => table.spoken.iter().collect(),
+    };
+    let spoken = spoken.into_iter().filter(|(_, spoken)| spoken.count >= FRAMES_MIN);
+    let all: Vec<(&SourceKey, &Spoken)> = spoken.collect();
     let same = |a: &SourceKey, b: &SourceKey| (a.domain, a.vlan, a.mac) == (b.domain, b.vlan, b.mac);
     for group in all.chunk_by(|a, b| same(a.0, b.0)) {
         let (Some(first), true) = (group.first(), group.len() > 1) else { continue };
         if is_virtual_router(first.0.mac) || out.len() >= FINDINGS_MAX {
             continue;
         }
-        let in_turns = |a: &Spoken, b: &Spoken| a.first.at < b.last.at && b.first.at < a.last.at;
-        let others =
-            group.iter().enumerate().flat_map(|(n, a)| group.iter().skip(n + 1).map(move |b| (a, b)));
-        let mut found = others.filter(|(a, b)| in_turns(a.1, b.1) && !one_machine(view, a.0, b.0));
-        if let Some((a, b)) = found.next() {
-            out.push(Pair { mac: first.0.mac, ends: [*a, *b] });
+        if let Some(mut ends) = in_turns(view, group) {
+            ends.sort_by_key(|(key, _)| *key);
+            out.push(Pair { mac: first.0.mac, ends });
         }
     }
     out
+}
+
+/// Two ports from which an address speaks in turns, of other machines. Whoever spoke up to the latest time so far is the one to
+/// compare the next with; of one machine's ports another's is kept besides.
+fn in_turns<'a>(
+    view: &View<'_>,
+    ports: &[(&'a SourceKey, &'a Spoken)],
+) -> Option<[(&'a SourceKey, &'a Spoken); 2]> {
+    let mut ports = ports.to_vec();
+    ports.sort_by_key(|(key, spoken)| (spoken.first, *key));
+    let mut latest: Vec<(&SourceKey, &Spoken)> = Vec::new();
+    for port in ports {
+        let turns = |other: &&(&SourceKey, &Spoken)| {
+            port.1.first.at < other.1.last.at
+                && other.1.first.at < port.1.last.at
+                && !one_machine(view, other.0, port.0)
+        };
+        if let Some(other) = latest.iter().find(turns) {
+            return Some([*other, port]);
+        }
+        match latest.iter_mut().find(|other| one_machine(view, other.0, port.0)) {
+            Some(own) if own.1.last >= port.1.last => {}
+            Some(own) => *own = port,
+            None => latest.push(port),
+        }
+        latest.sort_by_key(|(key, spoken)| (std::cmp::Reverse(spoken.last), *key));
+        latest.truncate(2);
+    }
+    None
 }
 
 /// Both ports belong to the same machine: its guest has a bond.
@@ -100,7 +132,7 @@ fn one_machine(view: &View<'_>, a: &SourceKey, b: &SourceKey) -> bool {
 
 fn harms(view: &View<'_>, _deaths: &Deaths<'_>) -> Vec<Claim> {
     let of = |pair: &Pair<'_>| Claim::of_harm(report::fault(pair), report::finding(view, pair));
-    pairs(view, |_| true).iter().map(of).collect()
+    pairs(view, None).iter().map(of).collect()
 }
 
 /// What was delivered at one of the two ports and was lost all the same was for the other one.
@@ -110,7 +142,7 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
     if !matches!(from.side(&case.view.context), Side::Leave(_)) {
         return Ruling::NotConcerned;
     }
-    let pairs = pairs(case.view, |mac| mac == dst);
+    let pairs = pairs(case.view, Some(dst));
     let mine = pairs.iter().find(|pair| pair.ends.iter().any(|(key, _)| key.point == from.point));
     let Some(pair) = mine else { return Ruling::NotConcerned };
     // What its own machine got, and did not answer, is not lost to the other one.

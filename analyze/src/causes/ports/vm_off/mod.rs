@@ -29,6 +29,8 @@ use crate::host::outages::{Life, Outage, Why};
 use crate::tables::hops::Stop;
 use crate::text::Text;
 use crate::unit::{FINDINGS_MAX, Unit};
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::vm::libvirt::Libvirt;
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -41,6 +43,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::PortGone,
     judge,
+    reads,
     harms: harms_nobody,
 };
 
@@ -49,6 +52,11 @@ const START_NS_MAX: i64 = 120_000_000_000;
 
 fn is_off(outage: &Outage) -> bool {
     outage.why == Why::Gone && !outage.running
+}
+
+/// What it cannot tell without.
+fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
+    case.inside(&[Libvirt::DEF.id])
 }
 
 fn judge(case: &Case<'_, '_>) -> Ruling {

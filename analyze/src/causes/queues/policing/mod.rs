@@ -26,6 +26,9 @@ use crate::finding::{Evidence, Exoneration, Finding, Severity};
 use crate::host::growth::{Dropper, Growth};
 use crate::text::Text;
 use crate::unit::{FINDINGS_MAX, SWITCH_POINT, Unit};
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::network::queues::Queues;
+use netcap_bundle::sources::ovs::meters::OvsMeters;
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -38,6 +41,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Queue,
     judge,
+    reads,
     harms: harms_nobody,
 };
 
@@ -51,6 +55,11 @@ struct Limit<'a> {
     fault: String,
     /// The rule that sends packets to it.
     rule: Option<Evidence>,
+}
+
+/// What it cannot tell without.
+fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
+    case.inside(&[Queues::DEF.id, OvsMeters::DEF.id])
 }
 
 fn judge(case: &Case<'_, '_>) -> Ruling {

@@ -29,6 +29,8 @@ use crate::finding::{Exoneration, Finding, Severity};
 use crate::host::growth::{Dropper, Growth};
 use crate::text::Text;
 use crate::unit::{FINDINGS_MAX, SWITCH_POINT, Unit};
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::network::queues::Queues;
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -41,8 +43,14 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Queue,
     judge,
+    reads,
     harms: harms_nobody,
 };
+
+/// What it cannot tell without.
+fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
+    case.inside(&[Queues::DEF.id])
+}
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     if !matches!(case.group.place.way, Way::Switch | Way::Learned) {

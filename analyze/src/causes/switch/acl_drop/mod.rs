@@ -16,6 +16,9 @@
 //! Where no flow and no rule drops them, a rule is ruled out only if a table was read while they died: one that came and
 //! went again between two dumps is in none of them.
 //!
+//! Of packets in fragments the first ones only are followed. Where these got further and nobody answered, later ones are
+//! replayed where they enter: a rule that drops them, and counted them, is likely.
+//!
 //! An answer that ends at a rule because connection tracking does not know its connection is not the rule's matter: the
 //! rule is for what belongs to no connection. The finding says which zone was asked, and to leave the rule as it is.
 //!
@@ -36,11 +39,12 @@
 //! actions:drop，并给出对应的 OpenFlow 规则与 nwfilter（ACL）规则。处理：修改虚拟机的 ACL 配置。
 
 mod filter;
+mod fragments;
 mod report;
 
 use netcap_bundle::Role;
 
-use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
+use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody, reads_nothing};
 use crate::deaths::flows::{Replayed, Tables, confidence, packet_fields};
 use crate::deaths::{Case, Way};
 use crate::engine::PointInfo;
@@ -64,6 +68,7 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Rule,
     judge,
+    reads: reads_nothing,
     harms: harms_nobody,
 };
 
@@ -85,6 +90,9 @@ fn is_vm_port(info: &PointInfo) -> bool {
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let flows = case.flows();
+    if let Some(later) = &flows.later {
+        return fragments::judge(case, later);
+    }
     // Its own causes: what drops is right, and what it was given is not.
     if flows.rule.as_ref().is_some_and(|rule| rule.other_zone.is_some() || rule.binding.is_some()) {
         return Ruling::NotConcerned;
@@ -102,6 +110,9 @@ fn judge(case: &Case<'_, '_>) -> Ruling {
     // The datapath has such a flow for whatever the switch does not forward: a bond without a member, a port that is
     // blocked, a VLAN that is not carried. Without a rule that says so it is no rule's doing.
     if let (None, None, Some(flow)) = (&flows.rule, &filter, &flows.drop) {
+        if case.misdirected().is_some() {
+            return Ruling::NotConcerned;
+        }
         let switch = case.info().and_then(|info| info.vswitch.as_deref()).unwrap_or("?");
         let open = Text::new("acl-drop.open.flow").with("switch", switch).with("flow", &flow.line);
         return Ruling::CannotTell(vec![open]);
@@ -128,6 +139,10 @@ fn unnamed(case: &Case<'_, '_>) -> Ruling {
     let Some(switch) = case.info().and_then(|info| info.vswitch.as_deref()) else {
         return Ruling::NotConcerned;
     };
+    // A rule that sends them elsewhere is one all the same.
+    if case.misdirected().is_some() {
+        return Ruling::NotConcerned;
+    }
     // What left the switch was not dropped in it, and the kernel's bridge has no such rules.
     if case.group.place.way == Way::Beyond || case.view.is_kernel_bridge(switch) {
         return Ruling::NotConcerned;

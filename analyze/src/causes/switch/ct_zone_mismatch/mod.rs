@@ -34,6 +34,7 @@ use crate::deaths::{Case, shown};
 use crate::finding::{Evidence, Exoneration, Finding, Severity};
 use crate::text::Text;
 use crate::unit::{FINDINGS_MAX, SWITCH_POINT, Unit};
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -46,8 +47,14 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Zone,
     judge,
+    reads,
     harms: harms_nobody,
 };
+
+/// What it cannot tell without.
+fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
+    if case.group.kind.is_answer() { case.inside(&[OvsOpenflow::DEF.id, OvsConntrack::DEF.id]) } else { &[] }
+}
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let Some(rule) = case.flows().rule.as_ref().filter(|rule| rule.rule.contains("ct_state=")) else {

@@ -29,6 +29,8 @@ use crate::deaths::flows::{Binding, RuleDrop};
 use crate::finding::{Confidence, Evidence, Exoneration, Finding, Severity};
 use crate::text::Text;
 use crate::unit::{FINDINGS_MAX, Unit, VM_PORT};
+use netcap_bundle::source::Snapshot;
+use netcap_bundle::sources::ovs::openflow::OvsOpenflow;
 
 /// The registry's line.
 pub(crate) const CAUSE: Cause = Cause {
@@ -41,8 +43,14 @@ pub(crate) const CAUSE: Cause = Cause {
     },
     rung: Rung::Binding,
     judge,
+    reads,
     harms: harms_nobody,
 };
+
+/// What it cannot tell without.
+fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
+    if case.is_from_vm() { case.inside(&[OvsOpenflow::DEF.id]) } else { &[] }
+}
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
     let flows = case.flows();

@@ -1,5 +1,6 @@
 //! `bridge-filter`: the rules of nftables for bridged frames (`nft list ruleset bridge`, nft(8)), among them those that
-//! ebtables and libvirt's network filters become.
+//! ebtables and libvirt's network filters become; and those at devices (`nft list ruleset netdev`), which are asked before any
+//! switch gets a frame, and after it let one go.
 //!
 //! Where ebtables still has tables of its own in the kernel (before ebtables-nft), its rules are not in here: listing them
 //! would load the kernel's modules for them, and a recorder changes nothing.
@@ -23,17 +24,23 @@ pub struct BridgeFilter {
     pub chains: Vec<Chain>,
     /// The list is whole: only then does "no rule drops it" mean anything.
     pub complete: bool,
+    /// Chains at devices, and those they jump to.
+    pub device_chains: Vec<Chain>,
+    /// Their list is whole; `None` when nobody recorded it.
+    pub devices_complete: Option<bool>,
 }
 
 /// Rules that are looked at one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Chain {
-    /// Name of its table, which is of the family bridge.
+    /// Name of its table.
     pub table: String,
     /// Its name.
     pub name: String,
     /// `prerouting`, `forward`, `postrouting`, …; `None` for one that others jump to.
     pub hook: Option<String>,
+    /// Devices it is asked at, where it is at some.
+    pub devices: Vec<String>,
     /// Chains of one hook are asked in this order, the lowest first.
     pub priority: i64,
     /// What no rule decides is dropped.
@@ -76,24 +83,29 @@ pub enum Verdict {
     Unread,
 }
 
+const fn list(item: &'static str, command: &'static [&'static str]) -> Recipe {
+    Recipe { item, each: Each::Once, how: How::Command(command), bytes_max: 4 << 20, timeout_ms: 5_000 }
+}
+
 impl Snapshot for BridgeFilter {
     const DEF: SourceDef = SourceDef {
         id: "bridge-filter",
         about: "Filter rules for bridged frames: nftables, with those of ebtables and libvirt",
         cadence: Cadence::Periodic,
-        recipes: &[Recipe {
-            item: "ruleset",
-            each: Each::Once,
-            how: How::Command(&["nft", "list", "ruleset", "bridge"]),
-            bytes_max: 4 << 20,
-            timeout_ms: 5_000,
-        }],
+        recipes: &[
+            list("ruleset", &["nft", "list", "ruleset", "bridge"]),
+            list("netdev", &["nft", "list", "ruleset", "netdev"]),
+        ],
     };
 
     fn parse(items: &[RawItem<'_>]) -> Parsed<Self> {
         let mut parsed = Parsed::default();
         for item in items.iter().filter(|item| item.item == "ruleset") {
-            text::ruleset(item, &mut parsed);
+            (parsed.value.chains, parsed.value.complete) = text::ruleset(item, "bridge", &mut parsed);
+        }
+        for item in items.iter().filter(|item| item.item == "netdev") {
+            let (chains, complete) = text::ruleset(item, "netdev", &mut parsed);
+            (parsed.value.device_chains, parsed.value.devices_complete) = (chains, Some(complete));
         }
         parsed
     }

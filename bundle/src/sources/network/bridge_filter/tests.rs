@@ -86,6 +86,46 @@ fn the_first_rule_that_drops_is_named() {
     assert_eq!(end(&filter, &icmp, "vnet1"), None, "the jump is vnet0's");
 }
 
+/// nftables 1.0.6, a chain at one device and one at two.
+const DEVICES: &str = r#"table netdev guard {
+	chain in0 {
+		type filter hook ingress device "vnet0" priority filter; policy accept;
+		icmp type echo-request counter packets 3 bytes 252 drop
+		tcp dport 22 drop
+	}
+
+	chain out {
+		type filter hook egress devices = { "eth2", "eth3" } priority filter; policy accept;
+		udp sport 53 drop
+	}
+}
+"#;
+
+#[test]
+fn rules_at_devices_are_asked_at_their_devices_only() {
+    let filter = parse_one::<BridgeFilter>("netdev", "", DEVICES);
+    assert_eq!((filter.defects.as_slice(), filter.value.devices_complete), (&[][..], Some(true)));
+    let filter = filter.value;
+    assert_eq!(filter.device_chains[1].devices, ["eth2", "eth3"]);
+    assert!(filter.chains.is_empty());
+    let end = |packet: &PacketFields, enters, leaves| {
+        let end = filter.drops_at_devices(&BridgedFrame { packet, enters, leaves })?;
+        Some((end.chain.name.clone(), end.rule.and_then(|rule| rule.packets), end.certain))
+    };
+    let ping = PacketFields { icmp_type: Some(8), ..packet(1, "10.0.0.1") };
+    let pong = PacketFields { icmp_type: Some(0), ..packet(1, "10.0.0.1") };
+    let ssh = PacketFields { l4_dst: Some(22), ..packet(6, "10.0.0.1") };
+    let dns = PacketFields { l4_src: Some(53), l4_dst: Some(4711), ..packet(17, "10.0.0.1") };
+    assert_eq!(end(&ping, "vnet0", "eth3"), Some(("in0".to_owned(), Some(3), true)));
+    assert_eq!(end(&pong, "vnet0", "eth3"), None);
+    assert_eq!(end(&ping, "vnet1", "eth3"), None);
+    assert_eq!(end(&ssh, "vnet0", "eth3"), Some(("in0".to_owned(), None, true)));
+    assert_eq!(end(&dns, "vnet0", "eth3"), Some(("out".to_owned(), None, true)));
+    assert_eq!(end(&dns, "vnet0", "eth4"), None);
+    // Of another protocol it does not matter what is not known.
+    assert_eq!(end(&packet(6, "10.0.0.1"), "vnet0", "eth3"), None);
+}
+
 /// A match that is not understood may hold or not.
 #[test]
 fn what_is_not_understood_is_no_drop_and_no_certainty() {

@@ -16,7 +16,12 @@ struct Place {
     skipped: usize,
 }
 
-pub(super) fn ruleset(item: &RawItem<'_>, parsed: &mut Parsed<BridgeFilter>) {
+/// The chains of a family, and whether all of the list was understood.
+pub(super) fn ruleset(
+    item: &RawItem<'_>,
+    family: &str,
+    parsed: &mut Parsed<BridgeFilter>,
+) -> (Vec<Chain>, bool) {
     let text = usable(item, parsed);
     let mut place = Place::default();
     let mut chains: Vec<Chain> = Vec::new();
@@ -29,7 +34,7 @@ pub(super) fn ruleset(item: &RawItem<'_>, parsed: &mut Parsed<BridgeFilter>) {
             continue;
         }
         let kept = match line.split_whitespace().collect::<Vec<_>>().as_slice() {
-            ["table", "bridge", name, "{"] => {
+            ["table", of, name, "{"] if *of == family => {
                 place.table = Some((*name).to_owned());
                 true
             }
@@ -56,14 +61,13 @@ pub(super) fn ruleset(item: &RawItem<'_>, parsed: &mut Parsed<BridgeFilter>) {
                 true
             }
             _ => {
-                parsed.defect(item, number, format!("not a rule of a bridge: {line}"));
+                parsed.defect(item, number, format!("not a rule of the family {family}: {line}"));
                 false
             }
         };
         complete &= kept;
     }
-    parsed.value.chains.append(&mut chains);
-    parsed.value.complete = complete;
+    (chains, complete)
 }
 
 /// A line of a chain: where it is asked, or a rule.
@@ -77,11 +81,22 @@ fn in_chain(
     if let ["type", _, "hook", hook, rest @ ..] = words {
         chain.hook = Some((*hook).to_owned());
         chain.drops = line.contains("policy drop");
+        chain.devices = devices(rest);
         let after = rest.iter().position(|word| *word == "priority").unwrap_or(0) + 1;
         chain.priority = priority(rest.get(after..).unwrap_or_default());
         return true;
     }
     push_capped(&mut chain.rules, rule(words, line), item, parsed)
+}
+
+/// `device "vnet0" priority …`, `devices = { "vnet0", "vnet1" } priority …`.
+fn devices(words: &[&str]) -> Vec<String> {
+    let mut words = words.iter().take_while(|word| **word != "priority");
+    if !words.next().is_some_and(|word| word.starts_with("device")) {
+        return Vec::new();
+    }
+    let names = words.map(|word| word.trim_matches(['"', ',', '{', '}', '=']));
+    names.filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect()
 }
 
 /// `filter;`, `dstnat + 5;`, `-150;`.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use netcap_words::wire::{ether_type, ip_protocol_number};
+use netcap_words::wire::{ether_type, icmp, icmpv6, ip_protocol, ip_protocol_number};
 
 use super::{BridgeFilter, Chain, FilterRule, Verdict};
 use crate::Mac;
@@ -45,7 +45,7 @@ enum Fate<'a> {
 }
 
 struct Walk<'a, 'f> {
-    filter: &'a BridgeFilter,
+    chains: &'a [Chain],
     frame: &'f BridgedFrame<'f>,
     hook: &'static str,
     left: usize,
@@ -56,27 +56,39 @@ impl BridgeFilter {
     /// The rule that drops a frame, if one does. What is not known of the frame or not understood of a rule makes the answer
     /// uncertain, never a drop.
     pub fn drops(&self, frame: &BridgedFrame<'_>) -> Option<FilterEnd<'_>> {
-        let mut walk = Walk { filter: self, frame, hook: "", left: RULES_MAX, certain: self.complete };
-        for hook in HOOKS {
-            walk.hook = hook;
-            let mut chains: Vec<&Chain> =
-                self.chains.iter().filter(|chain| chain.hook.as_deref() == Some(hook)).collect();
-            chains.sort_by_key(|chain| chain.priority);
-            for chain in chains {
-                match walk.chain(chain, 0) {
-                    Fate::Ends(rule, chain) => return Some(FilterEnd { chain, rule, certain: walk.certain }),
-                    Fate::Returns if chain.drops => {
-                        return Some(FilterEnd { chain, rule: None, certain: walk.certain });
-                    }
-                    Fate::Passes | Fate::Returns => {}
-                }
-            }
-        }
-        None
+        let chains = &self.chains;
+        let mut walk = Walk { chains, frame, hook: "", left: RULES_MAX, certain: self.complete };
+        HOOKS.into_iter().find_map(|hook| walk.at(hook, |_| true))
+    }
+
+    /// The rule that drops a frame at a device, before a switch gets it or after one let it go.
+    pub fn drops_at_devices(&self, frame: &BridgedFrame<'_>) -> Option<FilterEnd<'_>> {
+        let (chains, certain) = (&self.device_chains, self.devices_complete == Some(true));
+        let mut walk = Walk { chains, frame, hook: "", left: RULES_MAX, certain };
+        let at = |device: &str, chain: &Chain| chain.devices.iter().any(|name| name == device);
+        walk.at("ingress", |chain| at(frame.enters, chain))
+            .or_else(|| walk.at("egress", |chain| at(frame.leaves, chain)))
     }
 }
 
 impl<'a> Walk<'a, '_> {
+    /// Asks the chains of a hook, in their order.
+    fn at(&mut self, hook: &'static str, wanted: impl Fn(&Chain) -> bool) -> Option<FilterEnd<'a>> {
+        self.hook = hook;
+        let mine = self.chains.iter().filter(|chain| chain.hook.as_deref() == Some(hook) && wanted(chain));
+        let mut mine: Vec<&Chain> = mine.collect();
+        mine.sort_by_key(|chain| chain.priority);
+        for chain in mine {
+            let (rule, chain) = match self.chain(chain, 0) {
+                Fate::Ends(rule, chain) => (rule, chain),
+                Fate::Returns if chain.drops => (None, chain),
+                Fate::Passes | Fate::Returns => continue,
+            };
+            return Some(FilterEnd { chain, rule, certain: self.certain });
+        }
+        None
+    }
+
     fn chain(&mut self, chain: &'a Chain, depth: usize) -> Fate<'a> {
         for rule in &chain.rules {
             let Some(left) = self.left.checked_sub(1).filter(|_| depth < DEPTH_MAX) else {
@@ -93,7 +105,7 @@ impl<'a> Walk<'a, '_> {
                 Ternary::Yes => {}
             }
             let called = |name: &str| {
-                self.filter.chains.iter().find(|other| other.table == chain.table && other.name == name)
+                self.chains.iter().find(|other| other.table == chain.table && other.name == name)
             };
             match &rule.verdict {
                 Verdict::Continue => {}
@@ -132,7 +144,9 @@ impl<'a> Walk<'a, '_> {
     fn first(&self, words: &[&str]) -> (Ternary, usize) {
         let (key, rest): (&[&str], &[&str]) = match words {
             ["iifname" | "iif" | "oifname" | "oif", rest @ ..] => (&words[..1], rest),
-            ["meta" | "ether" | "ip" | "ip6" | "arp", _, rest @ ..] => (&words[..2], rest),
+            ["meta" | "ether" | "ip" | "ip6" | "arp" | "icmp" | "icmpv6" | "tcp" | "udp", _, rest @ ..] => {
+                (&words[..2], rest)
+            }
             _ => return (Ternary::Unknown, 0),
         };
         let (negated, value, used) = match rest {
@@ -156,7 +170,9 @@ impl<'a> Walk<'a, '_> {
         let packet = self.frame.packet;
         match (key, kind) {
             (["iifname" | "iif"] | ["meta", "iifname" | "iif"], _) => named(self.frame.enters, value),
-            (["oifname" | "oif"] | ["meta", "oifname" | "oif"], _) if self.hook == "prerouting" => {
+            (["oifname" | "oif"] | ["meta", "oifname" | "oif"], _)
+                if matches!(self.hook, "prerouting" | "ingress") =>
+            {
                 Ternary::No
             }
             (["oifname" | "oif"] | ["meta", "oifname" | "oif"], _) => named(self.frame.leaves, value),
@@ -172,6 +188,16 @@ impl<'a> Walk<'a, '_> {
             (["ip", "daddr"], _) => self.of(ether_type::IPV4).and(address(value, packet.ip_dst)),
             (["ip6", "saddr"], _) => self.of(ether_type::IPV6).and(address(value, packet.ip_src)),
             (["ip6", "daddr"], _) => self.of(ether_type::IPV6).and(address(value, packet.ip_dst)),
+            (["icmp", "type"], _) => {
+                self.carries(ip_protocol::ICMP).and(icmp_type(value, &ICMP_TYPES, packet.icmp_type))
+            }
+            (["icmpv6", "type"], _) => {
+                self.carries(ip_protocol::ICMPV6).and(icmp_type(value, &ICMPV6_TYPES, packet.icmp_type))
+            }
+            (["tcp", "sport"], _) => self.carries(ip_protocol::TCP).and(port(value, packet.l4_src)),
+            (["tcp", "dport"], _) => self.carries(ip_protocol::TCP).and(port(value, packet.l4_dst)),
+            (["udp", "sport"], _) => self.carries(ip_protocol::UDP).and(port(value, packet.l4_src)),
+            (["udp", "dport"], _) => self.carries(ip_protocol::UDP).and(port(value, packet.l4_dst)),
             (["arp", "saddr"], Some("ip")) => address(value, packet.arp_spa.map(IpAddr::V4)),
             (["arp", "daddr"], Some("ip")) => address(value, packet.arp_tpa.map(IpAddr::V4)),
             (["arp", "saddr"], Some("ether")) => mac(value, packet.arp_sha),
@@ -179,10 +205,30 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    /// The packet carries that protocol of IP.
+    fn carries(&self, wanted: u8) -> Ternary {
+        Ternary::of(self.frame.packet.ip_proto.map(|known| known == wanted))
+    }
+
     /// The frame carries that protocol.
     fn of(&self, wanted: u16) -> Ternary {
         Ternary::of(self.frame.packet.eth_type.map(|known| known == wanted))
     }
+}
+
+/// Names of types of ICMP and ICMPv6 (nft(8), "ICMP type", "ICMPv6 type"), those of pings.
+const ICMP_TYPES: [(&str, u8); 2] = [("echo-reply", icmp::ECHO_REPLY), ("echo-request", icmp::ECHO_REQUEST)];
+const ICMPV6_TYPES: [(&str, u8); 2] =
+    [("echo-reply", icmpv6::ECHO_REPLY), ("echo-request", icmpv6::ECHO_REQUEST)];
+
+fn icmp_type(value: &str, names: &[(&str, u8)], known: Option<u8>) -> Ternary {
+    let named = names.iter().find(|(name, _)| *name == value).map(|(_, number)| *number);
+    Ternary::of(named.or_else(|| value.parse().ok()).zip(known).map(|(want, known)| want == known))
+}
+
+/// Numbers only: names of services are the host's.
+fn port(value: &str, known: Option<u16>) -> Ternary {
+    Ternary::of(value.parse::<u16>().ok().zip(known).map(|(want, known)| want == known))
 }
 
 /// `vnet0`, `vnet*`.

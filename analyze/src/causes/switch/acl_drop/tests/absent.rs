@@ -16,7 +16,10 @@ fn absence_alone_is_a_symptom_and_no_drop() {
     let lost = found(&sealed, "packet-loss");
     assert_eq!(only(&lost), (Severity::Warning, Confidence::Proven));
     let ruled: Vec<String> = lost[0].ruled.iter().map(|ruled| ruled.what.sentence().english()).collect();
-    assert_eq!(ruled.len(), 1, "{ruled:?}");
+    // What all other causes lack is one line.
+    assert_eq!(ruled.len(), 2, "{ruled:?}");
+    assert!(ruled[1].contains("[port-gone], [vm-off], [vlan-mismatch]"), "{ruled:?}");
+    assert!(ruled[1].ends_with("which was not recorded"), "{ruled:?}");
     assert!(ruled[0].contains("the flows and rules of vswitch0, which were not recorded"), "{ruled:?}");
     let other = |text: String| text.replace("172.16.51.6", "172.16.51.9");
     let (flows, rules) = (other(datapath(9, "drop")), other(openflow(9)));
