@@ -15,7 +15,7 @@ use crate::fidelity::Trust;
 use crate::host::copies::outlets;
 use crate::host::macs::is_virtual_router;
 use crate::tables::hops::{Side, Stop};
-use crate::tables::journeys::{Event, EventKind, Journey, JourneyKey};
+use crate::tables::journeys::{Event, Journey};
 use crate::tables::sources::SourceKey;
 use crate::view::View;
 

@@ -7,7 +7,7 @@ use netcap_words::wire::{TAG_BYTES, ether_type, is_tag};
 
 use super::replayed::{Around, Ending, ending};
 use super::{Flows, GROUPS_MAX, RuleDrop, Target, dumps};
-use crate::deaths::{Group, Way, asked, entered};
+use crate::deaths::{Group, Way, entered, sights};
 use crate::engine::{PointId, identity};
 use crate::tables::hops::{Side, Stop};
 use crate::view::View;
@@ -33,7 +33,7 @@ pub(super) fn look(view: &View<'_>, groups: &[Group<'_>], all: &mut [Flows]) {
         let stop = Stop { point: event.point, direction: event.direction };
         let info =
             view.points.get(event.point).filter(|_| matches!(stop.side(&view.context), Side::Enter(_)))?;
-        let frame = later(asked::kept(view, event)?.example.bytes)?;
+        let frame = later(sights::kept(view, event)?.example.bytes)?;
         let (bridge, last) = (info.vswitch.as_deref()?, group.deaths.last()?.at);
         Some((Target { index, group, info, bridge, first: first.at, last }, (event.point, frame)))
     });
