@@ -9,14 +9,17 @@ fail() { echo "FAILED: $*"; sed 's/^/    /' "$SAID" 2>/dev/null || true; exit 1;
 serve() {
     mount -t tmpfs -o mode=755 exports /srv
     mkdir -p /srv/plain /srv/root /srv/sticky /srv/nobody /var/lib/nfs/v4recovery
+    local n=0 dir squash
+    for dir in plain root sticky nobody; do mount -t tmpfs -o mode=755 "$dir" "/srv/$dir"; done
     chmod 1777 /srv/sticky
     chown 65534:65534 /srv/nobody
-    local n=0 dir squash
+    # NFS 4 walks from the root of all exports.
+    echo "/srv 127.0.0.1(ro,fsid=0,no_subtree_check,insecure)" >/etc/exports
     for dir in plain root sticky nobody; do
         squash=root_squash
         [[ $dir != plain ]] || squash=no_root_squash
         echo "/srv/$dir 127.0.0.1(rw,$squash,fsid=$((n += 1)),no_subtree_check,insecure)"
-    done >/etc/exports
+    done >>/etc/exports
     mount -t nfsd nfsd /proc/fs/nfsd
     # A client that was there before a restart may come back: nobody was.
     echo 10 >/proc/fs/nfsd/nfsv4leasetime
@@ -27,9 +30,9 @@ serve() {
     rpc.nfsd 4
     mkdir -p /mnt/plain4 /mnt/plain3 /mnt/root /mnt/sticky /mnt/nobody
     local options=hard,timeo=20,retrans=2
-    mount -t nfs -o "vers=4.2,$options" 127.0.0.1:/srv/plain /mnt/plain4
+    mount -t nfs -o "vers=4.2,$options" 127.0.0.1:/plain /mnt/plain4
     mount -t nfs -o "vers=3,nolock,$options" 127.0.0.1:/srv/plain /mnt/plain3
-    for dir in root sticky nobody; do mount -t nfs -o "vers=4.2,$options" "127.0.0.1:/srv/$dir" "/mnt/$dir"; done
+    for dir in root sticky nobody; do mount -t nfs -o "vers=4.2,$options" "127.0.0.1:/$dir" "/mnt/$dir"; done
 }
 
 network() {

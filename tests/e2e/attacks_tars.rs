@@ -18,6 +18,9 @@ use crate::life::text;
 /// KiB of memory that are taken at most (invariant 11).
 const KIB_MAX: u64 = 256 << 10;
 
+/// GNU time, which measures memory as well.
+const TIME: &str = "/usr/bin/time";
+
 /// Where a tar is found, and what of the run is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -99,7 +102,7 @@ fn packed(tar: &Path) -> BTreeMap<String, Vec<u8>> {
 /// Runs netcap with its time and memory measured.
 fn measured(words: &[&str]) -> (Output, u64) {
     let report = tempfile::NamedTempFile::new().expect("a file");
-    let mut command = Command::new("/usr/bin/time");
+    let mut command = Command::new(TIME);
     command.args(["-q", "-f", "%M", "-o"]).arg(report.path()).arg(env!("CARGO_BIN_EXE_netcap")).args(words);
     let output = command.env("LC_ALL", "C").stdin(Stdio::null()).output().expect("GNU time is installed");
     let kib = fs::read_to_string(report.path()).unwrap_or_default();

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use netcap_words::Lang;
+use netcap_words::{Lang, lang};
 
-use super::help;
 use crate::text::Text;
 
 /// Says what is wrong in a recording, where, how sure it is, and what to do about it.
@@ -83,5 +82,5 @@ fn threads(text: &str) -> Result<usize, String> {
         return Ok(n);
     }
     let words: Vec<_> = std::env::args_os().collect();
-    Err(Text::new("usage.threads").with("max", THREADS_MAX).render(help::asked(&words)))
+    Err(Text::new("usage.threads").with("max", THREADS_MAX).render(lang::of_words(&words)))
 }

@@ -14,17 +14,12 @@ const SCOPE: &str = "netcap-analyze";
 
 /// Reads a command line; help is in the language that these words or else the environment ask for.
 pub(super) fn parse(words: &[OsString]) -> Result<Args, clap::Error> {
-    Args::from_arg_matches(&command(asked(words)).try_get_matches_from(words)?)
+    Args::from_arg_matches(&command(lang::of_words(words)).try_get_matches_from(words)?)
 }
 
 /// What is wrong with a command line, in that language.
 pub(super) fn refusal(error: &clap::Error, words: &[OsString]) -> Option<String> {
-    lang::refusal(error, catalogue, asked(words))
-}
-
-/// The language of a command line that is not read yet.
-pub(super) fn asked(words: &[OsString]) -> Lang {
-    lang::asked(words).and_then(Lang::named).unwrap_or_else(Lang::of_environment)
+    lang::refusal(error, catalogue, lang::of_words(words))
 }
 
 fn command(lang: Lang) -> Command {

@@ -82,5 +82,10 @@ pub fn asked(words: &[OsString]) -> Option<&str> {
     asked
 }
 
+/// The language of a command line that is not parsed yet: what `--lang` says, else that of the environment.
+pub fn of_words(words: &[OsString]) -> Lang {
+    asked(words).and_then(Lang::named).unwrap_or_else(Lang::of_environment)
+}
+
 #[cfg(test)]
 mod tests;
