@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use netcap_bundle::Role;
 use netcap_bundle::packets::Direction;
+use netcap_bundle::{Mac, Role};
 use netcap_words::wire::ip_protocol::TCP;
 
 use super::ends::{Got, got};
@@ -229,6 +229,14 @@ pub(super) fn is_answered(view: &View<'_>, journey: &Journey) -> bool {
     let table = &view.tables.journeys;
     let (requests, replies) = (table.requests(journey), table.replies(journey));
     !replies.is_empty() && answer(view, requests, replies) == Fate::Answered
+}
+
+/// The MACs to which requests went whose answers reached who asked.
+pub(super) fn answering(view: &View<'_>) -> BTreeSet<Mac> {
+    let table = &view.tables.journeys;
+    let answered = table.journeys.iter().filter(|journey| is_answered(view, journey));
+    let requests = answered.flat_map(|journey| table.requests(journey));
+    requests.filter_map(|event| Some(kept(view, event)?.eth.dst)).collect()
 }
 
 /// Deaths of pings that are not among those of followed packets: what left the host and was never answered, and what could

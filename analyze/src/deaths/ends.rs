@@ -1,11 +1,8 @@
 //! What the frames of requests and answers say of who is at both ends: whom they were handed to, and by which MACs.
 
-use std::collections::BTreeSet;
-
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
 
-use super::asked;
 use super::sights::{home, kept, tuple};
 use crate::engine::identity;
 use crate::tables::hops::{Side, Stop};
@@ -35,14 +32,6 @@ pub(crate) fn got(view: &View<'_>, event: &Event) -> Option<Got> {
         Role::Internal => (home(view, tuple(event).dst) == Some(event.point)).then_some(Got::Host),
         _ => None,
     }
-}
-
-/// The MACs to which requests went whose answers reached who asked.
-pub(super) fn answering(view: &View<'_>) -> BTreeSet<Mac> {
-    let table = &view.tables.journeys;
-    let answered = table.journeys.iter().filter(|journey| asked::is_answered(view, journey));
-    let requests = answered.flat_map(|journey| table.requests(journey));
-    requests.filter_map(|event| Some(kept(view, event)?.eth.dst)).collect()
 }
 
 /// It came in for a port of this host that is recorded: whoever answers sends the answer in there.

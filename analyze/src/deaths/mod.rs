@@ -226,7 +226,7 @@ impl Deaths<'_> {
 
     /// The MACs to which something was sent that was answered, read once.
     pub(crate) fn answering(&self, view: &View<'_>) -> &BTreeSet<Mac> {
-        self.answering.get_or_init(|| ends::answering(view))
+        self.answering.get_or_init(|| asked::answering(view))
     }
 
     /// The filter rules of the kernel's bridges, in order of time: the first, the last, and some between; read once.
