@@ -127,12 +127,17 @@ const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 12, 254);
 
 /// LLDP leaves the backup with the switch's MAC, and the gateway's pings follow it there. `leaves`: so does a reply.
 fn flapping(leaves: bool) -> Value {
+    verdict(flapping_as(leaves, "cvk19").path())
+}
+
+/// The same, by a host that says this of itself.
+fn flapping_as(leaves: bool, system: &str) -> tempfile::TempDir {
     let (host, gateway) = (mac("fc:15:b4:1c:ad:79"), mac("00:00:0c:00:00:01"));
     let (mut backup, mut active) = (Vec::new(), Vec::new());
     for n in 0..30u16 {
         let ms = i64::from(n) * 1_000;
         if n % 10 == 5 {
-            backup.push((ms - 200, lldp(host, "eth2", "cvk19")));
+            backup.push((ms - 200, lldp(host, "eth2", system)));
         }
         let request = (ms, echo(false, gateway, host, GATEWAY, HOST, n));
         let reply = (ms + 1, echo(true, host, gateway, HOST, GATEWAY, n));
@@ -143,7 +148,25 @@ fn flapping(leaves: bool) -> Value {
         }
     }
     let own = active.clone();
-    verdict(old_script(&[("eth2", backup), ("eth3", active), ("vswitch0", own)]).path())
+    old_script(&[("eth2", backup), ("eth3", active), ("vswitch0", own)])
+}
+
+/// LLDP is what anybody on the wire may send.
+#[test]
+fn what_a_system_says_of_itself_steers_no_terminal() {
+    let says = "cvk\u{1b}]0;title\u{7}\u{9b}2J\u{202e}esrever\n\r\n  No fault found.\u{85}$(id)";
+    let dir = flapping_as(false, says);
+    let path = dir.path().to_str().unwrap();
+    for words in [&["-v"][..], &["--lang", "zh"], &["--json", "-"]] {
+        let out = analyze(&[words, &["--color", "never", path]].concat());
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(text.contains("lldp-mac-flap"), "{text}");
+        let steers = |c: &char| *c != '\n' && netcap_words::foreign::is_steering(*c);
+        assert_eq!(text.chars().filter(steers).collect::<Vec<_>>(), [], "{text}");
+        assert!(!text.lines().any(|line| line.trim() == "No fault found."), "{text}");
+    }
+    let told = finding(&verdict(dir.path()), "lldp-mac-flap").unwrap().to_string();
+    assert!(told.contains("cvk") && told.contains("$(id)"), "{told}");
 }
 
 #[test]

@@ -58,10 +58,11 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// There are packets, and not one of them was understood.
+    /// There are packets, not one of them was understood, and nothing else tells anything, as the log of pings does.
     pub(crate) fn understood_nothing(&self) -> bool {
         let opaque = self.not_understood.iter().map(|not| not.frames).fold(0, u64::saturating_add);
-        self.stats.packets > 0 && opaque >= self.stats.packets
+        let silent = self.findings.is_empty() && self.measured.latency.pairs.is_empty();
+        silent && self.stats.packets > 0 && opaque >= self.stats.packets
     }
 }
 

@@ -98,6 +98,10 @@ fn run(args: &Args) -> Result<u8> {
     explain(args, &pool, many, |name, verdict| match verdict {
         Ok((verdict, book)) => {
             reports.verdict(&verdict)?;
+            if verdict.understood_nothing() {
+                let said = Text::new("failure.not-understood").with("path", name);
+                complain(&said.render(language(args)));
+            }
             books.extend(book);
             if expected.is_some() {
                 kept.push(expect::Compared::new(&verdict));
