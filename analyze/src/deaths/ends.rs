@@ -2,9 +2,12 @@
 
 use netcap_bundle::packets::Direction;
 use netcap_bundle::{Mac, Role};
+use netcap_words::wire::is_tag;
 
 use super::sights::{home, kept, tuple};
-use crate::engine::identity;
+use super::{Death, Group};
+use crate::engine::flow::FiveTuple;
+use crate::engine::{Eth, PointId, identity};
 use crate::tables::hops::{Side, Stop};
 use crate::tables::journeys::{Event, EventKind};
 use crate::view::View;
@@ -31,6 +34,42 @@ pub(crate) fn got(view: &View<'_>, event: &Event) -> Option<Got> {
         }
         Role::Internal => (home(view, tuple(event).dst) == Some(event.point)).then_some(Got::Host),
         _ => None,
+    }
+}
+
+/// What a packet was where it came into a switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EnteredAs {
+    pub point: PointId,
+    pub eth: Eth,
+    /// The frame's own tag, else the access VLAN of the point; 0 without.
+    pub vlan: u16,
+}
+
+/// What packets of a group's flow were where they came into the switch at which they were seen last; `None` when that was not
+/// seen.
+pub(crate) fn entered_as(view: &View<'_>, group: &Group<'_>, death: &Death) -> Option<EnteredAs> {
+    let Group { src, dst, protocol, .. } = *group;
+    let tuple = FiveTuple { src, dst, protocol, sport: death.ports.0, dport: death.ports.1 };
+    let flow = view.context.follow.nat.origin(tuple).hash();
+    let domain = view.points.domain(group.place.from.point)?;
+    let both = [Direction::In, Direction::Out];
+    let stops = view.points.iter().flat_map(|(point, _)| both.map(|direction| Stop { point, direction }));
+    let mut entering = stops.filter(|stop| stop.side(&view.context) == Side::Enter(domain));
+    entering.find_map(|stop| {
+        let sample = view.tables.hops.samples.get(&(flow, stop))?;
+        let own = vlan_of(&sample.bytes);
+        let vlan = if own == 0 { view.access_vlan(stop.point) } else { own };
+        Some(EnteredAs { point: stop.point, eth: sample.eth, vlan })
+    })
+}
+
+/// The VLAN of a frame's own tag; 0 without.
+fn vlan_of(frame: &[u8]) -> u16 {
+    let word = |at: usize| frame.get(at..)?.first_chunk::<2>().map(|bytes| u16::from_be_bytes(*bytes));
+    match word(12) {
+        Some(kind) if is_tag(kind) => word(14).map_or(0, |tci| tci & 0x0fff),
+        _ => 0,
     }
 }
 

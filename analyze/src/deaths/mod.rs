@@ -44,7 +44,7 @@ pub(crate) use asked::{Fate, WAIT_NS, fate};
 pub(crate) use beside::{Beside, Passers};
 pub(crate) use bridged::{BridgeVlans, VlanEnd};
 pub(crate) use drops::{all_counted, counted, drop_evidence};
-pub(crate) use ends::{Got, got, is_for_port, is_fragment, misaddressed};
+pub(crate) use ends::{EnteredAs, Got, entered_as, got, is_for_port, is_fragment, misaddressed};
 use flows::Flows;
 pub(crate) use misdirected::Misdirected;
 pub(crate) use missing::{End, Missing};

@@ -61,9 +61,11 @@ pub(super) fn all<'a>(view: &'a View<'a>, known: &BTreeSet<FrameRef>) -> Vec<Fou
         let fresh =
             requests.iter().filter(|request| !request.sights.iter().any(|s| known.contains(&s.frame)));
         let fresh = fresh.filter_map(|request| found(view, (key, questions), request, &mut places));
-        // One reply may come in the time of several requests.
-        let once =
-            fresh.filter(|found| found.key.kind != PacketKind::ArpReply || replies.insert(found.death.frame));
+        // One reply may come in the time of several requests, and is followed from point to point besides.
+        let once = fresh.filter(|found| {
+            let frame = found.death.frame;
+            found.key.kind != PacketKind::ArpReply || (!known.contains(&frame) && replies.insert(frame))
+        });
         out.extend(once);
     }
     out

@@ -11,7 +11,7 @@
 //! switch or configured, or it is somebody else's while the two ask for each other directly, so that no router is meant.
 //! Never more, for the MAC may be that of a router which is silent.
 //!
-//! Exonerated: a MAC to which something was sent that was answered; addresses that routers share (VRRP, HSRP, CARP); an address
+//! Exonerated: a MAC that the packets did not have where they came into the switch, whose rules changed it; a MAC to which something was sent that was answered; addresses that routers share (VRRP, HSRP, CARP); an address
 //! that nobody claims in this recording.
 //!
 //! Remedy: take the wrong entry away where packets are sent from, and what writes it there.
@@ -29,7 +29,7 @@ use netcap_bundle::topology::MacLocation;
 use netcap_bundle::{Mac, Role};
 
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody, reads_nothing};
-use crate::deaths::{Case, Way};
+use crate::deaths::{Case, Way, entered_as};
 use crate::engine::Tags;
 use crate::finding::{Confidence, Severity};
 use crate::host::macs::is_virtual_router;
@@ -88,6 +88,10 @@ fn wrong<'c>(case: &Case<'c, '_>) -> Option<Wrong<'c>> {
         return None;
     }
     let mac = group.eth.map(|eth| eth.dst).filter(|mac| !mac.is_multicast() && !is_virtual_router(*mac))?;
+    // What a rule of the switch made of it is no entry of who sends it.
+    if entered_as(view, group, case.rest.first()?).is_some_and(|entered| entered.eth.dst != mac) {
+        return None;
+    }
     let domain = view.points.domain(group.place.from.point)?;
     let key = AddressKey { domain, vlan: Tags { outer: group.vlan, inner: 0 }, ip: group.dst };
     let claims = &view.tables.claims.addresses.get(&key)?.claims;

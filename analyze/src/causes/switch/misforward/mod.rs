@@ -11,6 +11,9 @@
 //! other ports (or dropped them, where they were sent back or met no rule) in that time. Likely: the datapath's flow had idled
 //! out. Cannot tell: the port of the destination was not recorded.
 //!
+//! Likely as well: packets left the switch for another MAC, or in another VLAN, than they came in with, which is the one of who
+//! they are for, and nobody answered.
+//!
 //! Exonerated: a rule that sends packets to their destination as well (a copy for an inspection); one that gives them another
 //! destination (a router); a datapath that sent them to the right port; groups that may have chosen the right one.
 //!
@@ -23,6 +26,7 @@
 //! 平台或控制器改正输出端口；若该端口是用于检测并转发的虚拟机，则查明它为何未转发。
 
 mod report;
+mod rewritten;
 
 use crate::causes::{Cause, Claim, Ruling, Rung, harms_nobody};
 use crate::deaths::Case;
@@ -52,7 +56,7 @@ fn reads(case: &Case<'_, '_>) -> &'static [&'static str] {
 }
 
 fn judge(case: &Case<'_, '_>) -> Ruling {
-    let Some(found) = case.misdirected() else { return Ruling::NotConcerned };
+    let Some(found) = case.misdirected() else { return rewritten::judge(case) };
     Claim::of(report::fault(case, &found), case.rest, report::finding(case, &found))
 }
 

@@ -134,3 +134,29 @@ fn what_others_of_the_same_kind_passed_is_no_rules_fault() {
     }
     assert!(findings(bundle).is_empty());
 }
+
+/// The machine's pings leave for another MAC than the gateway's, which they came in with.
+#[test]
+fn a_destination_that_was_written_on_the_way_is_the_rules_matter() {
+    let wrong = mac("02:de:ad:00:00:09");
+    for (after, told) in [(wrong, true), (gateway(), false)] {
+        let mut bundle = BundleBuilder::new(60_000);
+        bundle.point("vnet0", vnet("E0530"), "").point("eth3", Role::Uplink { bond: None }, "");
+        for second in 1..58 {
+            bundle.frame("eth3", second * 1_000, In, &arp_announce(gateway(), GATEWAY));
+        }
+        for n in 10..20_u16 {
+            let ms = i64::from(n) * 1_000 + 500;
+            bundle.frame("vnet0", ms, In, &echo(false, vm(), gateway(), VM, GATEWAY, n));
+            bundle.frame("eth3", ms + 1, Out, &echo(false, vm(), after, VM, GATEWAY, n));
+        }
+        let sealed = bundle.seal();
+        let findings = found(&sealed, "misforward");
+        assert_eq!(!findings.is_empty(), told, "{findings:#?}");
+        assert!(found(&sealed, "wrong-mac").is_empty(), "its own entry is right");
+        let Some(finding) = findings.first() else { continue };
+        assert_eq!(finding.confidence, Confidence::Likely);
+        let claim = finding.claim.english();
+        assert!(claim.contains("and leave at eth3 for 02:de:ad:00:00:09"), "{claim}");
+    }
+}
