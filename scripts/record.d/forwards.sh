@@ -220,8 +220,7 @@ during_device_filter_exonerated() {
 
 # Questions for host1.lab, each from a port of its own: looks_up NODE SERVER COUNT
 looks_up() {
-    local n
-    for n in $(seq "$3"); do
+    for _ in $(seq "$3"); do
         # shellcheck disable=SC2016
         in_node "$1" timeout 1.5 bash -c 'printf "\0\7\1\0\0\1\0\0\0\0\0\0\5host1\3lab\0\0\1\0\1" | socat -t0.4 - "UDP:$0:53"' "$2"
     done

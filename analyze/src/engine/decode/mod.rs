@@ -44,7 +44,7 @@ impl Decoded {
         Self { eth: None, tags: Tags { outer: 0, inner: 0 }, ethertype: 0, net: Net::Other };
 }
 
-/// Decodes a frame of the given link type; what is not read carries nothing, and [`Opaque`] says why.
+/// Decodes a frame of the given link type; what is not read carries nothing, and [`opaque::Opaque`] says why.
 ///
 /// Layer by layer with the library's slices, not with its whole sliced packet: that is 400 bytes moved by value for every
 /// layer, measured as a sixth of the time to read a capture. For the same reason the steps of the common way are always
