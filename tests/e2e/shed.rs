@@ -41,7 +41,8 @@ fn a_processor_limit_that_is_far_too_low_costs_frames_their_ends_and_is_in_the_l
         "{steps:?}"
     );
     assert!(bundle.packets.iter().all(|p| p.wire_len == 1000 && [1000, 256, 128].contains(&p.data.len())));
-    assert!(bundle.packets.iter().any(|p| p.data.len() == 256));
+    let lengths: std::collections::BTreeSet<usize> = bundle.packets.iter().map(|p| p.data.len()).collect();
+    assert!(lengths.iter().any(|length| *length < 1000), "some are cut: {lengths:?} {steps:?}");
     let counts = &bundle.manifest.counts[0];
     assert_eq!((counts.received, counts.shed), (sent, 0), "the only point is never put off: {counts:?}");
     assert_eq!(counts.received, counts.written + counts.dropped);
